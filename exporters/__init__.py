@@ -1,0 +1,1 @@
+"""Reads systems and exposes their metrics. Knows nothing of SLOs."""

@@ -1,0 +1,1 @@
+"""Turns a catalogue of promises into rules, dashboards, runbooks, drills, backups and reports."""

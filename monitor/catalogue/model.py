@@ -1,0 +1,233 @@
+"""The catalogue as frozen values: what is promised, what wakes whom, what is backed up, what is rehearsed, and where.
+
+Pure: no I/O. The loader turns YAML into these and reports every fault at once; nobody else builds them, tests apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+
+class Severity(StrEnum):
+    """What an alert does: ``critical`` wakes a human, ``warning`` makes a ticket, ``info`` and ``none`` do neither."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+    NONE = "none"
+
+
+class Budgeting(StrEnum):
+    """OpenSLO's budgeting methods: count events, or count good slices of time."""
+
+    OCCURRENCES = "Occurrences"
+    TIMESLICES = "Timeslices"
+    RATIO_TIMESLICES = "RatioTimeslices"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where in the catalogue something was written, for messages."""
+
+    file: str
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The span an SLO is judged over: the last ``duration``, or calendar units of that nominal length."""
+
+    duration: timedelta
+    rolling: bool = True
+    time_zone: str = "UTC"
+    text: str
+    """As OpenSLO's shorthand writes it: ``30d``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioSli:
+    """Good (or bad) events over total events. Each is a PromQL selector, or sum of selectors, of counters.
+
+    Exactly one of ``good`` and ``bad`` is set. ``probe`` is a 0/1 gauge seen from outside: while it fails and no traffic
+    is seen at all, time counts as bad instead of missing.
+    """
+
+    good: str = ""
+    bad: str = ""
+    total: str
+    probe: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThresholdSli:
+    """A gauge that must stay on one side of a value; each minute is good or bad."""
+
+    query: str
+    op: Literal["lt", "lte", "gt", "gte"]
+    value: Decimal
+
+
+Sli = RatioSli | ThresholdSli
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """One service level objective. ``target`` is a ratio in [0, 1)."""
+
+    name: str
+    service: str
+    display_name: str
+    description: str
+    budgeting: Budgeting
+    window: Window
+    target: Decimal
+    sli: Sli
+    team: str = "sre"
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRule:
+    """One alerting rule in Prometheus's own terms, with what a person needs to act on it."""
+
+    name: str
+    expr: str
+    hold: timedelta = timedelta(0)
+    """Prometheus's ``for``."""
+    keep_firing_for: timedelta = timedelta(0)
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    place: Place
+
+    @property
+    def severity(self) -> Severity:
+        """The ``severity`` label."""
+        return Severity(self.labels["severity"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertGroup:
+    """A named group of alerting rules, evaluated together."""
+
+    name: str
+    rules: tuple[AlertRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recovery:
+    """What is promised when data is lost: how old the newest recovery point may be, how long a restore may take."""
+
+    rpo: timedelta
+    rto: timedelta
+    full_backup_every: timedelta
+    configuration_backup_every: timedelta
+    verify_every: timedelta
+    keep_full: int
+    """How many full backups are kept at least."""
+    time_zone: str
+    """The clinic's. Only for display, working hours and calendar windows; everything stored is UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrillPlan:
+    """A rehearsal: which drill, what it must achieve, and whether it breaks something."""
+
+    name: str
+    title: str
+    breaking: bool
+    schedule: str = ""
+    """Crontab form in the clinic's time zone; empty: only when asked."""
+    targets: dict[str, Decimal] = field(default_factory=dict)
+    """Limits by measurement name, in its unit: ``{"failover_seconds": 5, "acknowledged_lost": 0}``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """Somewhere that notifications go. ``settings`` carry Alertmanager's own names; secrets are ``*_file`` paths."""
+
+    name: str
+    kind: Literal["webhook", "email", "slack", "pagerduty", "msteams"]
+    settings: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """Who owns alerts, and which receivers hear of them by severity."""
+
+    name: str
+    critical: tuple[str, ...]
+    warning: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contacts:
+    """Teams and receivers."""
+
+    teams: tuple[Team, ...] = ()
+    receivers: tuple[Receiver, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What differs between places. Times of Alertmanager carry its own names."""
+
+    name: str
+    console_url: str
+    grafana_url: str = ""
+    """Empty: no Grafana is known, so dashboard links open the console."""
+    prometheus_url: str = ""
+    runbook_url: str
+    """Base of runbook links; ``<base>/<AlertName>`` is appended."""
+    webhook_url: str
+    """Where Alertmanager reaches ``monitor serve``."""
+    scrape_interval: timedelta
+    evaluation_interval: timedelta
+    retention: timedelta
+    group_wait: timedelta
+    group_interval: timedelta
+    repeat_interval: timedelta
+    keep_firing_for: timedelta
+    prometheus_version: str
+    alertmanager_version: str
+    armed: bool = False
+    """Whether drills may break things here."""
+    targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Scrape targets by job: ``{"app": ("127.0.0.1:8180", ...)}``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredMetric:
+    """A metric that some producer says it exposes."""
+
+    name: str
+    type: Literal["counter", "gauge", "histogram", "summary", "unknown"]
+    help: str
+    producer: str
+    unit: str = ""
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Everything that is promised, in one value."""
+
+    root: Path
+    environment: Environment
+    slos: tuple[Slo, ...] = ()
+    alerts: tuple[AlertGroup, ...] = ()
+    alert_tests: dict[str, str] = field(default_factory=dict)
+    """promtool test files (name -> text) that stand beside the alerts."""
+    recovery: Recovery | None = None
+    drills: tuple[DrillPlan, ...] = ()
+    contacts: Contacts = field(default_factory=Contacts)
+    metrics: tuple[DeclaredMetric, ...] = ()
+
+    def slo(self, name: str) -> Slo | None:
+        """Find an SLO by name."""
+        return next((slo for slo in self.slos if slo.name == name), None)

@@ -1,0 +1,1 @@
+"""Joins promises with declared metrics, routes, runbooks and tests."""

@@ -1,0 +1,1 @@
+"""Rehearsals that break the real thing, measure, and put it back."""

@@ -1,0 +1,1 @@
+"""Pure: catalogue in, text out: rules, Alertmanager's configuration, dashboards, runbooks, reports."""

@@ -1,0 +1,175 @@
+"""The monitor's one settings object: read once, from a TOML file and the environment, then passed along.
+
+Order, later wins: the defaults below; the file given by ``--config`` or ``MONITOR_CONFIG``, or else ``monitor.toml`` in
+the run directory (``monitor up`` writes it); environment variables ``MONITOR_<FIELD>``. Secrets are never values here:
+only the paths of the files that hold them.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from cattrs import Converter, transform_error
+from cattrs.gen import make_dict_structure_fn
+from yarl import URL
+
+from monitor.errors import SettingsError
+
+PREFIX = "MONITOR_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that differs between one place and another for ``monitor``'s commands."""
+
+    run_dir: Path = Path(".run")
+    """Where the embedded stack lives, and where state and backups go unless told otherwise."""
+    environment: str = "local"
+    """Which ``environments/NAME.yaml`` of the catalogue holds here."""
+    catalogue: Path | None = None
+    """The catalogue's directory; the bundled one when not set."""
+    state_dir: Path | None = None
+    """Holds ``monitor.db``; ``<run_dir>/state`` when not set."""
+    backup_store: Path | None = None
+    """Where backups are kept; ``<run_dir>/backups`` when not set."""
+    prometheus_url: str = "http://127.0.0.1:9090"
+    alertmanager_url: str = "http://127.0.0.1:9093"
+    web_listen: str = "127.0.0.1:9500"
+    web_config_file: Path | None = None
+    """Prometheus's web-config.yml format: TLS and users for ``serve``; needed to listen on an open address."""
+    work_listen: str = "127.0.0.1:9501"
+    edge_url: str = "http://127.0.0.1:8000"
+    mongodb_uri: str = "mongodb://127.0.0.1:27017,127.0.0.1:27018,127.0.0.1:27019/?replicaSet=rs0"
+    """Without user and password: those come from the fields below."""
+    backup_username: str = "backup"
+    backup_password_file: Path | None = None
+    redis_uri: str = "redis://127.0.0.1:6379/0"
+    redis_backup_username: str = "backup"
+    redis_backup_password_file: Path | None = None
+    mongod: str = "mongod"
+    """The mongod binary that scratch servers are started from."""
+    ledger_dir: Path | None = None
+    """Where the client-side ledger is, if traffic keeps one; ``<run_dir>/ledger`` when not set."""
+    heartbeat_url_file: Path | None = None
+    """A file holding the URL (it is a secret) that is called each minute while the whole chain is alive."""
+
+    @property
+    def state(self) -> Path:
+        """The SQLite file of the monitor's own state."""
+        return (self.state_dir or self.run_dir / "state") / "monitor.db"
+
+    @property
+    def backups(self) -> Path:
+        """The directory that holds the backups."""
+        return self.backup_store or self.run_dir / "backups"
+
+    @property
+    def ledger(self) -> Path:
+        """The directory of the client-side ledger."""
+        return self.ledger_dir or self.run_dir / "ledger"
+
+    @property
+    def control_socket(self) -> Path:
+        """The embedded stack's control socket."""
+        return self.run_dir / "control.sock"
+
+    def __post_init__(self) -> None:
+        """Refuse a secret where it could be printed, and an open address without users."""
+        for name in ("mongodb_uri", "redis_uri"):
+            _refuse_password(name, getattr(self, name))
+        for name in ("web_listen", "work_listen"):
+            if not self._is_loopback(getattr(self, name)) and self.web_config_file is None:
+                raise SettingsError(
+                    f"{name} = {getattr(self, name)!r} is reachable from other machines: give web_config_file "
+                    "with users, or listen on 127.0.0.1"
+                )
+
+    @staticmethod
+    def _is_loopback(listen: str) -> bool:
+        host = listen.rpartition(":")[0].strip("[]")
+        return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def load(
+    *, config: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+) -> Settings:
+    """Read the settings; ``flags`` are what the command line said (``None`` means not given).
+
+    Raises:
+        SettingsError: a file cannot be read, or a setting is unknown, malformed or unsafe; every fault is named.
+    """
+    env = os.environ if environ is None else environ
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    run_dir = Path(str(given.get("run_dir") or env.get(PREFIX + "RUN_DIR") or ".run"))
+    file = config or (Path(env[PREFIX + "CONFIG"]) if env.get(PREFIX + "CONFIG") else None)
+    if file is None and (run_dir / "monitor.toml").exists():
+        file = run_dir / "monitor.toml"
+    values: dict[str, object] = {"run_dir": str(run_dir)}
+    if file is not None:
+        values |= _read_toml(file)
+    known = {field.name for field in fields(Settings)}
+    values |= {name: env[PREFIX + name.upper()] for name in sorted(known) if env.get(PREFIX + name.upper())}
+    values |= {name: str(value) for name, value in given.items()}
+    return _structure(values, str(file or "settings"))
+
+
+def read_secret(file: Path | None, what: str) -> str:
+    """Return a secret from its file, without the final newline.
+
+    Raises:
+        SettingsError: no file is set, or it cannot be read or is empty.
+    """
+    if file is None:
+        raise SettingsError(f"no file is set for {what}: set {PREFIX}{what.upper()}_FILE")
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(f"cannot read {what} from {file}: {error.strerror}") from error
+    if not secret:
+        raise SettingsError(f"{file} is empty: it should hold {what}")
+    return secret
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"cannot read settings from {file}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not TOML: {error}") from error
+
+
+def _structure(values: Mapping[str, object], source: str) -> Settings:
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(Path, lambda value, _: Path(str(value)))
+    converter.register_structure_hook(Path | None, lambda value, _: Path(str(value)))
+    hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
+    try:
+        return hook(values, Settings)
+    except SettingsError:
+        raise
+    except Exception as error:
+        nested = _first_settings_error(error)
+        if nested is not None:
+            raise nested from None
+        raise SettingsError("\n".join(transform_error(error, path=source))) from error
+
+
+def _first_settings_error(error: BaseException) -> SettingsError | None:
+    if isinstance(error, SettingsError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := _first_settings_error(inner))), None)
+    return None
+
+
+def _refuse_password(name: str, uri: str) -> None:
+    if URL(uri.split(",", 1)[0]).password is not None or "@" in uri:
+        raise SettingsError(
+            f"{name} carries a user or password: put it into the *_username and *_password_file settings"
+        )

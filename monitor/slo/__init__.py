@@ -1,0 +1,1 @@
+"""Pure: windows, SLI to PromQL, and samples to compliance."""

@@ -1,0 +1,250 @@
+"""The monitor's own memory: one SQLite file (WAL), never in the databases that it watches.
+
+``work`` and ``up`` migrate it; every other process waits until the schema is there. Each method is one short
+transaction, so any number of processes may share the file; call from a thread where an event loop runs.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from monitor import clock
+from monitor.errors import Unavailable
+
+RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog"]
+"""What the append-only records are of. The body's shape belongs to the module that writes it."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE records (
+        kind TEXT NOT NULL, id TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, id)
+    ) STRICT;
+    CREATE INDEX records_by_time ON records (kind, at);
+    CREATE TABLE alerts (
+        fingerprint TEXT NOT NULL, starts_at TEXT NOT NULL, state TEXT NOT NULL, received_at TEXT NOT NULL,
+        ends_at TEXT, labels TEXT NOT NULL, annotations TEXT NOT NULL, PRIMARY KEY (fingerprint, starts_at)
+    ) STRICT;
+    CREATE TABLE alert_events (
+        fingerprint TEXT NOT NULL, starts_at TEXT NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE component_changes (
+        name TEXT NOT NULL, at TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, address TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX component_changes_by_name ON component_changes (name, at);
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One append-only entry: what happened, when, and its JSON body."""
+
+    kind: RecordKind
+    id: str
+    at: datetime
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    """One episode of one alert, from firing to resolved. ``received_at`` is when we first heard of it."""
+
+    fingerprint: str
+    labels: dict[str, str] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+    state: Literal["firing", "resolved"]
+    starts_at: datetime
+    received_at: datetime
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComponentChange:
+    """A component of the embedded stack entered a state."""
+
+    name: str
+    at: datetime
+    state: str
+    reason: str
+    address: str
+
+
+class Store:
+    """A handle on the state file. Cheap to open; close it, or use it as a context manager."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode = WAL")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    @classmethod
+    def migrate(cls, path: Path) -> Self:
+        """Open the store and bring its schema up to date; made, with its directory, if not there."""
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store = cls(path)
+        with store._transaction() as connection:
+            version = store._version()
+            for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+                for statement in script.split(";"):
+                    if statement.strip():
+                        connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {number}")
+        return store
+
+    @classmethod
+    def open(cls, path: Path, *, wait_s: float = 10) -> Self:
+        """Open a store that ``work`` or ``up`` has made, waiting up to ``wait_s`` for its schema.
+
+        Raises:
+            Unavailable: there is none, or it stayed older than this program.
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            if path.exists():
+                store = cls(path)
+                if store._version() == len(MIGRATIONS):
+                    return store
+                store.close()
+            if time.monotonic() >= deadline:
+                raise Unavailable(
+                    f"the store {path} is not ready: start `monitor work` (or `monitor up`), which makes it"
+                )
+            time.sleep(0.1)
+
+    def close(self) -> None:
+        """Close the handle."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the handle."""
+        self.close()
+
+    # --- records ---------------------------------------------------------------------------------------------------
+
+    def put(self, kind: RecordKind, record_id: str, body: dict[str, Any], *, at: datetime | None = None) -> None:
+        """Write a record, replacing one of the same kind and id."""
+        row = (kind, record_id, clock.to_rfc3339(at or clock.now()), json.dumps(body, sort_keys=True))
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO records (kind, id, at, body) VALUES (?, ?, ?, ?)", row)
+
+    def get(self, kind: RecordKind, record_id: str) -> Record | None:
+        """Return one record."""
+        query = "SELECT kind, id, at, body FROM records WHERE kind = ? AND id = ?"
+        row = self._connection.execute(query, (kind, record_id)).fetchone()
+        return None if row is None else _record(row)
+
+    def records(self, kind: RecordKind, *, since: datetime | None = None, limit: int = 1000) -> tuple[Record, ...]:
+        """Return records of a kind, newest first."""
+        query = "SELECT kind, id, at, body FROM records WHERE kind = ? AND at >= ? ORDER BY at DESC, id DESC LIMIT ?"
+        rows = self._connection.execute(query, (kind, clock.to_rfc3339(since) if since else "", limit))
+        return tuple(_record(row) for row in rows)
+
+    # --- alerts ----------------------------------------------------------------------------------------------------
+
+    def record_alert(self, alert: AlertRecord) -> None:
+        """Remember what Alertmanager said. Repeats change nothing; the first ``received_at`` is kept."""
+        key = (alert.fingerprint, clock.to_rfc3339(alert.starts_at))
+        with self._transaction() as connection:
+            query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
+            known = connection.execute(query, key).fetchone()
+            if known is not None and known[0] in {alert.state, "resolved"}:
+                return
+            connection.execute(
+                "INSERT INTO alerts (fingerprint, starts_at, state, received_at, ends_at, labels, annotations)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint, starts_at)"
+                " DO UPDATE SET state = excluded.state, ends_at = excluded.ends_at",
+                (
+                    *key,
+                    alert.state,
+                    clock.to_rfc3339(alert.received_at),
+                    clock.to_rfc3339(alert.ends_at) if alert.ends_at else None,
+                    json.dumps(alert.labels, sort_keys=True),
+                    json.dumps(alert.annotations, sort_keys=True),
+                ),
+            )
+            connection.execute(
+                "INSERT INTO alert_events (fingerprint, starts_at, at, state) VALUES (?, ?, ?, ?)",
+                (*key, clock.to_rfc3339(alert.received_at), alert.state),
+            )
+
+    def alerts(
+        self, *, state: str | None = None, since: datetime | None = None, limit: int = 500
+    ) -> tuple[AlertRecord, ...]:
+        """Return alert episodes, newest first."""
+        query = (
+            "SELECT fingerprint, starts_at, state, received_at, ends_at, labels, annotations FROM alerts"
+            " WHERE (? IS NULL OR state = ?) AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
+        )
+        rows = self._connection.execute(query, (state, state, clock.to_rfc3339(since) if since else "", limit))
+        return tuple(_alert(row) for row in rows)
+
+    # --- components ------------------------------------------------------------------------------------------------
+
+    def record_component(self, change: ComponentChange) -> None:
+        """Append a state change of a component."""
+        row = (change.name, clock.to_rfc3339(change.at), change.state, change.reason, change.address)
+        with self._transaction() as connection:
+            connection.execute("INSERT INTO component_changes VALUES (?, ?, ?, ?, ?)", row)
+
+    def components(self) -> tuple[ComponentChange, ...]:
+        """Return the newest change of each component, in the order they were first seen."""
+        query = (
+            "SELECT name, at, state, reason, address FROM component_changes WHERE rowid IN"
+            " (SELECT max(rowid) FROM component_changes GROUP BY name)"
+            " ORDER BY (SELECT min(rowid) FROM component_changes AS first WHERE first.name = component_changes.name)"
+        )
+        return tuple(_change(row) for row in self._connection.execute(query))
+
+    def component_changes(self, *, since: datetime) -> tuple[ComponentChange, ...]:
+        """Return all changes since an instant, oldest first."""
+        query = "SELECT name, at, state, reason, address FROM component_changes WHERE at >= ? ORDER BY rowid"
+        return tuple(_change(row) for row in self._connection.execute(query, (clock.to_rfc3339(since),)))
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+
+
+def _record(row: tuple[Any, ...]) -> Record:
+    kind, record_id, at, body = row
+    return Record(kind=kind, id=record_id, at=clock.from_rfc3339(at), body=json.loads(body))
+
+
+def _alert(row: tuple[Any, ...]) -> AlertRecord:
+    fingerprint, starts_at, state, received_at, ends_at, labels, annotations = row
+    return AlertRecord(
+        fingerprint=fingerprint,
+        labels=json.loads(labels),
+        annotations=json.loads(annotations),
+        state=state,
+        starts_at=clock.from_rfc3339(starts_at),
+        received_at=clock.from_rfc3339(received_at),
+        ends_at=clock.from_rfc3339(ends_at) if ends_at else None,
+    )
+
+
+def _change(row: tuple[Any, ...]) -> ComponentChange:
+    name, at, state, reason, address = row
+    return ComponentChange(name=name, at=clock.from_rfc3339(at), state=state, reason=reason, address=address)

@@ -1,0 +1,1 @@
+"""The console, the API and the alert receiver: `monitor serve`."""
