@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -136,7 +136,7 @@ class Store:
 
     def put(self, kind: RecordKind, record_id: str, body: dict[str, Any], *, at: datetime | None = None) -> None:
         """Write a record, replacing one of the same kind and id."""
-        row = (kind, record_id, clock.to_rfc3339(at or clock.now()), json.dumps(body, sort_keys=True))
+        row = (kind, record_id, _at(at or clock.now()), json.dumps(body, sort_keys=True))
         with self._transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO records (kind, id, at, body) VALUES (?, ?, ?, ?)", row)
 
@@ -149,14 +149,14 @@ class Store:
     def records(self, kind: RecordKind, *, since: datetime | None = None, limit: int = 1000) -> tuple[Record, ...]:
         """Return records of a kind, newest first."""
         query = "SELECT kind, id, at, body FROM records WHERE kind = ? AND at >= ? ORDER BY at DESC, id DESC LIMIT ?"
-        rows = self._connection.execute(query, (kind, clock.to_rfc3339(since) if since else "", limit))
+        rows = self._connection.execute(query, (kind, _at(since) if since else "", limit))
         return tuple(_record(row) for row in rows)
 
     # --- alerts ----------------------------------------------------------------------------------------------------
 
     def record_alert(self, alert: AlertRecord) -> None:
         """Remember what Alertmanager said. Repeats change nothing; the first ``received_at`` is kept."""
-        key = (alert.fingerprint, clock.to_rfc3339(alert.starts_at))
+        key = (alert.fingerprint, _at(alert.starts_at))
         with self._transaction() as connection:
             query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
             known = connection.execute(query, key).fetchone()
@@ -169,15 +169,15 @@ class Store:
                 (
                     *key,
                     alert.state,
-                    clock.to_rfc3339(alert.received_at),
-                    clock.to_rfc3339(alert.ends_at) if alert.ends_at else None,
+                    _at(alert.received_at),
+                    _at(alert.ends_at) if alert.ends_at else None,
                     json.dumps(alert.labels, sort_keys=True),
                     json.dumps(alert.annotations, sort_keys=True),
                 ),
             )
             connection.execute(
                 "INSERT INTO alert_events (fingerprint, starts_at, at, state) VALUES (?, ?, ?, ?)",
-                (*key, clock.to_rfc3339(alert.received_at), alert.state),
+                (*key, _at(alert.received_at), alert.state),
             )
 
     def alerts(
@@ -188,14 +188,14 @@ class Store:
             "SELECT fingerprint, starts_at, state, received_at, ends_at, labels, annotations FROM alerts"
             " WHERE (? IS NULL OR state = ?) AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
         )
-        rows = self._connection.execute(query, (state, state, clock.to_rfc3339(since) if since else "", limit))
+        rows = self._connection.execute(query, (state, state, _at(since) if since else "", limit))
         return tuple(_alert(row) for row in rows)
 
     # --- components ------------------------------------------------------------------------------------------------
 
     def record_component(self, change: ComponentChange) -> None:
         """Append a state change of a component."""
-        row = (change.name, clock.to_rfc3339(change.at), change.state, change.reason, change.address)
+        row = (change.name, _at(change.at), change.state, change.reason, change.address)
         with self._transaction() as connection:
             connection.execute("INSERT INTO component_changes VALUES (?, ?, ?, ?, ?)", row)
 
@@ -211,7 +211,7 @@ class Store:
     def component_changes(self, *, since: datetime) -> tuple[ComponentChange, ...]:
         """Return all changes since an instant, oldest first."""
         query = "SELECT name, at, state, reason, address FROM component_changes WHERE at >= ? ORDER BY rowid"
-        return tuple(_change(row) for row in self._connection.execute(query, (clock.to_rfc3339(since),)))
+        return tuple(_change(row) for row in self._connection.execute(query, (_at(since),)))
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
@@ -225,6 +225,11 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _at(instant: datetime) -> str:
+    """Always with milliseconds, so that the text sorts as the instants do."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _record(row: tuple[Any, ...]) -> Record:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import clock
+from monitor.errors import Unavailable
+from monitor.store import AlertRecord, ComponentChange, Store
+
+NOW = clock.from_rfc3339("2026-11-22T17:15:00Z")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.migrate(tmp_path / "state" / "monitor.db")
+
+
+def an_alert(**changes: object) -> AlertRecord:
+    values = {
+        "fingerprint": "f1",
+        "labels": {"alertname": "A"},
+        "state": "firing",
+        "starts_at": NOW,
+        "received_at": NOW,
+    }
+    return AlertRecord(**(values | changes))  # type: ignore[arg-type]  # a test's shorthand
+
+
+def test_migrating_twice_changes_nothing(store: Store) -> None:
+    store.put("job", "one", {"outcome": "passed"}, at=NOW)
+    again = Store.migrate(store.path)
+    assert [record.id for record in again.records("job")] == ["one"]
+
+
+def test_opening_waits_for_the_schema_that_work_makes(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "monitor.db"
+    threading.Timer(0.3, lambda: Store.migrate(path).close()).start()
+    assert Store.open(path, wait_s=5).components() == ()
+
+
+def test_a_store_that_nobody_made_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="monitor work"):
+        Store.open(tmp_path / "monitor.db", wait_s=0)
+
+
+def test_records_come_newest_first_and_only_since_then(store: Store) -> None:
+    for hours in (3, 1, 2):
+        store.put("backup", f"b{hours}", {"hours": hours}, at=NOW - timedelta(hours=hours))
+    assert [record.id for record in store.records("backup")] == ["b1", "b2", "b3"]
+    assert [record.id for record in store.records("backup", since=NOW - timedelta(hours=2))] == ["b1", "b2"]
+    assert store.records("verification") == ()
+    found = store.get("backup", "b2")
+    assert found is not None
+    assert found.body == {"hours": 2}
+    assert store.get("backup", "absent") is None
+
+
+def test_records_within_one_second_keep_their_order(store: Store) -> None:
+    store.put("job", "whole", {}, at=NOW)
+    store.put("job", "later", {}, at=NOW + timedelta(milliseconds=250))
+    assert [record.id for record in store.records("job")] == ["later", "whole"]
+    assert [record.id for record in store.records("job", since=NOW)] == ["later", "whole"]
+
+
+def test_a_repeated_notification_keeps_when_it_was_first_received(store: Store) -> None:
+    store.record_alert(an_alert())
+    store.record_alert(an_alert(received_at=NOW + timedelta(minutes=5)))
+    (alert,) = store.alerts()
+    assert alert.received_at == NOW
+    assert alert.state == "firing"
+
+
+def test_resolving_closes_the_episode_and_a_late_repeat_does_not_reopen_it(store: Store) -> None:
+    store.record_alert(an_alert())
+    later = NOW + timedelta(minutes=2)
+    store.record_alert(an_alert(state="resolved", ends_at=later, received_at=later))
+    store.record_alert(an_alert(received_at=later + timedelta(seconds=1)))
+    (alert,) = store.alerts()
+    assert (alert.state, alert.ends_at, alert.received_at) == ("resolved", later, NOW)
+
+
+def test_the_same_alert_firing_again_is_a_new_episode(store: Store) -> None:
+    store.record_alert(an_alert(state="resolved", ends_at=NOW))
+    store.record_alert(an_alert(starts_at=NOW + timedelta(hours=1), received_at=NOW + timedelta(hours=1)))
+    assert [alert.state for alert in store.alerts()] == ["firing", "resolved"]
+    assert [alert.state for alert in store.alerts(state="firing")] == ["firing"]
+
+
+def test_a_component_is_shown_in_its_newest_state(store: Store) -> None:
+    for name, state in (("redis", "starting"), ("edge", "starting"), ("redis", "healthy")):
+        store.record_component(ComponentChange(name=name, at=NOW, state=state, reason="", address=""))
+    assert [(change.name, change.state) for change in store.components()] == [
+        ("redis", "healthy"),
+        ("edge", "starting"),
+    ]
+    assert len(store.component_changes(since=NOW)) == 3
+
+
+def test_many_writers_lose_nothing(store: Store) -> None:
+    def write(worker: int) -> None:
+        with Store.open(store.path) as mine:
+            for number in range(25):
+                mine.put("job", f"{worker}-{number}", {})
+
+    threads = [threading.Thread(target=write, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(store.records("job")) == 100
