@@ -1,0 +1,167 @@
+"""Reads a Prometheus (or anything that speaks its query API) through the library ``prometheus-api-client``.
+
+The library answers with bare dictionaries, has no deadline unless told, and raises what ``requests`` raises. Here its
+answers become frozen values, and every failure one ``Unavailable`` sentence: what was asked, of whom, what to do.
+Calls block: use a thread where an event loop runs.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+from prometheus_api_client import PrometheusConnect
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from requests.exceptions import ConnectionError as Unreachable
+from requests.exceptions import RequestException, Timeout
+from urllib3.util.retry import Retry
+from yarl import URL
+
+from monitor import clock
+from monitor.errors import Unavailable
+
+CONNECT_TIMEOUT_S = 3.0
+"""A Prometheus that does not even accept a connection in this time is down."""
+
+MAX_POINTS = 10_000
+"""Prometheus refuses a range query of more than 11,000 points per series; longer ones are asked for in parts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One value of one series at an instant. ``value`` may be NaN, as Prometheus says it."""
+
+    labels: Mapping[str, str]
+    value: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One series over time, oldest point first."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[datetime, float], ...]
+
+
+class Prometheus:
+    """A client of one Prometheus. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str, timeout_s: float = 10) -> None:
+        self.url = url.rstrip("/")
+        self.timeout_s = timeout_s
+        # One more try on a refused connection; a Prometheus that is slow or says "no" is not asked again.
+        retry = Retry(total=1, connect=1, read=False, status=0, backoff_factor=0.2)
+        self._client = PrometheusConnect(url=self.url, retry=retry, timeout=(CONNECT_TIMEOUT_S, timeout_s + 1))
+        if URL(self.url).host in {"127.0.0.1", "localhost", "::1"}:
+            self._client._session.trust_env = False  # noqa: SLF001  # a proxy for the world must not see this machine's own
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self.close()
+
+    def instant(self, promql: str, at: datetime | None = None) -> tuple[Sample, ...]:
+        """Evaluate an expression at one instant (now, if none is given), sorted by labels.
+
+        Raises:
+            Unavailable: Prometheus cannot be reached in time, or refuses the expression.
+        """
+        rows = self._ask(promql, lambda: self._client.custom_query(promql, params=self._params(at)))
+        if len(rows) == 2 and not isinstance(rows[0], dict):  # noqa: PLR2004  # a scalar: [time, value]
+            return (Sample(labels={}, value=float(rows[1]), at=clock.from_epoch(float(rows[0]))),)
+        samples = (
+            Sample(labels=row["metric"], value=float(row["value"][1]), at=clock.from_epoch(float(row["value"][0])))
+            for row in rows
+        )
+        return tuple(sorted(samples, key=_by_labels))
+
+    def samples(self, selector: str, at: datetime | None = None) -> tuple[Series, ...]:
+        """Return the raw samples that a range selector (``metric{...}[5m]``) holds at an instant, sorted by labels.
+
+        Raises:
+            Unavailable: as ``instant``.
+        """
+        rows = self._ask(selector, lambda: self._client.custom_query(selector, params=self._params(at)))
+        return tuple(sorted((_series(row) for row in rows), key=_by_labels))
+
+    def range(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
+        """Evaluate an expression at ``start``, ``start + step``, ... up to ``end``; long spans are asked for in parts.
+
+        Raises:
+            Unavailable: as ``instant``.
+        """
+        points: dict[tuple[tuple[str, str], ...], list[tuple[datetime, float]]] = {}
+        part = step * (MAX_POINTS - 1)
+        while start <= end:
+            for series in self._range_part(promql, start, min(start + part, end), step):
+                points.setdefault(tuple(sorted(series.labels.items())), []).extend(series.points)
+            start += part + step
+        return tuple(Series(labels=dict(key), points=tuple(points[key])) for key in sorted(points))
+
+    def metric_names(self) -> frozenset[str]:
+        """Return the names of all metrics that have samples.
+
+        Raises:
+            Unavailable: as ``instant``.
+        """
+        return frozenset(self._ask("the list of metric names", lambda: self._client.get_label_values("__name__")))
+
+    def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
+        # The library rounds both ends to whole seconds; parameters given here replace its own.
+        exact = self._params(None) | {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
+        width = f"{step.total_seconds():.3f}"
+        rows = self._ask(promql, lambda: self._client.custom_query_range(promql, start, end, width, params=exact))
+        return tuple(_series(row) for row in rows)
+
+    def _params(self, at: datetime | None) -> dict[str, str]:
+        limit = {"timeout": f"{self.timeout_s:g}s"}
+        return limit if at is None else limit | {"time": f"{at.timestamp():.3f}"}
+
+    def _ask(self, what: str, call: Callable[[], Any]) -> list[Any]:
+        try:
+            answer = call()
+        except PrometheusApiClientException as error:
+            raise Unavailable(self._refusal(what, str(error))) from error
+        except Timeout as error:
+            raise Unavailable(
+                f"Prometheus at {self.url} did not answer within {self.timeout_s:g} s: "
+                "see whether it is overloaded or hung"
+            ) from error
+        except Unreachable as error:
+            raise Unavailable(
+                f"cannot reach Prometheus at {self.url}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
+            ) from error
+        except (RequestException, ValueError, KeyError, TypeError) as error:
+            raise Unavailable(
+                f"{self.url} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
+            ) from error
+        return list(answer)
+
+    def _refusal(self, what: str, text: str) -> str:
+        # The library keeps of an answer only "HTTP Status Code 400 (b'...')"; the reason is JSON inside those bytes.
+        try:
+            reason = str(json.loads(ast.literal_eval(text[text.index("(") + 1 : -1]))["error"])
+        except (ValueError, SyntaxError, KeyError, TypeError):
+            reason = " ".join(text.split())[:200]
+        return f"Prometheus at {self.url} refused {what!r}: {reason}"
+
+
+def _series(row: Mapping[str, Any]) -> Series:
+    points = tuple((clock.from_epoch(float(at)), float(value)) for at, value in row["values"])
+    return Series(labels=row["metric"], points=points)
+
+
+def _by_labels(item: Sample | Series) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(item.labels.items()))
