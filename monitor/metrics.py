@@ -1,0 +1,206 @@
+"""Every metric of ``monitor serve`` and ``monitor work``, declared once; ``python -m monitor --metrics`` prints them.
+
+Times are Unix seconds. What is not known (no backup yet, no drill yet) has no sample: never 0, never -1.
+"""
+
+from __future__ import annotations
+
+from telemetry.metric import Metric
+
+# --- both processes
+
+BUILD_INFO = Metric(
+    name="monitor_build_info", type="gauge", help="Always 1; which version of the monitor runs.", labels=("version",)
+)
+
+# --- monitor serve
+
+ALERTS_RECEIVED = Metric(
+    name="monitor_alerts_received_total",
+    type="counter",
+    help="Alerts in the notifications that Alertmanager delivered, repeats included.",
+    labels=("status",),
+)
+ALERT_NOTIFICATIONS = Metric(
+    name="monitor_alert_notifications_total",
+    type="counter",
+    help="Notifications received from Alertmanager, by what became of them (accepted, refused).",
+    labels=("outcome",),
+)
+ALERTS_ACTIVE = Metric(
+    name="monitor_alerts_active",
+    type="gauge",
+    help="Alerts that were received as firing and not yet as resolved.",
+    labels=("severity",),
+)
+WATCHDOG_LAST_SEEN = Metric(
+    name="monitor_watchdog_last_seen_timestamp_seconds",
+    type="gauge",
+    help="When the always-firing Watchdog last arrived: Prometheus, Alertmanager and this receiver were alive then.",
+    unit="seconds",
+)
+WATCHDOG_LATENCY = Metric(
+    name="monitor_watchdog_latency_seconds",
+    type="gauge",
+    help="Age of the rule evaluation that the newest Watchdog notification carried when it arrived.",
+    unit="seconds",
+)
+HTTP_REQUEST_DURATION = Metric(
+    name="http_server_request_duration_seconds",
+    type="histogram",
+    help="Duration of HTTP requests served.",
+    unit="seconds",
+    labels=("http_request_method", "http_route", "http_response_status_code"),
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0),
+)
+
+# --- monitor work: backups
+
+BACKUP_LAST_SUCCESS = Metric(
+    name="dr_backup_last_success_timestamp_seconds",
+    type="gauge",
+    help="When the newest complete backup of this type was finished.",
+    unit="seconds",
+    labels=("type",),
+)
+BACKUP_SIZE = Metric(
+    name="dr_backup_size_bytes",
+    type="gauge",
+    help="Size on disk of the newest complete backup of this type.",
+    unit="bytes",
+    labels=("type",),
+)
+BACKUP_DURATION = Metric(
+    name="dr_backup_duration_seconds",
+    type="gauge",
+    help="How long the newest complete backup of this type took.",
+    unit="seconds",
+    labels=("type",),
+)
+BACKUP_VERIFIED = Metric(
+    name="dr_backup_verified_timestamp_seconds",
+    type="gauge",
+    help="When a backup was last restored into a scratch server and found equal to what was backed up.",
+    unit="seconds",
+)
+VERIFICATION_SUCCESS = Metric(
+    name="dr_backup_verification_success",
+    type="gauge",
+    help="Whether the newest verification that came to a verdict passed (1) or found a fault (0).",
+)
+RESTORE_SECONDS = Metric(
+    name="dr_restore_seconds",
+    type="gauge",
+    help="How long the newest passed verification took to restore its backup.",
+    unit="seconds",
+)
+RECOVERY_POINT = Metric(
+    name="dr_recovery_point_timestamp_seconds",
+    type="gauge",
+    help="The newest instant that can be recovered from a backup that is there and not known to be faulty.",
+    unit="seconds",
+)
+RPO_SECONDS = Metric(
+    name="dr_rpo_seconds",
+    type="gauge",
+    help="Age of the newest recovery point in a copy: what would be lost if the databases were lost now.",
+    unit="seconds",
+    labels=("copy",),
+)
+
+# --- monitor work: drills
+
+DRILL_LAST_SUCCESS = Metric(
+    name="dr_drill_last_success_timestamp_seconds",
+    type="gauge",
+    help="When the drill was last passed.",
+    unit="seconds",
+    labels=("drill",),
+)
+DRILL_RESULT = Metric(
+    name="dr_drill_result",
+    type="gauge",
+    help="Whether the newest run of the drill that came to a verdict passed (1) or failed (0).",
+    labels=("drill",),
+)
+DRILL_RUNNING = Metric(
+    name="dr_drill_running", type="gauge", help="Whether the drill is running now (1) or not (0).", labels=("drill",)
+)
+FAILOVER_SECONDS = Metric(
+    name="dr_failover_seconds",
+    type="gauge",
+    help="From the fault to a new primary, as measured by the newest run of the drill that got that far.",
+    unit="seconds",
+    labels=("drill",),
+)
+DETECTION_SECONDS = Metric(
+    name="dr_detection_seconds",
+    type="gauge",
+    help="From the fault to the first alert about it that was received, as measured by the newest such run.",
+    unit="seconds",
+    labels=("drill",),
+)
+WRITES_LOST = Metric(
+    name="dr_acknowledged_writes_lost",
+    type="gauge",
+    help="Bookings that were acknowledged to a patient and not found afterwards, in the newest run that looked.",
+    labels=("drill",),
+)
+
+# --- monitor work: jobs
+
+JOB_LAST_SUCCESS = Metric(
+    name="monitor_job_last_success_timestamp_seconds",
+    type="gauge",
+    help="When the job last did what it is for.",
+    unit="seconds",
+    labels=("job",),
+)
+JOB_OVERDUE = Metric(
+    name="monitor_job_overdue",
+    type="gauge",
+    help="Whether the job should have succeeded by now, its grace period included, and has not (1).",
+    labels=("job",),
+)
+JOB_RUNS = Metric(
+    name="monitor_job_runs_total",
+    type="counter",
+    help="Runs of the job since this process started, by outcome.",
+    labels=("job", "outcome"),
+)
+JOB_DURATION = Metric(
+    name="monitor_job_duration_seconds",
+    type="gauge",
+    help="How long the newest run of the job took.",
+    unit="seconds",
+    labels=("job",),
+)
+
+METRICS = (
+    BUILD_INFO,
+    ALERTS_RECEIVED,
+    ALERT_NOTIFICATIONS,
+    ALERTS_ACTIVE,
+    WATCHDOG_LAST_SEEN,
+    WATCHDOG_LATENCY,
+    HTTP_REQUEST_DURATION,
+    BACKUP_LAST_SUCCESS,
+    BACKUP_SIZE,
+    BACKUP_DURATION,
+    BACKUP_VERIFIED,
+    VERIFICATION_SUCCESS,
+    RESTORE_SECONDS,
+    RECOVERY_POINT,
+    RPO_SECONDS,
+    DRILL_LAST_SUCCESS,
+    DRILL_RESULT,
+    DRILL_RUNNING,
+    FAILOVER_SECONDS,
+    DETECTION_SECONDS,
+    WRITES_LOST,
+    JOB_LAST_SUCCESS,
+    JOB_OVERDUE,
+    JOB_RUNS,
+    JOB_DURATION,
+)
+"""What ``python -m monitor --metrics`` prints."""
