@@ -1,0 +1,137 @@
+"""What the outage tests share: waiting with a deadline, reading alerts, holding the report against the ledger."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.request import urlopen
+
+import pytest
+
+from monitor import clock
+
+T = TypeVar("T")
+
+OUTAGE_S = 60
+PAGE_WITHIN_S = 60
+RESOLVE_WITHIN_S = 480
+"""The shortest burn window is 5 minutes: an alert stays until that has passed the outage."""
+APPS = ("app-1", "app-2")
+
+
+def an_outage_is_paged_and_counted(stack: Any, *, how: str) -> None:
+    """Kill or freeze both apps for a minute; a critical alert arrives in time, and each failed request is counted."""
+    started = clock.now()
+    time.sleep(1)
+    with apps_down(stack.client, how=how) as down_at:
+        pages = eventually(
+            lambda: alerts(stack.layout.url("web"), severity="critical", since=down_at),
+            within_s=PAGE_WITHIN_S,
+            what="a critical alert received by web",
+        )
+        time.sleep(max(0.0, OUTAGE_S - (clock.now() - down_at).total_seconds()))
+    assert datetime.fromisoformat(pages[-1]["received_at"]) - down_at <= timedelta(seconds=PAGE_WITHIN_S)
+    for name in ("summary", "impact", "runbook_url", "dashboard_url"):
+        assert pages[-1]["annotations"].get(name), name
+    eventually(lambda: are_healthy(stack, *APPS), within_s=60, what="both apps healthy again")
+    time.sleep(15)  # two scrapes and an evaluation: what has happened is now in Prometheus
+    the_report_equals_the_ledger(stack, since=started)
+
+
+def every_critical_alert_resolves(stack: Any) -> None:
+    """Wait until web knows of no firing critical alert."""
+    eventually(
+        lambda: not [a for a in alerts(stack.layout.url("web"), severity="critical") if a["state"] == "firing"],
+        within_s=RESOLVE_WITHIN_S,
+        every_s=2,
+        what="every critical alert resolved",
+    )
+
+
+def the_report_equals_the_ledger(stack: Any, *, since: datetime) -> None:
+    """Hold the report's failed requests, read from Prometheus alone, against what the clients wrote down."""
+    seconds = round((clock.now() - since).total_seconds())
+    done = monitor(stack.layout.run_dir, "report", "--period", f"{seconds}s", "--format", "json", "--out", "-")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    (availability,) = (slo for slo in report["slos"] if slo["name"] == "availability")
+    entries = ledger_lines(
+        stack.layout.ledger,
+        since=clock.from_rfc3339(report["period"]["start"]),
+        until=clock.from_rfc3339(report["period"]["end"]),
+    )
+    counted = Counter(entry["outcome"] for entry in entries)
+    assert counted["fail"] > 300, counted
+    assert availability["failed_events"] == pytest.approx(counted["fail"], rel=0.01)
+
+
+def eventually(ask: Callable[[], T], *, within_s: float, every_s: float = 0.5, what: str) -> T:
+    """Ask until the answer is truthy, and return it; fail with ``what`` after the deadline."""
+    deadline = time.monotonic() + within_s
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {within_s:.0f} s: {what}; last answer: {answer!r}")
+        time.sleep(every_s)
+
+
+def monitor(run_dir: Path, *arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+    """Run the real ``monitor`` command against a stack."""
+    command = [sys.executable, "-m", "monitor", "--run-dir", str(run_dir), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+def get_json(url: str) -> Any:
+    """Fetch a JSON document."""
+    with urlopen(url, timeout=10) as answer:  # noqa: S310  # always a local http address
+        return json.load(answer)
+
+
+def alerts(web_url: str, *, severity: str | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
+    """Alert episodes that ``web`` has received, newest first."""
+    return [
+        alert
+        for alert in get_json(f"{web_url}/api/v1/alerts")
+        if (severity is None or alert["labels"]["severity"] == severity)
+        and (since is None or datetime.fromisoformat(alert["received_at"]) >= since)
+    ]
+
+
+def ledger_lines(directory: Path, *, since: datetime, until: datetime) -> Iterator[dict[str, Any]]:
+    """The ledger's entries that were answered in a period."""
+    for file in sorted(directory.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            if since <= datetime.fromisoformat(entry["at"]) < until:
+                yield entry
+
+
+def are_healthy(stack: Any, *names: str) -> bool:
+    """Whether these components are all healthy."""
+    return all(component.state == "healthy" for component in stack.client.status() if component.name in names)
+
+
+@contextmanager
+def apps_down(client: Any, *, how: str) -> Iterator[datetime]:
+    """Keep both apps dead (``kill``) or frozen (``pause``) while the block runs, for an outage's length at most."""
+    started = clock.now()
+    for app in APPS:
+        client.hold(app, OUTAGE_S)
+        getattr(client, how)(app)
+    try:
+        yield started
+    finally:
+        for app in APPS:
+            if how == "pause":
+                client.resume(app)
+            client.release(app)
