@@ -1,0 +1,174 @@
+"""Counts events exactly from the samples that Prometheus holds, cell by cell of a period.
+
+``increase()`` stretches what it saw to its window's edges, so that a burst is counted too high or too low by up to what
+a scrape interval holds. Here a cell's count is the difference of the counter's values at the cell's two ends, with
+resets put right from the raw samples: the sum over cells is the number of events, to the last one, however short the
+period.
+
+A counter that Prometheus could not read for a while and that went on counting is counted in the cell where it is seen
+again; time without samples is *not covered*, events in it are not lost. A series first seen inside the period starts
+at its first value (nothing tells how long it had been counting).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import promql_parser
+
+from monitor.errors import InputError
+from monitor.sources.prometheus import Prometheus, Series
+
+RESET_LOOKBACK = timedelta(minutes=1)
+"""How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s)."""
+
+
+SeriesKey = tuple[tuple[str, str], ...]
+Points = tuple[tuple[datetime, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """A period cut into cells of one width. ``edges`` has one more than there are cells."""
+
+    edges: tuple[datetime, ...]
+    width: timedelta
+
+    @classmethod
+    def over(cls, start: datetime, end: datetime, width: timedelta) -> Grid:
+        """Cut ``start``..``end`` into equal cells that are as near to ``width`` as can be."""
+        many = max(1, round((end - start) / width))
+        exact = (end - start) / many
+        return cls(edges=(*(start + exact * number for number in range(many)), end), width=exact)
+
+    @property
+    def cells(self) -> int:
+        """How many cells there are."""
+        return len(self.edges) - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Events by cell, and in which cells the counter was read at all."""
+
+    events: tuple[float, ...]
+    covered: tuple[bool, ...]
+
+    @property
+    def total(self) -> float:
+        """All events of the period."""
+        return sum(self.events)
+
+
+def selectors(expression: str) -> tuple[str, ...]:
+    """Return the counter selectors of an SLI's expression (a selector, or a sum of them).
+
+    Raises:
+        InputError: it is no PromQL, or holds anything but selectors and ``+``.
+    """
+    try:
+        tree = promql_parser.parse(expression)
+    except ValueError as error:
+        raise InputError(f"cannot read {expression!r} as PromQL: {error}") from error
+    return tuple(_leaves(tree, expression))
+
+
+def _leaves(node: object, expression: str) -> Iterable[str]:
+    if isinstance(node, promql_parser.VectorSelector):
+        yield str(node)
+    elif isinstance(node, promql_parser.ParenExpr):
+        yield from _leaves(node.expr, expression)
+    elif isinstance(node, promql_parser.BinaryExpr) and str(node.op) == "+":
+        yield from _leaves(node.lhs, expression)
+        yield from _leaves(node.rhs, expression)
+    else:
+        raise InputError(f"cannot count the events of {expression!r}: it is not a selector or a sum of selectors")
+
+
+class Counter:
+    """Counts on one grid, asking Prometheus once for each selector however many SLOs share it."""
+
+    def __init__(self, prometheus: Prometheus, grid: Grid) -> None:
+        self.grid = grid
+        self._prometheus = prometheus
+        self._known: dict[str, Counted] = {}
+        self._samples: dict[tuple[str, datetime, datetime], Mapping[SeriesKey, Points]] = {}
+
+    def count(self, expression: str) -> Counted:
+        """Count the events of a selector or sum of selectors.
+
+        Raises:
+            InputError: the expression is not of that form.
+            Unavailable: Prometheus cannot be reached.
+        """
+        parts = [self._count_selector(selector) for selector in selectors(expression)]
+        return Counted(
+            events=tuple(map(sum, zip(*(part.events for part in parts), strict=True))),
+            covered=tuple(map(any, zip(*(part.covered for part in parts), strict=True))),
+        )
+
+    def _count_selector(self, selector: str) -> Counted:
+        if selector not in self._known:
+            self._known[selector] = self._ask(selector)
+        return self._known[selector]
+
+    def _ask(self, selector: str) -> Counted:
+        edges, width = self.grid.edges, self.grid.width
+        back = _duration(width + RESET_LOOKBACK)
+        series = self._prometheus.range(f"last_over_time({selector}[{_duration(width)}])", edges[0], edges[-1], width)
+        resets = self._prometheus.range(f"resets({selector}[{back}]) > 0", edges[0], edges[-1], width)
+        reset_in = {_key(found): frozenset(self._cells_of(found)) for found in resets}
+        events = [0.0] * self.grid.cells
+        covered = [False] * self.grid.cells
+        for one in series:
+            seen = self._cells_of(one)
+            for cell, number in self._increases(selector, one, seen, reset_in.get(_key(one), frozenset())):
+                events[cell] += number
+            for cell in seen:
+                if cell >= 0:
+                    covered[cell] = True
+        return Counted(events=tuple(events), covered=tuple(covered))
+
+    def _cells_of(self, series: Series) -> dict[int, float]:
+        """The value at the end of each cell in which the series had a sample; -1 is the edge before the first cell."""
+        first, width = self.grid.edges[0], self.grid.width
+        return {round((at - first) / width) - 1: value for at, value in series.points}
+
+    def _increases(
+        self, selector: str, series: Series, seen: Mapping[int, float], reset_in: frozenset[int]
+    ) -> Iterable[tuple[int, float]]:
+        for (before, old), (cell, new) in pairwise(sorted(seen.items())):
+            if cell in reset_in:
+                yield cell, self._between(selector, series, before, cell)
+            else:
+                yield cell, new - old if new >= old else new
+
+    def _between(self, selector: str, series: Series, before: int, cell: int) -> float:
+        """The increase from the end of one cell to the end of another, from raw samples."""
+        start, end = self.grid.edges[before + 1], self.grid.edges[cell + 1]
+        points = self._raw(selector, start, end).get(_key(series), ())
+        return increase([value for at, value in points if at > start], [value for at, value in points if at <= start])
+
+    def _raw(self, selector: str, start: datetime, end: datetime) -> Mapping[SeriesKey, Points]:
+        if (selector, start, end) not in self._samples:
+            back = _duration(end - start + RESET_LOOKBACK)
+            found = self._prometheus.samples(f"{selector}[{back}]", end)
+            self._samples[selector, start, end] = {_key(series): series.points for series in found}
+        return self._samples[selector, start, end]
+
+
+def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:
+    """How much a counter rose over raw samples, from the last value ``before`` them; a fall is a restart from zero."""
+    chain = [*before[-1:], *values]
+    return sum(new - old if new >= old else new for old, new in pairwise(chain))
+
+
+def _key(series: Series) -> SeriesKey:
+    return tuple(sorted((name, value) for name, value in series.labels.items() if name != "__name__"))
+
+
+def _duration(length: timedelta) -> str:
+    return f"{round(length / timedelta(milliseconds=1))}ms"

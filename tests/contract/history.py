@@ -1,0 +1,88 @@
+"""A real Prometheus whose past is written by the test: samples go in as OpenMetrics, through promtool."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import Unavailable
+from monitor.sources.prometheus import Prometheus
+
+
+@dataclass
+class History:
+    """Series to come: ``add`` each, then ``serve`` them."""
+
+    lines: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, name: str, labels: Mapping[str, str], points: Iterable[tuple[datetime, float]]) -> None:
+        inner = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+        rows = (f"{name}{{{inner}}} {value!r} {at.timestamp():.3f}" for at, value in points)
+        self.lines.setdefault(name, []).extend(rows)
+
+    def text(self) -> str:
+        parts = [f"# TYPE {name} unknown\n" + "\n".join(rows) for name, rows in sorted(self.lines.items())]
+        return "\n".join(parts) + "\n# EOF\n"
+
+
+@contextmanager
+def serve(history: History, directory: Path, *, rules: str = "") -> Iterator[Prometheus]:
+    """Start a Prometheus on a free port over exactly this history; it is stopped at the end."""
+    promtool, server = _binary("promtool"), _binary("prometheus")
+    (directory / "history.om").write_text(history.text(), encoding="utf-8")
+    data = directory / "data"
+    subprocess.run(
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", "-q", str(directory / "history.om"), str(data)],
+        check=True,
+        capture_output=True,
+    )
+    (directory / "rules.yml").write_text(rules or "groups: []\n", encoding="utf-8")
+    config = "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+    (directory / "prometheus.yml").write_text(config, encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [
+        server,
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={data}",
+        "--storage.tsdb.retention.time=10y",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (directory / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        with Prometheus(f"http://127.0.0.1:{port}") as client:
+            _wait(client)
+            yield client
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _binary(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        pytest.fail(f"{name} is not installed: the Debian package prometheus has it")
+    return found
+
+
+def _wait(client: Prometheus) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            client.instant("vector(1)")
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return

@@ -1,0 +1,98 @@
+"""Events are counted to the last one from a real Prometheus's samples, whatever happened between them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.compliance.counting import Counter, Grid
+from monitor.errors import InputError
+from tests.contract.history import History, serve
+
+END = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def every(seconds: int, value: Callable[[int], float | None], *, minutes: int) -> list[tuple[datetime, float]]:
+    """Scrape ``value(second before END, counted up)`` at uneven milliseconds, as a real scraper does."""
+    first = END - minutes * MINUTE
+    offsets = range(0, minutes * 60 + 1, seconds)
+    values = ((first + timedelta(seconds=offset, milliseconds=137), value(offset)) for offset in offsets)
+    return [(at, number) for at, number in values if number is not None]
+
+
+@pytest.mark.parametrize("minutes", [10, 60])
+@pytest.mark.parametrize("scrape", [5, 15, 30])
+def test_an_outage_of_a_minute_is_counted_to_the_last_request(tmp_path: Path, minutes: int, scrape: int) -> None:
+    history = History()
+    began = 150  # seconds after the first sample
+    history.add("e_total", {"code": "5xx"}, every(scrape, lambda s: 20.0 * min(max(s - began, 0), 60), minutes=75))
+    history.add("e_total", {"code": "2xx"}, every(scrape, lambda s: 20.0 * s, minutes=75))
+    start = END - 75 * MINUTE + MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counter = Counter(prometheus, Grid.over(start, start + minutes * MINUTE, MINUTE))
+        bad = counter.count('e_total{code="5xx"}')
+        total = counter.count('e_total{code="5xx"} + e_total{code="2xx"}')
+    assert bad.total == 1200
+    assert total.total - bad.total == pytest.approx(minutes * 60 * 20, abs=scrape * 20)
+    assert all(bad.covered)
+
+
+def test_a_restart_loses_nothing_that_was_scraped_even_if_the_counter_grew_past_its_old_value(tmp_path: Path) -> None:
+    def restarted(second: int) -> float:
+        return second * 1.0 if second < 100 else (second - 100) * 1000.0
+
+    history = History()
+    history.add("e_total", {"i": "1"}, every(5, restarted, minutes=20))
+    history.add("e_total", {"i": "2"}, every(5, lambda s: 7.0 * s, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(start + MINUTE, start + 11 * MINUTE, MINUTE)).count("e_total")
+    # From second 55 (the last scrape before the first minute ended) to 655; the scrape of second 95 saw 95.
+    assert counted.total == (95 - 55) + (655 - 100) * 1000 + 7 * 600
+
+
+def test_events_during_a_gap_in_scraping_are_counted_but_the_time_is_not_covered(tmp_path: Path) -> None:
+    history = History()
+    history.add("e_total", {}, every(5, lambda s: None if 300 <= s < 600 else 2.0 * s, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(start + MINUTE, start + 15 * MINUTE, MINUTE)).count("e_total")
+    assert counted.total == 2 * 14 * 60
+    assert [covered for covered, _ in itertools.groupby(counted.covered)] == [True, False, True]
+    assert counted.covered.count(False) == 5
+
+
+def test_a_restart_during_a_gap_counts_what_was_seen_since(tmp_path: Path) -> None:
+    def restarted(second: int) -> float | None:
+        return None if 300 <= second < 600 else 2.0 * second if second < 300 else 3.0 * (second - 600)
+
+    history = History()
+    history.add("e_total", {}, every(5, restarted, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(start + MINUTE, start + 15 * MINUTE, MINUTE)).count("e_total")
+    assert counted.total == 2 * (295 - 55) + 3 * (895 - 600)
+
+
+def test_nothing_recorded_is_nothing_covered(tmp_path: Path) -> None:
+    history = History()
+    history.add("other_total", {}, every(5, float, minutes=20))
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(END - 10 * MINUTE, END, MINUTE)).count("e_total")
+    assert counted.total == 0
+    assert not any(counted.covered)
+
+
+@pytest.mark.parametrize("expression", ["sum(rate(e_total[5m]))", "e_total / e_total", "e_total +"])
+def test_only_sums_of_counters_can_be_counted(tmp_path: Path, expression: str) -> None:
+    history = History()
+    history.add("e_total", {}, every(60, float, minutes=20))
+    with serve(history, tmp_path) as prometheus:
+        counter = Counter(prometheus, Grid.over(END - 10 * MINUTE, END, MINUTE))
+        with pytest.raises(InputError, match="e_total"):
+            counter.count(expression)
