@@ -1,0 +1,204 @@
+"""Traces of requests, MongoDB and Redis commands and jobs, by OTLP/HTTP or by Jaeger's thrift; off until asked for.
+
+Nothing here is global but the two instrumentation libraries, which know no other way; ``instrument_clients`` points
+them at the tracing in force. Every endpoint may be dead: requests never wait, spans are lost and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from aiohttp import web
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from yarl import URL
+
+from telemetry import clients
+from telemetry.allow_list import AllowListExporter
+from telemetry.jaeger_compat import JaegerThriftExporter
+from telemetry.kinds import UNMATCHED, method_of, route_of
+from telemetry.sampling import LocalSampler
+from telemetry.span_queue import SpanQueue
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
+
+EXPORT_TIMEOUT_S = 2
+_OTLP_PATH = "/v1/traces"
+_SERVER_ERROR = 500
+
+
+class Tracing:
+    """One process's tracing; the null object while no endpoint is set."""
+
+    def __init__(self, provider: TracerProvider | None = None, queues: tuple[SpanQueue, ...] = ()) -> None:
+        self._provider = provider
+        self._queues = queues
+        self.tracer: Tracer = provider.get_tracer("telemetry") if provider else NoOpTracer()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether spans are made at all."""
+        return self._provider is not None
+
+    def span(self, name: str, attributes: Mapping[str, Any] | None = None) -> AbstractContextManager[Span]:
+        """Open a span around work of our own; names are in ``allow_list.SPAN_NAMES``."""
+        return _open(self.tracer, name, SpanKind.INTERNAL, None, attributes)
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until all ended spans were tried; tell whether that was done in time."""
+        done = [queue.force_flush(round(timeout_s * 1000)) for queue in self._queues]
+        return all(done)
+
+    def close(self) -> None:
+        """Send what is left, within the queues' grace period, and stop."""
+        clients.point_at(None, instead_of=self.tracer)
+        if self._provider is not None:
+            self._provider.shutdown()
+
+
+def configure(
+    service: str,
+    *,
+    otlp_endpoint: str | None = None,
+    jaeger_endpoint: str | None = None,
+    version: str | None = None,
+    instance: str | None = None,
+    environment: str | None = None,
+    sample_ratio: float = 1.0,
+    queue_size: int = 2048,
+) -> Tracing:
+    """Set up tracing for this process.
+
+    Args:
+        service: ``service.name`` of all spans.
+        otlp_endpoint: ``http://host:4318`` of a collector, Jaeger or the Datadog Agent.
+        jaeger_endpoint: ``http://host:14268`` of a Jaeger collector, or ``udp://host:6831`` of an agent.
+        version: ``service.version``.
+        instance: ``service.instance.id``.
+        environment: ``deployment.environment.name``.
+        sample_ratio: which part of the traces is kept, 0 to 1.
+        queue_size: how many spans may wait for each exporter.
+
+    Raises:
+        ValueError: an endpoint is malformed.
+    """
+    exporters: dict[str, SpanExporter] = {}
+    if otlp_endpoint:
+        exporters["otlp"] = OTLPSpanExporter(endpoint=_otlp_url(otlp_endpoint), timeout=EXPORT_TIMEOUT_S)
+    if jaeger_endpoint:
+        exporters["jaeger"] = JaegerThriftExporter(jaeger_endpoint, timeout_s=EXPORT_TIMEOUT_S)
+    if not exporters:
+        return Tracing()
+    about = {
+        "service.name": service,
+        "service.version": version,
+        "service.instance.id": instance,
+        "deployment.environment.name": environment,
+    }
+    provider = TracerProvider(
+        sampler=LocalSampler(sample_ratio),
+        resource=Resource.create({key: value for key, value in about.items() if value}),
+        shutdown_on_exit=False,
+        span_limits=SpanLimits(max_attributes=32, max_events=0, max_links=4),
+    )
+    queues = tuple(SpanQueue(name, AllowListExporter(inner), size=queue_size) for name, inner in exporters.items())
+    for queue in queues:
+        provider.add_span_processor(queue)
+    return Tracing(provider, queues)
+
+
+def instrument_clients(tracing: Tracing) -> None:
+    """Trace the commands of MongoDB and Redis clients made after this call, as children of what is being done.
+
+    Commands outside any span (an exporter's polling, a background refresh) make none.
+    """
+    if tracing.enabled:
+        clients.point_at(tracing.tracer)
+
+
+def http_middleware(tracing: Tracing) -> Middleware:
+    """Return an aiohttp middleware that makes one server span a request.
+
+    A caller's ``traceparent`` is continued, but whether to keep the trace is decided here. Of the URL only the route's
+    template is recorded; of an exception only its class.
+    """
+    propagator = TraceContextTextMapPropagator()
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not tracing.enabled:
+            return await handler(request)
+        carrier = {key: request.headers[key] for key in ("traceparent",) if key in request.headers}
+        attributes = _request_attributes(request)
+        with _open(tracing.tracer, "request", SpanKind.SERVER, propagator.extract(carrier), attributes) as span:
+            try:
+                response = await handler(request)
+            except web.HTTPException as answer:
+                _record_status(span, answer.status)
+                raise
+            _record_status(span, response.status)
+            return response
+
+    return middleware
+
+
+def current_trace() -> dict[str, str]:
+    """Return the ids of the trace in force as exemplar labels, or nothing when there is none that will be kept."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid or not context.trace_flags.sampled:
+        return {}
+    return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}
+
+
+@contextmanager
+def _open(
+    tracer: Tracer, name: str, kind: SpanKind, context: Context | None, attributes: Mapping[str, Any] | None
+) -> Iterator[Span]:
+    """Open a span that keeps an exception's class and nothing of its text."""
+    with tracer.start_as_current_span(
+        name,
+        context=context,
+        kind=kind,
+        attributes=dict(attributes or {}),
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        try:
+            yield span
+        except web.HTTPException:
+            raise
+        except BaseException as error:
+            span.set_attribute("error.type", type(error).__name__)
+            span.set_status(StatusCode.ERROR)
+            raise
+
+
+def _request_attributes(request: web.Request) -> dict[str, Any]:
+    route = route_of(request)
+    attributes: dict[str, Any] = {"http.request.method": method_of(request), "url.scheme": request.scheme}
+    if route != UNMATCHED:
+        attributes["http.route"] = route
+    return attributes
+
+
+def _record_status(span: Span, status: int) -> None:
+    span.set_attribute("http.response.status_code", status)
+    if status >= _SERVER_ERROR:
+        span.set_attribute("error.type", str(status))
+        span.set_status(StatusCode.ERROR)
+
+
+def _otlp_url(endpoint: str) -> str:
+    url = URL(endpoint)
+    if url.host is None or url.scheme not in {"http", "https"}:
+        raise ValueError(f"{endpoint!r} is no OTLP/HTTP endpoint: http://host:4318")
+    return str(url.with_path(_OTLP_PATH) if url.path in {"", "/"} else url)
