@@ -56,7 +56,7 @@ class JaegerThriftExporter(SpanExporter):
             options = {"agent_host_name": url.host, "agent_port": url.port or _AGENT_PORT}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # where `deprecated` is installed, it says so each time
-            self._exporter: Any = _load().JaegerExporter(udp_split_oversized_batches=True, **options)
+            self._exporter: Any = load().JaegerExporter(udp_split_oversized_batches=True, **options)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send one batch; whatever goes wrong is a failure, told to the caller."""
@@ -79,7 +79,7 @@ class JaegerThriftExporter(SpanExporter):
         return True
 
 
-def _load() -> types.ModuleType:
+def load() -> types.ModuleType:
     """Put back what the package imports and no longer finds, and import it."""
     if "deprecated" not in sys.modules:
         try:

@@ -162,6 +162,7 @@ class _Frame:
         framed = dict(self._stamp(cast("structlog.typing.WrappedLogger", logger), method, {}))
         framed |= {"level": line.pop("level"), "service": self._service, "event": line.pop("event")}
         own.log_records.add(str(framed["level"]))
+        framed.update(line)
         context = get_current_span().get_span_context()
         if context.is_valid:
             framed |= {
@@ -171,7 +172,6 @@ class _Frame:
                 "dd.trace_id": str(context.trace_id & 0xFFFF_FFFF_FFFF_FFFF),
                 "dd.span_id": str(context.span_id),
             }
-        framed.update(line)
         return framed
 
 
@@ -199,7 +199,7 @@ class _Libraries(logging.Handler):
     """Takes what libraries log, and keeps who said it, how bad it is and which exception it was."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[0] if record.exc_info and record.exc_info[0] else None
+        error = record.exc_info[1] if record.exc_info else None
         log = get_logger()
         name = record.name if record.name.replace(".", "_").replace("-", "_").isidentifier() else "unnamed"
         say = log.error if record.levelno >= logging.ERROR else log.warning

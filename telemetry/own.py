@@ -20,9 +20,10 @@ from telemetry.metric import Metric
 class Tally:
     """A declared number per combination of label values, safe to use from any thread."""
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, metric: Metric, *known: tuple[str, ...]) -> None:
+        """``known`` label values show as 0 from the start, so that a first event is seen as an increase."""
         self.metric = metric
-        self._values: dict[tuple[str, ...], float] = {}
+        self._values: dict[tuple[str, ...], float] = dict.fromkeys(known or ([] if metric.labels else [()]), 0.0)
         self._lock = threading.Lock()
 
     def add(self, *labels: str, by: float = 1) -> None:
@@ -50,13 +51,15 @@ class Tally:
             family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
         with self._lock:
             rows = sorted(self._values.items())
-        for labels, value in rows or ([] if metric.labels else [((), 0.0)]):
+        for labels, value in rows:
             family.add_metric(labels, value)
         return family
 
 
 log_records = Tally(
-    Metric(name="telemetry_log_records_total", type="counter", help="Log lines written.", labels=("level",))
+    Metric(name="telemetry_log_records_total", type="counter", help="Log lines written.", labels=("level",)),
+    ("warning",),
+    ("error",),
 )
 dropped_fields = Tally(
     Metric(
@@ -64,7 +67,10 @@ dropped_fields = Tally(
         type="counter",
         help="Log events, fields and values withheld because they are not declared; any at all is a fault in our code.",
         labels=("reason",),
-    )
+    ),
+    ("event",),
+    ("field",),
+    ("value",),
 )
 dropped_lines = Tally(
     Metric(name="telemetry_dropped_log_lines_total", type="counter", help="Log lines that standard output refused.")
@@ -75,7 +81,8 @@ dropped_attributes = Tally(
         type="counter",
         help="Span attributes, events, names and status texts withheld because they are not on the allow-list.",
         labels=("reason",),
-    )
+    ),
+    *((reason,) for reason in ("key", "value", "name", "event", "status")),
 )
 spans_created = Tally(
     Metric(
@@ -113,7 +120,8 @@ datagrams_dropped = Tally(
         type="counter",
         help="DogStatsD datagrams lost: the queue was full, they grew old there, or the Agent was away.",
         labels=("reason",),
-    )
+    ),
+    *((reason,) for reason in ("queue_full", "expired", "not_sent")),
 )
 dropped_tags = Tally(
     Metric(
@@ -121,7 +129,9 @@ dropped_tags = Tally(
         type="counter",
         help="DogStatsD tags withheld because they are not on the allow-list.",
         labels=("reason",),
-    )
+    ),
+    ("key",),
+    ("value",),
 )
 page_seconds = Tally(
     Metric(

@@ -18,8 +18,15 @@ _WORTH_COMPRESSING = 1024
 
 
 def make_metrics_app(registry: CollectorRegistry) -> web.Application:
-    """Serve ``/metrics`` (text or OpenMetrics, by ``Accept``; ``?name[]=`` selects families) and ``/-/healthy``."""
+    """Serve ``/metrics`` (see ``add_metrics``) and ``/-/healthy``."""
     app = web.Application()
+    add_metrics(app, registry)
+    app.router.add_get("/-/healthy", _healthy)
+    return app
+
+
+def add_metrics(app: web.Application, registry: CollectorRegistry) -> None:
+    """Add ``/metrics`` to an application: text or OpenMetrics, by ``Accept``; ``?name[]=`` selects families."""
     # One thread: two scrapes at once wait for each other instead of fighting over the interpreter.
     renderer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="metrics-page")
 
@@ -41,9 +48,7 @@ def make_metrics_app(registry: CollectorRegistry) -> web.Application:
         renderer.shutdown(wait=False, cancel_futures=True)
 
     app.router.add_get("/metrics", metrics)
-    app.router.add_get("/-/healthy", _healthy)
     app.cleanup_ctx.append(close_renderer)
-    return app
 
 
 async def _healthy(_: web.Request) -> web.Response:

@@ -49,6 +49,10 @@ class SpanQueue(SpanProcessor):
         self._closing = False
         self._failing = False
         self._changed = threading.Condition()
+        for tally in (own.spans_created, own.spans_exported):
+            tally.add(name, by=0)
+        for reason in ("queue_full", "export_failed", "closed"):
+            own.spans_dropped.add(name, reason, by=0)
         self._thread = threading.Thread(target=self._work, name=f"spans-{name}", daemon=True)
         self._thread.start()
 

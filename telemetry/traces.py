@@ -6,11 +6,12 @@ them at the tracing in force. Every endpoint may be dead: requests never wait, s
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -27,9 +28,6 @@ from telemetry.jaeger_compat import JaegerThriftExporter
 from telemetry.kinds import UNMATCHED, method_of, route_of
 from telemetry.sampling import LocalSampler
 from telemetry.span_queue import SpanQueue
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-Middleware = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 EXPORT_TIMEOUT_S = 2
 _OTLP_PATH = "/v1/traces"
