@@ -5,6 +5,7 @@ Times are Unix seconds. What is not known (no backup yet, no drill yet) has no s
 
 from __future__ import annotations
 
+from telemetry import own
 from telemetry.metric import Metric
 
 # --- both processes
@@ -202,5 +203,6 @@ METRICS = (
     JOB_OVERDUE,
     JOB_RUNS,
     JOB_DURATION,
+    *own.METRICS,
 )
 """What ``python -m monitor --metrics`` prints."""

@@ -1,0 +1,98 @@
+"""Puts the process together: routes, middlewares, and what is opened at start and closed at the end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+from yarl import URL
+
+from monitor.catalogue.model import Catalogue
+from monitor.settings import Settings
+from monitor.sources.prometheus import Prometheus
+from monitor.store import Store
+from monitor.web import api, hooks, pages
+from monitor.web.middleware import explain, guard, measure, only_hosts
+from monitor.web.scrape import StoreGauges
+from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, SloReader, StoreThread
+from telemetry.page import add_metrics
+
+STATIC = Path(__file__).parent / "static"
+RUNBOOKS = Path(__file__).parents[2] / "runbooks"
+"""Beside the package in a checkout; in an image, ``runbooks`` is copied there too."""
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def make_app(settings: Settings, store: Store, catalogue: Catalogue, *, runbooks: Path = RUNBOOKS) -> web.Application:
+    """Make the console over an open store; the caller closes the store after the app has ended."""
+    middlewares: list[Middleware] = [measure, guard, explain]
+    if settings.web_config_file is None:
+        # Without users, the host name is what tells our own pages from a stranger's.
+        middlewares.append(only_hosts(_own_hosts(settings, catalogue)))
+    app = web.Application(middlewares=middlewares, client_max_size=hooks.MAX_BYTES)
+    prometheus = Prometheus(settings.prometheus_url, timeout_s=PROMETHEUS_TIMEOUT_S)
+    app[CONSOLE] = console = Console(
+        settings=settings,
+        catalogue=catalogue,
+        store=StoreThread(store),
+        slos=SloReader(prometheus, catalogue),
+        runbooks=runbooks,
+    )
+    console.metrics.registry.register(StoreGauges(store.path))
+    app.cleanup_ctx.append(partial(_lifetime, prometheus))
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: web.Application) -> None:
+    app.add_routes(
+        [
+            web.post("/hooks/alertmanager", hooks.alertmanager),
+            web.post("/hooks/watchdog", hooks.watchdog),
+            web.get("/api/v1/alerts", api.alerts),
+            web.get("/api/v1/slos", api.slos),
+            web.get("/api/v1/components", api.components),
+            web.get("/api/v1/backups", api.backups),
+            web.get("/api/v1/drills", api.drills),
+            web.get("/api/v1/drills/{id}", api.drill),
+            web.get("/api/v1/jobs", api.jobs),
+            web.get("/-/healthy", _healthy),
+            web.get("/-/ready", _ready),
+            web.get("/", pages.home),
+            web.get("/alerts", pages.alerts),
+            web.get("/slos/{name}", pages.slo),
+            web.get("/drills/{id}", pages.drill),
+            web.get("/runbooks", pages.runbooks),
+            web.get("/runbooks/{name}", pages.runbook),
+            web.static("/static", STATIC),
+        ]
+    )
+    add_metrics(app, app[CONSOLE].metrics.registry)
+
+
+async def _lifetime(prometheus: Prometheus, app: web.Application) -> AsyncIterator[None]:
+    yield
+    app[CONSOLE].store.close()
+    prometheus.close()
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="healthy\n")
+
+
+async def _ready(request: web.Request) -> web.Response:
+    await request.app[CONSOLE].store.call(lambda store: store.get("watchdog", "latest"))
+    return web.Response(text="ready\n")
+
+
+def _own_hosts(settings: Settings, catalogue: Catalogue) -> frozenset[str]:
+    environment = catalogue.environment
+    urls = (environment.console_url, environment.webhook_url, environment.runbook_url)
+    named = {host for url in urls if (host := URL(url).host)}
+    listen = re.sub(r"^\[|\]$", "", settings.web_listen.rpartition(":")[0])
+    return LOOPBACK | named | {listen}

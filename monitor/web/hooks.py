@@ -1,0 +1,101 @@
+"""Where Alertmanager delivers: ``POST /hooks/alertmanager`` and ``POST /hooks/watchdog``.
+
+Answers 2xx as soon as the store has it (Alertmanager repeats what was answered 5xx), 4xx with one sentence for what
+cannot be a notification (it does not repeat those). Repeats change nothing: the store knows an alert by its fingerprint
+and start.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from monitor import clock
+from monitor.store import AlertRecord, Store
+from monitor.web.notification import NotificationError, parse, watchdog_latency
+from monitor.web.state import CONSOLE
+from telemetry import logs
+
+MAX_BYTES = 1024 * 1024
+"""Far more than a group of alerts needs; ``max_alerts`` in Alertmanager's receiver limits a group."""
+
+log = logs.get_logger()
+
+
+async def alertmanager(request: web.Request) -> web.Response:
+    """Store each alert of a notification."""
+    console = request.app[CONSOLE]
+    received_at = clock.now()
+    alerts = await _alerts(request, received_at)
+    await console.store.call(lambda store: _record(store, alerts))
+    console.metrics.notifications.labels("accepted").inc()
+    for alert in alerts:
+        console.metrics.alerts_received.labels(alert.state).inc()
+        log.info(
+            "web.alert",
+            alert=alert.labels["alertname"],
+            status=alert.state,
+            severity=alert.labels.get("severity"),
+            starts_at=clock.to_rfc3339(alert.starts_at),
+        )
+    return web.Response(status=204)
+
+
+async def watchdog(request: web.Request) -> web.Response:
+    """Remember that Prometheus, Alertmanager and this receiver are alive, and how old the news was."""
+    console = request.app[CONSOLE]
+    received_at = clock.now()
+    alerts = await _alerts(request, received_at)
+    if any(alert.state == "firing" for alert in alerts):
+        latency_s = watchdog_latency(alerts, received_at)
+        body = {"at": clock.to_rfc3339(received_at), "latency_seconds": latency_s}
+        await console.store.call(lambda store: store.put("watchdog", "latest", body, at=received_at))
+        log.debug("web.watchdog", latency_seconds=latency_s)
+    console.metrics.notifications.labels("accepted").inc()
+    return web.Response(status=204)
+
+
+async def _alerts(request: web.Request, received_at: datetime) -> tuple[AlertRecord, ...]:
+    try:
+        return parse(await _json(request), received_at)
+    except NotificationError as error:
+        _refused(request, 400)
+        raise web.HTTPBadRequest(text=f"not a notification of Alertmanager: {error}") from error
+    except web.HTTPException as error:
+        _refused(request, error.status)
+        raise
+
+
+async def _json(request: web.Request) -> Any:
+    if request.content_type != "application/json":
+        # A web page can post anything but JSON here without asking first; so only JSON is taken.
+        raise web.HTTPUnsupportedMediaType(text="the body must be sent as application/json")
+    try:
+        return json.loads(await request.read())
+    except (ValueError, RecursionError) as error:
+        raise web.HTTPBadRequest(text="the body is not JSON") from error
+
+
+def _refused(request: web.Request, status: int) -> None:
+    request.app[CONSOLE].metrics.notifications.labels("refused").inc()
+    log.warning("web.notification_refused", status=status)
+
+
+def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
+    """Store the alerts, and end the episodes of which Alertmanager will never say that they ended.
+
+    An alert that resolves and fires again inside Alertmanager's ``group_interval`` is announced only by its new start.
+    """
+    firing = {alert.fingerprint: alert for alert in alerts if alert.state == "firing"}
+    for known in store.alerts(state="firing") if firing else ():
+        successor = firing.get(known.fingerprint)
+        if successor is not None and successor.starts_at > known.starts_at:
+            store.record_alert(
+                replace(known, state="resolved", ends_at=successor.starts_at, received_at=successor.received_at)
+            )
+    for alert in alerts:
+        store.record_alert(alert)

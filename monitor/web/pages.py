@@ -1,0 +1,161 @@
+"""The pages for people. Each handler reads, lets ``monitor.web.view`` judge, and prints a template."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from aiohttp import web
+from yarl import URL
+
+from monitor import clock
+from monitor.errors import Unavailable
+from monitor.store import Store
+from monitor.web import runbooks as books
+from monitor.web import view, words
+from monitor.web.state import CONSOLE
+
+_TEMPLATES = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+async def home(request: web.Request) -> web.Response:
+    """Show how things stand: alerts, SLOs, recovery, drills, jobs, components."""
+    console = request.app[CONSOLE]
+    snapshot = await console.store.call(view.read)
+    cards, problem = await _cards(request)
+    path = view.watchdog(snapshot.watchdog, snapshot.at)
+    return _page(
+        request,
+        "home.html",
+        now=snapshot.at,
+        snapshot=snapshot,
+        cards=cards,
+        problem=problem,
+        path=path,
+        headline=view.headline(snapshot, cards, path),
+        facts=view.recovery_facts(snapshot.backups, console.catalogue.recovery, snapshot.at),
+        jobs=view.newest_jobs(snapshot.jobs),
+    )
+
+
+async def alerts(request: web.Request) -> web.Response:
+    """Show alert episodes; ``?state=`` narrows them."""
+    state = request.query.get("state")
+    state = state if state in {"firing", "resolved"} else None
+    found = await request.app[CONSOLE].store.call(lambda store: store.alerts(state=state, limit=200))
+    kept = sorted(view.shown(found), key=lambda alert: alert.starts_at, reverse=True)
+    return _page(request, "alerts.html", alerts=kept, state=state)
+
+
+async def slo(request: web.Request) -> web.Response:
+    """Show one SLO: what was promised, where it stands, which alerts it raised."""
+    console = request.app[CONSOLE]
+    promised = console.catalogue.slo(request.match_info["name"])
+    if promised is None:
+        raise web.HTTPNotFound(text="The catalogue has no SLO of that name.")
+    cards, problem = await _cards(request)
+    card = next((card for card in cards or () if card.status.name == promised.name), None)
+    found = await console.store.call(lambda store: store.alerts(limit=1000))
+    raised = [alert for alert in view.shown(found) if alert.labels.get("slo") == promised.name][:20]
+    return _page(request, "slo.html", slo=promised, card=card, problem=problem, alerts=raised)
+
+
+async def drill(request: web.Request) -> web.Response:
+    """Show one drill's journal."""
+    drill_id = request.match_info["id"]
+    record = await request.app[CONSOLE].store.call(lambda store: store.get("drill", drill_id))
+    if record is None:
+        raise web.HTTPNotFound(text="No drill has that id.")
+    return _page(request, "drill.html", journal=record.body)
+
+
+async def runbooks(request: web.Request) -> web.Response:
+    """List the runbooks."""
+    names = await asyncio.to_thread(books.names, request.app[CONSOLE].runbooks)
+    return _page(request, "runbooks.html", names=names)
+
+
+async def runbook(request: web.Request) -> web.Response:
+    """Show one runbook, with what is known about its alert right now."""
+    console = request.app[CONSOLE]
+    name = request.match_info["name"].removesuffix(".md")
+    text = await asyncio.to_thread(books.read, console.runbooks, name)
+    if text is None:
+        raise web.HTTPNotFound(text="There is no runbook of that name.")
+    history = await console.store.call(lambda store: _history(store, name))
+    return _page(request, "runbook.html", name=name, body=books.render(text), **history)
+
+
+def error_page(request: web.Request, status: int, title: str, detail: str, headers: dict[str, str]) -> web.Response:
+    """Show what went wrong to a person."""
+    response = _page(request, "error.html", title=title, detail=detail)
+    response.set_status(status)
+    response.headers.update(headers)
+    return response
+
+
+def _history(store: Store, name: str) -> dict[str, Any]:
+    episodes = [alert for alert in store.alerts(limit=1000) if alert.labels.get("alertname") == name]
+    drills = [record for record in store.records("drill", limit=200) if name in record.body.get("alerts", ())]
+    return {"episodes": episodes[:5], "drills": drills[:3]}
+
+
+async def _cards(request: web.Request) -> tuple[tuple[view.SloCard, ...] | None, str]:
+    try:
+        statuses = await request.app[CONSOLE].slos.read()
+    except Unavailable as error:
+        return None, str(error)
+    return tuple(view.slo_card(status) for status in statuses), ""
+
+
+def _page(request: web.Request, template: str, **values: Any) -> web.Response:
+    catalogue = request.app[CONSOLE].catalogue
+    time_zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
+    now: datetime = values.pop("now", None) or clock.now()
+    html = _TEMPLATES.get_template(template).render(
+        now=now,
+        environment=catalogue.environment,
+        recovery=catalogue.recovery,
+        here=request.path,
+        ago=lambda instant: words.ago(_instant(instant), now),
+        local=lambda instant: words.local(_instant(instant), time_zone),
+        **values,
+    )
+    headers = {"Cache-Control": "no-store"}
+    return web.Response(text=html, content_type="text/html", headers=headers)
+
+
+def _instant(value: datetime | str) -> datetime:
+    return value if isinstance(value, datetime) else clock.from_rfc3339(value)
+
+
+def _rfc3339(value: datetime | str) -> str:
+    return value if isinstance(value, str) else clock.to_rfc3339(value)
+
+
+def _link(value: object) -> str:
+    """Return a URL that may stand in ``href``: of the web, or a path of ours. Anything else becomes nothing."""
+    try:
+        url = URL(str(value))
+    except ValueError:
+        return ""
+    return str(url) if url.scheme in {"http", "https"} and url.host else ""
+
+
+_TEMPLATES.filters |= {
+    "percent": words.percent,
+    "size": words.size,
+    "span": words.span,
+    "plural": words.plural,
+    "rfc3339": _rfc3339,
+    "link": _link,
+}

@@ -1,0 +1,64 @@
+"""How figures are said to people. Pure; nothing is rounded so that it looks better than it is."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
+from zoneinfo import ZoneInfo
+
+from monitor import clock
+
+UNKNOWN = "unknown"
+
+
+def percent(ratio: float | None, *, places: int = 3) -> str:
+    """Say a ratio as a percentage, rounded down: 0.999996 is 99.999 %, never 100 %."""
+    if ratio is None:
+        return UNKNOWN
+    step = Decimal(1).scaleb(-places)
+    value = (Decimal(repr(ratio)) * 100).quantize(step, rounding=ROUND_FLOOR)
+    text = f"{value:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} %"
+
+
+def whole_percent(ratio: float | None) -> str:
+    """Say a share without decimals; what is not nothing is at least "under 1 %"."""
+    if ratio is None:
+        return UNKNOWN
+    return "under 1 %" if 0 < ratio < 0.01 else percent(ratio, places=0)  # noqa: PLR2004  # one per cent
+
+
+def ago(instant: datetime, now: datetime) -> str:
+    """Say how long ago: ``4 min 30 s ago``."""
+    return "just now" if (now - instant) < timedelta(seconds=1) else f"{clock.humanize(now - instant)} ago"
+
+
+def span(seconds: float | None) -> str:
+    """Say a duration; below a minute with one decimal."""
+    if seconds is None:
+        return UNKNOWN
+    if abs(seconds) < 60:  # noqa: PLR2004  # a minute
+        return f"{seconds:.1f} s"
+    return clock.humanize(timedelta(seconds=seconds))
+
+
+def size(count: float | None) -> str:
+    """Say a number of bytes in decimal units."""
+    if count is None:
+        return UNKNOWN
+    value = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:  # noqa: PLR2004  # SI
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def local(instant: datetime, time_zone: str) -> str:
+    """Say an instant in the clinic's time zone: ``Sun 22 Nov 2026, 18:15:00 CET``."""
+    return f"{instant.astimezone(ZoneInfo(time_zone)):%a %d %b %Y, %H:%M:%S %Z}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Say ``1 alert`` or ``2 alerts``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
