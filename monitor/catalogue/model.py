@@ -51,10 +51,10 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RatioSli:
-    """Good (or bad) events over total events. Each is a PromQL selector, or sum of selectors, of counters.
+    """Good (or bad) events over total events. Each is a sum of counters: ``sum(a{...}) + sum(b{...})``.
 
-    Exactly one of ``good`` and ``bad`` is set. ``probe`` is a 0/1 gauge seen from outside: while it fails and no traffic
-    is seen at all, time counts as bad instead of missing.
+    Exactly one of ``good`` and ``bad`` is set. ``probe`` is a 0/1 gauge seen from outside: while it fails and no
+    traffic is seen at all, time counts as bad instead of missing.
     """
 
     good: str = ""
@@ -65,7 +65,7 @@ class RatioSli:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdSli:
-    """A gauge that must stay on one side of a value; each minute is good or bad."""
+    """A gauge that must stay on one side of a value; each evaluation of the rules is one slice, good or bad."""
 
     query: str
     op: Literal["lt", "lte", "gt", "gte"]
@@ -88,6 +88,10 @@ class Slo:
     target: Decimal
     sli: Sli
     team: str = "sre"
+    events: str = "requests"
+    """What is counted, in the plural, as people say it: ``requests``, ``bookings``, ``minutes``."""
+    impact: str = ""
+    """What users notice when it is missed, as one sentence."""
     place: Place
 
 
@@ -194,10 +198,12 @@ class Environment:
     keep_firing_for: timedelta
     prometheus_version: str
     alertmanager_version: str
+    rollup_interval: timedelta = timedelta(minutes=1)
+    """How finely windows longer than an hour are added up, and how often they are recorded anew."""
     armed: bool = False
     """Whether drills may break things here."""
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Scrape targets by job: ``{"app": ("127.0.0.1:8180", ...)}``."""
+    """Scrape targets by job, each ``address`` or ``instance=address``: ``{"app": ("app-1=127.0.0.1:8180", ...)}``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,171 @@
+"""Loading the catalogue: every file is read, every fault of every file is collected, and then either all of it or none.
+
+Layout of a catalogue directory; only ``slos/`` is needed::
+
+    slos/*.yaml             OpenSLO v1
+    alerts/*.yaml           Prometheus rule groups;  alerts/*.test.yaml  promtool tests of them
+    recovery.yaml  drills.yaml  contacts.yaml
+    environments/NAME.yaml  what differs between places
+    metrics/*.json          what each producer declares
+
+What a directory does not have, the bundled catalogue lends where nothing can be derived without it: the environment,
+and the declared metrics of the service's own programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from monitor.catalogue import alerting, openslo, plain
+from monitor.catalogue.model import Catalogue, Contacts, DeclaredMetric, DrillPlan, Environment, Recovery
+from monitor.catalogue.strict_yaml import Document, read, read_text
+from monitor.errors import CatalogueError, Fault
+
+BUNDLED = Path(__file__).parent
+"""The default catalogue, shipped as package data beside this module."""
+
+_FOLDERS = frozenset({"slos", "alerts", "environments", "metrics"})
+_FILES = frozenset({"recovery.yaml", "drills.yaml", "contacts.yaml"})
+
+
+def load(root: Path | None, environment: str, *, environment_overrides: Mapping[str, Any] | None = None) -> Catalogue:
+    """Load a catalogue for one environment; ``root`` is its directory, or ``None`` for the bundled one.
+
+    ``environment_overrides`` are fields of the environment, in YAML's own types, that a running stack knows better
+    (addresses, targets).
+
+    Raises:
+        CatalogueError: something is wrong; its ``faults`` hold everything, each once.
+    """
+    loader = _Loader(root or BUNDLED)
+    catalogue = loader.load(environment, environment_overrides or {})
+    if loader.faults or catalogue is None:
+        raise CatalogueError(tuple(loader.faults))
+    return catalogue
+
+
+class _Loader:
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.faults: list[Fault] = []
+
+    def load(self, environment: str, overrides: Mapping[str, Any]) -> Catalogue | None:
+        """Read everything; ``faults`` says what went wrong."""
+        if not (self.root / "slos").is_dir():
+            message = "has no directory slos/: `monitor init DIR` writes a catalogue to start from"
+            self.faults.append(Fault(file=str(self.root), code="no-catalogue", message=message))
+            return None
+        slos, faults = openslo.read(tuple(self._documents("slos")))
+        self.faults += faults
+        groups, faults = alerting.read(tuple(self._documents("alerts")))
+        self.faults += faults
+        if self.root != BUNDLED:
+            self.faults += self._strangers()
+        where = self._environment(environment, overrides)
+        if where is None:
+            return None
+        return Catalogue(
+            root=self.root,
+            environment=where,
+            slos=slos,
+            alerts=groups,
+            alert_tests=self._alert_tests(),
+            recovery=self._recovery(),
+            drills=self._drills(),
+            contacts=self._contacts(),
+            metrics=self._metrics(),
+        )
+
+    def _documents(self, folder: str) -> Iterator[Document]:
+        for path in sorted((self.root / folder).glob("*.yaml")):
+            if not path.name.endswith(".test.yaml"):
+                yield from self._read(path)
+
+    def _read(self, path: Path) -> tuple[Document, ...]:
+        documents, faults = read(path, self._name(path))
+        self.faults += faults
+        return documents
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
+
+    def _single(self, name: str) -> Document | None:
+        path = self.root / name
+        if not path.exists():
+            return None
+        documents = self._read(path)
+        if len(documents) > 1:
+            self.faults.append(documents[1].fault("several-documents", "holds a second document: one is expected"))
+        return documents[0] if documents else None
+
+    def _alert_tests(self) -> dict[str, str]:
+        tests: dict[str, str] = {}
+        for path in sorted((self.root / "alerts").glob("*.test.yaml")):
+            if self._read(path):
+                tests[path.name] = path.read_text(encoding="utf-8")
+        return tests
+
+    def _recovery(self) -> Recovery | None:
+        document = self._single("recovery.yaml")
+        if document is None:
+            return None
+        found, faults = plain.recovery(document)
+        self.faults += faults
+        return found
+
+    def _drills(self) -> tuple[DrillPlan, ...]:
+        document = self._single("drills.yaml")
+        if document is None:
+            return ()
+        found, faults = plain.drills(document)
+        self.faults += faults
+        return found
+
+    def _contacts(self) -> Contacts:
+        document = self._single("contacts.yaml")
+        if document is None:
+            return Contacts()
+        found, faults = plain.contacts(document)
+        self.faults += faults
+        return found
+
+    def _environment(self, name: str, overrides: Mapping[str, Any]) -> Environment | None:
+        own, lent = (root / "environments" / f"{name}.yaml" for root in (self.root, BUNDLED))
+        path = own if own.exists() or not lent.exists() else lent
+        if not path.exists():
+            known = ", ".join(sorted({found.stem for found in (self.root / "environments").glob("*.yaml")})) or "none"
+            message = f"environment {name} does not exist (known: {known}): choose one by --env, or write this file"
+            self.faults.append(Fault(file=f"environments/{name}.yaml", code="no-environment", message=message))
+            return None
+        documents = self._read(path)
+        if not documents:
+            return None
+        found, faults = plain.environment(documents[0], overrides)
+        self.faults += faults
+        return found
+
+    def _metrics(self) -> tuple[DeclaredMetric, ...]:
+        folders = [self.root] if self.root == BUNDLED else [BUNDLED, self.root]
+        files = {path.name: path for root in folders for path in sorted((root / "metrics").glob("*.json"))}
+        declared: list[DeclaredMetric] = []
+        for path in files.values():
+            text = read_text(path, self._name(path))
+            if isinstance(text, Fault):
+                self.faults.append(text)
+                continue
+            found, faults = plain.metrics(text, self._name(path))
+            declared += found
+            self.faults += faults
+        return tuple(sorted(declared, key=lambda metric: (metric.name, metric.producer)))
+
+    def _strangers(self) -> Iterator[Fault]:
+        for path in sorted(self.root.iterdir()):
+            known = _FOLDERS if path.is_dir() else _FILES
+            if path.suffix in {".yaml", ".yml"} and path.name not in known:
+                message = "is not part of a catalogue: SLOs go to slos/, alerts to alerts/"
+                yield Fault(file=self._name(path), code="unknown-file", message=message)
+        for folder in sorted(_FOLDERS - {"metrics"}):
+            for path in sorted((self.root / folder).glob("*.yml")):
+                yield Fault(file=self._name(path), code="unknown-file", message="ends in .yml: call it .yaml")

@@ -1,0 +1,389 @@
+"""OpenSLO v1 as its files write it, and how it becomes our SLOs.
+
+Structure is held as strictly as OpenSLO's own go-sdk holds it where it matters here. What Prometheus rules cannot say
+(composite SLOs, several objectives) is a fault with a way out, never silently dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal, get_args
+
+from monitor.catalogue import promql
+from monitor.catalogue.model import Budgeting, Place, RatioSli, Slo, ThresholdSli, Window
+from monitor.catalogue.strict_yaml import Document
+from monitor.catalogue.structure import camel, make_converter, structure
+from monitor.errors import Fault
+
+API_VERSION = "openslo/v1"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SHORTHAND = re.compile(r"(\d+)([mhdwMQY])")
+_SPANS = {
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+    "M": timedelta(days=30),
+    "Q": timedelta(days=90),
+    "Y": timedelta(days=365),
+}
+Operator = Literal["lt", "lte", "gt", "gte"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metadata:
+    """``metadata`` of any object. ``labels.team`` names who owns an SLO."""
+
+    name: str
+    display_name: str = ""
+    labels: dict[str, object] = field(default_factory=dict)
+    annotations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSource:
+    """Where a figure comes from; ``spec.query`` is PromQL, ``spec.probe`` a 0/1 gauge seen from outside."""
+
+    metric_source_ref: str = ""
+    type: str = ""
+    spec: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """One figure of an indicator."""
+
+    metric_source: MetricSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RatioMetric:
+    """Good or bad over total. ``counter`` must be true: the rules difference counters themselves."""
+
+    counter: bool = True
+    good: Metric | None = None
+    bad: Metric | None = None
+    total: Metric
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorSpec:
+    """Exactly one of both metrics."""
+
+    description: str = ""
+    ratio_metric: RatioMetric | None = None
+    threshold_metric: Metric | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indicator:
+    """An indicator written inside its SLO."""
+
+    metadata: Metadata
+    spec: IndicatorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """When calendar windows begin."""
+
+    start_time: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeWindow:
+    """The span an SLO is judged over."""
+
+    duration: str
+    is_rolling: bool = False
+    calendar: Calendar | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """One target. ``op`` and ``value`` belong to threshold indicators."""
+
+    display_name: str = ""
+    target: Decimal | None = None
+    target_percent: Decimal | None = None
+    op: str = ""
+    value: Decimal | None = None
+    time_slice_target: Decimal | None = None
+    time_slice_window: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloSpec:
+    """``spec`` of kind SLO."""
+
+    description: str = ""
+    service: str
+    indicator: Indicator | None = None
+    indicator_ref: str = ""
+    time_window: list[TimeWindow]
+    budgeting_method: str
+    objectives: list[Objective]
+    alert_policies: list[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloDocument:
+    """Kind SLO."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: SloSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndicatorDocument:
+    """Kind SLI."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: IndicatorSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherDocument:
+    """Any other kind: its frame is checked, its ``spec`` is taken as it is."""
+
+    api_version: str
+    kind: str
+    metadata: Metadata
+    spec: dict[str, object] = field(default_factory=dict)
+
+
+KINDS: dict[str, type[SloDocument | IndicatorDocument | OtherDocument]] = {
+    "SLO": SloDocument,
+    "SLI": IndicatorDocument,
+    **dict.fromkeys(
+        ("Service", "DataSource", "AlertPolicy", "AlertCondition", "AlertNotificationTarget"), OtherDocument
+    ),
+}
+
+_CONVERTER = make_converter(camel)
+
+
+class _Refused(Exception):  # noqa: N818  # a fault on its way up, never leaves this module
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(message)
+        self.path = path
+        self.message = message
+
+
+def read(documents: tuple[Document, ...]) -> tuple[tuple[Slo, ...], tuple[Fault, ...]]:
+    """Turn the documents of ``slos/`` into SLOs, sorted by name, with everything that is wrong with them."""
+    faults: list[Fault] = []
+    objects: dict[tuple[str, str], tuple[Document, Any]] = {}
+    for document in _objects(documents):
+        found = _object(document)
+        if isinstance(found, list):
+            faults += found
+        elif (key := (found.kind, found.metadata.name)) in objects:
+            other = objects[key][0]
+            where = f"{other.file}:{other.line('')}"
+            faults.append(
+                document.fault("duplicate", f"{key[0]} {key[1]} is already given in {where}", "metadata.name")
+            )
+        else:
+            objects[key] = (document, found)
+    slos = []
+    for (kind, _), (document, found) in sorted(objects.items(), key=lambda item: item[0]):
+        if kind == "SLO":
+            try:
+                slos.append(_slo(found, document, objects))
+            except _Refused as refusal:
+                faults.append(document.fault("wrong-value", refusal.message, refusal.path))
+    return tuple(slos), tuple(faults)
+
+
+def _objects(documents: tuple[Document, ...]) -> Iterator[Document]:
+    for document in documents:
+        if not isinstance(document.data, list):
+            yield document
+            continue
+        for index, item in enumerate(document.data):
+            head = f"[{index}]"
+            lines = {
+                path.removeprefix(head).removeprefix("."): line
+                for path, line in document.lines.items()
+                if path.startswith(head)
+            }
+            yield Document(file=document.file, data=item, lines=lines)
+
+
+def _object(document: Document) -> Any:
+    data = document.data
+    if not isinstance(data, dict):
+        return [document.fault("wrong-type", "must be an OpenSLO object (a mapping)")]
+    faults = []
+    if data.get("apiVersion") != API_VERSION:
+        faults.append(document.fault("wrong-value", f"must be {API_VERSION}", "apiVersion"))
+    kind = data.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        faults.append(document.fault("wrong-value", f"must be one of {', '.join(KINDS)}", "kind"))
+        return faults
+    found = structure(document, KINDS[kind], _CONVERTER, camel)
+    if isinstance(found, list):
+        return faults + found
+    if not _NAME.fullmatch(found.metadata.name):
+        message = "must be lower-case letters, digits and dashes, at most 63"
+        faults.append(document.fault("wrong-value", message, "metadata.name"))
+    return faults or found
+
+
+def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> Slo:
+    spec, metadata = found.spec, found.metadata
+    if len(spec.objectives) != 1:
+        raise _Refused("spec.objectives", "must hold one objective: write a second SLO for a second one")
+    objective = spec.objectives[0]
+    indicator, place = _indicator(spec, objects)
+    if spec.budgeting_method not in set(Budgeting):
+        raise _Refused("spec.budgetingMethod", f"must be one of {', '.join(Budgeting)}")
+    budgeting = Budgeting(spec.budgeting_method)
+    return Slo(
+        name=metadata.name,
+        service=spec.service,
+        display_name=metadata.display_name or metadata.name,
+        description=" ".join(spec.description.split()),
+        budgeting=budgeting,
+        window=_window(spec.time_window),
+        target=_target(objective),
+        sli=_sli(indicator, place, objective, budgeting, objects),
+        team=str(metadata.labels.get("team", "sre")),
+        events=metadata.annotations.get("events", "minutes" if budgeting is Budgeting.TIMESLICES else "requests"),
+        impact=metadata.annotations.get("impact", ""),
+        place=Place(file=document.file, line=document.line("metadata.name")),
+    )
+
+
+def _indicator(spec: SloSpec, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> tuple[IndicatorSpec, str]:
+    if (spec.indicator is None) == (not spec.indicator_ref):
+        raise _Refused("spec", "needs exactly one of indicator and indicatorRef")
+    if spec.indicator is not None:
+        return spec.indicator.spec, "spec.indicator.spec"
+    if ("SLI", spec.indicator_ref) not in objects:
+        raise _Refused("spec.indicatorRef", f"SLI {spec.indicator_ref} does not exist")
+    found: IndicatorSpec = objects["SLI", spec.indicator_ref][1].spec
+    return found, "spec.indicatorRef"
+
+
+def _window(windows: list[TimeWindow]) -> Window:
+    if len(windows) != 1:
+        raise _Refused("spec.timeWindow", "must hold exactly one window")
+    window = windows[0]
+    match = _SHORTHAND.fullmatch(window.duration)
+    if match is None or int(match[1]) == 0:
+        raise _Refused("spec.timeWindow[0].duration", f"{window.duration!r} is not a span such as 30d, 4w or 1M")
+    if window.is_rolling == (window.calendar is not None):
+        raise _Refused("spec.timeWindow[0]", "is either rolling (isRolling: true) or has a calendar")
+    zone = window.calendar.time_zone if window.calendar else "UTC"
+    return Window(
+        duration=int(match[1]) * _SPANS[match[2]], rolling=window.is_rolling, time_zone=zone, text=window.duration
+    )
+
+
+def _target(objective: Objective) -> Decimal:
+    place = "spec.objectives[0]"
+    if (objective.target is None) == (objective.target_percent is None):
+        raise _Refused(place, "needs exactly one of target and targetPercent")
+    if objective.target is not None:
+        target, name, limit = objective.target, "target", "1"
+    else:
+        target, name, limit = Decimal(str(objective.target_percent)) / 100, "targetPercent", "100"
+    if not 0 <= target < 1:
+        raise _Refused(
+            f"{place}.{name}", f"must be at least 0 and below {limit}: an objective of {limit} has no budget"
+        )
+    return target
+
+
+def _sli(
+    indicator: IndicatorSpec,
+    place: str,
+    objective: Objective,
+    budgeting: Budgeting,
+    objects: Mapping[tuple[str, str], tuple[Document, Any]],
+) -> RatioSli | ThresholdSli:
+    if (indicator.ratio_metric is None) == (indicator.threshold_metric is None):
+        raise _Refused(place, "needs exactly one of ratioMetric and thresholdMetric")
+    if indicator.threshold_metric is not None:
+        return _threshold(indicator.threshold_metric, f"{place}.thresholdMetric", objective, budgeting, objects)
+    if budgeting is not Budgeting.OCCURRENCES:
+        raise _Refused("spec.budgetingMethod", "a ratio indicator is budgeted by Occurrences")
+    ratio, place = indicator.ratio_metric, f"{place}.ratioMetric"
+    assert ratio is not None  # exactly one of both, see above
+    if not ratio.counter:
+        raise _Refused(f"{place}.counter", "must be true: the rules count events from counters")
+    if (ratio.good is None) == (ratio.bad is None):
+        raise _Refused(place, "needs exactly one of good and bad")
+    return RatioSli(
+        good=_counters(ratio.good, f"{place}.good", objects),
+        bad=_counters(ratio.bad, f"{place}.bad", objects),
+        total=_counters(ratio.total, f"{place}.total", objects),
+        probe=_probe(ratio.total, f"{place}.total"),
+    )
+
+
+def _threshold(
+    metric: Metric,
+    place: str,
+    objective: Objective,
+    budgeting: Budgeting,
+    objects: Mapping[tuple[str, str], tuple[Document, Any]],
+) -> ThresholdSli:
+    if budgeting is not Budgeting.TIMESLICES:
+        raise _Refused("spec.budgetingMethod", "a threshold indicator is budgeted by Timeslices")
+    if objective.op not in get_args(Operator):
+        raise _Refused("spec.objectives[0].op", f"must be one of {', '.join(get_args(Operator))}")
+    if objective.value is None:
+        raise _Refused("spec.objectives[0].value", "is missing")
+    if objective.time_slice_target is None or not objective.time_slice_window:
+        raise _Refused("spec.objectives[0]", "Timeslices need timeSliceTarget and timeSliceWindow")
+    query = _query(metric, place, objects)
+    return ThresholdSli(query=query, op=objective.op, value=objective.value)  # type: ignore[arg-type]  # checked above
+
+
+def _counters(metric: Metric | None, place: str, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> str:
+    if metric is None:
+        return ""
+    query = _query(metric, place, objects)
+    try:
+        return " + ".join(f"sum({selector})" for selector in promql.counters(query))
+    except ValueError as error:
+        raise _Refused(f"{place}.metricSource.spec.query", str(error)) from error
+
+
+def _probe(metric: Metric, place: str) -> str:
+    probe = metric.metric_source.spec.get("probe", "")
+    if probe:
+        try:
+            promql.parse(probe)
+        except ValueError as error:
+            raise _Refused(f"{place}.metricSource.spec.probe", str(error)) from error
+    return probe
+
+
+def _query(metric: Metric, place: str, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> str:
+    source = metric.metric_source
+    if source.metric_source_ref and ("DataSource", source.metric_source_ref) not in objects:
+        raise _Refused(f"{place}.metricSource.metricSourceRef", f"DataSource {source.metric_source_ref} does not exist")
+    unknown = sorted(set(source.spec) - {"query", "probe"})
+    if unknown or "query" not in source.spec:
+        field_name = unknown[0] if unknown else "query"
+        message = "is not a known field: remove it or correct its name" if unknown else "is missing"
+        raise _Refused(f"{place}.metricSource.spec.{field_name}", message)
+    query = " ".join(source.spec["query"].split())
+    try:
+        promql.parse(query)
+    except ValueError as error:
+        raise _Refused(f"{place}.metricSource.spec.query", str(error)) from error
+    return query
