@@ -25,7 +25,6 @@ from telemetry.kinds import (
     OPAQUE_ID,
     ROUTE,
     SECONDS,
-    SIGNAL,
     STATUS,
     VERSION,
     Kind,
@@ -109,20 +108,8 @@ EXPORTERS = (
 STACK = (
     event("stack.started", components=COUNT, seconds=SECONDS),
     event("stack.stopped", seconds=SECONDS),
-    event("stack.component_started", component=COMPONENT, pid=COUNT, address=ADDRESS),
-    event("stack.component_healthy", component=COMPONENT, seconds=SECONDS),
-    event("stack.component_unhealthy", component=COMPONENT, error=ERROR),
-    event("stack.component_exited", component=COMPONENT, pid=COUNT, exit_code=NUMBER, signal=SIGNAL),
-    event("stack.component_restarting", component=COMPONENT, delay_seconds=SECONDS, restarts=COUNT),
-    event(
-        "stack.component_changed",
-        component=COMPONENT,
-        action=one_of("stop", "start", "kill", "pause", "resume", "hold", "release"),
-        signal=SIGNAL,
-        seconds=SECONDS,
-    ),
-    event("stack.leftover_removed", component=COMPONENT, pid=COUNT),
-    event("stack.request_failed", error=ERROR),
+    event("stack.failed", error=ERROR),
+    event("stack.component", component=COMPONENT, state=one_of("healthy", "starting", "unhealthy", "stopped", "held")),
 )
 
 BACKUP = (
