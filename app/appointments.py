@@ -1,0 +1,146 @@
+"""Appointments: booked as one document that claims its 5-minute cells, so that no two can ever overlap.
+
+The guard is a unique index over ``cells`` (and one over ``patient_cells``) that covers only statuses which keep their
+time: cancelling frees it, and there is no moment in which two requests both see a free slot. A transaction that checks
+and then inserts cannot promise this (write skew).
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from app.clock import now
+from app.mongodb import Database, Document
+from app.schedule import Slot, cells
+
+CANCELLABLE = ("proposed", "pending", "booked", "waitlist", "arrived")
+"""FHIR statuses from which a patient's appointment may become ``cancelled``."""
+
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """How an attempt to book ended; ``appointment`` is there when it is the caller's."""
+
+    result: Literal["booked", "replayed", "slot-taken", "patient-busy", "key-reused"]
+    appointment: Document | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """How an attempt to cancel ended; ``appointment`` is its present state."""
+
+    cancelled: bool
+    appointment: Document
+
+
+class Appointments:
+    """The collection ``appointments``. Ownership is part of every query, never checked after the read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._collection = database.data["appointments"]
+
+    async def book(self, patient: str, slot: Slot, idempotency_key: str) -> Booking:
+        """Book a slot for a patient.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time; the same key tells later what became of it.
+        """
+        instant = now()
+        document: Document = {
+            "_id": uuid.uuid4().hex,
+            "status": "booked",
+            "version": 1,
+            "practitioner": slot.practitioner,
+            "patient": patient,
+            "slot": slot.id,
+            "start": slot.start,
+            "end": slot.end,
+            "cells": cells(slot.practitioner, slot.start, slot.end),
+            "patient_cells": cells(patient, slot.start, slot.end),
+            "idempotency_key": idempotency_key,
+            "created": instant,
+            "history": [{"at": instant, "status": "booked"}],
+        }
+        try:
+            await self._database.run("insert", lambda: self._collection.insert_one(document))
+        except DuplicateKeyError as error:
+            return await self._explain(document, error)
+        return Booking("booked", document)
+
+    async def _explain(self, document: Document, error: DuplicateKeyError) -> Booking:
+        """Tell a replay from a conflict; when several indexes are hit the server names only one of them."""
+        query = {"patient": document["patient"], "idempotency_key": document["idempotency_key"]}
+        kept = await self._database.run("find", lambda: self._collection.find_one(query))
+        if kept is not None:
+            if kept["_id"] == document["_id"]:
+                return Booking("booked", kept)  # our own first attempt, whose answer was lost
+            return Booking("replayed", kept) if kept["slot"] == document["slot"] else Booking("key-reused")
+        keys = (error.details or {}).get("keyPattern", {})
+        return Booking("patient-busy" if "patient_cells" in keys else "slot-taken")
+
+    async def get(self, patient: str, appointment: str) -> Document | None:
+        """Return a patient's own appointment; somebody else's is none.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time.
+        """
+        query = {"_id": appointment, "patient": patient}
+        return await self._database.run("find", lambda: self._collection.find_one(query))
+
+    async def of_patient(self, patient: str, *, after: tuple[datetime, str] | None, limit: int) -> list[Document]:
+        """List a patient's own appointments by start, beginning behind ``after`` (start and id of the last one seen).
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time.
+        """
+        query: Document = {"patient": patient}
+        if after is not None:
+            start, last = after
+            query["$or"] = [{"start": {"$gt": start}}, {"start": start, "_id": {"$gt": last}}]
+        return await self._database.run(
+            "find", lambda: self._collection.find(query).sort([("start", 1), ("_id", 1)]).limit(limit).to_list()
+        )
+
+    async def cancel(self, patient: str, appointment: str) -> Cancellation | None:
+        """Cancel a patient's own appointment if nothing else changed it meanwhile; None if there is none.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time.
+        """
+        current = await self.get(patient, appointment)
+        if current is None:
+            return None
+        if current["status"] not in CANCELLABLE:
+            return Cancellation(cancelled=False, appointment=current)
+        instant, request = now(), uuid.uuid4().hex
+        expected = {
+            "_id": appointment,
+            "patient": patient,
+            "status": current["status"],
+            "version": current["version"],
+        }
+        change = {
+            "$set": {"status": "cancelled", "cancelationReason": "pat", "cancelled_by_request": request},
+            "$inc": {"version": 1},
+            "$push": {"history": {"at": instant, "status": "cancelled"}},
+        }
+        changed = await self._database.run(
+            "findAndModify",
+            lambda: self._collection.find_one_and_update(expected, change, return_document=ReturnDocument.AFTER),
+        )
+        if changed is not None:
+            return Cancellation(cancelled=True, appointment=changed)
+        current = await self.get(patient, appointment)
+        if current is None:
+            return None
+        # The mark tells our own first attempt, whose answer was lost, from somebody else's change.
+        return Cancellation(cancelled=current.get("cancelled_by_request") == request, appointment=current)
