@@ -1,0 +1,81 @@
+"""Runs a stack in this process: lock, leftovers, ports, files, then the supervisor until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from monitor.stack.component import Component, ComponentStatus, select
+from monitor.stack.components import REPLICA_SET_STEP, Choices, clean_environ, components, find_servers
+from monitor.stack.layout import Layout
+from monitor.stack.lock import RunLock
+from monitor.stack.prepare import Promises, check_ports, lay_out
+from monitor.stack.replica_set import MEMBERS, establish
+from monitor.stack.supervisor import OnReady, Step, Supervisor
+from monitor.stack.teardown import end_leftovers
+from monitor.store import ComponentChange
+from telemetry.logs import get_logger
+
+log = get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All that ``monitor up`` was told."""
+
+    layout: Layout
+    choices: Choices = field(default_factory=Choices)
+    promises: Promises = field(default_factory=Promises)
+
+
+def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: OnReady) -> None:
+    """Run the stack until SIGINT or SIGTERM; returns when everything is stopped.
+
+    Raises:
+        InputError: a port is taken, a program missing, the catalogue broken, or another supervisor runs.
+        Unavailable: a component did not get ready; everything is stopped again.
+    """
+    layout = plan.layout
+    layout.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    started = time.monotonic()
+    with RunLock(layout.run_dir, "up"):
+        # A supervisor that was killed leaves its children; whoever holds the lock is the only one to start new ones.
+        end_leftovers(layout.run_dir)
+        servers = find_servers()
+        every = components(layout, servers, plan.choices, retention=timedelta(days=400))
+        chosen = select(every, plan.choices.only, {REPLICA_SET_STEP: MEMBERS})
+        parts = tuple(component for component in every if component.name in chosen)
+        lay_out(layout, servers, plan.promises, chosen)
+        check_ports(layout, tuple(listener for component in parts for listener in component.listens))
+        supervisor = Supervisor(
+            layout, parts, _steps(layout, parts), environ=clean_environ(dict(os.environ)), listener=listener
+        )
+
+        def ready(statuses: tuple[ComponentStatus, ...]) -> None:
+            log.info("stack.started", components=len(parts), seconds=time.monotonic() - started)
+            on_ready(statuses)
+
+        try:
+            asyncio.run(_supervise(supervisor, ready))
+        finally:
+            end_leftovers(layout.run_dir)
+    log.info("stack.stopped", seconds=time.monotonic() - started)
+
+
+def _steps(layout: Layout, parts: tuple[Component, ...]) -> tuple[Step, ...]:
+    if not any(component.name in MEMBERS for component in parts):
+        return ()
+    return (Step(name=REPLICA_SET_STEP, needs=MEMBERS, run=lambda: establish(layout)),)
+
+
+async def _supervise(supervisor: Supervisor, on_ready: OnReady) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(signum, stop.set)
+    await supervisor.run(stop, on_ready)
