@@ -1,0 +1,100 @@
+"""``python -m exporters``: reads MongoDB, Redis, the host, the business figures and the front door; serves /metrics."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import NoReturn
+
+from aiohttp import web
+
+from exporters.collectors import METRICS, choose
+from exporters.own import package_version
+from exporters.scrape import Scraper
+from exporters.server import make_app
+from exporters.settings import Settings, SettingsError, host_port, load
+from telemetry import logs
+from telemetry.metric import declarations
+
+log = logs.get_logger()
+
+_WRONG_USE = 2
+_SHUTDOWN_LIMIT = 5.0
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2; what was mistyped is echoed, but never a password in it."""
+        super().error(re.sub(r"://[^\s/@]*@", "://***@", message))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run until SIGTERM or SIGINT; exit 2 on wrong use."""
+    parser = _parser()
+    given = vars(parser.parse_args(arguments))
+    if given.pop("metrics"):
+        sys.stdout.write(declarations("exporters", METRICS))
+        return
+    try:
+        settings = load(given)
+        logs.configure("exporters", level=settings.log_level)
+        asyncio.run(_serve(settings))
+    except SettingsError as error:
+        sys.stderr.write(f"exporters: {error}\n")
+        sys.exit(_WRONG_USE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="exporters",
+        allow_abbrev=False,
+        description="Exposes metrics of MongoDB, Redis, this host, the business and the front door.",
+        epilog="Users and passwords: EXPORTERS_MONGODB_USERNAME, EXPORTERS_MONGODB_PASSWORD_FILE, "
+        "EXPORTERS_REDIS_USERNAME, EXPORTERS_REDIS_PASSWORD_FILE. Every flag may be given as EXPORTERS_<NAME> too.",
+    )
+    parser.add_argument("--listen", metavar="ADDR", help="host:port of the page (default 127.0.0.1:9400)")
+    parser.add_argument("--mongodb", dest="mongodb_uri", metavar="URI", help="the replica set, without password")
+    parser.add_argument("--redis", dest="redis_uri", metavar="URI", help="Redis, without password")
+    parser.add_argument("--probe", dest="probe_url", metavar="URL", help="the front door that is probed from outside")
+    parser.add_argument("--collect", metavar="NAME,...", help="collectors to run (default: all that have a source)")
+    parser.add_argument("--config", metavar="FILE", help="a TOML file with the same settings")
+    parser.add_argument("--metrics", action="store_true", help="print what may appear on the page, and exit")
+    return parser
+
+
+async def _serve(settings: Settings) -> None:
+    kinds = choose(settings)
+    names = tuple(kind.name for kind in kinds)
+    scraper = Scraper([kind.make(settings) for kind in kinds], limit=settings.scrape_budget)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    runner = web.AppRunner(make_app(scraper, names), access_log=None, shutdown_timeout=_SHUTDOWN_LIMIT)
+    await runner.setup()
+    try:
+        address = await _listen(runner, settings.listen)
+        log.info("exporters.started", address=address, version=package_version(), collectors=len(names))
+        started = time.monotonic()
+        await stop.wait()
+        log.info("exporters.stopped", seconds=time.monotonic() - started)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, listen: str) -> str:
+    host, port = host_port(listen)
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise SettingsError(f"cannot listen on {listen}: {error.strerror}") from error
+    bound = runner.addresses[0]
+    return f"{host}:{bound[1]}"
+
+
+if __name__ == "__main__":
+    main()

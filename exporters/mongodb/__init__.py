@@ -1,0 +1,83 @@
+"""MongoDB: each member of a replica set is asked directly, all at once; together they say how the set is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar, Self
+
+from exporters.collector import CollectError, Deadline
+from exporters.mongodb import families as f
+from exporters.mongodb import replset, status
+from exporters.mongodb.member import Answer, Member, members
+from exporters.readings import Readings
+from exporters.reasons import Reason
+from exporters.settings import Settings
+from telemetry.metric import Metric
+
+
+class MongodbCollector:
+    """Reads every member that the URI names."""
+
+    name: ClassVar[str] = "mongodb"
+    metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
+
+    def __init__(self, targets: tuple[Member, ...]) -> None:
+        self._targets = targets
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        """There must be a replica set to read."""
+        return None if settings.mongodb_uri else "--mongodb"
+
+    @classmethod
+    def make(cls, settings: Settings) -> Self:
+        """Prepare one client a member; they connect with the first scrape."""
+        return cls(members(settings))
+
+    async def start(self) -> None:
+        """Nothing runs between scrapes."""
+
+    async def collect(self, readings: Readings, deadline: Deadline) -> None:
+        """Ask all members side by side; a dead or frozen one costs only its own samples."""
+        answers = await asyncio.gather(*(self._ask(target, deadline) for target in self._targets))
+        for target, answer in zip(self._targets, answers, strict=True):
+            self._write(target.name, answer, readings)
+        self._write_set(answers, readings)
+
+    def lost(self, readings: Readings, reason: Reason) -> None:
+        """Say that all members are down, and why."""
+        for target in self._targets:
+            self._write(target.name, reason, readings)
+        readings.add(f.HAS_PRIMARY, 0)
+        readings.add(f.HEALTHY, 0)
+
+    async def close(self) -> None:
+        """Close all clients."""
+        await asyncio.gather(*(target.close() for target in self._targets))
+
+    @staticmethod
+    async def _ask(target: Member, deadline: Deadline) -> Answer | Reason:
+        try:
+            return await target.ask(deadline)
+        except CollectError as error:
+            return error.reason
+
+    @staticmethod
+    def _write(name: str, answer: Answer | Reason, readings: Readings) -> None:
+        down = answer if isinstance(answer, Reason) else None
+        readings.add(f.UP, int(down is None), name)
+        readings.states(f.UP_REASON, down, f.REASONS, name)
+        if isinstance(answer, Answer):
+            status.write(name, answer.status, readings)
+
+    def _write_set(self, answers: list[Answer | Reason], readings: Readings) -> None:
+        replied = [answer for answer in answers if isinstance(answer, Answer)]
+        if not replied:
+            readings.fault = next(answer for answer in answers if isinstance(answer, Reason))
+        elif all(answer.replset is None for answer in replied):
+            return  # a server that belongs to no replica set has no such figures
+        views = {
+            target.name: answer.replset if isinstance(answer, Answer) else None
+            for target, answer in zip(self._targets, answers, strict=True)
+        }
+        replset.write(views, readings)

@@ -1,0 +1,92 @@
+"""What collectors hand over: samples of declared families, grouped, counted, and bounded in number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from prometheus_client.utils import floatToGoString
+
+from exporters.reasons import Reason
+from telemetry.metric import Metric
+
+SERIES_CAP = 2_000
+"""Most samples that one family may have on one page; what is above it is counted, not exported."""
+
+Key = tuple[str, ...]
+"""Label values in declared order; a histogram's key starts with the suffix and ends with ``le`` where it has one."""
+Series = tuple[list[Key], list[float]]
+
+
+class UndeclaredError(LookupError):
+    """A collector emitted a family, or a number of labels, that it never declared: a programming error."""
+
+
+class Readings:
+    """The samples of one collector in one scrape. Values keep their type: whole numbers stay whole."""
+
+    __slots__ = ("_cap", "dropped", "fault", "partial", "series")
+
+    def __init__(self, metrics: Iterable[Metric], *, cap: int = SERIES_CAP) -> None:
+        self.series: dict[str, Series] = {metric.name: ([], []) for metric in metrics}
+        self.dropped: dict[str, int] = {}
+        self.fault: Reason | None = None
+        """Set when the collector failed, although there is something to show."""
+        self.partial: list[Reason] = []
+        """Why parts could not be read; the collector succeeded all the same, and their families are absent."""
+        self._cap = cap
+
+    def add(self, metric: Metric, value: float, *labels: str) -> None:
+        """Add one sample of a gauge, counter or unknown.
+
+        Raises:
+            UndeclaredError: the family was not declared, or not with so many labels.
+        """
+        keys, values = self._family(metric, labels)
+        if len(keys) >= self._cap:
+            self.dropped[metric.name] = self.dropped.get(metric.name, 0) + 1
+            return
+        keys.append(labels)
+        values.append(value if value.__class__ is float or value.__class__ is int else _plain(value))
+
+    def states(self, metric: Metric, current: str | None, choices: Iterable[str], *labels: str) -> None:
+        """Add one sample for each of ``choices``, 1 for the current one and 0 for the others."""
+        for choice in choices:
+            self.add(metric, int(choice == current), *labels, choice)
+
+    def histogram(self, metric: Metric, cumulative: Sequence[int], total: float, *labels: str) -> None:
+        """Add one histogram: ``cumulative`` counts per declared edge and then ``+Inf``, and the sum of all values.
+
+        Raises:
+            UndeclaredError: undeclared, or the counts do not match the declared edges.
+        """
+        keys, values = self._family(metric, labels)
+        if len(cumulative) != len(metric.buckets) + 1:
+            raise UndeclaredError(f"{metric.name} has {len(metric.buckets)} edges, not {len(cumulative) - 1}")
+        if len(keys) + len(cumulative) + 2 > self._cap:
+            self.dropped[metric.name] = self.dropped.get(metric.name, 0) + 1
+            return
+        for edge, count in zip((*metric.buckets, math.inf), cumulative, strict=True):
+            keys.append(("_bucket", *labels, _le(edge)))
+            values.append(count)
+        keys += [("_count", *labels), ("_sum", *labels)]
+        values += [cumulative[-1], total]
+
+    def _family(self, metric: Metric, labels: tuple[str, ...]) -> Series:
+        try:
+            series = self.series[metric.name]
+        except KeyError:
+            raise UndeclaredError(f"{metric.name} is not among the declared metrics of its collector") from None
+        if len(labels) != len(metric.labels):
+            raise UndeclaredError(f"{metric.name} has the labels {metric.labels}, but {len(labels)} values were given")
+        return series
+
+
+def _plain(value: float) -> float:
+    """Turn what decoders make of numbers (bool, bson's Int64) into a plain number."""
+    return int(value) if isinstance(value, int) else float(value)
+
+
+def _le(edge: float) -> str:
+    """Write a bucket edge as Prometheus's own clients do, so that ``le`` is the same label value everywhere."""
+    return str(floatToGoString(edge))  # type: ignore[no-untyped-call]  # client_python does not annotate it

@@ -1,0 +1,22 @@
+"""In which closed words a collector says why it could not read its source."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a source could not be read. A closed list: an error's text never becomes a label."""
+
+    REFUSED = "refused"
+    """Nobody listens, or the connection broke."""
+    TIMEOUT = "timeout"
+    """No answer within the scrape's time budget."""
+    AUTH = "auth"
+    """User or password were not accepted."""
+    DENIED = "denied"
+    """The user lacks the right to ask."""
+    MALFORMED = "malformed"
+    """An answer came that is not what the source should say."""
+    ERROR = "error"
+    """Anything else; the log names the class of the error."""
