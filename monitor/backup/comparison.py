@@ -1,0 +1,106 @@
+"""Compares a restored server with what was backed up, by what the server says of itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pymongo.errors import ConnectionFailure, PyMongoError
+
+from monitor.backup import dumpformat, restore
+from monitor.backup.model import CollectionEntry, Manifest
+from monitor.errors import Fault, Unavailable
+from monitor.sources.mongodb import Client
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What differs, and how many documents were found in the restored server."""
+
+    faults: tuple[Fault, ...]
+    documents: int
+
+
+def compare(client: Client, manifest: Manifest, dump: tuple[restore.Dumped, ...]) -> Compared:
+    """Compare every collection: documents, digest, structure (``validate``), options, indexes.
+
+    Raises:
+        Unavailable: the restored server stopped answering.
+    """
+    described = {(dumped.database, dumped.name): dumped for dumped in dump}
+    faults: list[Fault] = []
+    documents = 0
+    try:
+        digests = {
+            name: client[name].command("dbHash")["collections"] for name in {e.database for e in manifest.collections}
+        }
+        for entry in manifest.collections:
+            dumped = described.get((entry.database, entry.name))
+            if dumped is None:
+                faults.append(Fault(file=entry.metadata, code="restore-failed", message="it was not restored"))
+                continue
+            if dumped.is_server_state:
+                # The scratch server keeps its own; the file's digest was checked.
+                documents += entry.documents
+                continue
+            if entry.data:
+                found, differences = _compare_data(client, entry, dumped, digests[entry.database])
+                documents += found
+                faults += (Fault(file=entry.data, code=code, message=text) for code, text in differences)
+            described_as = _compare_description(client, dumped)
+            faults += (Fault(file=entry.metadata, code=code, message=text) for code, text in described_as)
+    except ConnectionFailure as error:
+        raise Unavailable("the scratch mongod stopped answering while it was compared: is its disk full?") from error
+    except PyMongoError as error:
+        raise Unavailable(f"the scratch mongod could not be compared ({type(error).__name__})") from error
+    return Compared(faults=tuple(faults), documents=documents)
+
+
+def _compare_data(
+    client: Client, entry: CollectionEntry, dumped: restore.Dumped, digests: Mapping[str, str]
+) -> tuple[int, list[tuple[str, str]]]:
+    validated = client[entry.database].command("validate", dumped.data_name)
+    found, differences = int(validated.get("nrecords", 0)), []
+    if not validated["valid"]:
+        differences.append(("invalid", f"{entry.namespace}: the restored collection does not validate"))
+    if found != entry.documents:
+        text = f"{entry.namespace}: {found} documents were restored, {entry.documents} backed up"
+        differences.append(("count", text))
+    # dbHash reads capped collections by _id too, but what must survive in them is their natural order.
+    live = entry.consistency == "live"
+    digest = _natural_md5(client, entry) if live else digests.get(dumped.data_name)
+    if digest != entry.md5:
+        differences.append(("digest", f"{entry.namespace}: the restored documents differ (dbHash)"))
+    return found, differences
+
+
+def _natural_md5(client: Client, entry: CollectionEntry) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    for batch in client[entry.database][entry.name].find_raw_batches({}):
+        digest.update(cast("bytes", batch))
+    return digest.hexdigest()
+
+
+def _compare_description(client: Client, dumped: restore.Dumped) -> Iterator[tuple[str, str]]:
+    namespace = f"{dumped.database}.{dumped.name}"
+    there = next(iter(client[dumped.database].list_collections(filter={"name": dumped.name})), None)
+    if there is None:
+        yield "missing", f"{namespace}: it was not restored"
+        return
+    if _fields(there.get("options", {})) != _fields(dumped.options):
+        yield "options", f"{namespace}: the restored collection has other options"
+    indexes: Iterable[Mapping[str, Any]] = (
+        [] if dumped.type == "view" else client[dumped.database][dumped.name].list_indexes()
+    )
+    restored = {str(index["name"]): _fields(index) for index in indexes}
+    backed_up = {str(index["name"]): _fields(index) for index in dumped.indexes}
+    for name in sorted(restored.keys() | backed_up.keys()):
+        if restored.get(name) != backed_up.get(name):
+            yield "indexes", f"{namespace}: the index {name!r} is not the same after the restore"
+
+
+def _fields(document: Mapping[str, Any]) -> dict[str, bytes]:
+    """Make documents comparable: the order of their own fields says nothing, that of a key's or validator's does."""
+    return {name: dumpformat.canonical({"": value}) for name, value in document.items() if name != "ns"}

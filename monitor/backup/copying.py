@@ -1,0 +1,116 @@
+"""Copies the raw documents of one collection into a file: read here, hashed and written in a second thread."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.read_concern import ReadConcern
+
+from monitor.backup.model import FileEntry
+from monitor.backup.progress import Progress, ShowProgress
+from monitor.backup.storage import Draft, HashedFile
+
+BATCH_DOCUMENTS = 1000
+"""Measured: 30 % faster than the server's 16 MB batches, which leave the processor's cache."""
+BATCHES_WAITING = 4
+"""How many read batches may wait for the disk, at up to 16 MB each."""
+REPORT_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """One copied collection. ``md5`` is of all its documents, in file order."""
+
+    file: FileEntry
+    documents: int
+    md5: str
+
+
+class Copier:
+    """Copies one collection after the other, and knows how far the whole is."""
+
+    def __init__(self, progress: ShowProgress, total: int, max_bytes_per_second: float | None) -> None:
+        self._progress = progress
+        self._total = total
+        self._limit = max_bytes_per_second
+        self._done = 0
+        self._begun = time.monotonic()
+        self._reported = 0.0
+
+    def copy(
+        self, collection: Collection[dict[str, Any]], session: ClientSession | None, draft: Draft, path: str
+    ) -> Copied:
+        """Copy a collection: in ``_id`` order within a snapshot session, without one in natural order.
+
+        Raises:
+            PyMongoError: reading failed.
+            OSError: writing failed.
+        """
+        file = HashedFile(draft.root, path)
+        writer = _Writer(file)
+        pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="backup-writer")
+        waiting: deque[Future[None]] = deque()
+        try:
+            for batch in _batches(collection, session):
+                waiting.append(pool.submit(writer.write, batch))
+                if len(waiting) > BATCHES_WAITING:
+                    waiting.popleft().result()
+                self._advance(len(batch))
+            for future in waiting:
+                future.result()
+            return Copied(file=file.close(), documents=writer.documents, md5=writer.md5.hexdigest())
+        finally:
+            pool.shutdown(cancel_futures=True)
+            file.abandon()
+
+    def _advance(self, size: int) -> None:
+        self._done += size
+        if self._limit:
+            ahead = self._done / self._limit - (time.monotonic() - self._begun)
+            if ahead > 0:
+                time.sleep(ahead)
+        if time.monotonic() - self._reported >= REPORT_EVERY_S:
+            self._reported = time.monotonic()
+            self._progress(Progress(step="reading", done=self._done, total=max(self._total, self._done)))
+
+
+class _Writer:
+    """What happens to each batch in the second thread."""
+
+    def __init__(self, file: HashedFile) -> None:
+        self.documents = 0
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self._file = file
+
+    def write(self, batch: bytes) -> None:
+        self._file.write(batch)
+        self.md5.update(batch)
+        self.documents += count_documents(batch)
+
+
+def count_documents(batch: bytes) -> int:
+    """Count the BSON documents that lie back to back in ``batch``."""
+    count = offset = 0
+    while offset < len(batch):
+        offset += int.from_bytes(batch[offset : offset + 4], "little")
+        count += 1
+    return count
+
+
+def _batches(collection: Collection[dict[str, Any]], session: ClientSession | None) -> Iterator[bytes]:
+    if session is not None:
+        # The order in which the server's dbHash reads, so that the digests can be compared.
+        by_id = [("_id", 1)]
+        yield from collection.find_raw_batches({}, sort=by_id, hint=by_id, batch_size=BATCH_DOCUMENTS, session=session)
+    else:
+        # Natural order is what a capped collection is about. Majority: nothing that a failover would take back.
+        lasting = collection.with_options(read_concern=ReadConcern("majority"))
+        yield from lasting.find_raw_batches({}, batch_size=BATCH_DOCUMENTS)

@@ -1,0 +1,102 @@
+"""mongodump's directory format, byte for byte, so that the stock ``mongorestore`` reads our backups. Pure.
+
+::
+
+    dump/prelude.json                    server and tool version
+    dump/<db>/<collection>.bson          documents back to back
+    dump/<db>/<collection>.metadata.json options, indexes, UUID; canonical Extended JSON v2 in one line
+    dump/<db>/system.buckets.<ts>.bson   a time series' data; its metadata is <ts>.metadata.json
+
+The rules come from mongo-tools 100.18 (mongodump/prepare.go, metadata_dump.go).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote_plus
+
+from bson import json_util
+from bson.binary import UuidRepresentation
+from bson.codec_options import DatetimeConversion
+from bson.json_util import JSONMode, JSONOptions
+
+_JSON = JSONOptions(
+    json_mode=JSONMode.CANONICAL,
+    uuid_representation=UuidRepresentation.UNSPECIFIED,
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+)
+
+LONGEST_NAME = 238
+"""A longer escaped name is cut: with ``.metadata.json.gz`` a file name stays within 255 bytes."""
+CUT_NAME = 208
+
+CONFIG_COLLECTIONS = {"chunks", "collections", "databases", "settings", "shards", "tags", "version"}
+"""What of ``config`` is data; the rest is the server's own state."""
+ADMIN_SYSTEM_COLLECTIONS = {"system.users", "system.roles", "system.version", "system.js"}
+BUCKETS = "system.buckets."
+
+
+def file_name(collection: str) -> str:
+    """Return a collection's file name, without extension."""
+    # Go's url.QueryEscape, which mongodump uses, and quote_plus leave the same characters alone.
+    escaped = quote_plus(collection, safe="")
+    if len(escaped) <= LONGEST_NAME:
+        return escaped
+    digest = hashlib.sha1(collection.encode(), usedforsecurity=False).digest()
+    return f"{escaped[:CUT_NAME]}%24{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
+
+
+def is_dumped(database: str, collection: str) -> bool:
+    """Whether mongodump would dump a namespace: server state, and what is dumped as part of something else, is not."""
+    if database == "local" or database.startswith("__mdb_internal") or "$" in collection:
+        return False
+    if database == "config":
+        return collection in CONFIG_COLLECTIONS
+    if database == "admin":
+        return not collection.startswith("system.") or collection in ADMIN_SYSTEM_COLLECTIONS
+    return not collection.startswith("system.") or collection == "system.js"
+
+
+def metadata(
+    *, name: str, kind: str, uuid: str, options: Mapping[str, Any], indexes: Sequence[Mapping[str, Any]]
+) -> bytes:
+    """Return the content of a ``.metadata.json``; ``options`` and ``indexes`` as the server told them."""
+    document: dict[str, Any] = {}
+    if options:
+        document["options"] = options
+    document["indexes"] = list(indexes)
+    if uuid:
+        document["uuid"] = uuid
+    document["collectionName"] = name
+    document["type"] = kind
+    return canonical(document)
+
+
+def read_metadata(content: bytes) -> dict[str, Any]:
+    """Read a ``.metadata.json``.
+
+    Raises:
+        ValueError: it is no canonical Extended JSON document.
+    """
+    try:
+        document = json_util.loads(content, json_options=_JSON)
+    except (TypeError, KeyError, ValueError, RecursionError) as error:
+        raise ValueError(f"no Extended JSON ({type(error).__name__})") from error
+    if not isinstance(document, dict) or not isinstance(document.get("indexes", []), list):
+        raise ValueError("no metadata document")  # noqa: TRY004  # it is the file's content that is wrong
+    return document
+
+
+def prelude(server_version: str, tool_version: str) -> bytes:
+    """Return the content of ``prelude.json``."""
+    return canonical({"ServerVersion": server_version, "ToolVersion": tool_version})
+
+
+def canonical(document: Mapping[str, Any]) -> bytes:
+    """Return a document as canonical Extended JSON v2: one line, no spaces, UTF-8 unescaped."""
+    text = json_util.dumps(document, json_options=_JSON, separators=(",", ":"), ensure_ascii=False)
+    # Go escapes the two line separators that JavaScript once did not allow in strings.
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()

@@ -1,0 +1,186 @@
+"""``manifest.json``: written last, read strictly, with a digest of itself in its last line.
+
+The digest catches damage, not forgery: whoever may write into the store may write a matching one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cattrs import Converter, transform_error
+from cattrs.errors import ForbiddenExtraKeysError
+from cattrs.gen import make_dict_structure_fn
+from cattrs.preconf.json import make_converter as make_json_converter
+
+from monitor import clock
+from monitor.backup.model import ClusterTime, CollectionEntry, FileEntry, Manifest, Source
+from monitor.errors import InputError
+
+NAME = "manifest.json"
+SCHEMA_VERSION = 1
+DUMP = "dump"
+"""The directory, beside the manifest, that ``mongorestore`` understands."""
+
+MAX_BYTES = 64 * 1024 * 1024
+"""A manifest of 100,000 files is a third of this; a larger one is not ours."""
+MAX_FILES = 200_000
+
+_TAIL = b'"manifest_sha256": "'
+_ENDING = re.compile(rb',\n  "manifest_sha256": "([0-9a-f]{64})"\n\}\n\Z')
+_SHA256 = re.compile(r"[0-9a-f]{64}\Z")
+_MD5 = re.compile(r"[0-9a-f]{32}\Z")
+_ID = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]{4}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+
+
+class ManifestError(InputError):
+    """A manifest cannot be trusted: damaged, hostile, or of another schema. The message says in which way."""
+
+
+def is_backup_id(name: str) -> bool:
+    """Whether a name is one that ``clock.new_id`` gives to backups."""
+    try:
+        begun(name)
+    except ValueError:
+        return False
+    return _ID.match(name) is not None
+
+
+def begun(backup_id: str) -> datetime:
+    """Return when a backup was begun, which its id says first.
+
+    Raises:
+        ValueError: it says no instant.
+    """
+    stamp = backup_id.partition("-")[0]
+    return clock.from_rfc3339(f"{stamp[:4]}-{stamp[4:6]}-{stamp[6:11]}:{stamp[11:13]}:{stamp[13:]}")
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the file's content."""
+    converter = make_json_converter()
+    converter.register_unstructure_hook(datetime, clock.to_rfc3339)
+    fields = converter.unstructure(manifest)
+    head = json.dumps(fields, indent=2, ensure_ascii=False).encode().removesuffix(b"\n}")
+    digest = hashlib.sha256(head).hexdigest().encode()
+    return head + b",\n  " + _TAIL + digest + b'"\n}\n'
+
+
+def load(directory: Path) -> Manifest:
+    """Read and check the manifest of the backup in ``directory``.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ManifestError: it is damaged, of another backup, or names files that no backup of ours would.
+    """
+    path = directory / NAME
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    try:
+        manifest = decode(content)
+    except ManifestError as error:
+        raise ManifestError(f"{path}: {error}") from error
+    if manifest.id != directory.name:
+        raise ManifestError(f"{path}: it is the manifest of {manifest.id}, not of {directory.name}")
+    return manifest
+
+
+def decode(content: bytes) -> Manifest:
+    """Read a manifest from its bytes.
+
+    Raises:
+        ManifestError: see ``load``.
+    """
+    if len(content) > MAX_BYTES:
+        raise ManifestError(f"it is larger than {MAX_BYTES} bytes, which no backup of ours is")
+    ending = _ENDING.search(content, max(0, len(content) - 120))
+    if ending is None:
+        raise ManifestError("it does not end with its own digest: it was cut off or changed")
+    if hashlib.sha256(content[: ending.start()]).hexdigest().encode() != ending.group(1):
+        raise ManifestError("its content does not match its own digest: it was changed after it was written")
+    try:
+        fields = json.loads(content, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError("it is no JSON document, or holds a key twice") from error
+    if not isinstance(fields, dict):
+        raise ManifestError("it is no JSON object")
+    fields.pop("manifest_sha256")
+    if fields.get("schema_version") != SCHEMA_VERSION:
+        raise ManifestError(
+            f"it is of schema {str(fields.get('schema_version'))[:20]}, this program reads schema {SCHEMA_VERSION}"
+        )
+    manifest = _structure(fields)
+    _check(manifest)
+    return manifest
+
+
+def _structure(fields: dict[str, Any]) -> Manifest:
+    converter = Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(int, _exact_int)
+    converter.register_structure_hook(str, _exact_str)
+    converter.register_structure_hook(datetime, lambda value, _: clock.from_rfc3339(_exact_str(value, str)))
+    for kind in (ClusterTime, Source, FileEntry, CollectionEntry, Manifest):
+        hook = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
+        converter.register_structure_hook(kind, hook)
+    try:
+        return converter.structure(fields, Manifest)
+    except (ExceptionGroup, ForbiddenExtraKeysError, ValueError, TypeError, KeyError) as error:
+        raise ManifestError("; ".join(transform_error(error, path="manifest"))[:2000]) from error
+
+
+def _check(manifest: Manifest) -> None:
+    """Refuse what the types allow but no backup of ours holds."""
+    if not is_backup_id(manifest.id):
+        raise ManifestError("its id is no backup id")
+    if len(manifest.files) > MAX_FILES:
+        raise ManifestError(f"it names more than {MAX_FILES} files")
+    for file in manifest.files:
+        _check_path(file.path)
+        if file.bytes < 0 or not _SHA256.match(file.sha256):
+            raise ManifestError(f"size or digest of {file.path!r} is malformed")
+    _refuse_twice("file", (file.path for file in manifest.files))
+    _refuse_twice("collection", (entry.namespace for entry in manifest.collections))
+    known = {file.path for file in manifest.files}
+    for entry in manifest.collections:
+        if not _MD5.match(entry.md5) or min(entry.documents, entry.bytes, entry.indexes) < 0:
+            raise ManifestError(f"counts or digest of {entry.namespace!r} are malformed")
+        missing = {path for path in (entry.metadata, entry.data) if path} - known
+        if missing:
+            raise ManifestError(f"{entry.namespace!r} refers to files that are not listed: {sorted(missing)}")
+
+
+def _check_path(path: str) -> None:
+    parts = path.split("/")
+    if parts[0] != DUMP or len(parts) < 2 or {"", ".", ".."} & set(parts) or _CONTROL.search(path):  # noqa: PLR2004  # dump/FILE
+        raise ManifestError(f"the path {path[:200]!r} does not stay below {DUMP}/")
+
+
+def _refuse_twice(what: str, names: Any) -> None:
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
+    if twice:
+        raise ManifestError(f"it names a {what} twice: {twice[0]!r}")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ValueError("a key stands twice")
+    return fields
+
+
+def _exact_int(value: object, _: type) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number, not {type(value).__name__}")  # noqa: TRY004  # told as a fault of the file
+    return value
+
+
+def _exact_str(value: object, _: type) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, not {type(value).__name__}")  # noqa: TRY004  # same
+    return value

@@ -1,0 +1,214 @@
+"""What a backup is, what became of it, and what a verification found. Frozen values, no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from monitor import clock
+from monitor.errors import Fault
+
+BackupType = Literal["full"]
+Outcome = Literal["passed", "failed", "unknown"]
+State = Literal["complete", "incomplete", "damaged"]
+Consistency = Literal["snapshot", "live"]
+"""``snapshot``: as it was at the recovery point. ``live``: read at some moment during the run, which is all that
+MongoDB allows for capped collections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterTime:
+    """A MongoDB timestamp: Unix ``time`` in seconds and the ``increment`` within it."""
+
+    time: int
+    increment: int
+
+    @property
+    def at(self) -> datetime:
+        """The instant, to the second."""
+        return clock.from_epoch(self.time)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which server a backup was read from."""
+
+    replica_set: str
+    member: str
+    role: Literal["primary", "secondary"]
+    server_version: str
+    feature_compatibility_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileEntry:
+    """One file of a backup: its path below the backup's directory (``/`` separated), size and SHA-256."""
+
+    path: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionEntry:
+    """One collection, view or time series.
+
+    ``md5`` is of the raw documents in file order. For ``snapshot`` data that is ``_id`` order, so it equals what the
+    server's own ``dbHash`` says of the restored collection. ``data`` is empty for views.
+    """
+
+    database: str
+    name: str
+    type: Literal["collection", "view", "timeseries"]
+    uuid: str
+    consistency: Consistency
+    documents: int
+    bytes: int
+    md5: str
+    indexes: int
+    options_sha256: str
+    """Of the options in canonical Extended JSON."""
+    metadata: str
+    data: str
+
+    @property
+    def namespace(self) -> str:
+        """``database.name``."""
+        return f"{self.database}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """Everything about one backup; written last, so its presence means that the rest is there."""
+
+    schema_version: int
+    id: str
+    type: BackupType
+    tool_version: str
+    started_at: datetime
+    finished_at: datetime
+    recovery_point: ClusterTime
+    source: Source
+    files: tuple[FileEntry, ...]
+    collections: tuple[CollectionEntry, ...]
+
+    @property
+    def bytes(self) -> int:
+        """The size of all files."""
+        return sum(file.bytes for file in self.files)
+
+    @property
+    def documents(self) -> int:
+        """How many documents it holds."""
+        return sum(collection.documents for collection in self.collections)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRecord:
+    """What became of one run of ``backup run``. Only a passed one has a recovery point and files."""
+
+    id: str
+    type: BackupType = "full"
+    started_at: datetime
+    finished_at: datetime
+    duration_seconds: float
+    bytes: int = 0
+    collections: int = 0
+    documents: int = 0
+    recovery_point: datetime | None = None
+    source: str = ""
+    outcome: Outcome
+    reason: str = ""
+
+    def body(self) -> dict[str, Any]:
+        """The record as the store and ``--json`` have it."""
+        return {
+            "id": self.id,
+            "type": self.type,
+            "started_at": clock.to_rfc3339(self.started_at),
+            "finished_at": clock.to_rfc3339(self.finished_at),
+            "duration_seconds": round(self.duration_seconds, 3),
+            "bytes": self.bytes,
+            "collections": self.collections,
+            "documents": self.documents,
+            "recovery_point": clock.to_rfc3339(self.recovery_point) if self.recovery_point else None,
+            "source": self.source,
+            "outcome": self.outcome,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """What a verification found.
+
+    ``passed``: all files are as written, and a restored copy is equal. ``failed``: ``faults`` says what is wrong.
+    ``unknown``: the files are as written, but no server could be started to restore them (``reason``).
+    ``restore_seconds`` is the time to load data and build indexes: a part of the recovery time, not all of it.
+    """
+
+    id: str
+    backup: str
+    at: datetime
+    outcome: Outcome
+    restore_seconds: float | None = None
+    duration_seconds: float = 0.0
+    bytes: int = 0
+    documents: int = 0
+    collections: int = 0
+    recovery_point: datetime | None = None
+    server_version: str = ""
+    steps: dict[str, float] = field(default_factory=dict)
+    """Seconds by step: files, start, data, indexes, compare."""
+    faults: tuple[Fault, ...] = ()
+    reason: str = ""
+
+    def body(self) -> dict[str, Any]:
+        """The record as the store and ``--json`` have it."""
+        return {
+            "id": self.id,
+            "backup": self.backup,
+            "at": clock.to_rfc3339(self.at),
+            "outcome": self.outcome,
+            "restore_seconds": None if self.restore_seconds is None else round(self.restore_seconds, 3),
+            "duration_seconds": round(self.duration_seconds, 3),
+            "bytes": self.bytes,
+            "documents": self.documents,
+            "collections": self.collections,
+            "recovery_point": clock.to_rfc3339(self.recovery_point) if self.recovery_point else None,
+            "server_version": self.server_version,
+            "steps": {name: round(seconds, 3) for name, seconds in self.steps.items()},
+            "faults": [str(fault) for fault in self.faults],
+            "files": sorted({fault.file for fault in self.faults}),
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedBackup:
+    """One directory of the store, judged by its manifest and its files' sizes; only ``verify`` reads every byte."""
+
+    id: str
+    state: State
+    reason: str = ""
+    type: str = ""
+    at: datetime | None = None
+    bytes: int = 0
+    documents: int = 0
+    collections: int = 0
+    recovery_point: datetime | None = None
+
+    def body(self) -> dict[str, Any]:
+        """The row as ``--json`` has it."""
+        return {
+            "id": self.id,
+            "type": self.type or None,
+            "at": clock.to_rfc3339(self.at) if self.at else None,
+            "bytes": self.bytes,
+            "documents": self.documents,
+            "collections": self.collections,
+            "recovery_point": clock.to_rfc3339(self.recovery_point) if self.recovery_point else None,
+            "state": self.state,
+            "reason": self.reason,
+        }

@@ -1,0 +1,54 @@
+"""When a backup or a verification is due, and which backups may go. Pure: time and history are handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A backup as retention sees it. ``usable`` means complete; ``verified`` that its newest verification passed."""
+
+    id: str
+    at: datetime
+    usable: bool = True
+    verified: bool = False
+
+
+def full_due(now: datetime, recovery_points: Iterable[datetime], every: timedelta) -> bool:
+    """Whether a full backup is due: there is none yet, or the newest recovery point is ``every`` old."""
+    newest = max(recovery_points, default=None)
+    return newest is None or now - newest >= every
+
+
+def verify_due(now: datetime, backups: Iterable[datetime], verifications: Iterable[datetime], every: timedelta) -> bool:
+    """Whether a verification is due: something can be verified, and nothing was for ``every``.
+
+    ``backups`` and ``verifications`` are when each finished, whatever its outcome: a failed verification is not run
+    again and again, it is told.
+    """
+    if not any(True for _ in backups):
+        return False
+    newest = max(verifications, default=None)
+    return newest is None or now - newest >= every
+
+
+def deletable(backups: Iterable[Candidate], *, keep: int) -> tuple[str, ...]:
+    """Return the ids that may be deleted, oldest first.
+
+    1. The newest ``keep`` usable backups stay (at least one, whatever ``keep`` says).
+    2. The newest verified backup stays, however old: until a newer one is verified, it is the only proven one.
+    3. What is unusable does not count, and goes once it is older than everything that rule 1 keeps. Where nothing is
+       usable, nothing goes.
+    """
+    newest_first = sorted(backups, key=lambda backup: (backup.at, backup.id), reverse=True)
+    usable = [backup for backup in newest_first if backup.usable]
+    if not usable:
+        return ()
+    kept = usable[: max(1, keep)]
+    proven = next((backup.id for backup in usable if backup.verified), None)
+    oldest = (kept[-1].at, kept[-1].id)
+    gone = [b.id for b in newest_first if (b.at, b.id) < oldest and b.id != proven]
+    return tuple(reversed(gone))
