@@ -1,1 +1,17 @@
 """Pure: catalogue in, text out: rules, Alertmanager's configuration, dashboards, runbooks, reports."""
+
+from __future__ import annotations
+
+from monitor.catalogue.model import Catalogue
+from monitor.render.alertmanager import PATH as ALERTMANAGER_PATH
+from monitor.render.alertmanager import alertmanager_config
+from monitor.render.rules import rule_files
+from monitor.render.scrape import scrape_config
+
+__all__ = ["outputs", "scrape_config"]
+
+
+def outputs(catalogue: Catalogue) -> dict[str, str]:
+    """Everything that is derived from a catalogue: relative path -> text, sorted by path."""
+    files = rule_files(catalogue) | {ALERTMANAGER_PATH: alertmanager_config(catalogue)}
+    return dict(sorted(files.items()))

@@ -1,0 +1,34 @@
+"""Where an alert's links lead. Pure."""
+
+from __future__ import annotations
+
+from monitor.catalogue.model import AlertRule, Environment
+from monitor.slo import names
+
+SLO_DASHBOARD = "slo"
+SERVICE_DASHBOARD = "service"
+RECOVERY_DASHBOARD = "recovery"
+DASHBOARDS = (SLO_DASHBOARD, SERVICE_DASHBOARD, RECOVERY_DASHBOARD)
+"""The uid of each dashboard, which is its file's name as well."""
+
+DASHBOARD_ANNOTATION = "dashboard"
+"""In the catalogue an alert names its dashboard by this annotation; rendered rules carry the address instead."""
+
+_AN_HOUR_BEFORE = '{{ with query "(time() - 3600) * 1000" }}{{ . | first | value | printf "%.0f" }}{{ end }}'
+"""One hour before the evaluation, in milliseconds: what led to the alert is in view however late the link is opened."""
+
+
+def runbook_url(alert: AlertRule, environment: Environment) -> str:
+    """The page that says what to do."""
+    return f"{environment.runbook_url.rstrip('/')}/{alert.name}"
+
+
+def dashboard_url(alert: AlertRule, environment: Environment) -> str:
+    """The dashboard, beginning an hour before the alert; the console's page where no Grafana is known."""
+    slo = alert.labels.get(names.SLO_LABEL, "")
+    if environment.grafana_url:
+        uid = alert.annotations.get(DASHBOARD_ANNOTATION) or (SLO_DASHBOARD if slo else SERVICE_DASHBOARD)
+        variable = f"&var-slo={slo}" if slo else ""
+        return f"{environment.grafana_url.rstrip('/')}/d/{uid}?from={_AN_HOUR_BEFORE}&to=now{variable}"
+    anchor = f"#slo-{slo}" if slo else ""
+    return f"{environment.console_url.rstrip('/')}/?from={_AN_HOUR_BEFORE}{anchor}"

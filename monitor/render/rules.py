@@ -1,0 +1,110 @@
+"""Prometheus rule files: one per SLO, one of the SLOs' alerts, one per group of alerts written by hand. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from monitor.catalogue import durations
+from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
+from monitor.render import links
+from monitor.render.yaml_text import Value, document
+from monitor.slo import rules as slo_rules
+from monitor.slo.alerts import alerts as slo_alerts
+from monitor.slo.rules import Recording
+
+FOLDER = "rules/prometheus"
+DEFAULT_TEAM = "sre"
+
+
+def rule_files(catalogue: Catalogue) -> dict[str, str]:
+    """Every rule file, by path."""
+    environment = catalogue.environment
+    files = {slo_file(slo): _slo_recordings(slo, environment) for slo in catalogue.slos}
+    files |= {slo_alert_file(slo): _slo_alerts(slo, environment) for slo in catalogue.slos}
+    return files | {group_file(group): _alert_group(group, environment) for group in catalogue.alerts}
+
+
+def slo_file(slo: Slo) -> str:
+    """The file of an SLO's recording rules."""
+    return f"{FOLDER}/slo-{slo.name}.yml"
+
+
+def slo_alert_file(slo: Slo) -> str:
+    """The file of an SLO's alerts."""
+    return f"{FOLDER}/slo-{slo.name}-alerts.yml"
+
+
+def group_file(group: AlertGroup) -> str:
+    """The file of a group of alerts."""
+    return f"{FOLDER}/alerts-{group.name}.yml"
+
+
+def all_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
+    """Every alert as it will be evaluated: the SLOs' own first, then those written by hand."""
+    for slo in catalogue.slos:
+        yield from (complete(rule, catalogue.environment) for rule in slo_alerts(slo, catalogue.environment))
+    for group in catalogue.alerts:
+        yield from (complete(rule, catalogue.environment) for rule in group.rules)
+
+
+def complete(rule: AlertRule, environment: Environment) -> AlertRule:
+    """Add what every alert carries: its team, its links and its query; and hold it for two scrapes at least.
+
+    A rule that is held at all must see its condition in two scrapes, whatever their interval; one that is not held
+    (``for`` left out) is meant to fire at once.
+    """
+    annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
+    annotations |= {
+        "dashboard_url": links.dashboard_url(rule, environment),
+        "query": " ".join(rule.expr.split()),
+        "runbook_url": links.runbook_url(rule, environment),
+    }
+    return AlertRule(
+        name=rule.name,
+        expr=rule.expr,
+        hold=max(rule.hold, 2 * environment.scrape_interval) if rule.hold else rule.hold,
+        keep_firing_for=rule.keep_firing_for,
+        labels={"team": DEFAULT_TEAM} | rule.labels,
+        annotations=annotations,
+        place=rule.place,
+    )
+
+
+def _slo_recordings(slo: Slo, environment: Environment) -> str:
+    groups = [
+        _group(
+            f"slo-{slo.name}-grid", environment.evaluation_interval, map(_recording, slo_rules.grid(slo, environment))
+        ),
+        _group(
+            f"slo-{slo.name}-rollup", environment.rollup_interval, map(_recording, slo_rules.rollup(slo, environment))
+        ),
+    ]
+    return document({"groups": groups})
+
+
+def _slo_alerts(slo: Slo, environment: Environment) -> str:
+    rules = (_alert(complete(rule, environment)) for rule in slo_alerts(slo, environment))
+    return document({"groups": [_group(f"slo-{slo.name}-alerts", environment.evaluation_interval, rules)]})
+
+
+def _alert_group(group: AlertGroup, environment: Environment) -> str:
+    rules = (_alert(complete(rule, environment)) for rule in group.rules)
+    return document({"groups": [_group(group.name, environment.evaluation_interval, rules)]})
+
+
+def _group(name: str, interval: timedelta, rules: Iterable[Value]) -> Value:
+    return {"name": name, "interval": durations.text(interval), "rules": list(rules)}
+
+
+def _recording(rule: Recording) -> Value:
+    return {"record": rule.record, "expr": rule.expr, "labels": rule.labels}
+
+
+def _alert(rule: AlertRule) -> Value:
+    value: dict[str, Value] = {"alert": rule.name, "expr": rule.expr}
+    if rule.hold:
+        value["for"] = durations.text(rule.hold)
+    if rule.keep_firing_for:
+        value["keep_firing_for"] = durations.text(rule.keep_firing_for)
+    return value | {"labels": dict(sorted(rule.labels.items())), "annotations": dict(sorted(rule.annotations.items()))}

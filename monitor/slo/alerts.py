@@ -1,0 +1,90 @@
+"""The alerts that every SLO brings: four speeds of burning, and silence; values like those written by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from monitor.catalogue import durations
+from monitor.catalogue.model import AlertRule, Environment, Severity, Slo
+from monitor.slo import names, promql, rules, windows
+from monitor.slo.windows import BurnPair
+
+NO_DATA = "SLONoData"
+NO_DATA_HOLD = timedelta(minutes=5)
+BURN_ALERTS = tuple(pair.alert for pair in windows.BURN_PAIRS)
+
+
+def alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
+    """Every alert of one SLO, the most urgent first."""
+    for pair in windows.BURN_PAIRS:
+        yield _burn(slo, pair, environment)
+    yield _no_data(slo)
+
+
+def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
+    long = durations.text(pair.long)
+    bad, total = (_figure(promql.series(name, slo, long)) for name in (names.BAD_SUM, names.TOTAL_SUM))
+    remaining = promql.series(names.BUDGET_REMAINING, slo, slo.window.text)
+    pace = promql.series(names.BURN_RATE, slo, long)
+    span = f"{durations.seconds(slo.window.duration)}"
+    left = f"clamp_min({remaining}, 0) / on () {pace} * {span}"
+    objective = f"{promql.number(slo.target * 100)} %"
+    return AlertRule(
+        name=pair.alert,
+        expr=rules.burn_expression(slo, pair),
+        hold=windows.hold(environment.scrape_interval, environment.evaluation_interval),
+        keep_firing_for=environment.keep_firing_for if pair.severity is Severity.CRITICAL else timedelta(0),
+        labels={
+            names.SLO_LABEL: slo.name,
+            names.SERVICE_LABEL: slo.service,
+            "severity": pair.severity.value,
+            "team": slo.team,
+        },
+        annotations={
+            "summary": f"{slo.impact or slo.description} {slo.display_name} is missing its objective of {objective}.",
+            "impact": (
+                f"{bad} of {total} {slo.events} were bad in the last {long}. "
+                f"At this pace what is left of the error budget of {slo.window.text} is gone in "
+                f"{_figure(left, 'humanizeDuration')}."
+            ),
+            "action": _ACTIONS[pair.severity],
+            "value": (
+                '{{ $value | printf "%.1f" }} times the pace that the budget allows, averaged over '
+                f"{long}; the limit is {promql.number(pair.factor)}."
+            ),
+        },
+        place=slo.place,
+    )
+
+
+def _no_data(slo: Slo) -> AlertRule:
+    matchers = f'{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"'
+    return AlertRule(
+        name=NO_DATA,
+        expr=f"absent({names.TOTAL_DELTA}{{{matchers}}})",
+        hold=NO_DATA_HOLD,
+        labels={
+            names.SLO_LABEL: slo.name,
+            names.SERVICE_LABEL: slo.service,
+            "severity": Severity.WARNING.value,
+            "team": slo.team,
+        },
+        annotations={
+            "summary": f"Nothing is known about {slo.display_name}: its metrics are missing.",
+            "impact": "Users may be suffering unseen: this SLO cannot alert, and its coverage falls.",
+            "action": "Find the target that is missing or the metric that was renamed, and bring it back.",
+        },
+        place=slo.place,
+    )
+
+
+_ACTIONS = {
+    Severity.CRITICAL: "Open the runbook now: find what changed, and undo it before you look for the cause.",
+    Severity.WARNING: "In working hours: find what costs the budget, and plan the repair before the budget is gone.",
+}
+
+
+def _figure(query: str, form: str = 'printf "%.0f"') -> str:
+    """A template that shows the first value of a query, and nothing where it has none."""
+    return f"{{{{ with query `{query}` }}}}{{{{ . | first | value | {form} }}}}{{{{ end }}}}"

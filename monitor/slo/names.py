@@ -1,0 +1,60 @@
+"""The name of every series that the SLO rules record, and of their labels; written here and nowhere else.
+
+Label ``slo`` is the SLO's name, ``slo_service`` its service (never ``service``: the Prometheus Operator sets that on
+everything), ``window`` the span as Prometheus writes it (``5m``, ``30d``).
+"""
+
+from __future__ import annotations
+
+OBJECTIVE = "slo:objective:ratio"
+"""The target, 0-1."""
+SLI = "slo:sli:ratio"
+"""Share of good events in a window. No sample while there was no event: idle is neither good nor bad, never NaN."""
+BURN_RATE = "slo:burn_rate:ratio"
+"""How many times faster than allowed the budget is spent in a window; at 1 it lasts exactly the SLO's window."""
+BUDGET_REMAINING = "slo:error_budget_remaining:ratio"
+"""Share of the SLO window's error budget that is left; below 0 when overspent."""
+COVERAGE = "slo:coverage:ratio"
+"""Share of a window for which anything is known."""
+
+BAD_SUM = "slo:events_bad:sum"
+TOTAL_SUM = "slo:events_total:sum"
+"""Events of a window, kept apart so that ratios weigh events and counts can be told to people."""
+
+OBSERVED_BAD_DELTA = "slo:observed_bad:delta"
+OBSERVED_TOTAL_DELTA = "slo:observed_total:delta"
+"""What the counters gained in one evaluation interval, before the probe is asked."""
+BAD_DELTA = "slo:events_bad:delta"
+TOTAL_DELTA = "slo:events_total:delta"
+"""Events of one evaluation interval: the grid that everything else is added up from. Bad may be below 0 for a moment
+where good and total come from two producers that are scraped at different instants; over a window that evens out."""
+
+BAD_ROLLUP = "slo:events_bad:rollup"
+TOTAL_ROLLUP = "slo:events_total:rollup"
+COVERED_ROLLUP = "slo:covered_seconds:rollup"
+"""The grid, added up once per roll-up interval, for windows that are too long to be added up from the grid."""
+
+SLO_LABEL = "slo"
+SERVICE_LABEL = "slo_service"
+WINDOW_LABEL = "window"
+
+RECORDED: dict[str, tuple[str, ...]] = {
+    name: (SLO_LABEL, SERVICE_LABEL, *((WINDOW_LABEL,) if windowed else ()))
+    for name, windowed in {
+        OBJECTIVE: False,
+        SLI: True,
+        BURN_RATE: True,
+        BUDGET_REMAINING: True,
+        COVERAGE: True,
+        BAD_SUM: True,
+        TOTAL_SUM: True,
+        OBSERVED_BAD_DELTA: False,
+        OBSERVED_TOTAL_DELTA: False,
+        BAD_DELTA: False,
+        TOTAL_DELTA: False,
+        BAD_ROLLUP: False,
+        TOTAL_ROLLUP: False,
+        COVERED_ROLLUP: False,
+    }.items()
+}
+"""Every recorded series and its labels, for checks and dashboards."""

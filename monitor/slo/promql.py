@@ -1,0 +1,189 @@
+"""From an SLI to the expressions that count its events. Pure text.
+
+How events are counted
+    Each evaluation records what every counter gained since the evaluation before, from the last sample known then to
+    the last sample known now. The steps telescope: added up over any span they give exactly what the counters gained,
+    without extrapolation (``increase()`` is up to 8 % off where a counter of errors leaves zero), across resets (a
+    counter that fell counts from zero), gaps in scraping (the next step has it all) and label changes (the sum has no
+    labels; a series that is born while its target is watched counts from zero). Steps of an edge that is not scraped
+    are left out, so that coverage tells.
+
+What no traffic means
+    While the probe fails and the edge counts nothing, each evaluation is one bad event of one: bad time, never missing
+    data. While nothing fails and nothing comes, there are zero events: no sample of the SLI, no change of the budget.
+
+Good and total from two producers (latency)
+    bad = total - good, clamped at the level of windows, not of steps: scrapes at different instants would else add up
+    to false errors. No good at all (every app is dead) is zero good, so everything that the edge saw is bad.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+
+import promql_parser as ql
+
+from monitor.catalogue import durations
+from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
+from monitor.catalogue.promql import counters
+from monitor.slo import names
+
+LOOKBACK = timedelta(minutes=5)
+"""How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
+
+_OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+
+
+def series(name: str, slo: Slo, window: str = "") -> str:
+    """A recorded series of one SLO."""
+    matchers = f'{names.SLO_LABEL}="{slo.name}"' + (f',{names.WINDOW_LABEL}="{window}"' if window else "")
+    return f"{name}{{{matchers}}}"
+
+
+def observed_total(slo: Slo, step: timedelta) -> str:
+    """What all events gained in one step; no sample where none of the counters was scraped."""
+    sli = slo.sli
+    if isinstance(sli, ThresholdSli):
+        return f"0 * count({sli.query}) + {_minutes(step)}"
+    fresh = " or ".join(f"count({matching_any_edge(selector)})" for selector in counters(sli.total))
+    return f"(\n{_indent(_gained(counters(sli.total), step))}\n)\nand on () ({fresh})"
+
+
+def observed_bad(slo: Slo, step: timedelta) -> str:
+    """What bad events gained in one step, where anything is known of all events."""
+    sli = slo.sli
+    total = series(names.OBSERVED_TOTAL_DELTA, slo)
+    if isinstance(sli, ThresholdSli):
+        # Asked the other way round, so that NaN is bad.
+        kept = f"({sli.query}) {_OPERATORS[sli.op]} bool {sli.value}"
+        return f"(1 - min({kept})) * {_minutes(step)}"
+    if sli.bad:
+        return f"(\n{_indent(_gained(counters(sli.bad), step))}\n)\nand on () {total}"
+    return f"{total}\n- on () (\n{_indent(_gained(counters(sli.good), step))}\n)"
+
+
+def events_total(slo: Slo) -> str:
+    """All events of one step, with the probe's word where the counters are silent."""
+    observed = series(names.OBSERVED_TOTAL_DELTA, slo)
+    probe = _probe_failed(slo)
+    return f"{observed} > 0\nor on () {probe}\nor on () {observed}" if probe else observed
+
+
+def events_bad(slo: Slo) -> str:
+    """Bad events of one step, with the probe's word where the counters are silent."""
+    observed, total = series(names.OBSERVED_BAD_DELTA, slo), series(names.OBSERVED_TOTAL_DELTA, slo)
+    probe = _probe_failed(slo)
+    return f"({observed} and on () {total} > 0)\nor on () {probe}\nor on () {observed}" if probe else observed
+
+
+def window_sum(recorded: str, slo: Slo, span: timedelta, *, clamp: bool = False) -> str:
+    """Add up a grid or roll-up series over a window."""
+    added = f"sum_over_time({series(recorded, slo)}[{durations.text(span)}])"
+    return f"clamp_min({added}, 0)" if clamp else added
+
+
+def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_time") -> str:
+    """Add up over a span such that neighbouring spans share no sample.
+
+    One millisecond is left out, because Prometheus 2 counts samples at both ends of a range and Prometheus 3 does not.
+    """
+    return f"{function}({series(recorded, slo)}[{durations.text(span - durations.MILLISECOND)}])"
+
+
+def sli_ratio(slo: Slo, window: str) -> str:
+    """Share of good events; no sample without events."""
+    return f"clamp_min(1 - {_bad_share(slo, window)}, 0)"
+
+
+def burn_rate(slo: Slo, window: str) -> str:
+    """Share of bad events over the share that is allowed."""
+    return f"{_bad_share(slo, window)} / {number(1 - slo.target)}"
+
+
+def failed_events(slo: Slo, period: timedelta) -> str:
+    """Bad events of the period that ends at the query's time, exact to the step at each end.
+
+    For any period that is kept, from minutes up; Prometheus alone is asked. Time-slice SLOs give minutes.
+    """
+    return f"clamp_min({tile(names.BAD_DELTA, slo, period)}, 0)"
+
+
+def total_events(slo: Slo, period: timedelta) -> str:
+    """All events of the period that ends at the query's time; see ``failed_events``."""
+    return tile(names.TOTAL_DELTA, slo, period)
+
+
+def covered_seconds(slo: Slo, period: timedelta, step: timedelta) -> str:
+    """For how much of the period anything is known; ``step`` is the environment's evaluation interval."""
+    counted = tile(names.TOTAL_DELTA, slo, period, function="count_over_time")
+    return f"{counted} * {durations.seconds(step)}"
+
+
+def number(value: Decimal) -> str:
+    """A decimal as a PromQL literal: ``0.0005``, never ``0.0004999999999999``."""
+    return format(value.normalize(), "f")
+
+
+def matching_any_edge(selector: str) -> str:
+    """The selector, with ``le="2"`` and ``quantile="1"`` made to match ``2.0`` as well.
+
+    Prometheus 2 keeps the text that was exposed (``2.0`` by most libraries, ``2`` by others), Prometheus 3 normalises.
+    """
+    parsed = ql.parse(selector)
+    assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
+    return f"{parsed.name}{_matchers(parsed.matchers.matchers)}"
+
+
+def _matchers(matchers: Iterable[ql.Matcher]) -> str:
+    shown = sorted(_matcher(matcher) for matcher in matchers)
+    return f"{{{','.join(shown)}}}" if shown else ""
+
+
+def _matcher(matcher: ql.Matcher) -> str:
+    operators = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+    operator, value = operators[str(matcher.op).removeprefix("MatchOp.")], str(matcher.value)
+    if matcher.name in {"le", "quantile"} and operator == "=" and _is_whole(value):
+        whole = value.removesuffix(".0")
+        operator, value = "=~", rf"{whole}|{whole}\.0"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{matcher.name}{operator}"{escaped}"'
+
+
+def _is_whole(value: str) -> bool:
+    return value.removesuffix(".0").isdigit()
+
+
+def _gained(selectors: Iterable[str], step: timedelta) -> str:
+    return "\n+\n".join(f"(\n{_indent(_steps(matching_any_edge(selector), step))}\n)" for selector in selectors)
+
+
+def _steps(selector: str, step: timedelta) -> str:
+    offset = durations.text(step)
+    now = f"last_over_time({selector}[{durations.text(LOOKBACK)}])"
+    before = f"last_over_time({selector}[{durations.text(LOOKBACK)}] offset {offset})"
+    return (
+        "sum(\n"
+        f"  {now} - {before} >= 0\n"
+        f"  or {now} < {before}\n"
+        f"  or ({selector} unless {before}) and on (job, instance) (up offset {offset} == 1)\n"
+        ") or vector(0)"
+    )
+
+
+def _probe_failed(slo: Slo) -> str:
+    probe = slo.sli.probe if isinstance(slo.sli, RatioSli) else ""
+    return f"(max({probe}) == 0) + 1" if probe else ""
+
+
+def _bad_share(slo: Slo, window: str) -> str:
+    return f"{series(names.BAD_SUM, slo, window)} / ({series(names.TOTAL_SUM, slo, window)} > 0)"
+
+
+def _minutes(step: timedelta) -> str:
+    return f"{durations.seconds(step)} / 60"
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))

@@ -1,0 +1,49 @@
+"""What may be said of a promise, given what was measured and what was not. Pure.
+
+Time that was not measured may have been all good or all bad, at the traffic of the time that was. A verdict is given
+only where both give the same one; else it is "insufficient data". So no share of coverage has to be chosen: a gap of
+five minutes decides nothing over 30 days, and decides an hour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The answer to "was the promise kept?"."""
+
+    MET = "met"
+    MISSED = "missed"
+    INSUFFICIENT = "insufficient data"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """Between what the achieved ratio must lie: ``low`` if all that was not measured was bad, ``high`` if good."""
+
+    low: float
+    high: float
+
+    def judge(self, objective: float) -> Verdict:
+        """Met or missed where both ends agree."""
+        if self.low >= objective:
+            return Verdict.MET
+        return Verdict.MISSED if self.high < objective else Verdict.INSUFFICIENT
+
+
+def bounds(achieved: float | None, coverage: float | None) -> Bounds:
+    """Bound the ratio achieved over a whole period of which ``coverage`` (0-1) was measured.
+
+    Nothing measured, or no event seen in what was measured, bounds nothing.
+    """
+    if achieved is None or coverage is None:
+        return Bounds(low=0.0, high=1.0)
+    known = min(max(coverage, 0.0), 1.0)
+    return Bounds(low=achieved * known, high=achieved * known + (1 - known))
+
+
+def judge(achieved: float | None, coverage: float | None, objective: float) -> Verdict:
+    """Give the verdict on a ratio achieved over the measured share of a period."""
+    return bounds(achieved, coverage).judge(objective)
