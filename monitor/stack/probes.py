@@ -29,8 +29,8 @@ class Prober:
     async def __aexit__(self, *_: object) -> None:
         """Close all connections."""
         await self._http.close()
-        for client in self._mongodb.values():
-            await client.close()
+        # Each says goodbye to its sessions, and waits a moment for a server that is gone by now.
+        await asyncio.gather(*(client.close() for client in self._mongodb.values()))
 
     async def ask(self, probe: Probe, pid: int) -> str:
         """Return why the component is not ready, or an empty text when it is. Never raises for what it found."""
@@ -68,7 +68,7 @@ class Prober:
             client = AsyncMongoClient(
                 f"mongodb://{probe.address}",
                 directConnection=True,
-                serverSelectionTimeoutMS=milliseconds,
+                serverSelectionTimeoutMS=500,
                 connectTimeoutMS=milliseconds,
                 socketTimeoutMS=milliseconds,
                 maxPoolSize=1,
