@@ -33,8 +33,8 @@ INHIBITIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         (pair.alert, "|".join(slower.alert for slower in windows.BURN_PAIRS[index + 1 :]), (names.SLO_LABEL,))
         for index, pair in enumerate(windows.BURN_PAIRS[:-1])
     ),
-    ("EdgeHasNoBackend|EdgeUnreachable", "|".join(pair.alert for pair in windows.BURN_PAIRS), ()),
-    ("EdgeHasNoBackend", "EdgeUnreachable", ()),
+    ("EdgeHasNoBackend|EdgeProbeFailed", "|".join(pair.alert for pair in windows.BURN_PAIRS), ()),
+    ("EdgeHasNoBackend", "EdgeProbeFailed", ()),
     ("MongoNoPrimary", "MongoRedundancyLost", ()),
 )
 """Source, target, and the labels that must be equal.
