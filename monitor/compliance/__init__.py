@@ -1,6 +1,6 @@
 """What the command line, the console and the jobs all ask: where SLOs stand, and how a period went."""
 
 from monitor.compliance.status import SloStatus, slo_statuses
-from monitor.compliance.verdict import Verdict
+from monitor.slo.verdict import Verdict
 
 __all__ = ["SloStatus", "Verdict", "slo_statuses"]

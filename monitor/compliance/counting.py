@@ -17,8 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-import promql_parser
-
+from monitor.catalogue import promql
 from monitor.errors import InputError
 from monitor.sources.prometheus import Prometheus, Series
 
@@ -63,31 +62,6 @@ class Counted:
         return sum(self.events)
 
 
-def selectors(expression: str) -> tuple[str, ...]:
-    """Return the counter selectors of an SLI's expression (a selector, or a sum of them).
-
-    Raises:
-        InputError: it is no PromQL, or holds anything but selectors and ``+``.
-    """
-    try:
-        tree = promql_parser.parse(expression)
-    except ValueError as error:
-        raise InputError(f"cannot read {expression!r} as PromQL: {error}") from error
-    return tuple(_leaves(tree, expression))
-
-
-def _leaves(node: object, expression: str) -> Iterable[str]:
-    if isinstance(node, promql_parser.VectorSelector):
-        yield str(node)
-    elif isinstance(node, promql_parser.ParenExpr):
-        yield from _leaves(node.expr, expression)
-    elif isinstance(node, promql_parser.BinaryExpr) and str(node.op) == "+":
-        yield from _leaves(node.lhs, expression)
-        yield from _leaves(node.rhs, expression)
-    else:
-        raise InputError(f"cannot count the events of {expression!r}: it is not a selector or a sum of selectors")
-
-
 class Counter:
     """Counts on one grid, asking Prometheus once for each selector however many SLOs share it."""
 
@@ -104,7 +78,11 @@ class Counter:
             InputError: the expression is not of that form.
             Unavailable: Prometheus cannot be reached.
         """
-        parts = [self._count_selector(selector) for selector in selectors(expression)]
+        try:
+            selectors = promql.counters(expression)
+        except ValueError as error:
+            raise InputError(f"cannot count the events of {expression!r}: it {error}") from error
+        parts = [self._count_selector(selector) for selector in selectors]
         return Counted(
             events=tuple(map(sum, zip(*(part.events for part in parts), strict=True))),
             covered=tuple(map(any, zip(*(part.covered for part in parts), strict=True))),

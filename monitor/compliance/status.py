@@ -9,10 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from monitor.catalogue.model import Catalogue, Slo
-from monitor.compliance.verdict import Verdict, judge
+from monitor.slo import names
+from monitor.slo.verdict import Verdict, judge
 from monitor.sources.prometheus import Prometheus
 
-QUERY = '{__name__=~"slo:(sli|burn_rate|error_budget_remaining|coverage):ratio"}'
+FAMILIES = (names.SLI, names.BURN_RATE, names.BUDGET_REMAINING, names.COVERAGE)
+QUERY = f'{{__name__=~"{"|".join(FAMILIES)}"}}'
 """All recorded families of all SLOs in one query, so that every figure is of the same instant."""
 
 BURN_WINDOW = "1h"
@@ -64,7 +66,11 @@ def slo_statuses(prometheus: Prometheus, catalogue: Catalogue, at: datetime | No
         Unavailable: Prometheus cannot be reached, or refuses.
     """
     recorded = {
-        (sample.labels["__name__"], sample.labels.get("slo", ""), sample.labels.get("window", "")): sample.value
+        (
+            sample.labels["__name__"],
+            sample.labels.get(names.SLO_LABEL, ""),
+            sample.labels.get(names.WINDOW_LABEL, ""),
+        ): sample.value
         for sample in prometheus.instant(QUERY, at)
     }
     return tuple(_status(slo, recorded) for slo in catalogue.slos)
@@ -73,7 +79,7 @@ def slo_statuses(prometheus: Prometheus, catalogue: Catalogue, at: datetime | No
 def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float]) -> SloStatus:
     def value(family: str, window: str) -> float | None:
         # NaN is how Prometheus says "no events": nothing is known, which is not the same as zero.
-        number = recorded.get((f"slo:{family}:ratio", slo.name, window), math.nan)
+        number = recorded.get((family, slo.name, window), math.nan)
         return None if math.isnan(number) else number
 
     return SloStatus(
@@ -82,8 +88,8 @@ def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float]) -> SloStat
         display_name=slo.display_name,
         objective=float(slo.target),
         window=slo.window.text,
-        sli=value("sli", slo.window.text),
-        error_budget_remaining=value("error_budget_remaining", slo.window.text),
-        coverage=value("coverage", slo.window.text),
-        burn_rate=value("burn_rate", BURN_WINDOW),
+        sli=value(names.SLI, slo.window.text),
+        error_budget_remaining=value(names.BUDGET_REMAINING, slo.window.text),
+        coverage=value(names.COVERAGE, slo.window.text),
+        burn_rate=value(names.BURN_RATE, BURN_WINDOW),
     )

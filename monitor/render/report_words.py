@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
@@ -101,3 +102,13 @@ def _short(number: float) -> str:
     digits = 0 if number >= 100 else 1 if number >= 10 else 2  # noqa: PLR2004  # three figures are enough for a reader
     text = f"{number:.{digits}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plural(number: int, noun: str) -> str:
+    """The noun as it stands after a number: ``objective``, ``objectives``."""
+    return noun if number == 1 else f"{noun}s"
+
+
+def listing(names: Sequence[str]) -> str:
+    """Join names as a sentence does: ``A, B and C``."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))

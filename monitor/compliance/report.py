@@ -1,0 +1,217 @@
+"""Makes the report of a period: reads Prometheus and the store, computes, and fills the report's model."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from monitor import clock
+from monitor.catalogue.model import Catalogue, Recovery, Slo, ThresholdSli
+from monitor.compliance import evidence
+from monitor.compliance.counting import Grid
+from monitor.compliance.measured import PAUSE, Measured, runs
+from monitor.compliance.period import Period
+from monitor.compliance.reading import Reader
+from monitor.render.report_model import (
+    Average,
+    Budget,
+    Effect,
+    Gap,
+    Incident,
+    PeriodSpan,
+    Report,
+    SloResult,
+    Slot,
+    Target,
+)
+from monitor.slo import verdict
+from monitor.sources.prometheus import Prometheus
+from monitor.store import Store
+
+FINE = timedelta(minutes=1)
+COARSE = timedelta(minutes=5)
+FINE_UP_TO = timedelta(days=2)
+"""Periods up to here are read minute by minute, longer ones in steps of five: 30 days make 8,640 points a series."""
+
+MOST_SLOTS = 92
+"""As many pieces fit into a line of the chart: a quarter's days."""
+
+MOST_INCIDENTS = 5
+
+AVERAGES = (
+    ("API answers", 0.2, "http_server_request_duration_seconds", 'http_route=~"/api/.*"', "measured in the app"),
+    (
+        "Database queries",
+        0.05,
+        "db_client_operation_duration_seconds",
+        'db_system_name="mongodb"',
+        "measured in the app's MongoDB client",
+    ),
+)
+"""Means that the service promises (title, seconds, histogram, matchers, where it is measured): 200 ms and 50 ms."""
+
+PAGE = ("Page answers", 2.0, 'avg(probe_duration_seconds{probe="page"})', "seen by the outside probe")
+
+RECOVERY_POINT_AGE = "time() - max(dr_recovery_point_timestamp_seconds)"
+RESTORE_TIME = "max(dr_restore_seconds)"
+
+
+def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogue, period: Period) -> Report:
+    """Make the report of a period. Without a store, what it would tell is unknown; the rest is told.
+
+    Raises:
+        Unavailable: Prometheus cannot be reached.
+        InputError: an SLI of the catalogue cannot be counted.
+    """
+    grid = Grid.over(period.start, period.until, _cell(period, catalogue))
+    reader = Reader(prometheus, grid)
+    measured = {slo.name: reader.slo(slo) for slo in catalogue.slos}
+    slos = tuple(_result(slo, measured[slo.name], period, grid) for slo in catalogue.slos)
+    zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
+    return Report(
+        period=PeriodSpan(
+            text=period.text,
+            start=period.start,
+            end=period.end,
+            until=period.until,
+            calendar=period.calendar,
+            time_zone=zone,
+        ),
+        environment=catalogue.environment.name,
+        generated_at=clock.now().replace(microsecond=0),
+        cell_seconds=grid.width.total_seconds(),
+        slos=slos,
+        incidents=_incidents(slos, catalogue, measured, grid),
+        averages=_averages(reader),
+        recovery=_recovery(reader, catalogue.recovery),
+        backups=evidence.backups(store, period) if store else None,
+        drills=evidence.drills(store, period) if store else None,
+        gaps=_gaps(measured, grid),
+    )
+
+
+def _cell(period: Period, catalogue: Catalogue) -> timedelta:
+    # A cell holds at least two scrapes, so that an interval between two of them never looks like a gap.
+    wanted = FINE if period.elapsed <= FINE_UP_TO else COARSE
+    return max(wanted, 2 * catalogue.environment.scrape_interval)
+
+
+def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResult:
+    achieved, coverage, objective = measured.achieved(), measured.coverage, float(slo.target)
+    between = verdict.bounds(achieved, coverage)
+    minutes = grid.width / timedelta(minutes=1)
+    allowed = period.length / timedelta(minutes=1) * (1 - objective)
+    spent = sum(measured.covered) * minutes * (1 - achieved) if achieved is not None else 0.0
+    total, failed = sum(measured.total), sum(measured.failed)
+    counted = not isinstance(slo.sli, ThresholdSli)
+    return SloResult(
+        name=slo.name,
+        display_name=slo.display_name,
+        description=slo.description,
+        service=slo.service,
+        unit=slo.events if counted else "minutes",
+        objective=objective,
+        achieved=achieved,
+        low=between.low,
+        high=between.high,
+        verdict=between.judge(objective),
+        coverage=coverage,
+        failed_events=failed,
+        total_events=total,
+        dark_minutes=sum(measured.dark) * minutes,
+        budget_minutes=Budget(allowed=allowed, spent=spent),
+        budget_events=Budget(allowed=total * (1 - objective), spent=failed) if counted else None,
+        slots=_slots(measured, period, grid, allowed),
+    )
+
+
+def _slots(measured: Measured, period: Period, grid: Grid, allowed_minutes: float) -> tuple[Slot, ...]:
+    """Cut the period into days, or into sixty pieces where it has fewer."""
+    days = round(period.elapsed / timedelta(days=1))
+    many = min(grid.cells, days if 7 <= days <= MOST_SLOTS else 60)  # noqa: PLR2004  # a week of days is a line to look at
+    bounds = [round(number * grid.cells / many) for number in range(many + 1)]
+    minutes, left, found = grid.width / timedelta(minutes=1), 1.0, []
+    for first, after in pairwise(bounds):
+        part = slice(first, after)
+        achieved, known = measured.achieved(part), sum(measured.covered[part])
+        left -= known * minutes * (1 - achieved) / allowed_minutes if achieved is not None else 0.0
+        found.append(
+            Slot(
+                start=grid.edges[first],
+                end=grid.edges[after],
+                achieved=achieved,
+                coverage=known / (after - first),
+                budget_left=left if known else None,
+            )
+        )
+    return tuple(found)
+
+
+def _incidents(
+    slos: tuple[SloResult, ...], catalogue: Catalogue, measured: dict[str, Measured], grid: Grid
+) -> tuple[Incident, ...]:
+    """Join the bad time of all SLOs where it overlaps; the worst come first."""
+    bad = {slo.name: measured[slo.name].bad(float(slo.target)) for slo in catalogue.slos}
+    anywhere = [any(flags) for flags in zip(*bad.values(), strict=True)]
+    found = []
+    for first, after in runs(anywhere, pause=PAUSE):
+        effects = tuple(
+            _effect(slo, measured[slo.name], slice(first, after), grid)
+            for slo in slos
+            if any(bad[slo.name][first:after])
+        )
+        found.append(Incident(start=grid.edges[first], end=grid.edges[after], effects=effects))
+    found.sort(key=lambda incident: (-incident.budget_share, incident.start))
+    return tuple(found[:MOST_INCIDENTS])
+
+
+def _effect(slo: SloResult, measured: Measured, cells: slice, grid: Grid) -> Effect:
+    achieved, known = measured.achieved(cells), sum(measured.covered[cells])
+    minutes = known * (grid.width / timedelta(minutes=1)) * (1 - achieved) if achieved is not None else None
+    return Effect(
+        slo=slo.name,
+        display_name=slo.display_name,
+        failed_events=sum(measured.failed[cells]),
+        total_events=sum(measured.total[cells]),
+        unit=slo.unit,
+        budget_share=None if minutes is None else minutes / slo.budget_minutes.allowed,
+    )
+
+
+def _averages(reader: Reader) -> tuple[Average, ...]:
+    from_histograms = tuple(
+        Average(title=title, promise_seconds=promise, measured_seconds=reader.mean(name, matchers), how=how)
+        for title, promise, name, matchers, how in AVERAGES
+    )
+    title, promise, query, how = PAGE
+    page = Average(title=title, promise_seconds=promise, measured_seconds=reader.mean_of(query), how=how)
+    return (*from_histograms, page)
+
+
+def _recovery(reader: Reader, recovery: Recovery | None) -> tuple[Target, ...]:
+    if recovery is None:
+        return ()
+    return (
+        Target(
+            title="Recovery point (RPO)",
+            target_seconds=recovery.rpo.total_seconds(),
+            measured_seconds=reader.worst(RECOVERY_POINT_AGE),
+            how="greatest age of the newest recovery point",
+        ),
+        Target(
+            title="Restore time (RTO)",
+            target_seconds=recovery.rto.total_seconds(),
+            measured_seconds=reader.worst(RESTORE_TIME),
+            how="longest verified restore into a scratch server; detection and decision come on top",
+        ),
+    )
+
+
+def _gaps(measured: dict[str, Measured], grid: Grid) -> tuple[Gap, ...]:
+    """Time in which some SLO was not measured, oldest first; SLOs with the same gap share it."""
+    blind: dict[tuple[datetime, datetime], list[str]] = defaultdict(list)
+    for name, cells in measured.items():
+        for first, after in runs(not known for known in cells.covered):
+            blind[grid.edges[first], grid.edges[after]].append(name)
+    return tuple(Gap(start=start, end=end, slos=tuple(names)) for (start, end), names in sorted(blind.items()))
