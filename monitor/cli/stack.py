@@ -13,9 +13,9 @@ from monitor.errors import Exit, InputError, Unavailable
 from monitor.stack.client import StackClient, StackStatus
 from monitor.stack.component import ComponentStatus
 from monitor.stack.components import TRAFFIC_RATE, Choices
+from monitor.stack.derived import Promises
 from monitor.stack.launch import start_detached, wait_until_healthy
 from monitor.stack.layout import PORTS, Layout
-from monitor.stack.prepare import Promises
 from monitor.stack.run import Plan, run
 from monitor.stack.teardown import tear_down
 from monitor.store import ComponentChange
@@ -44,6 +44,7 @@ _HIGHEST_OFFSET = 65_535 - max(PORTS.values())
 )
 @click.option("--no-traffic", is_flag=True, help="No simulated patients.")
 @click.option("--supervise", is_flag=True, hidden=True, help="What --detach starts: logs instead of progress.")
+@click.option("--while-pid", type=int, hidden=True, help="Stop when this process ends.")
 @pass_settings
 def up_command(
     ctx: Context,
@@ -54,6 +55,7 @@ def up_command(
     traffic_rate: float,
     no_traffic: bool,
     supervise: bool,
+    while_pid: int | None,
 ) -> None:
     """Start the embedded stack on this machine and wait until it is healthy.
 
@@ -68,6 +70,7 @@ def up_command(
             traffic_rate=0 if no_traffic else traffic_rate,
         ),
         promises=Promises(environment=ctx.settings.environment, catalogue=ctx.settings.catalogue),
+        while_pid=while_pid,
     )
     if supervise:
         logs.configure("stack")

@@ -60,6 +60,7 @@ def command(plan: Plan) -> list[str]:
         *("up", "--supervise", "--port-offset", str(plan.layout.port_offset)),
         *("--traffic-rate", f"{choices.traffic_rate:g}"),
         *(("--only", ",".join(choices.only)) if choices.only else ()),
+        *(("--while-pid", str(plan.while_pid)) if plan.while_pid else ()),
     ]
 
 

@@ -2,49 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from monitor.catalogue.model import Catalogue
 from monitor.errors import InputError
-from monitor.stack import credentials, server_files
+from monitor.stack import credentials, derived, server_files
 from monitor.stack.components import Servers, haproxy_template
-from monitor.stack.layout import COMPONENTS, HOST, Layout
+from monitor.stack.derived import Promises
+from monitor.stack.layout import HOST, Layout
 from monitor.stack.procfs import is_free, port_holder
 from monitor.stack.replica_set import MEMBERS
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promises:
-    """Which catalogue a stack is run for."""
-
-    environment: str = "local"
-    catalogue: Path | None = None
+WITH_DATA = (*MEMBERS, "redis", "prometheus", "alertmanager")
+"""The components that keep files of their own."""
 
 
-def lay_out(layout: Layout, servers: Servers, promises: Promises, names: frozenset[str]) -> None:
+def lay_out(layout: Layout, servers: Servers, promises: Promises, catalogue: Catalogue, names: frozenset[str]) -> None:
     """Write everything that the components in ``names`` read.
 
     Raises:
-        InputError: the catalogue is broken, or a template is missing.
+        InputError: the edge's template is missing.
     """
     for directory in (layout.run_dir, layout.logs, layout.generated, layout.ledger, layout.backups, layout.data):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         directory.chmod(0o700)
-    for name in COMPONENTS:
-        if name not in {"app-1", "app-2", "edge", "exporters", "web", "work", "traffic"}:
-            (layout.data / name).mkdir(mode=0o700, exist_ok=True)
+    for name in WITH_DATA:
+        (layout.data / name).mkdir(mode=0o700, exist_ok=True)
     credentials.make(layout)
     for name in MEMBERS:
         _write(layout.generated / f"{name}.conf", server_files.mongod_conf(layout, name))
     _write(layout.generated / "redis.conf", server_files.redis_conf(layout))
     if "edge" in names:
         _write(layout.generated / "haproxy.cfg", _haproxy_cfg())
-    catalogue = str(promises.catalogue.absolute()) if promises.catalogue is not None else None
     settings = server_files.monitor_toml(
-        layout, mongod=servers.mongod, environment=promises.environment, catalogue=catalogue
+        layout,
+        mongod=servers.mongod,
+        environment=promises.environment,
+        catalogue=str(promises.catalogue.absolute()) if promises.catalogue is not None else None,
     )
     _write(layout.run_dir / "monitor.toml", settings)
-    _generate(layout)
+    derived.write(layout, catalogue)
 
 
 def check_ports(layout: Layout, listeners: tuple[str, ...]) -> None:
@@ -70,13 +67,6 @@ def _haproxy_cfg() -> str:
         raise InputError(
             f"cannot read the edge's configuration {template}: {error.strerror}; run from a checkout of this project"
         ) from error
-
-
-def _generate(layout: Layout) -> None:
-    """Render the catalogue for this stack's own addresses."""
-    _write(layout.generated / "prometheus.yml", "global: {scrape_interval: 5s}\n")
-    (layout.generated / "rules").mkdir(exist_ok=True)
-    _write(layout.generated / "rules" / "alertmanager.yml", "route: {receiver: none}\nreceivers: [{name: none}]\n")
 
 
 def _write(file: Path, text: str) -> None:

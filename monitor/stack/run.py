@@ -6,15 +6,17 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
+from monitor.stack import derived
 from monitor.stack.component import Component, ComponentStatus, select
 from monitor.stack.components import REPLICA_SET_STEP, Choices, clean_environ, components, find_servers
+from monitor.stack.derived import Promises
 from monitor.stack.layout import Layout
 from monitor.stack.lock import RunLock
-from monitor.stack.prepare import Promises, check_ports, lay_out
+from monitor.stack.prepare import check_ports, lay_out
 from monitor.stack.replica_set import MEMBERS, establish
 from monitor.stack.supervisor import OnReady, Step, Supervisor
 from monitor.stack.teardown import end_leftovers
@@ -31,6 +33,8 @@ class Plan:
     layout: Layout
     choices: Choices = field(default_factory=Choices)
     promises: Promises = field(default_factory=Promises)
+    while_pid: int | None = None
+    """Stop by itself when this process ends, however it ends. For tests, which may be killed."""
 
 
 def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: OnReady) -> None:
@@ -47,11 +51,12 @@ def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: On
         # A supervisor that was killed leaves its children; whoever holds the lock is the only one to start new ones.
         end_leftovers(layout.run_dir)
         servers = find_servers()
-        every = components(layout, servers, plan.choices, retention=timedelta(days=400))
+        catalogue = derived.load_for(layout, plan.promises)
+        every = components(layout, servers, plan.choices, retention=catalogue.environment.retention)
         chosen = select(every, plan.choices.only, {REPLICA_SET_STEP: MEMBERS})
         parts = tuple(component for component in every if component.name in chosen)
-        lay_out(layout, servers, plan.promises, chosen)
         check_ports(layout, tuple(listener for component in parts for listener in component.listens))
+        lay_out(layout, servers, plan.promises, catalogue, chosen)
         supervisor = Supervisor(
             layout, parts, _steps(layout, parts), environ=clean_environ(dict(os.environ)), listener=listener
         )
@@ -61,7 +66,7 @@ def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: On
             on_ready(statuses)
 
         try:
-            asyncio.run(_supervise(supervisor, ready))
+            asyncio.run(_supervise(supervisor, ready, plan.while_pid))
         finally:
             end_leftovers(layout.run_dir)
     log.info("stack.stopped", seconds=time.monotonic() - started)
@@ -73,9 +78,32 @@ def _steps(layout: Layout, parts: tuple[Component, ...]) -> tuple[Step, ...]:
     return (Step(name=REPLICA_SET_STEP, needs=MEMBERS, run=lambda: establish(layout)),)
 
 
-async def _supervise(supervisor: Supervisor, on_ready: OnReady) -> None:
+async def _supervise(supervisor: Supervisor, on_ready: OnReady, while_pid: int | None) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(signum, stop.set)
-    await supervisor.run(stop, on_ready)
+    with _watching(while_pid, stop):
+        await supervisor.run(stop, on_ready)
+
+
+@contextmanager
+def _watching(pid: int | None, stop: asyncio.Event) -> Iterator[None]:
+    """Set ``stop`` when a process ends."""
+    if pid is None:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    try:
+        # Readable once the process has ended.
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        stop.set()
+        yield
+        return
+    loop.add_reader(descriptor, stop.set)
+    try:
+        yield
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
