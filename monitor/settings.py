@@ -42,6 +42,8 @@ class Settings:
     web_listen: str = "127.0.0.1:9500"
     web_config_file: Path | None = None
     """Prometheus's web-config.yml format: TLS and users for ``serve``; needed to listen on an open address."""
+    web_url: str = ""
+    """Where other processes reach ``serve``; ``http://<web_listen>`` when not set."""
     work_listen: str = "127.0.0.1:9501"
     edge_url: str = "http://127.0.0.1:8000"
     mongodb_uri: str = "mongodb://127.0.0.1:27017,127.0.0.1:27018,127.0.0.1:27019/?replicaSet=rs0"
@@ -72,6 +74,11 @@ class Settings:
     def ledger(self) -> Path:
         """The directory of the client-side ledger."""
         return self.ledger_dir or self.run_dir / "ledger"
+
+    @property
+    def web_address(self) -> str:
+        """The URL at which other processes reach ``serve``."""
+        return self.web_url or f"http://{self.web_listen}"
 
     @property
     def control_socket(self) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
 
 import click
 from aiohttp import web
 
 from monitor.catalogue.load import load
 from monitor.cli import Context, pass_settings
-from monitor.cli.listening import listen_address
+from monitor.cli.listening import listening
 from monitor.store import Store
 from monitor.web import make_app
 from telemetry import logs
@@ -19,6 +20,9 @@ STORE_WAIT_S = 60
 """``work`` or ``up`` makes the store; they may be starting at this very moment."""
 
 
+log = logs.get_logger()
+
+
 @click.command()
 @pass_settings
 def command(context: Context) -> None:
@@ -26,7 +30,21 @@ def command(context: Context) -> None:
     settings = context.settings
     logs.configure("web", level=telemetry_settings.from_environment(os.environ, "MONITOR_").log_level)
     catalogue = load(settings.catalogue, settings.environment)
-    host, port = listen_address("web_listen", settings.web_listen)
+    where = listening("web_listen", settings.web_listen, settings.web_config_file)
     with Store.open(settings.state, wait_s=STORE_WAIT_S) as store:
-        app = make_app(settings, store, catalogue)
-        web.run_app(app, host=host, port=port, print=None, access_log=None, shutdown_timeout=5, handle_signals=True)
+        log.info(
+            "web.started",
+            address=where.address,
+            version=version("appointment-sre"),
+            tls=where.protection.ssl_context is not None,
+            users=bool(where.protection.users),
+        )
+        web.run_app(
+            make_app(settings, store, catalogue, protection=where.protection),
+            host=where.host,
+            port=where.port,
+            ssl_context=where.protection.ssl_context,
+            print=None,
+            access_log=None,
+            shutdown_timeout=5,
+        )

@@ -20,6 +20,7 @@ from monitor.web.middleware import explain, guard, measure, only_hosts
 from monitor.web.scrape import StoreGauges
 from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, SloReader, StoreThread
 from telemetry.page import add_metrics
+from telemetry.webconfig import WebConfig, require_users
 
 STATIC = Path(__file__).parent / "static"
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
@@ -28,12 +29,22 @@ RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
-def make_app(settings: Settings, store: Store, catalogue: Catalogue, *, runbooks: Path = RUNBOOKS) -> web.Application:
+NO_PROTECTION = WebConfig()
+
+
+def make_app(
+    settings: Settings,
+    store: Store,
+    catalogue: Catalogue,
+    *,
+    protection: WebConfig = NO_PROTECTION,
+    runbooks: Path = RUNBOOKS,
+) -> web.Application:
     """Make the console over an open store; the caller closes the store after the app has ended."""
     middlewares: list[Middleware] = [measure, guard, explain]
-    if settings.web_config_file is None:
-        # Without users, the host name is what tells our own pages from a stranger's.
-        middlewares.append(only_hosts(_own_hosts(settings, catalogue)))
+    # Without users, the host name is what tells our own pages from a stranger's.
+    strangers = require_users(protection) if protection.users else only_hosts(_own_hosts(settings, catalogue))
+    middlewares.append(strangers)
     app = web.Application(middlewares=middlewares, client_max_size=hooks.MAX_BYTES)
     prometheus = Prometheus(settings.prometheus_url, timeout_s=PROMETHEUS_TIMEOUT_S)
     app[CONSOLE] = console = Console(

@@ -158,4 +158,6 @@ _TEMPLATES.filters |= {
     "plural": words.plural,
     "rfc3339": _rfc3339,
     "link": _link,
+    "outcome_tone": view.outcome_tone,
+    "component_tone": view.component_tone,
 }

@@ -5,6 +5,7 @@ Unknown is never shown as good: every tile has a tone, and ``unknown`` is one of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +25,16 @@ WATCHDOG_LIMIT = timedelta(minutes=3)
 
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 """``none`` is for the machinery (Watchdog), not for people."""
+
+
+_OUTCOME_TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "aborted": "warning", "missed": "warning"}
+_COMPONENT_TONES: dict[str, Tone] = {
+    "healthy": "good",
+    "starting": "warning",
+    "held": "warning",
+    "unhealthy": "bad",
+    "stopped": "bad",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,7 @@ class SloCard:
 
     status: SloStatus
     verdict: Said
+    measured: str
     bar: int | None
 
 
@@ -127,16 +139,15 @@ def _quiet(cards: Sequence[SloCard]) -> Said:
 def slo_card(status: SloStatus) -> SloCard:
     """Judge one SLO; its budget bar is empty when overspent."""
     left = status.error_budget_remaining
-    measured = f"{words.whole_percent(status.coverage)} of {status.window} measured"
-    if status.verdict is Verdict.MET:
-        verdict = Said(tone="good", text=f"Met, {measured}")
-    elif status.verdict is Verdict.MISSED:
-        verdict = Said(tone="bad", text=f"Missed, {measured}")
-    elif status.coverage is None:
-        verdict = Said(tone="unknown", text="Insufficient data: nothing measured yet")
-    else:
-        verdict = Said(tone="unknown", text=f"Insufficient data: {measured}")
-    return SloCard(status=status, verdict=verdict, bar=None if left is None else round(100 * min(max(left, 0), 1)))
+    tones: dict[Verdict, Tone] = {Verdict.MET: "good", Verdict.MISSED: "bad", Verdict.INSUFFICIENT: "unknown"}
+    nothing = status.coverage is None or status.sli is None
+    measured = "nothing measured yet" if nothing else f"{words.whole_percent(status.coverage)} measured"
+    return SloCard(
+        status=status,
+        verdict=Said(tone=tones[status.verdict], text=status.verdict.value),
+        measured=measured,
+        bar=None if left is None else math.floor(100 * min(max(left, 0), 1)),
+    )
 
 
 def recovery_facts(backups: Sequence[dict[str, Any]], recovery: Recovery | None, now: datetime) -> tuple[Fact, ...]:
@@ -203,11 +214,9 @@ def newest_jobs(jobs: Sequence[Record]) -> tuple[dict[str, Any], ...]:
 
 def outcome_tone(outcome: str) -> Tone:
     """How the outcome of a job, drill or verification is meant."""
-    return {"passed": "good", "failed": "bad", "aborted": "warning"}.get(outcome, "unknown")  # type: ignore[return-value]  # mypy reads the dict's values as str
+    return _OUTCOME_TONES.get(outcome, "unknown")
 
 
 def component_tone(state: str) -> Tone:
     """How a component's state is meant."""
-    return {"healthy": "good", "starting": "warning", "held": "warning", "unhealthy": "bad", "stopped": "bad"}.get(  # type: ignore[return-value]  # same
-        state, "unknown"
-    )
+    return _COMPONENT_TONES.get(state, "unknown")

@@ -1,0 +1,86 @@
+"""Reads Alertmanager's API v2, and asks other HTTP endpoints whether they are alive. Calls block, with deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import requests
+from yarl import URL
+
+from monitor import clock
+from monitor.errors import Unavailable
+
+TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActiveAlert:
+    """An alert that fires now. ``suppressed``: somebody silenced it, or another alert inhibits it."""
+
+    labels: Mapping[str, str]
+    starts_at: datetime
+    suppressed: bool
+
+    @property
+    def name(self) -> str:
+        """The ``alertname`` label."""
+        return self.labels.get("alertname", "")
+
+
+def active_alerts(url: str) -> tuple[ActiveAlert, ...]:
+    """Return the alerts that fire now, silenced and inhibited ones included.
+
+    Raises:
+        Unavailable: Alertmanager cannot be reached, or does not answer like one.
+    """
+    address = f"{url.rstrip('/')}/api/v2/alerts"
+    try:
+        with _session(address) as session:
+            answer = session.get(address, params={"active": "true"}, timeout=TIMEOUT_S)
+            answer.raise_for_status()
+            alerts = tuple(_alert(row) for row in answer.json())
+    except requests.HTTPError as error:
+        raise Unavailable(
+            f"Alertmanager at {url} answered {error.response.status_code} when asked for alerts"
+        ) from error
+    except requests.RequestException as error:
+        raise Unavailable(f"cannot reach Alertmanager at {url}: start it, or set alertmanager_url") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise Unavailable(f"{url} does not answer like an Alertmanager: check alertmanager_url") from error
+    return tuple(sorted(alerts, key=lambda alert: (alert.starts_at, alert.name)))
+
+
+def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
+    """Ask an endpoint whether it is alive: empty if it is, else what is wrong, to follow its name in a sentence.
+
+    A demand for a password is a sign of life.
+    """
+    try:
+        with _session(url) as session:
+            status = session.get(url, timeout=timeout_s, allow_redirects=False).status_code
+    except requests.Timeout:
+        return f"did not answer within {timeout_s:g} s"
+    except requests.RequestException:
+        return "cannot be reached"
+    alive = status < requests.codes.bad_request or status in {requests.codes.unauthorized, requests.codes.forbidden}
+    return "" if alive else f"answered {status}"
+
+
+def _session(url: str) -> requests.Session:
+    session = requests.Session()
+    # A proxy for the world must not see this machine's own.
+    session.trust_env = URL(url).host not in {"127.0.0.1", "localhost", "::1"}
+    return session
+
+
+def _alert(row: Mapping[str, object]) -> ActiveAlert:
+    labels, status = row["labels"], row["status"]
+    if not isinstance(labels, dict) or not isinstance(status, dict):
+        raise TypeError("labels and status are objects")
+    return ActiveAlert(
+        labels={str(name): str(value) for name, value in labels.items()},
+        starts_at=clock.from_rfc3339(str(row["startsAt"])),
+        suppressed=status["state"] == "suppressed",
+    )

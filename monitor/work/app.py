@@ -1,0 +1,71 @@
+"""Puts the process together: the runner's life is the life of the small HTTP server beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from monitor import metrics
+from monitor.catalogue.model import Catalogue
+from monitor.settings import Settings
+from monitor.store import Store
+from monitor.work.jobs import Bench, plan
+from monitor.work.runner import Run, Runner
+from monitor.work.scrape import Achieved
+from telemetry import own
+from telemetry.metric import counter
+from telemetry.page import add_metrics
+from telemetry.webconfig import WebConfig, require_users
+
+RUNNER = web.AppKey("runner", Runner)
+
+
+NO_PROTECTION = WebConfig()
+
+
+def make_app(
+    settings: Settings, store: Store, catalogue: Catalogue, *, protection: WebConfig = NO_PROTECTION
+) -> web.Application:
+    """Make the process over an open store; the caller closes it after the app has ended.
+
+    Raises:
+        InputError: a drill's schedule cannot be read.
+    """
+    registry = CollectorRegistry()
+    own.register(registry)
+    runs = counter(metrics.JOB_RUNS, registry)
+    jobs = plan(settings, catalogue)
+    for job in jobs:
+        for outcome in ("passed", "failed"):
+            runs.labels(job.name, outcome)
+
+    def watch(run: Run) -> None:
+        runs.labels(run.job, run.done.outcome).inc()
+
+    bench = Bench(settings=settings, catalogue=catalogue, store=store)
+    runner = Runner(bench, jobs, watch)
+    registry.register(Achieved(bench, runner))
+    app = web.Application(middlewares=[require_users(protection)])
+    add_metrics(app, registry)
+    app[RUNNER] = runner
+    app.router.add_get("/-/healthy", _healthy)
+    app.router.add_get("/-/ready", _ready)
+    app.cleanup_ctx.append(_lifetime)
+    return app
+
+
+async def _lifetime(app: web.Application) -> AsyncIterator[None]:
+    runner = app[RUNNER]
+    await runner.start()
+    yield
+    await runner.stop()
+
+
+async def _ready(_: web.Request) -> web.Response:
+    return web.Response(text="ready\n")
+
+
+async def _healthy(_: web.Request) -> web.Response:
+    return web.Response(text="healthy\n")

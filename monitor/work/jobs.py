@@ -1,0 +1,159 @@
+"""What ``monitor work`` does by itself: ``plan`` picks from this list what the catalogue and the settings ask for.
+
+A job runs in a thread of its own, with its own handle on the store. It returns how it went; what it raises failed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from monitor.backup import full, retention, verification
+from monitor.backup.progress import Progress
+from monitor.backup.storage import list_backups
+from monitor.catalogue.model import Catalogue, Recovery
+from monitor.clock import from_rfc3339
+from monitor.settings import Settings
+from monitor.store import Store
+from monitor.work import heartbeat
+from monitor.work.schedule import Every, Schedule
+
+Outcome = Literal["passed", "failed", "aborted", "unknown"]
+
+
+class Stopping(Exception):  # noqa: N818  # reads as the sentence it is
+    """The process is asked to end, so the job gives up at a place where nothing is half-written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What a job works with. ``stop`` is set when the process is asked to end."""
+
+    settings: Settings
+    catalogue: Catalogue
+    store: Store
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def recovery(self) -> Recovery:
+        """The catalogue's recovery promises; jobs that need them are not planned without."""
+        assert self.catalogue.recovery is not None, "plan() leaves out what the catalogue does not ask for"
+        return self.catalogue.recovery
+
+    def progress(self, _: Progress) -> None:
+        """Give long work a place to stop at.
+
+        Raises:
+            Stopping: the process is asked to end.
+        """
+        if self.stop.is_set():
+            raise Stopping("the process was asked to end")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """How a run of a job went; ``reason`` is one sentence, empty where there is nothing to say."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One thing to be done again and again.
+
+    ``last_success`` reads when its purpose was last achieved, by whomever. ``possible`` tells whether it makes sense to
+    try when the process starts. ``then`` names jobs that may have become due by its success. Without ``history`` only
+    the newest run is kept.
+    """
+
+    name: str
+    schedule: Schedule
+    run: Callable[[Bench], Done]
+    last_success: Callable[[Bench], datetime | None]
+    possible: Callable[[Bench], bool] = lambda _: True
+    then: tuple[str, ...] = ()
+    retry_after: timedelta | None = None
+    history: bool = True
+
+
+def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
+    """Return the jobs that hold here.
+
+    Raises:
+        InputError: a drill's schedule cannot be read.
+    """
+    jobs: list[Job] = []
+    if catalogue.recovery is not None:
+        jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
+    if settings.heartbeat_url_file is not None:
+        jobs.append(HEARTBEAT)
+    return tuple(jobs)
+
+
+def _backup(recovery: Recovery) -> Job:
+    return Job(
+        name="backup",
+        schedule=Every(span=recovery.full_backup_every),
+        run=_run_backup,
+        last_success=_newest_backup,
+        then=("verification",),
+        retry_after=timedelta(minutes=1),
+    )
+
+
+def _run_backup(bench: Bench) -> Done:
+    taken = full.take(bench.settings, store=bench.store, progress=bench.progress)
+    if taken.outcome != "passed":
+        return Done(outcome=taken.outcome, reason=taken.reason)
+    gone = retention.prune(bench.settings.backups, bench.recovery.keep_full, store=bench.store)
+    return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
+
+
+def _newest_backup(bench: Bench) -> datetime | None:
+    known = [backup.at for backup in list_backups(bench.settings.backups) if backup.state == "complete" and backup.at]
+    return max(known, default=None)
+
+
+def _verification(recovery: Recovery) -> Job:
+    return Job(
+        name="verification",
+        schedule=Every(span=recovery.verify_every),
+        run=_run_verification,
+        last_success=_newest_verification,
+        possible=lambda bench: _newest_backup(bench) is not None,
+        # No retry: a backup that was found faulty stays so. It is told; the next one is verified in its turn.
+    )
+
+
+def _run_verification(bench: Bench) -> Done:
+    found = verification.verify(bench.settings, store=bench.store, progress=bench.progress)
+    faults = "; ".join(str(fault) for fault in found.faults[:3])
+    return Done(outcome=found.outcome, reason=faults or found.reason)
+
+
+def _newest_verification(bench: Bench) -> datetime | None:
+    passed = [r.body for r in bench.store.records("verification") if r.body.get("outcome") == "passed"]
+    return max((from_rfc3339(body["at"]) for body in passed), default=None)
+
+
+def _last_passed(bench: Bench, name: str) -> datetime | None:
+    runs = (record for record in bench.store.records("job") if record.body.get("job") == name)
+    return next((record.at for record in runs if record.body.get("outcome") == "passed"), None)
+
+
+def _run_heartbeat(bench: Bench) -> Done:
+    reason = heartbeat.beat(bench.settings, bench.store)
+    return Done(outcome="failed" if reason else "passed", reason=reason)
+
+
+HEARTBEAT = Job(
+    name="heartbeat",
+    schedule=Every(span=timedelta(minutes=1)),
+    run=_run_heartbeat,
+    last_success=lambda bench: _last_passed(bench, "heartbeat"),
+    history=False,
+)

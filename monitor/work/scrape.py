@@ -1,0 +1,173 @@
+"""``/metrics`` of ``monitor work``, computed from the store and the backups at the moment of the scrape.
+
+So what was done by hand (``monitor backup run``, ``monitor drill run``) counts as well. What is unknown has no sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily
+
+from monitor import clock, metrics
+from monitor.backup.model import ListedBackup
+from monitor.backup.retention import verified_backups
+from monitor.backup.storage import list_backups
+from monitor.errors import MonitorError
+from monitor.store import Record, Store
+from monitor.work.jobs import Bench
+from monitor.work.runner import Runner
+from monitor.work.schedule import overdue
+from telemetry import logs
+from telemetry.metric import Metric
+
+Values = dict[tuple[str, ...], float]
+Sampled = tuple[Metric, Values]
+
+log = logs.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known about recovery at one instant. ``backups`` is ``None`` where the directory cannot be read."""
+
+    now: datetime
+    backups: tuple[ListedBackup, ...] | None
+    backup_runs: tuple[Record, ...]
+    verifications: tuple[Record, ...]
+    verdicts: dict[str, str]
+    drills: tuple[Record, ...]
+    jobs: tuple[Record, ...]
+
+
+class Achieved:
+    """A collector of client_python over the store and the backups."""
+
+    def __init__(self, bench: Bench, runner: Runner) -> None:
+        self._bench = bench
+        self._runner = runner
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Say nothing ahead of time: registering must not read anything."""
+        return ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Read everything once, with a handle on the store of its own."""
+        with Store(self._bench.store.path) as store:
+            bench = replace(self._bench, store=store)
+            seen = read(bench)
+            punctual = self._punctuality(bench, seen.now)
+        build: Sampled = (metrics.BUILD_INFO, {(version("appointment-sre"),): 1.0})
+        for metric, values in (build, *sampled(seen), *punctual):
+            family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for labels, value in values.items():
+                family.add_metric(labels, value)
+            yield family
+
+    def _punctuality(self, bench: Bench, now: datetime) -> tuple[Sampled, ...]:
+        last: Values = {}
+        late: Values = {}
+        for job in self._runner.jobs.values():
+            try:
+                succeeded = job.last_success(bench)
+            except MonitorError as error:
+                log.warning("work.job_failed", job=job.name, error=error)
+                continue
+            if succeeded is not None:
+                last[job.name,] = succeeded.timestamp()
+            late[job.name,] = float(overdue(job.schedule, succeeded, self._runner.began_at, now))
+        return (metrics.JOB_LAST_SUCCESS, last), (metrics.JOB_OVERDUE, late)
+
+
+def read(bench: Bench) -> Evidence:
+    """Read what is known."""
+    store = bench.store
+    try:
+        backups: tuple[ListedBackup, ...] | None = list_backups(bench.settings.backups)
+    except MonitorError:
+        backups = None
+    return Evidence(
+        now=clock.now(),
+        backups=backups,
+        backup_runs=store.records("backup"),
+        verifications=store.records("verification"),
+        verdicts=verified_backups(store),
+        drills=store.records("drill"),
+        jobs=store.records("job"),
+    )
+
+
+def sampled(seen: Evidence) -> tuple[Sampled, ...]:
+    """Turn what is known into samples. Pure."""
+    return (*_backups(seen), *_recovery_point(seen), *_verifications(seen), *_drills(seen), *_jobs(seen))
+
+
+def _backups(seen: Evidence) -> Iterator[Sampled]:
+    there = {backup.id for backup in seen.backups or () if backup.state == "complete"}
+    newest: dict[str, dict[str, Any]] = {}
+    for record in seen.backup_runs:
+        if record.body.get("outcome") == "passed" and record.id in there:
+            newest.setdefault(str(record.body["type"]), record.body)
+    times: Values = {(t,): clock.from_rfc3339(body["finished_at"]).timestamp() for t, body in newest.items()}
+    for backup in seen.backups or ():
+        # Taken without this store: its manifest still says that it is there, and how large.
+        if backup.state == "complete" and backup.at and (backup.type,) not in times:
+            times[backup.type,] = backup.at.timestamp()
+    yield metrics.BACKUP_LAST_SUCCESS, times
+    yield metrics.BACKUP_SIZE, {(t,): float(body["bytes"]) for t, body in newest.items()}
+    yield metrics.BACKUP_DURATION, {(t,): float(body["duration_seconds"]) for t, body in newest.items()}
+
+
+def _recovery_point(seen: Evidence) -> Iterator[Sampled]:
+    points = [
+        backup.recovery_point
+        for backup in seen.backups or ()
+        if backup.state == "complete" and backup.recovery_point and seen.verdicts.get(backup.id) != "failed"
+    ]
+    if not points:
+        return
+    newest = max(points).timestamp()
+    yield metrics.RECOVERY_POINT, {(): newest}
+    yield metrics.RPO_SECONDS, {("local",): max(0.0, seen.now.timestamp() - newest)}
+
+
+def _verifications(seen: Evidence) -> Iterator[Sampled]:
+    told = [record.body for record in seen.verifications if record.body.get("outcome") in {"passed", "failed"}]
+    passed = [body for body in told if body["outcome"] == "passed"]
+    if told:
+        yield metrics.VERIFICATION_SUCCESS, {(): float(told[0]["outcome"] == "passed")}
+    if passed:
+        yield metrics.BACKUP_VERIFIED, {(): clock.from_rfc3339(passed[0]["at"]).timestamp()}
+        if passed[0].get("restore_seconds") is not None:
+            yield metrics.RESTORE_SECONDS, {(): float(passed[0]["restore_seconds"])}
+
+
+def _drills(seen: Evidence) -> Iterator[Sampled]:
+    bodies = [record.body for record in seen.drills if record.body.get("finished_at")]
+    verdicts = [body for body in bodies if body.get("outcome") in {"passed", "failed"}]
+    passed = [body for body in bodies if body.get("outcome") == "passed"]
+    yield metrics.DRILL_RESULT, _newest(verdicts, lambda body: float(body["outcome"] == "passed"))
+    yield metrics.DRILL_LAST_SUCCESS, _newest(passed, lambda b: clock.from_rfc3339(b["finished_at"]).timestamp())
+    for metric, measurement in (
+        (metrics.FAILOVER_SECONDS, "failover_seconds"),
+        (metrics.DETECTION_SECONDS, "detection_seconds"),
+        (metrics.WRITES_LOST, "acknowledged_lost"),
+    ):
+        measured = [body for body in bodies if body.get("measurements", {}).get(measurement) is not None]
+        yield metric, _newest(measured, lambda body, name=measurement: float(body["measurements"][name]))
+
+
+def _jobs(seen: Evidence) -> Iterator[Sampled]:
+    timed = [record.body for record in seen.jobs if record.body.get("duration_seconds") is not None]
+    yield metrics.JOB_DURATION, _newest(timed, lambda body: float(body["duration_seconds"]), by="job")
+
+
+def _newest(bodies: Sequence[dict[str, Any]], value: Any, *, by: str = "drill") -> Values:
+    newest: Values = {}
+    for body in bodies:
+        newest.setdefault((str(body[by]),), value(body))
+    return newest
