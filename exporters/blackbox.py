@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 
 from exporters.collector import Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
-from exporters.settings import Settings
+from exporters.settings import Settings, SettingsError
 from telemetry.metric import Metric
 
 PROBES = {"edge": "/readyz", "page": "/"}
@@ -75,9 +77,11 @@ class BlackboxCollector:
     name: ClassVar[str] = "blackbox"
     metrics: ClassVar[tuple[Metric, ...]] = (SUCCESS, DURATION, STATUS, FAILURE, TLS_EXPIRY)
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, trust: ssl.SSLContext | None = None) -> None:
         self._url = url.rstrip("/")
+        self._trust: ssl.SSLContext | bool = trust or True
         self._session: aiohttp.ClientSession | None = None
+        self._connector: _Connector | None = None
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -87,12 +91,21 @@ class BlackboxCollector:
     @classmethod
     def make(cls, settings: Settings) -> Self:
         """Prepare for one front door."""
-        return cls(settings.probe_url or "")
+        if settings.probe_ca_file is None:
+            return cls(settings.probe_url or "")
+        try:
+            trust = ssl.create_default_context(cafile=str(settings.probe_ca_file))
+        except (OSError, ssl.SSLError) as error:
+            raise SettingsError(f"cannot read certificates from {settings.probe_ca_file}: {error.strerror}") from error
+        return cls(settings.probe_url or "", trust=trust)
 
     async def start(self) -> None:
         """Make the session; each probe opens its own connection, since that is what a patient does first."""
+        self._connector = _Connector(force_close=True, ssl=self._trust)
         self._session = aiohttp.ClientSession(
-            headers=HEADERS, connector=aiohttp.TCPConnector(force_close=True), cookie_jar=aiohttp.DummyCookieJar()
+            headers=HEADERS,
+            connector=self._connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
         )
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
@@ -126,9 +139,9 @@ class BlackboxCollector:
         _write(name, seen, time.monotonic() - started, readings)
 
     async def _get(self, url: str) -> Seen:
-        assert self._session is not None, "start() comes first"
+        assert self._session is not None and self._connector is not None, "start() comes first"  # noqa: PT018  # one fact
         async with self._session.get(url, max_redirects=5) as response:
-            ends = _certificate_ends(response)
+            ends = self._connector.certificate_ends
             size = 0
             async for chunk in response.content.iter_any():
                 size += len(chunk)
@@ -137,11 +150,23 @@ class BlackboxCollector:
             return Seen("status" if response.status >= _BAD else None, response.status, ends)
 
 
-def _certificate_ends(response: aiohttp.ClientResponse) -> float | None:
-    transport = response.connection.transport if response.connection is not None else None
-    secured = transport.get_extra_info("ssl_object") if transport is not None else None
-    certificate = secured.getpeercert() if secured is not None else None
-    return float(ssl.cert_time_to_seconds(certificate["notAfter"])) if certificate else None
+class _Connector(aiohttp.TCPConnector):
+    """Looks at the certificate while the connection is there: after a short answer aiohttp has let go of it."""
+
+    certificate_ends: float | None = None
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # aiohttp's signature
+    ) -> Connection:
+        """Connect, and note when the certificate of the front door ends."""
+        connection = await super().connect(req, traces, timeout)
+        secured = connection.transport.get_extra_info("ssl_object") if connection.transport is not None else None
+        certificate = secured.getpeercert() if secured is not None else None
+        self.certificate_ends = float(ssl.cert_time_to_seconds(certificate["notAfter"])) if certificate else None
+        return connection
 
 
 def _write(name: str, seen: Seen, seconds: float, readings: Readings) -> None:

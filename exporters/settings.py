@@ -38,6 +38,8 @@ class Settings:
     redis_password_file: Path | None = None
     probe_url: str | None = None
     """Where patients come in; ``/`` and ``/readyz`` below it are probed."""
+    probe_ca_file: Path | None = None
+    """Who may have signed the front door's certificate, where that is not one of the system's authorities."""
     collect: str = ""
     """Comma-separated names of collectors; empty means each that has something to read."""
 

@@ -181,7 +181,7 @@ FIELDS: tuple[Field, ...] = (
         "maximum bytes configured",
     ),
     *_each(
-        _metric("mongodb_mongod_wiredtiger_cache_bytes_total", "Bytes read into and written from the cache.", "type"),
+        _metric("mongodb_wiredtiger_cache_io_bytes_total", "Bytes read into and written from the cache.", "type"),
         {"read": ("bytes read into cache",), "written": ("bytes written from cache",)},
         "wiredTiger",
         "cache",

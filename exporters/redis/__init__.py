@@ -15,7 +15,7 @@ from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis import info
-from exporters.settings import Settings, read_password
+from exporters.settings import Settings, SettingsError, read_password
 from telemetry.metric import Metric
 
 _COMMANDS = (
@@ -48,14 +48,18 @@ class RedisCollector:
     @classmethod
     def make(cls, settings: Settings) -> Self:
         """Prepare the one connection; it opens with the first scrape, and again after a failure."""
-        address: dict[str, Any] = dict(parse_url(settings.redis_uri or ""))
+        try:
+            address: dict[str, Any] = dict(parse_url(settings.redis_uri or ""))
+        except ValueError as error:
+            raise SettingsError(f"redis_uri is not usable: {error}") from error
         kind: type[AbstractConnection] = address.pop("connection_class", Connection)
         return cls(
             kind(
                 **address,
                 username=settings.redis_username,
                 password=read_password(settings.redis_password_file),
-                client_name="exporters",
+                # Neither a name nor a library: their commands need rights, and would fail the log-in without them.
+                driver_info=None,
                 encoding_errors="replace",
                 decode_responses=True,
                 protocol=2,

@@ -1,0 +1,309 @@
+"""The exporters against a real replica set and a real Redis, with the rights that the stack gives them and no more."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pymongo
+import pytest
+from prometheus_client.openmetrics import parser as openmetrics
+from redis import Redis
+
+from exporters.collectors import METRICS
+from monitor.clock import now
+from monitor.stack import programs
+from telemetry.metric import Metric
+from tests.contract.exporters_process import Exporters, Page, Stores, exporters, stores
+
+pytestmark = pytest.mark.stack
+
+HARNESS = 0.35
+"""Seconds that a busy machine may add to what the exporters promise."""
+
+CONDITIONAL = {
+    "exporter_series_dropped_total": "only after a family grew past its limit",
+    "probe_ssl_earliest_cert_expiry": "only for https; test_exporters_blackbox.py has a certificate",
+    "redis_errors_total": "only after a command ended in an error",
+    "telemetry_dropped_fields_total": "only after a fault in our code",
+    "telemetry_dropped_attributes_total": "only after a fault in our code",
+    "telemetry_dropped_tags_total": "only after a fault in our code",
+    "telemetry_datagrams_dropped_total": "only where DogStatsD is on",
+    "telemetry_spans_created_total": "only where traces are on",
+    "telemetry_spans_exported_total": "only where traces are on",
+    "telemetry_spans_dropped_total": "only where traces are on",
+    "telemetry_spans_queued": "only where traces are on",
+}
+"""Declared families that a healthy page may lack, and why."""
+KERNEL = ("node_pressure_", "node_vmstat_oom_kill", "node_disk_")
+"""What a kernel or container may not have."""
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, Exporters]]:
+    with stores(tmp_path_factory.mktemp("exporters")) as servers:
+        fill(servers)
+        # The exporters' own landing page is as good a front door as any.
+        with exporters(*servers.flags(), "--probe", "http://127.0.0.1:9", environment=servers.environment()) as process:
+            yield servers, process
+
+
+@pytest.fixture
+def servers(running: tuple[Stores, Exporters]) -> Stores:
+    return running[0]
+
+
+@pytest.fixture
+def process(running: tuple[Stores, Exporters]) -> Exporters:
+    """Hand out the exporters when all is well, since another test may just have broken something."""
+    running[0].client.wait_until_healthy()
+    running[1].until(well, within_s=30)
+    return running[1]
+
+
+def fill(servers: Stores) -> None:
+    admin = servers.layout.mongodb_password("admin").read_text(encoding="utf-8").strip()
+    client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+        servers.layout.mongodb_uri, username="admin", password=admin
+    )
+    with client:
+        data = client["appointments"]
+        data["appointments"].insert_many(
+            [
+                {"status": status, "start": now(), "end": now(), "created": now(), "history": [{"at": now()}]}
+                for status in ("booked", "booked", "cancelled", "invented")
+            ]
+        )
+        data["patients"].insert_many([{}, {}, {}])
+        data["practitioners"].insert_one({})
+
+
+def well(page: Page) -> bool:
+    ups = [*page.values("mongodb_up").values(), *page.values("redis_up").values()]
+    return ups == [1, 1, 1, 1] and page.value("mongodb_replset_has_primary") == 1
+
+
+def redis_admin(servers: Stores) -> Redis:
+    password = servers.layout.redis_password("admin").read_text(encoding="utf-8").strip()
+    return Redis(port=servers.layout.port("redis"), username="admin", password=password, decode_responses=True)
+
+
+def test_every_family_on_the_page_is_declared_and_every_declared_one_appears(process: Exporters) -> None:
+    page = process.get()
+    declared = {metric.name: metric for metric in METRICS}
+    shown: dict[str, str] = dict(line.split()[2:4] for line in page.body.splitlines() if line.startswith("# TYPE"))
+    types = {name: "unknown" if kind == "untyped" else kind for name, kind in shown.items()}
+    assert {name: declared[name].type for name in types} == types
+    for name, labels in page.samples:
+        metric = declared.get(name) or declared[name.rpartition("_")[0]]
+        assert {label for label, _ in labels} - {"le"} == set(metric.labels), name
+    absent = {name for name in declared if name not in types and not name.startswith(KERNEL)}
+    assert absent <= set(CONDITIONAL), absent - set(CONDITIONAL)
+
+
+def test_promtool_finds_nothing_but_names_that_dashboards_already_use(process: Exporters) -> None:
+    promtool, page = programs.locate("promtool"), process.get().body
+    told = subprocess.run([promtool, "check", "metrics"], input=page, text=True, capture_output=True, check=False)
+    # Names that node_exporter, redis_exporter and percona's exporter gave; each is what a community dashboard asks for.
+    inherited = (
+        "node_",
+        "redis_",
+        "mongodb_mongod_",
+        "mongodb_op_counters",
+        "mongodb_network_",
+        "mongodb_connections_",
+    )
+    complaints = [line for line in (told.stdout + told.stderr).splitlines() if not line.startswith(inherited)]
+    assert complaints == []
+
+
+def test_both_formats_say_the_same(process: Exporters) -> None:
+    text = process.get()
+    answer = process.get(accept="application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.3")
+    assert answer.content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    families = list(openmetrics.text_string_to_metric_families(answer.body))  # type: ignore[no-untyped-call]  # theirs
+    parsed = {
+        (sample.name, frozenset(sample.labels.items())): sample.value for one in families for sample in one.samples
+    }
+    assert set(parsed) == set(text.samples)
+    steady = [
+        series
+        for series in parsed
+        if series[0]
+        in {"node_memory_MemTotal_bytes", "redis_memory_max_bytes", "mongodb_up", "appointments", "patients"}
+    ]
+    assert len(steady) > 5
+    assert [parsed[series] for series in steady] == [text.samples[series] for series in steady]
+
+
+def test_business_figures_are_the_documents_in_the_database(process: Exporters) -> None:
+    page = process.get()
+    statuses = {dict(labels)["status"]: value for labels, value in page.values("appointments").items()}
+    assert {status: count for status, count in statuses.items() if count} == {"booked": 2, "cancelled": 1}
+    assert page.value("patients") == 3
+    assert page.value("practitioners") == 1
+    assert page.value("appointments_booked_last_day") == 3
+    assert page.value("appointments_cancelled_last_day") == 1
+    assert 0 <= page.value("business_metric_age_seconds") < 120
+
+
+def test_a_scrape_opens_no_connection(servers: Stores, process: Exporters) -> None:
+    process.get()
+    before = process.get()
+    last = [process.get() for _ in range(20)][-1]
+    name = "mongodb_connections_metrics_created_total"
+    # The members connect to each other now and then; 20 scrapes with a connection each would make 20 and more.
+    assert all(last.values(name)[key] - value < 10 for key, value in before.values(name).items())
+    assert last.value("redis_connections_received_total") == before.value("redis_connections_received_total")
+    clients = redis_admin(servers).client_list()
+    assert len([client for client in clients if client["user"] == "exporters"]) == 1
+
+
+def test_redis_is_asked_in_one_round_trip_of_four_commands(process: Exporters) -> None:
+    before, after = process.get(), process.get()
+    asked = {
+        dict(labels)["cmd"]: value - before.values("redis_commands_total").get(labels, 0)
+        for labels, value in after.values("redis_commands_total").items()
+    }
+    counted = {command: asked.get(command) for command in ("info", "slowlog|len", "config|get")}
+    assert counted == {"info": 1, "slowlog|len": 1, "config|get": 2}
+
+
+def test_callers_at_the_same_moment_share_one_scrape(process: Exporters) -> None:
+    before = process.get()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: process.get(), range(24)))
+    after = process.get()
+    scrapes = after.value("exporter_scrapes_total") - before.value("exporter_scrapes_total")
+    shared = after.value("exporter_scrapes_shared_total") - before.value("exporter_scrapes_shared_total")
+    assert scrapes + shared == 25
+    assert shared > 0
+
+
+def test_a_frozen_redis_is_down_in_time_and_the_rest_is_fresh(servers: Stores, process: Exporters) -> None:
+    earlier = process.get().value("node_time_seconds")
+    servers.client.pause("redis", 20)
+    try:
+        page = process.get(timeout=2)
+        assert page.seconds < 2 - 0.5 + HARNESS
+        assert page.value("redis_up") == 0
+        assert page.value("redis_up_reason", reason="timeout") == 1
+        assert page.value("exporter_collector_success", collector="redis") == 0
+        assert page.value("exporter_collector_success", collector="mongodb") == 1
+        assert page.value("node_time_seconds") > earlier
+        assert page.values("redis_connected_clients") == {}
+    finally:
+        servers.client.resume("redis")
+        servers.client.release("redis")
+    process.until(lambda found: found.value("redis_up") == 1, within_s=10)
+
+
+def test_a_failover_is_seen_and_renames_no_series(servers: Stores, process: Exporters) -> None:
+    before = process.get()
+    primary = next(
+        dict(labels)["member"] for labels, state in before.values("mongodb_replset_member_state").items() if state == 1
+    )
+    name = next(one.name for one in servers.client.status() if one.address == primary)
+    servers.client.kill(name, hold_s=40)
+    killed = time.monotonic()
+    page = process.get()
+    assert page.value("mongodb_up", member=primary) == 0
+    assert page.value("mongodb_replset_members_healthy") == 2
+    assert page.value("mongodb_replset_members_configured") == 3
+    process.until(lambda found: found.value("mongodb_replset_has_primary") == 0, within_s=3)
+    page = process.until(lambda found: found.value("mongodb_replset_has_primary") == 1, within_s=15)
+    assert time.monotonic() - killed < 15
+    assert page.value("mongodb_up", member=primary) == 0
+    assert page.value("mongodb_up_reason", member=primary, reason="refused") == 1
+    servers.client.release(name)
+    after = process.until(lambda found: well(found) and same_series(before, found), within_s=40)
+    assert after.value("mongodb_replset_member_state", member=primary) == 2
+
+
+def same_series(before: Page, after: Page) -> bool:
+    """All of MongoDB's series are there again, under the same names; lag belongs to secondaries, so it moves."""
+    first, last = (
+        {series for series in page.samples if series[0].startswith("mongodb_") and "lag_seconds" not in series[0]}
+        for page in (before, after)
+    )
+    return first == last
+
+
+def test_a_frozen_member_costs_only_its_own_samples(servers: Stores, process: Exporters) -> None:
+    states = process.get().values("mongodb_replset_member_state")
+    secondary = next(dict(labels)["member"] for labels, state in states.items() if state == 2)
+    name = next(one.name for one in servers.client.status() if one.address == secondary)
+    servers.client.pause(name, 30)
+    try:
+        page = process.get(timeout=2)
+        assert page.seconds < 2 - 0.5 + HARNESS
+        assert page.value("mongodb_up", member=secondary) == 0
+        assert page.value("mongodb_up_reason", member=secondary, reason="timeout") == 1
+        assert sum(page.values("mongodb_up").values()) == 2
+        assert page.value("mongodb_replset_has_primary") == 1
+        assert page.value("exporter_collector_success", collector="mongodb") == 1
+    finally:
+        servers.client.resume(name)
+        servers.client.release(name)
+
+
+def test_no_password_is_on_the_command_line_in_the_log_or_on_the_page(servers: Stores, process: Exporters) -> None:
+    seen = [
+        Path(f"/proc/{process.process.pid}/cmdline").read_text(encoding="utf-8"),
+        *process.log,
+        process.get().body,
+        process.get("/").body,
+    ]
+    assert not [text for text in seen for password in servers.passwords() if password in text]
+
+
+def test_a_wrong_password_is_told_from_a_server_that_is_down(servers: Stores, tmp_path: Path) -> None:
+    wrong = tmp_path / "password"
+    wrong.write_text("wrong\n", encoding="utf-8")
+    environment = servers.environment() | {
+        "EXPORTERS_MONGODB_PASSWORD_FILE": str(wrong),
+        "EXPORTERS_REDIS_PASSWORD_FILE": str(wrong),
+    }
+    with exporters(*servers.flags(), environment=environment) as process:
+        page = process.get()
+        assert page.value("redis_up_reason", reason="auth") == 1
+        assert [page.value("mongodb_up_reason", member=m, reason="auth") for m in members(servers)] == [1, 1, 1]
+        assert page.value("exporter_collector_success", collector="mongodb") == 0
+        assert page.value("exporter_collector_success", collector="host") == 1
+
+
+def members(servers: Stores) -> list[str]:
+    return [servers.layout.address(f"mongo-{number}") for number in (1, 2, 3)]
+
+
+def test_a_right_that_is_missing_costs_its_family_only(servers: Stores, process: Exporters) -> None:
+    with redis_admin(servers) as admin:
+        admin.execute_command("ACL", "SETUSER", "exporters", "-slowlog|len")
+        try:
+            page = process.get()
+            assert page.value("redis_up") == 1
+            assert page.value("exporter_collector_success", collector="redis") == 1
+            assert page.values("redis_slowlog_length") == {}
+            assert page.value("exporter_collector_failures_total", collector="redis", reason="denied") >= 1
+        finally:
+            admin.execute_command("ACL", "SETUSER", "exporters", "+slowlog|len")
+
+
+def test_only_the_chosen_collectors_run(servers: Stores) -> None:
+    with exporters(*servers.flags(), "--collect", "redis,host", environment=servers.environment()) as process:
+        page = process.get()
+        chosen = {dict(labels)["collector"] for labels in page.values("exporter_collector_success")}
+        assert chosen == {"redis", "host"}
+        assert page.values("mongodb_up") == {}
+
+
+def test_declarations_have_help_and_unit(process: Exporters) -> None:
+    assert [metric.name for metric in METRICS if not metric.help] == []
+    assert [metric.name for metric in METRICS if unit_is_missing(metric)] == []
+
+
+def unit_is_missing(metric: Metric) -> bool:
+    return metric.name.removesuffix("_total").endswith(("_seconds", "_bytes")) and not metric.unit

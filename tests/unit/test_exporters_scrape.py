@@ -1,0 +1,189 @@
+"""One scrape has one time budget: whoever is late is left out, and nobody waits for him."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import ClassVar, Self
+
+import pytest
+
+from exporters.collector import CollectError, Deadline
+from exporters.page import Flavour
+from exporters.readings import Readings
+from exporters.reasons import Reason
+from exporters.scrape import Scraper, budget
+from exporters.settings import Settings
+from telemetry.metric import Metric
+
+UP = Metric(name="fast_up", type="gauge", help="Whether it answered.")
+OTHER_UP = Metric(name="slow_up", type="gauge", help="Whether it answered.")
+
+
+class Fast:
+    """Answers at once."""
+
+    name: ClassVar[str] = "fast"
+    metrics: ClassVar[tuple[Metric, ...]] = (UP,)
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        return None
+
+    @classmethod
+    def make(cls, settings: Settings) -> Self:
+        return cls()
+
+    async def start(self) -> None:
+        pass
+
+    async def collect(self, readings: Readings, deadline: Deadline) -> None:
+        self.calls += 1
+        readings.add(UP, 1)
+
+    def lost(self, readings: Readings, reason: Reason) -> None:
+        readings.add(UP, 0)
+
+    async def close(self) -> None:
+        pass
+
+
+class Slow(Fast):
+    """Takes ``seconds``; with ``stubborn`` it does not end when it is cancelled."""
+
+    name: ClassVar[str] = "slow"
+    metrics: ClassVar[tuple[Metric, ...]] = (OTHER_UP,)
+
+    def __init__(self, seconds: float, *, stubborn: bool = False) -> None:
+        super().__init__()
+        self.seconds = seconds
+        self.stubborn = stubborn
+        self.cancelled = False
+
+    async def collect(self, readings: Readings, deadline: Deadline) -> None:
+        self.calls += 1
+        try:
+            await asyncio.sleep(self.seconds)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            if self.stubborn:
+                await asyncio.sleep(self.seconds)
+            raise
+        readings.add(OTHER_UP, 1)
+
+    def lost(self, readings: Readings, reason: Reason) -> None:
+        readings.add(OTHER_UP, 0)
+
+
+class Broken(Slow):
+    """Has a fault in its code, or says that it could not."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(0)
+        self.error = error
+
+    async def collect(self, readings: Readings, deadline: Deadline) -> None:
+        raise self.error
+
+
+async def page(scraper: Scraper, header: str | None = None) -> dict[str, str]:
+    body = scraper.render(await scraper.scrape(header), Flavour.TEXT).decode()
+    return dict(line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [(None, 4.0), ("10", 4.0), ("3", 2.5), ("0.6", 0.3), ("nonsense", 4.0), ("-1", 4.0), ("inf", 4.0), ("nan", 4.0)],
+)
+def test_the_budget_leaves_prometheus_time_to_read_the_page(header: str | None, seconds: float) -> None:
+    assert budget(4.0, header) == pytest.approx(seconds)
+
+
+async def test_a_late_collector_is_cancelled_and_the_page_comes_without_it() -> None:
+    slow = Slow(30)
+    started = time.monotonic()
+    seen = await page(Scraper([Fast(), slow], limit=0.2))
+    assert 0.2 <= time.monotonic() - started < 0.6
+    assert slow.cancelled
+    assert seen["fast_up"] == "1"
+    assert seen["slow_up"] == "0"
+    assert seen['exporter_collector_success{collector="slow"}'] == "0"
+    assert seen['exporter_collector_success{collector="fast"}'] == "1"
+    assert seen['exporter_collector_failures_total{collector="slow",reason="timeout"}'] == "1"
+
+
+async def test_prometheuss_own_timeout_makes_the_budget_smaller() -> None:
+    started = time.monotonic()
+    seen = await page(Scraper([Slow(30)], limit=4), header="0.7")
+    assert time.monotonic() - started < 0.7
+    assert seen["exporter_scrape_budget_seconds"] == "0.35"
+
+
+async def test_one_that_ignores_cancelling_holds_up_nobody_and_is_not_asked_again_meanwhile() -> None:
+    stubborn = Slow(0.6, stubborn=True)
+    scraper = Scraper([Fast(), stubborn], limit=0.1)
+    started = time.monotonic()
+    first, second = await page(scraper), await page(scraper)
+    assert time.monotonic() - started < 0.5
+    assert (first["fast_up"], second["fast_up"], second["slow_up"]) == ("1", "1", "0")
+    assert stubborn.calls == 1
+    await asyncio.sleep(0.8)
+    await page(scraper)
+    assert stubborn.calls == 2
+
+
+async def test_callers_at_the_same_moment_share_one_scrape() -> None:
+    slow = Slow(0.1)
+    scraper = Scraper([slow], limit=4)
+    pages = await asyncio.gather(*(page(scraper) for _ in range(5)))
+    assert slow.calls == 1
+    assert {seen["slow_up"] for seen in pages} == {"1"}
+    assert pages[0]["exporter_scrapes_shared_total"] == "4"
+    await page(scraper)
+    assert slow.calls == 2
+
+
+async def test_an_impatient_caller_makes_the_shared_scrape_shorter() -> None:
+    scraper = Scraper([Slow(30)], limit=30)
+    patient = asyncio.create_task(page(scraper))
+    await asyncio.sleep(0.05)
+    started = time.monotonic()
+    await page(scraper, header="0.4")
+    assert time.monotonic() - started < 0.4
+    assert (await patient)["slow_up"] == "0"
+
+
+async def test_a_caller_who_hangs_up_takes_the_scrape_from_nobody() -> None:
+    slow = Slow(0.2)
+    scraper = Scraper([slow], limit=4)
+    leaves, stays = asyncio.create_task(page(scraper)), asyncio.create_task(page(scraper))
+    await asyncio.sleep(0.05)
+    leaves.cancel()
+    assert (await stays)["slow_up"] == "1"
+    assert slow.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(CollectError(Reason.AUTH), "auth"), (ZeroDivisionError(), "error"), (TimeoutError(), "timeout")],
+)
+async def test_a_collector_that_fails_takes_the_page_from_nobody(error: Exception, reason: str) -> None:
+    seen = await page(Scraper([Fast(), Broken(error)], limit=1))
+    assert seen["fast_up"] == "1"
+    assert seen["slow_up"] == "0"
+    assert seen[f'exporter_collector_failures_total{{collector="slow",reason="{reason}"}}'] == "1"
+
+
+async def test_a_guard_moves_with_the_deadline() -> None:
+    deadline = Deadline(30)
+    asyncio.get_running_loop().call_later(0.05, deadline.tighten, 0.1)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with deadline.guard(spare=0.05):
+            await asyncio.sleep(30)
+    assert 0.05 < time.monotonic() - started < 0.5
+    deadline.tighten(30)
+    assert deadline.remaining() < 1
