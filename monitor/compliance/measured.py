@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, groupby
 
-BAD_BURN = 14.4
-"""A cell is bad from this burn rate on: the fast page's (SRE workbook 5: 2 % of a 30-day budget in an hour)."""
+from monitor.slo.windows import BURN_PAIRS
+
+BAD_BURN = float(BURN_PAIRS[0].factor)
+"""A cell is bad from this burn rate on: the one that pages fast."""
 
 MOST_BAD_SHARE = 0.5
 """Where the objective is low, that pace is beyond 100 %; half of all events failing is bad whatever the objective."""
@@ -19,7 +22,7 @@ PAUSE = 1
 EVERYTHING = slice(None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """Failed and total events by cell, with the cells that were measured and those that were dark.
 
@@ -36,16 +39,20 @@ class Measured:
         """The share of the cells that was measured, dark ones included."""
         return sum(self.covered) / len(self.covered)
 
+    @cached_property
+    def traffic(self) -> float:
+        """Mean events of a cell that was seen: what a dark one would have had; 1 where there were none at all."""
+        seen = sum(self.covered) - sum(self.dark)
+        return sum(self.total) / seen if seen and any(self.total) else 1.0
+
+    def failures(self, cells: slice = EVERYTHING) -> float:
+        """Failed events, those that the mean traffic would have had in dark cells among them."""
+        return sum(self.failed[cells]) + self.traffic * sum(self.dark[cells])
+
     def achieved(self, cells: slice = EVERYTHING) -> float | None:
-        """The share of good events, dark cells failing at the mean traffic of the rest; ``None`` without events."""
-        failed, total = sum(self.failed[cells]), sum(self.total[cells])
-        dark, known = sum(self.dark[cells]), sum(self.covered[cells])
-        if dark == known and dark:
-            return 0.0
-        lost = dark * total / (known - dark) if dark else 0.0
-        if total + lost <= 0:
-            return 1 - dark / known if dark else None
-        return max(0.0, 1 - (failed + lost) / (total + lost))
+        """The share of good events; ``None`` where there were none."""
+        events = sum(self.total[cells]) + self.traffic * sum(self.dark[cells])
+        return max(0.0, 1 - self.failures(cells) / events) if events > 0 else None
 
     def bad(self, objective: float) -> tuple[bool, ...]:
         """Which cells were bad enough to be part of an incident."""

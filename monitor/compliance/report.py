@@ -26,6 +26,7 @@ from monitor.render.report_model import (
     Target,
 )
 from monitor.slo import verdict
+from monitor.slo.windows import MINIMUM_BAD_EVENTS
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 
@@ -101,7 +102,8 @@ def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResu
     achieved, coverage, objective = measured.achieved(), measured.coverage, float(slo.target)
     between = verdict.bounds(achieved, coverage)
     minutes = grid.width / timedelta(minutes=1)
-    allowed = period.length / timedelta(minutes=1) * (1 - objective)
+    budget = float(1 - slo.target)
+    allowed = period.length / timedelta(minutes=1) * budget
     spent = sum(measured.covered) * minutes * (1 - achieved) if achieved is not None else 0.0
     total, failed = sum(measured.total), sum(measured.failed)
     counted = not isinstance(slo.sli, ThresholdSli)
@@ -121,21 +123,22 @@ def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResu
         total_events=total,
         dark_minutes=sum(measured.dark) * minutes,
         budget_minutes=Budget(allowed=allowed, spent=spent),
-        budget_events=Budget(allowed=total * (1 - objective), spent=failed) if counted else None,
-        slots=_slots(measured, period, grid, allowed),
+        budget_events=Budget(allowed=total * budget, spent=failed) if counted else None,
+        slots=_slots(measured, period, grid, spent / allowed),
     )
 
 
-def _slots(measured: Measured, period: Period, grid: Grid, allowed_minutes: float) -> tuple[Slot, ...]:
-    """Cut the period into days, or into sixty pieces where it has fewer."""
+def _slots(measured: Measured, period: Period, grid: Grid, spent: float) -> tuple[Slot, ...]:
+    """Cut the period into days, or into sixty pieces; ``spent`` is the share of the budget that is gone at its end."""
     days = round(period.elapsed / timedelta(days=1))
     many = min(grid.cells, days if 7 <= days <= MOST_SLOTS else 60)  # noqa: PLR2004  # a week of days is a line to look at
     bounds = [round(number * grid.cells / many) for number in range(many + 1)]
-    minutes, left, found = grid.width / timedelta(minutes=1), 1.0, []
+    per_failure = spent / measured.failures() if measured.failures() else 0.0
+    left, found = 1.0, []
     for first, after in pairwise(bounds):
         part = slice(first, after)
         achieved, known = measured.achieved(part), sum(measured.covered[part])
-        left -= known * minutes * (1 - achieved) / allowed_minutes if achieved is not None else 0.0
+        left -= measured.failures(part) * per_failure
         found.append(
             Slot(
                 start=grid.edges[first],
@@ -157,25 +160,31 @@ def _incidents(
     found = []
     for first, after in runs(anywhere, pause=PAUSE):
         effects = tuple(
-            _effect(slo, measured[slo.name], slice(first, after), grid)
+            _effect(slo, measured[slo.name], slice(first, after))
             for slo in slos
-            if any(bad[slo.name][first:after])
+            if any(bad[slo.name][first:after]) and _counts(measured[slo.name], slice(first, after), slo)
         )
-        found.append(Incident(start=grid.edges[first], end=grid.edges[after], effects=effects))
+        if effects:
+            found.append(Incident(start=grid.edges[first], end=grid.edges[after], effects=effects))
     found.sort(key=lambda incident: (-incident.budget_share, incident.start))
     return tuple(found[:MOST_INCIDENTS])
 
 
-def _effect(slo: SloResult, measured: Measured, cells: slice, grid: Grid) -> Effect:
-    achieved, known = measured.achieved(cells), sum(measured.covered[cells])
-    minutes = known * (grid.width / timedelta(minutes=1)) * (1 - achieved) if achieved is not None else None
+def _counts(measured: Measured, cells: slice, slo: SloResult) -> bool:
+    """Whether enough failed to call it an incident: as many as would let the alerts speak, or a dark minute."""
+    return slo.budget_events is None or any(measured.dark[cells]) or sum(measured.failed[cells]) >= MINIMUM_BAD_EVENTS
+
+
+def _effect(slo: SloResult, measured: Measured, cells: slice) -> Effect:
+    """An incident's share of the budget is its share of the failures that spent it."""
+    failures, spent = measured.failures(), slo.budget_minutes.spent / slo.budget_minutes.allowed
     return Effect(
         slo=slo.name,
         display_name=slo.display_name,
         failed_events=sum(measured.failed[cells]),
         total_events=sum(measured.total[cells]),
         unit=slo.unit,
-        budget_share=None if minutes is None else minutes / slo.budget_minutes.allowed,
+        budget_share=spent * measured.failures(cells) / failures if failures else 0.0,
     )
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from monitor.render import report_words as words
 from monitor.render.report_model import Effect, Report, SloResult, Slot
-from monitor.render.report_svg import budget_chart
+from monitor.render.report_svg import MEASURED_SHARE, PALETTE, budget_chart
 from monitor.slo.verdict import Verdict
 
 MOST_GAPS = 4
@@ -62,12 +62,13 @@ def _view(report: Report) -> dict[str, Any]:
 
     return {
         "report": report,
+        "palette": PALETTE,
         "title": title(report),
         "span": _span(report),
         "headline": headline(report),
         "lead": lead(report),
         "facts": facts(report),
-        "slos": [_row(slo) for slo in report.slos],
+        "slos": [_row(slo) for slo in sorted(report.slos, key=_urgency)],
         "chart": budget_chart(report.period, report.slos, report.incidents),
         "incident_rows": [
             {
@@ -89,7 +90,7 @@ def title(report: Report) -> str:
     period = report.period
     if period.calendar:
         return f"{period.start.astimezone(ZoneInfo(period.time_zone)):%B %Y}"
-    return f"Last {words.span(period.end - period.start)}"
+    return f"Last {words.span(period.end - period.start).removeprefix('1 ')}"
 
 
 def headline(report: Report) -> str:
@@ -118,9 +119,9 @@ def lead(report: Report) -> str:
         sentences.append("The month is still running: these are the figures so far.")
     if report.incidents:
         worst = report.incidents[0]
-        spent = words.percent(worst.budget_share, 0)
+        spent = words.share_of(worst.budget_share, "a whole error budget")
         when = words.clock_time(worst.start, report.period.time_zone)
-        sentences.append(f"The worst incident began {when} and spent {spent} of a whole error budget.")
+        sentences.append(f"The worst incident began {when} and spent {spent}.")
     elif any(slo.total_events for slo in report.slos):
         sentences.append("No incident was seen in the time that was measured.")
     return " ".join(sentences)
@@ -144,7 +145,7 @@ def facts(report: Report) -> tuple[Fact, ...]:
         found.append(
             Fact(
                 label=first.display_name,
-                value=words.percent(first.achieved, words.digits_for(first.objective)),
+                value=_achieved(first),
                 note=f"promised {words.percent(first.objective, words.digits_for(first.objective))}",
                 state=_state(first.verdict),
             )
@@ -163,7 +164,7 @@ def facts(report: Report) -> tuple[Fact, ...]:
         Fact(
             label=target.title,
             value=words.seconds(target.measured_seconds),
-            note=f"target {words.span(timedelta(seconds=target.target_seconds))}, worst of the period",
+            note=f"target {words.span(timedelta(seconds=target.target_seconds))}; the worst seen",
             state=_kept(target.within),
         )
         for target in report.recovery
@@ -181,20 +182,26 @@ def _span(report: Report) -> str:
     return f"{start} to {until} ({period.time_zone})"
 
 
+def _achieved(slo: SloResult) -> str:
+    """What was achieved, where that is known: of what was measured of too little, a reader would take it for all."""
+    known = slo.verdict is not Verdict.INSUFFICIENT
+    return words.percent(slo.achieved, words.digits_for(slo.objective)) if known else words.UNKNOWN
+
+
 def _row(slo: SloResult) -> dict[str, Any]:
     digits = words.digits_for(slo.objective)
     left = slo.budget_left
-    at_most = "at most " if slo.verdict is Verdict.INSUFFICIENT and left is not None and left > 0 else ""
+    sure = slo.verdict is not Verdict.INSUFFICIENT
+    at_most = "" if sure or left is None or left < 0 else "at most "
     return {
         "slo": slo,
         "state": _state(slo.verdict),
         "objective": words.percent(slo.objective, digits),
-        "achieved": words.percent(slo.achieved, digits),
+        "achieved": _achieved(slo),
         "between": f"{words.percent(slo.low, digits)} to {words.percent(slo.high, digits)}",
         "coverage": words.percent(slo.coverage, 1),
-        "left": words.percent(left, 0),
-        "bar": 0 if left is None else round(100 * min(1.0, max(0.0, left)), 1),
-        "overspent": left is not None and left < 0,
+        "left": words.left(left, sure=sure),
+        "bar": 0 if left is None else 100 if left < 0 else round(100 * min(1.0, left), 1),
         "at_most": at_most,
         "minutes_left": words.minutes(slo.budget_minutes.left),
         "minutes_allowed": words.minutes(slo.budget_minutes.allowed),
@@ -203,8 +210,8 @@ def _row(slo: SloResult) -> dict[str, Any]:
 
 
 def _slot(slot: Slot, objective: float, digits: int) -> dict[str, str]:
-    if slot.coverage == 0:
-        return {"state": "blind", "text": "not measured"}
+    if slot.coverage < MEASURED_SHARE:
+        return {"state": "blind", "text": "not measured" if slot.coverage == 0 else "hardly measured"}
     if slot.achieved is None:
         return {"state": "idle", "text": "no events"}
     state = "good" if slot.achieved >= objective else "poor" if 1 - slot.achieved < 10 * (1 - objective) else "bad"
@@ -212,7 +219,7 @@ def _slot(slot: Slot, objective: float, digits: int) -> dict[str, str]:
 
 
 def _effect(effect: Effect) -> dict[str, str]:
-    share = "" if effect.budget_share is None else words.percent(effect.budget_share, 0)
+    share = words.percent(effect.budget_share, 0)
     failed = words.minutes(effect.failed_events) if effect.unit == "minutes" else words.count(effect.failed_events)
     unit = "" if effect.unit == "minutes" else f" {effect.unit}"
     return {"name": effect.display_name, "failed": f"{failed}{unit}", "share": share}
@@ -250,6 +257,11 @@ def _from_to(start: datetime, end: datetime, zone: str) -> str:
     same = start.astimezone(ZoneInfo(zone)).date() == end.astimezone(ZoneInfo(zone)).date()
     last = f"{end.astimezone(ZoneInfo(zone)):%H:%M}" if same else words.clock_time(end, zone)
     return f"{words.clock_time(start, zone)}{'' if same else ' '}\N{EN DASH}{'' if same else ' '}{last}"
+
+
+def _urgency(slo: SloResult) -> int:
+    """What needs attention comes first; otherwise the catalogue's order stays."""
+    return (Verdict.MISSED, Verdict.INSUFFICIENT, Verdict.MET).index(slo.verdict)
 
 
 def _was(slos: tuple[SloResult, ...]) -> str:

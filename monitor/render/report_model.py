@@ -99,7 +99,7 @@ class Effect:
     failed_events: float
     total_events: float
     unit: str
-    budget_share: float | None
+    budget_share: float
     """Which share of the period's whole error budget it spent."""
 
 
@@ -119,7 +119,7 @@ class Incident:
     @property
     def budget_share(self) -> float:
         """The largest share of a budget that it spent."""
-        return max((effect.budget_share or 0.0 for effect in self.effects), default=0.0)
+        return max((effect.budget_share for effect in self.effects), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

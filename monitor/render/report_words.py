@@ -104,6 +104,20 @@ def _short(number: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def left(share: float | None, *, sure: bool) -> str:
+    """Say what is left of a budget; what was not measured may have spent more."""
+    if share is None:
+        return UNKNOWN
+    if share < 0:
+        return "overspent"
+    return f"{'' if sure else 'at most '}{percent(share, 0)} left"
+
+
+def share_of(share: float, whole: str) -> str:
+    """Say a share: ``28 % of a budget``, or beyond twice the whole ``33 times a budget``."""
+    return f"{percent(share, 0)} of {whole}" if share < 2 else f"{share:.0f} times {whole}"  # noqa: PLR2004  # see above
+
+
 def plural(number: int, noun: str) -> str:
     """The noun as it stands after a number: ``objective``, ``objectives``."""
     return noun if number == 1 else f"{noun}s"
