@@ -48,6 +48,8 @@ def redis_conf(layout: Layout) -> str:
 bind {HOST}
 port {layout.port("redis")}
 daemonize no
+# A title would be written over the environment, by which `monitor down` finds what belongs to it.
+set-proc-title no
 dir {json.dumps(str(layout.data / "redis"))}
 aclfile {json.dumps(str(redis_acl_file(layout)))}
 save 300 1

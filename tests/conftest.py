@@ -1,0 +1,100 @@
+"""What all tests share: the embedded stack on free ports, and a guard that keeps unit tests off the network."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from monitor import settings as settings_module
+from monitor.errors import InputError
+from monitor.settings import Settings
+from monitor.stack.client import StackClient
+from monitor.stack.components import Choices
+from monitor.stack.launch import start_detached
+from monitor.stack.layout import HOST, PORTS, Layout
+from monitor.stack.procfs import is_free
+from monitor.stack.run import Plan
+from monitor.stack.teardown import tear_down
+
+HIGHEST_OFFSET = 32_768 - max(PORTS.values()) - 1
+"""Above, Linux hands out the ports of outgoing connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedStack:
+    """A running stack: where everything is, what may be done to it, and the settings that ``monitor`` uses there."""
+
+    layout: Layout
+    client: StackClient
+    settings: Settings
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Give the whole embedded stack, healthy, with simulated patients."""
+    yield from running_stack(tmp_path_factory.mktemp("stack"))
+
+
+@pytest.fixture(scope="session")
+def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
+    """Give only the three MongoDB members, with users."""
+    yield from running_stack(tmp_path_factory.mktemp("replica-set"), only=("mongo-1", "mongo-2", "mongo-3"))
+
+
+def running_stack(run_dir: Path, *, only: tuple[str, ...] = ()) -> Iterator[EmbeddedStack]:
+    """Run a stack while the generator is open. Its logs stay; its data goes."""
+    layout = start_on_free_ports(run_dir, only=only)
+    try:
+        yield EmbeddedStack(
+            layout=layout,
+            client=StackClient(layout.control_socket),
+            settings=settings_module.load(environ={}, flags={"run_dir": run_dir}),
+        )
+    finally:
+        tear_down(run_dir)
+        shutil.rmtree(layout.data, ignore_errors=True)
+
+
+def start_on_free_ports(run_dir: Path, *, only: tuple[str, ...] = ()) -> Layout:
+    """Start a stack; when another test run takes a port in between, try elsewhere."""
+    for attempt in range(5):
+        layout = Layout(run_dir=run_dir, port_offset=free_offset())
+        try:
+            # Also ends when this test run is killed and can tear nothing down.
+            start_detached(Plan(layout=layout, choices=Choices(only=only), while_pid=os.getpid()))
+        except InputError as error:
+            if "is held by" not in str(error) or attempt == 4:
+                raise
+        else:
+            return layout
+    raise AssertionError("unreachable")
+
+
+def free_offset() -> int:
+    """Return a port offset at which every listener of a stack is free now."""
+    # Not the seeded generator that pytest-randomly resets: two test runs would meet at the same ports.
+    chance = random.SystemRandom()
+    while True:
+        offset = chance.randrange(100, HIGHEST_OFFSET)
+        if all(is_free(HOST, port + offset) for port in PORTS.values()):
+            return offset
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a unit test that reaches for the network fail, instead of passing only where something answers."""
+    if "unit" not in request.path.relative_to(Path(__file__).parent).parts:
+        return
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a unit test opens no sockets: put it into tests/contract")
+
+    for name in ("connect", "connect_ex", "bind"):
+        monkeypatch.setattr(socket.socket, name, refuse)

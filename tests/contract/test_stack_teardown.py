@@ -1,0 +1,173 @@
+"""A stack leaves nothing behind, in whatever state it was; and it never starts over somebody else."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import Unavailable
+from monitor.stack.client import StackClient
+from monitor.stack.layout import HOST, Layout
+from monitor.stack.procfs import find_marked
+from tests.conftest import free_offset, start_on_free_ports
+from tests.contract.stack_process import command, eventually, left_over, monitor
+
+MONGODS = "mongo-1,mongo-2,mongo-3"
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout(run_dir=tmp_path / "run", port_offset=free_offset())
+
+
+def test_down_leaves_no_process_and_no_port(tmp_path: Path) -> None:
+    layout = start_on_free_ports(tmp_path, only=("redis",))
+    assert monitor(layout, "down").returncode == 0
+    assert left_over(layout) == []
+    assert not layout.control_socket.exists()
+    assert monitor(layout, "status").returncode == 3
+
+
+def test_down_where_nothing_runs_is_content(layout: Layout) -> None:
+    done = monitor(layout, "down")
+    assert (done.returncode, done.stdout.split(" in ")[0]) == (0, "nothing runs")
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.15, 1.0])
+def test_a_supervisor_killed_in_the_middle_of_start_up_is_cleaned_up_by_down(layout: Layout, after_s: float) -> None:
+    kill_in_the_middle(layout, after_s)
+    assert find_marked(layout.run_dir)
+    assert monitor(layout, "down").returncode == 0
+    assert left_over(layout) == []
+
+
+def test_a_supervisor_killed_in_the_middle_of_start_up_is_cleaned_up_by_the_next_up(layout: Layout) -> None:
+    kill_in_the_middle(layout, 0.5)
+    leftovers = {process.pid for process in find_marked(layout.run_dir)}
+    done = monitor(layout, "up", "--detach", "--only", "redis", "--port-offset", str(layout.port_offset))
+    try:
+        assert done.returncode == 0, done.stderr
+        assert not leftovers & {process.pid for process in find_marked(layout.run_dir)}
+    finally:
+        monitor(layout, "down")
+    assert left_over(layout) == []
+
+
+def test_frozen_leftovers_are_ended_too(tmp_path: Path) -> None:
+    layout = start_on_free_ports(tmp_path, only=("redis",))
+    client = StackClient(layout.control_socket)
+    client.pause("redis", seconds=600)
+    os.kill(client.describe().pid, signal.SIGKILL)
+    started = time.monotonic()
+    assert monitor(layout, "down").returncode == 0
+    assert time.monotonic() - started < 15
+    assert left_over(layout) == []
+
+
+def test_a_database_left_over_is_shut_down_cleanly(tmp_path: Path) -> None:
+    layout = start_on_free_ports(tmp_path, only=("mongo-1",))
+    os.kill(StackClient(layout.control_socket).describe().pid, signal.SIGKILL)
+    assert monitor(layout, "down").returncode == 0
+    for name in MONGODS.split(","):
+        last = (layout.logs / f"{name}.log").read_text(encoding="utf-8").splitlines()[-1]
+        assert json.loads(last)["attr"] == {"exitCode": 0}
+
+
+def test_a_hung_supervisor_answers_nobody_and_down_still_works(tmp_path: Path) -> None:
+    layout = start_on_free_ports(tmp_path, only=("redis",))
+    client = StackClient(layout.control_socket)
+    os.kill(client.describe().pid, signal.SIGSTOP)
+    with pytest.raises(Unavailable, match="did not answer"):
+        client.status()
+    assert monitor(layout, "down").returncode == 0
+    assert left_over(layout) == []
+
+
+def test_ctrl_c_stops_a_stack_in_the_foreground(layout: Layout) -> None:
+    line = command(layout, "up", "--only", "redis", "--port-offset", str(layout.port_offset))
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as foreground:
+        StackClientWhenThere(layout).wait()
+        foreground.send_signal(signal.SIGINT)
+        output, _ = foreground.communicate(timeout=20)
+    assert foreground.returncode == 0, output
+    assert "redis" in output
+    assert left_over(layout) == []
+
+
+def test_a_busy_port_ends_up_with_its_holder_and_a_way_out(layout: Layout) -> None:
+    port = layout.port("redis")
+    with socket.create_server((HOST, port)):
+        done = monitor(layout, "up", "--detach", "--only", "redis", "--port-offset", str(layout.port_offset))
+    assert done.returncode == 2
+    assert f"port {port} (redis) is held by" in done.stderr
+    assert f"(pid {os.getpid()})" in done.stderr
+    assert "--port-offset" in done.stderr
+    assert left_over(layout) == []
+
+
+def test_two_ups_at_once_make_one_stack(layout: Layout) -> None:
+    line = command(layout, "up", "--detach", "--only", "redis", "--port-offset", str(layout.port_offset))
+    ups = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        answers = [(up.communicate(timeout=60), up.returncode) for up in ups]
+        assert [code for _, code in answers] == [0, 0], answers
+        assert [process.name for process in find_marked(layout.run_dir)] == ["redis"]
+    finally:
+        monitor(layout, "down")
+    assert left_over(layout) == []
+
+
+def test_a_component_that_cannot_start_ends_up_with_its_log_and_leaves_nothing(layout: Layout) -> None:
+    layout.data.mkdir(parents=True)
+    (layout.data / "redis").mkdir()
+    (layout.data / "redis" / "dump.rdb").write_bytes(b"this is no dump")
+    done = monitor(layout, "up", "--detach", "--only", "redis", "--port-offset", str(layout.port_offset))
+    assert done.returncode == 3
+    assert "redis did not get ready" in done.stderr
+    assert str(layout.logs / "redis.log") in done.stderr
+    assert left_over(layout) == []
+
+
+def test_a_stack_of_tests_ends_with_the_test_run(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as owner:
+        layout = Layout(run_dir=tmp_path, port_offset=free_offset())
+        options = ("--only", "redis", "--port-offset", str(layout.port_offset), "--while-pid", str(owner.pid))
+        assert monitor(layout, "up", "--detach", *options).returncode == 0
+        owner.kill()
+    eventually(lambda: not left_over(layout), within_s=15)
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def kill_in_the_middle(layout: Layout, after_s: float) -> None:
+    """Kill the supervisor with -9 while it starts the databases, ``after_s`` after its first child was seen."""
+    line = command(layout, "up", "--supervise", "--only", MONGODS, "--port-offset", str(layout.port_offset))
+    with subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as supervisor:
+        eventually(lambda: find_marked(layout.run_dir), within_s=20)
+        time.sleep(after_s)
+        supervisor.kill()
+
+
+class StackClientWhenThere:
+    """Waits for a supervisor that is just being started."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._client = StackClient(layout.control_socket)
+
+    def wait(self) -> None:
+        def healthy() -> bool:
+            try:
+                return self._client.describe().healthy
+            except Unavailable:
+                return False
+
+        eventually(healthy, within_s=30)
