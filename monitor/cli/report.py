@@ -54,6 +54,8 @@ def command(context: Context, text: str, form: str | None, out: Path | None) -> 
         written = render(report, chosen)
         _deliver(written, target)
         _remember(store, report, period, target)
+    if store is None:
+        click.echo(f"no store is at {settings.state}: backups and drills are told as unknown", err=True)
     if str(target) != "-":
         click.echo(f"wrote {target}", err=True)
 
@@ -67,8 +69,7 @@ def _store(settings: Settings) -> Store | None:
     """The monitor's store, or ``None`` where there is none to read: the report then says that it does not know."""
     try:
         return Store.open(settings.state, wait_s=0)
-    except Unavailable as error:
-        click.echo(f"monitor: {error}; backups and drills will be told as unknown", err=True)
+    except Unavailable:
         return None
 
 
