@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from monitor.catalogue.model import Catalogue
+from monitor.render.alert_tests import alert_tests
 from monitor.render.alertmanager import PATH as ALERTMANAGER_PATH
 from monitor.render.alertmanager import alertmanager_config
 from monitor.render.rules import rule_files
 from monitor.render.scrape import scrape_config
+from monitor.render.slo_tests import slo_tests
 
 __all__ = ["outputs", "scrape_config"]
 
 
 def outputs(catalogue: Catalogue) -> dict[str, str]:
     """Everything that is derived from a catalogue: relative path -> text, sorted by path."""
-    files = rule_files(catalogue) | {ALERTMANAGER_PATH: alertmanager_config(catalogue)}
+    files = rule_files(catalogue) | alert_tests(catalogue) | {ALERTMANAGER_PATH: alertmanager_config(catalogue)}
+    for slo in catalogue.slos:
+        files |= slo_tests(slo, catalogue.environment)
     return dict(sorted(files.items()))

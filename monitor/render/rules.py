@@ -35,6 +35,11 @@ def slo_alert_file(slo: Slo) -> str:
     return f"{FOLDER}/slo-{slo.name}-alerts.yml"
 
 
+def rule_groups(slo: Slo) -> tuple[str, str, str]:
+    """An SLO's groups, in the order that one feeds the next."""
+    return f"slo-{slo.name}-grid", f"slo-{slo.name}-rollup", f"slo-{slo.name}-alerts"
+
+
 def group_file(group: AlertGroup) -> str:
     """The file of a group of alerts."""
     return f"{FOLDER}/alerts-{group.name}.yml"
@@ -72,20 +77,17 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
 
 
 def _slo_recordings(slo: Slo, environment: Environment) -> str:
+    grid, rollup, _ = rule_groups(slo)
     groups = [
-        _group(
-            f"slo-{slo.name}-grid", environment.evaluation_interval, map(_recording, slo_rules.grid(slo, environment))
-        ),
-        _group(
-            f"slo-{slo.name}-rollup", environment.rollup_interval, map(_recording, slo_rules.rollup(slo, environment))
-        ),
+        _group(grid, environment.evaluation_interval, map(_recording, slo_rules.grid(slo, environment))),
+        _group(rollup, environment.rollup_interval, map(_recording, slo_rules.rollup(slo, environment))),
     ]
     return document({"groups": groups})
 
 
 def _slo_alerts(slo: Slo, environment: Environment) -> str:
     rules = (_alert(complete(rule, environment)) for rule in slo_alerts(slo, environment))
-    return document({"groups": [_group(f"slo-{slo.name}-alerts", environment.evaluation_interval, rules)]})
+    return document({"groups": [_group(rule_groups(slo)[-1], environment.evaluation_interval, rules)]})
 
 
 def _alert_group(group: AlertGroup, environment: Environment) -> str:
