@@ -13,5 +13,6 @@ from __future__ import annotations
 from monitor.drills.drill import Show
 from monitor.drills.journal import Journal
 from monitor.drills.runner import DRILLS, find, run
+from monitor.drills.undo import running
 
-__all__ = ["DRILLS", "Journal", "Show", "find", "run"]
+__all__ = ["DRILLS", "Journal", "Show", "find", "run", "running"]

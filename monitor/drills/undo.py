@@ -40,14 +40,16 @@ def only_one(state_dir: Path, drill: str) -> Iterator[None]:
         os.close(descriptor)
 
 
-def running(state_dir: Path) -> bool:
-    """Whether a drill is running now, without getting in its way."""
+def running(state_dir: Path) -> str:
+    """Name the drill that is running now, without getting in its way; empty where none is."""
     try:
         inode = (state_dir / LOCK).stat().st_ino
         locks = Path("/proc/locks").read_text(encoding="ascii")
+        if any(f":{inode} " in row for row in locks.splitlines() if " FLOCK " in row):
+            return (state_dir / LOCK).read_text(encoding="utf-8").partition(" ")[0]
     except OSError:
-        return False
-    return any(row.split()[5].endswith(f":{inode}") for row in locks.splitlines() if "FLOCK" in row)
+        return ""
+    return ""
 
 
 def write(state_dir: Path, components: tuple[str, ...]) -> None:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from monitor import drills
 from monitor.backup import full, retention, verification
 from monitor.backup.progress import Progress
 from monitor.backup.storage import list_backups
-from monitor.catalogue.model import Catalogue, Recovery
+from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339
+from monitor.errors import InputError
 from monitor.settings import Settings
 from monitor.store import Store
-from monitor.work import heartbeat
-from monitor.work.schedule import Every, Schedule
+from monitor.work import heartbeat, monthly
+from monitor.work.schedule import Crontab, Every, Schedule
 
 Outcome = Literal["passed", "failed", "aborted", "unknown"]
 
@@ -89,8 +91,13 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     jobs: list[Job] = []
     if catalogue.recovery is not None:
         jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
+    zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
+    if catalogue.slos:
+        jobs.append(_monthly_report(zone))
     if settings.heartbeat_url_file is not None:
         jobs.append(HEARTBEAT)
+    if catalogue.environment.armed:
+        jobs += [_drill(drill, zone) for drill in catalogue.drills if drill.schedule]
     return tuple(jobs)
 
 
@@ -138,6 +145,45 @@ def _run_verification(bench: Bench) -> Done:
 def _newest_verification(bench: Bench) -> datetime | None:
     passed = [r.body for r in bench.store.records("verification") if r.body.get("outcome") == "passed"]
     return max((from_rfc3339(body["at"]) for body in passed), default=None)
+
+
+def _monthly_report(time_zone: str) -> Job:
+    return Job(
+        name="monthly-report",
+        # Not at midnight: what the last minutes of the month recorded must be there.
+        schedule=Crontab(text="15 3 1 * *", time_zone=time_zone),
+        run=_run_monthly_report,
+        last_success=lambda bench: _last_passed(bench, "monthly-report"),
+        # The month before the first start was not watched: there is nothing to report on.
+        possible=lambda bench: _last_passed(bench, "monthly-report") is not None,
+        retry_after=timedelta(minutes=15),
+    )
+
+
+def _run_monthly_report(bench: Bench) -> Done:
+    return Done(outcome="passed", reason=monthly.write(bench.settings, bench.catalogue, bench.store))
+
+
+def _drill(drill: DrillPlan, time_zone: str) -> Job:
+    name = f"drill-{drill.name}"
+    schedule = Crontab(text=drill.schedule, time_zone=time_zone)
+    try:
+        schedule.trigger()
+    except ValueError as error:
+        raise InputError(f"drills.yaml: {drill.name}.schedule: {error}") from error
+    return Job(
+        name=name,
+        schedule=schedule,
+        run=lambda bench: _run_drill(bench, drill.name),
+        last_success=lambda bench: _last_passed(bench, name),
+        # A breaking drill that was missed is not made up for at some other time of day.
+        possible=lambda _: False,
+    )
+
+
+def _run_drill(bench: Bench, name: str) -> Done:
+    journal = drills.run(name, bench.settings, bench.catalogue, bench.store, stop=bench.stop)
+    return Done(outcome=journal.outcome, reason=journal.reason)
 
 
 def _last_passed(bench: Bench, name: str) -> datetime | None:

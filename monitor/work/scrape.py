@@ -13,7 +13,7 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily
 
-from monitor import clock, metrics
+from monitor import clock, drills, metrics
 from monitor.backup.model import ListedBackup
 from monitor.backup.retention import verified_backups
 from monitor.backup.storage import list_backups
@@ -41,6 +41,8 @@ class Evidence:
     verifications: tuple[Record, ...]
     verdicts: dict[str, str]
     drills: tuple[Record, ...]
+    drill_running: str
+    """The name of the drill that is running; empty where none is."""
     jobs: tuple[Record, ...]
 
 
@@ -97,6 +99,7 @@ def read(bench: Bench) -> Evidence:
         verifications=store.records("verification"),
         verdicts=verified_backups(store),
         drills=store.records("drill"),
+        drill_running=drills.running(bench.settings.state.parent),
         jobs=store.records("job"),
     )
 
@@ -152,6 +155,8 @@ def _drills(seen: Evidence) -> Iterator[Sampled]:
     passed = [body for body in bodies if body.get("outcome") == "passed"]
     yield metrics.DRILL_RESULT, _newest(verdicts, lambda body: float(body["outcome"] == "passed"))
     yield metrics.DRILL_LAST_SUCCESS, _newest(passed, lambda b: clock.from_rfc3339(b["finished_at"]).timestamp())
+    known = {str(record.body["drill"]) for record in seen.drills}
+    yield metrics.DRILL_RUNNING, {(name,): float(name == seen.drill_running) for name in sorted(known)}
     for metric, measurement in (
         (metrics.FAILOVER_SECONDS, "failover_seconds"),
         (metrics.DETECTION_SECONDS, "detection_seconds"),
