@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
 
@@ -64,6 +65,8 @@ class Member:
         try:
             # pymongo passes what is left of its timeout to the server as maxTimeMS, so nothing runs on after we left.
             async with deadline.guard(spare=SPARE):
+                if not self._known():
+                    await self._knock()
                 with pymongo.timeout(max(0.001, deadline.remaining(spare=2 * SPARE))):
                     status = await self._client.admin.command(_SERVER_STATUS)
                     return Answer(status, await self._replset())
@@ -71,10 +74,28 @@ class Member:
             raise CollectError(Reason.TIMEOUT) from error
         except PyMongoError as error:
             raise CollectError(reason(error)) from error
+        except OSError as error:
+            raise CollectError(Reason.REFUSED) from error
 
     async def close(self) -> None:
         """Close its connections."""
         await self._client.close()
+
+    def _known(self) -> bool:
+        servers = self._client.topology_description.server_descriptions().values()
+        return any(server.is_server_type_known for server in servers)
+
+    async def _knock(self) -> None:
+        """Try the port of a member that was not there last time.
+
+        The driver keeps looking for one until its time is over, closed port or not; every scrape would last as long.
+
+        Raises:
+            OSError: nobody listens.
+        """
+        host, _, port = self.name.rpartition(":")
+        _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+        writer.close()
 
     async def _replset(self) -> Document | None:
         try:
