@@ -1,0 +1,162 @@
+"""What members say becomes one picture of the set, whatever version they are and whoever is silent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from bson import Int64, Timestamp
+from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMongoError, ServerSelectionTimeoutError
+
+from exporters.mongodb import families as f
+from exporters.mongodb import replset, status
+from exporters.mongodb.member import reason, split
+from exporters.readings import Readings
+from exporters.reasons import Reason
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+A, B, C = "a:1", "b:2", "c:3"
+
+
+def view(of: str, states: dict[str, int], **changes: Any) -> dict[str, Any]:
+    """Make replSetGetStatus as member ``of`` says it."""
+    members = [
+        {
+            "name": name,
+            "state": state,
+            "health": float(state != 8),
+            "lastAppliedWallTime": NOW,
+            **({"self": True} if name == of else {"lastHeartbeat": NOW - timedelta(milliseconds=300)}),
+        }
+        for name, state in states.items()
+    ]
+    optimes = {"lastAppliedWallTime": NOW, "lastCommittedWallTime": NOW - timedelta(milliseconds=250)}
+    made = {"date": NOW, "myState": states[of], "term": 1, "heartbeatIntervalMillis": 500, "optimes": optimes}
+    return {**made, "members": members, **changes}
+
+
+def written(targets: dict[str, dict[str, Any] | None]) -> dict[tuple[str, ...], float]:
+    readings = Readings(f.METRICS)
+    replset.write(targets, readings)
+    return flat(readings)
+
+
+def flat(readings: Readings) -> dict[tuple[str, ...], float]:
+    return {
+        (name, *key): value
+        for name, (keys, values) in readings.series.items()
+        for key, value in zip(keys, values, strict=True)
+    }
+
+
+def test_a_healthy_set_has_a_primary_and_all_its_members() -> None:
+    states = {A: 1, B: 2, C: 2}
+    found = written({name: view(name, states) for name in states})
+    assert found["mongodb_replset_has_primary",] == 1
+    assert found["mongodb_replset_members_healthy",] == 3
+    assert found["mongodb_replset_members_configured",] == 3
+    assert [found["mongodb_replset_member_state", name] for name in states] == [1, 2, 2]
+    assert found["mongodb_replset_replication_lag_seconds", B] == 0
+    assert found["mongodb_replset_majority_commit_lag_seconds",] == 0.25
+
+
+def test_a_dead_primary_is_missed_before_the_others_call_it_down() -> None:
+    before = {A: 1, B: 2, C: 2}
+    found = written({A: None, B: view(B, before), C: view(C, before)})
+    assert found["mongodb_replset_has_primary",] == 1, "it was heard of 0.3 s ago"
+    late = [view(name, before, date=NOW + timedelta(seconds=3)) for name in (B, C)]
+    found = written({A: None, B: late[0], C: late[1]})
+    assert found["mongodb_replset_has_primary",] == 0
+    assert found["mongodb_replset_members_healthy",] == 2
+    assert found["mongodb_replset_members_configured",] == 3
+    assert "mongodb_replset_replication_lag_seconds" not in {key[0] for key in found}, "only a primary knows the lag"
+
+
+def test_a_set_without_majority_has_no_primary() -> None:
+    found = written({A: None, B: None, C: view(C, {A: 8, B: 8, C: 2})})
+    assert found["mongodb_replset_has_primary",] == 0
+    assert found["mongodb_replset_members_healthy",] == 1
+    assert found["mongodb_replset_member_state", A] == 8
+
+
+def test_silence_from_all_is_no_primary_and_no_guess_at_the_configuration() -> None:
+    assert written({A: None, B: None}) == {
+        ("mongodb_replset_has_primary",): 0,
+        ("mongodb_replset_members_healthy",): 0,
+    }
+
+
+def test_of_two_who_claim_to_be_primary_the_later_term_counts() -> None:
+    old = view(A, {A: 1, B: 2, C: 2}, term=4)
+    new = view(B, {A: 8, B: 1, C: 2}, term=5)
+    assert replset.best_view([old, new]) is new
+
+
+def test_lag_is_never_negative_and_leaves_out_who_is_down_or_empty() -> None:
+    seen = view(A, {A: 1, B: 2, C: 2, "d:4": 8, "e:5": 5})
+    applied = {B: timedelta(seconds=-1.5), C: timedelta(seconds=2), "e:5": None}
+    for member in seen["members"]:
+        if member["name"] in applied:
+            ahead = applied[member["name"]]
+            member["lastAppliedWallTime"] = NOW + ahead if ahead else datetime(1970, 1, 1, tzinfo=UTC)
+    assert replset.lags(seen) == {B: 1.5, C: 0.0}
+
+
+@pytest.mark.parametrize("shape", ["6.0", "8.0"])
+def test_tickets_are_found_where_this_version_keeps_them(shape: str) -> None:
+    tickets = {"read": {"out": 1, "available": 127}, "write": {"out": Int64(2), "available": 126}}
+    place = {"6.0": {"wiredTiger": {"concurrentTransactions": tickets}}, "8.0": {"queues": {"execution": tickets}}}
+    readings = Readings(f.METRICS)
+    status.write(A, {"version": shape, **place[shape]}, readings)
+    found = flat(readings)
+    name = "mongodb_mongod_wiredtiger_concurrent_transactions_{}_tickets"
+    assert found[name.format("out"), A, "write"] == 2
+    assert found[name.format("available"), A, "read"] == 127
+
+
+def test_what_a_member_does_not_tell_is_left_out() -> None:
+    readings = Readings(f.METRICS)
+    status.write(A, {"connections": {"current": "many"}, "opcounters": None, "version": "6.0.5"}, readings)
+    assert set(flat(readings)) == {("mongodb_version_info", A, "6.0.5")}
+
+
+def test_latencies_keep_fixed_edges_whatever_mongod_leaves_out() -> None:
+    rows = [{"micros": 0, "count": 1}, {"micros": 32_768, "count": 5}, {"micros": 49_152, "count": Int64(2)}]
+    counts = status.cumulative([*rows, {"micros": 1 << 40, "count": 1}])
+    by_edge = dict(zip(f.OP_EDGES_MICROS, counts, strict=False))
+    assert (by_edge[128], by_edge[32_768], by_edge[49_152], by_edge[65_536]) == (1, 1, 6, 8)
+    assert counts[-1] == 9
+    assert status.cumulative([]) == [0] * (len(f.OP_EDGES_MICROS) + 1)
+
+
+def test_the_oplog_window_is_the_time_between_its_ends() -> None:
+    ends = {"earliestOptime": Timestamp(100, 1), "latestOptime": Timestamp(3_700, 9)}
+    assert status.oplog_window({"oplog": ends}) == 3_600
+    assert status.oplog_window({"oplog": {**ends, "earliestOptime": Timestamp(0, 0)}}) is None
+    assert status.oplog_window({}) is None
+
+
+def test_each_host_gets_a_direct_uri_with_the_other_options() -> None:
+    assert split("mongodb://a:1,b/?replicaSet=rs0&tls=true&readPreference=nearest") == [
+        ("a:1", "mongodb://a:1/?tls=true&directConnection=true"),
+        ("b:27017", "mongodb://b:27017/?tls=true&directConnection=true"),
+    ]
+    assert split("mongodb://[::1]:5,[::2]")[1][0] == "[::2]:27017"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OperationFailure("Authentication failed.", 18), Reason.AUTH),
+        (OperationFailure("not authorized", 13), Reason.DENIED),
+        (OperationFailure("something", 1), Reason.ERROR),
+        (NetworkTimeout("timed out"), Reason.TIMEOUT),
+        (ServerSelectionTimeoutError("a:1: [Errno 111] Connection refused"), Reason.REFUSED),
+        (ServerSelectionTimeoutError("a:1: timed out"), Reason.TIMEOUT),
+        (AutoReconnect("connection closed"), Reason.REFUSED),
+        (PyMongoError("odd"), Reason.ERROR),
+    ],
+)
+def test_errors_become_closed_words(error: PyMongoError, expected: Reason) -> None:
+    assert reason(error) is expected
