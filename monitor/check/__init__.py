@@ -1,1 +1,29 @@
 """Joins promises with declared metrics, routes, runbooks and tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from monitor.catalogue.model import Catalogue
+from monitor.check import alerts, recovery, routes
+from monitor.check.finding import Finding
+from monitor.check.live import missing_series
+from monitor.check.series import unknown_series
+
+__all__ = ["Finding", "findings", "missing_series", "unknown_series"]
+
+
+def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
+    """Everything that cannot be true as it is written, sorted; ``runbooks`` are the pages by path, if there are any."""
+    found = {
+        *unknown_series(catalogue),
+        *alerts.never_fires(catalogue),
+        *alerts.untested(catalogue),
+        *alerts.beyond_retention(catalogue),
+        *routes.unrouted(catalogue),
+        *routes.unreachable(catalogue),
+        *recovery.impossible_rpo(catalogue),
+    }
+    if runbooks is not None:
+        found |= set(alerts.without_runbook(catalogue, runbooks))
+    return tuple(sorted(found))

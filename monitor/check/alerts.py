@@ -1,0 +1,128 @@
+"""Every alert can fire, goes somewhere, has a page that says what to do, and has been seen to fire in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import promql_parser as ql
+import yaml
+
+from monitor.catalogue import durations, promql
+from monitor.catalogue.model import AlertRule, Catalogue
+from monitor.check.finding import Finding, finding
+from monitor.render.rules import all_alerts
+from monitor.render.runbooks import HEADINGS, runbook_path
+from monitor.slo import rules, windows
+
+
+def never_fires(catalogue: Catalogue) -> Iterator[Finding]:
+    """Burn alerts that total failure does not reach."""
+    for slo in catalogue.slos:
+        for pair in windows.BURN_PAIRS:
+            if not rules.can_fire(slo, pair):
+                highest = f"{rules.highest_burn(slo):.3g}"
+                message = (
+                    f"{slo.name}: {pair.alert} can never fire: it waits for a burn rate above {pair.factor}, "
+                    f"and total failure is {highest}"
+                )
+                yield finding(slo.place, "never-fires", message, "raise the objective, or alert on something else")
+
+
+def untested(catalogue: Catalogue) -> Iterator[Finding]:
+    """Alerts written by hand that no test shows firing, silent and pending."""
+    tested = list(_tests(catalogue))
+    for group in catalogue.alerts:
+        for rule in group.rules:
+            missing = [case for case in _cases(rule) if (rule.name, case) not in tested]
+            if missing:
+                message = f"{rule.name} has no test in which it is {' or '.join(missing)}"
+                stem = rule.place.file.removesuffix(".yaml")
+                yield finding(rule.place, "no-test", message, f"add one to {stem}.test.yaml (promtool's form)")
+
+
+def without_runbook(catalogue: Catalogue, pages: Mapping[str, str]) -> Iterator[Finding]:
+    """Alerts without a page, or with one that does not answer what every page answers."""
+    seen = set()
+    for rule in all_alerts(catalogue):
+        if rule.name in seen:
+            continue
+        seen.add(rule.name)
+        path = runbook_path(rule.name)
+        if path not in pages:
+            yield finding(
+                rule.place, "no-runbook", f"{rule.name} has no runbook", f"`monitor generate`, then write {path}"
+            )
+            continue
+        empty = [heading.removeprefix("## ") for heading in HEADINGS if not _section(pages[path], heading)]
+        if empty:
+            message = f"{path} says nothing under {', '.join(empty)}"
+            yield Finding(
+                file=path, line=0, code="empty-runbook", message=message, remedy="write it for someone woken at night"
+            )
+    for path in sorted(pages):
+        if path not in {runbook_path(name) for name in seen}:
+            yield Finding(
+                file=path, line=0, code="orphan-runbook", message="no alert leads here", remedy="remove the page"
+            )
+
+
+def beyond_retention(catalogue: Catalogue) -> Iterator[Finding]:
+    """Windows and ranges that look further back than samples are kept."""
+    kept = catalogue.environment.retention
+    for slo in catalogue.slos:
+        if slo.window.duration > kept:
+            message = f"{slo.name} is judged over {slo.window.text}, and samples are kept for {durations.text(kept)}"
+            yield finding(
+                slo.place, "beyond-retention", message, "raise the environment's retention, or shorten the window"
+            )
+    for group in catalogue.alerts:
+        for rule in group.rules:
+            if any(span > kept for span in _ranges(promql.parse(rule.expr))):
+                message = f"{rule.name} looks further back than samples are kept ({durations.text(kept)})"
+                yield finding(
+                    rule.place, "beyond-retention", message, "raise the environment's retention, or shorten the range"
+                )
+
+
+def _ranges(expr: ql.Expr) -> Iterator[Any]:
+    if isinstance(expr, (ql.MatrixSelector, ql.SubqueryExpr)):
+        yield expr.range
+    if isinstance(expr, ql.BinaryExpr):
+        yield from _ranges(expr.lhs)
+        yield from _ranges(expr.rhs)
+    elif isinstance(expr, ql.Call):
+        for argument in expr.args:
+            yield from _ranges(argument)
+    elif isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
+        yield from _ranges(expr.expr)
+
+
+def _cases(rule: AlertRule) -> Iterator[str]:
+    yield "firing"
+    if any(promql.selectors(promql.parse(rule.expr))):
+        yield "silent"
+    if rule.hold:
+        yield "pending"
+
+
+def _tests(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    for text in catalogue.alert_tests.values():
+        data = yaml.load(text, Loader=yaml.CSafeLoader)  # read strictly before
+        for test in data.get("tests", []):
+            for entry in test.get("alert_rule_test", []):
+                yield str(entry["alertname"]), "firing" if entry.get("exp_alerts") else "silent"
+            for entry in test.get("promql_expr_test", []):
+                yield from _pending(str(entry["expr"]), bool(entry.get("exp_samples")))
+
+
+def _pending(query: str, expected: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001  # one of two words would say less
+    for selector in promql.selectors(promql.parse(query)):
+        labels = {matcher.name: str(matcher.value) for matcher in selector.matchers.matchers}
+        if expected and selector.name == "ALERTS" and labels.get("alertstate") == "pending":
+            yield labels.get("alertname", ""), "pending"
+
+
+def _section(page: str, heading: str) -> str:
+    _, found, rest = page.partition(f"\n{heading}\n")
+    return rest.partition("\n## ")[0].strip() if found else ""

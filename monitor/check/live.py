@@ -1,0 +1,40 @@
+"""What a running Prometheus says: are the metrics that the catalogue reads really there? The client is handed in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol
+
+from monitor.catalogue.model import Catalogue
+from monitor.check.finding import Finding, finding
+from monitor.check.series import metric_names, uses
+
+CHUNK = 50
+"""Names asked for in one query: well below any server's limit on the length of a URL."""
+
+
+class Sample(Protocol):
+    """What is needed of a client's answer."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The series' labels."""
+
+
+Ask = Callable[[str], Iterable[Sample]]
+"""Evaluates an expression now."""
+
+
+def missing_series(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """Metrics that are declared, read by the catalogue, and exposed by nobody whom this Prometheus scrapes."""
+    wanted = metric_names(catalogue)
+    present: set[str] = set()
+    for start in range(0, len(wanted), CHUNK):
+        pattern = "|".join(wanted[start : start + CHUNK])
+        present |= {sample.labels["__name__"] for sample in ask(f'group by (__name__) ({{__name__=~"{pattern}"}})')}
+    for name in wanted:
+        if name not in present:
+            place = next(use.place for use in uses(catalogue) if re.search(rf"\b{re.escape(name)}\b", use.query))
+            remedy = "see that its producer runs and is scraped"
+            yield finding(place, "missing-series", f"Prometheus has no series {name} now", remedy)

@@ -1,0 +1,51 @@
+"""``monitor check``: find promises that cannot hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.catalogue.load import load
+from monitor.check import findings, missing_series
+from monitor.cli import Context, leave, pass_settings, print_json
+from monitor.errors import Exit
+from monitor.render.runbooks import FOLDER
+from monitor.sources.prometheus import Prometheus
+
+
+@click.command("check")
+@click.option("--prometheus", "url", help="Ask this live Prometheus as well whether every metric is there.")
+@click.option(
+    "--runbooks",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"The pages to check (default: {FOLDER}/ where there is one).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+@pass_settings
+def command(context: Context, url: str | None, runbooks: Path | None, *, as_json: bool) -> None:
+    """Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire or were never tested.
+
+    Exits 1 when there are findings.
+    """
+    catalogue = load(context.settings.catalogue, context.settings.environment)
+    found = list(findings(catalogue, _pages(runbooks or Path(FOLDER))))
+    if url is not None:
+        with Prometheus(url) as prometheus:
+            found += missing_series(catalogue, prometheus.instant)
+    if as_json:
+        print_json({"findings": [finding.to_json() for finding in found]})
+    else:
+        for finding in found:
+            click.echo(str(finding))
+        if not found:
+            click.echo(
+                f"{len(catalogue.slos)} SLOs and {sum(len(g.rules) for g in catalogue.alerts)} alerts: no findings"
+            )
+    leave(Exit.PROMISE_BROKEN if found else Exit.GOOD)
+
+
+def _pages(folder: Path) -> dict[str, str] | None:
+    if not folder.is_dir():
+        return None
+    return {f"{FOLDER}/{path.name}": path.read_text(encoding="utf-8") for path in sorted(folder.glob("[A-Z]*.md"))}

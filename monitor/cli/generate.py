@@ -1,0 +1,100 @@
+"""``monitor generate``: write everything that is derived from the catalogue, or say what is out of date."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import click
+
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Catalogue
+from monitor.check import unknown_series
+from monitor.cli import Context, leave, pass_settings
+from monitor.errors import Exit, InputError
+from monitor.render import outputs, runbooks, scrape_config
+from monitor.render.yaml_text import GENERATED_BY
+
+ENVIRONMENT = "compose"
+"""Whose files are written unless --env says otherwise: those that are committed."""
+
+SCRAPE_CONFIG = "deploy/prometheus.yml"
+MOUNTED_RULES = "/etc/prometheus/rules/*.yml"
+"""Where docker-compose.yml mounts rules/prometheus."""
+
+FOLDERS = ("rules", "dashboards")
+"""Wholly generated: a file there that carries our header and is not written any more is removed."""
+
+
+@click.command("generate")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that differ.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to write to.")
+@click.pass_context
+@pass_settings
+def command(context: Context, click_context: click.Context, *, check: bool, out: Path) -> None:
+    """Write rules, their tests, Alertmanager's configuration, dashboards and runbook heads.
+
+    For the environment `compose` unless --env names another: its files are the committed ones.
+    """
+    chosen = click_context.find_root().params.get("environment") or ENVIRONMENT
+    catalogue = load(context.settings.catalogue, chosen)
+    for finding in unknown_series(catalogue):
+        click.echo(f"warning: {finding}", err=True)
+    files = everything(catalogue, out)
+    stale = _stale(out, files)
+    changed = [path for path, text in files.items() if _read(out / path) != text]
+    if check:
+        for path in sorted([*changed, *stale]):
+            click.echo(f"{path}: {'is not generated any more' if path in stale else 'differs'}")
+        leave(Exit.PROMISE_BROKEN if changed or stale else Exit.GOOD)
+    for path in changed:
+        _write(out / path, files[path])
+    for path in stale:
+        (out / path).unlink()
+    click.echo(f"{len(files)} files are up to date in {out.resolve()}: {len(changed)} written, {len(stale)} removed")
+
+
+def everything(catalogue: Catalogue, out: Path) -> dict[str, str]:
+    """Every file, by path below ``out``; runbooks keep the prose that is already there."""
+    files = outputs(catalogue)
+    files[SCRAPE_CONFIG] = scrape_config(catalogue.environment, [MOUNTED_RULES])
+    for path, head in runbooks.heads(catalogue).items():
+        files[path] = runbooks.page(head, _read(out / path))
+    return dict(sorted(files.items()))
+
+
+def _stale(out: Path, files: dict[str, str]) -> list[str]:
+    found = (path for folder in FOLDERS for path in (out / folder).rglob("*") if path.is_file())
+    names = (path.relative_to(out).as_posix() for path in found)
+    return sorted(name for name in names if name not in files and GENERATED_BY in (_read(out / name) or ""))
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError:
+        return ""
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file such that it is either the old one or the new one, whatever happens."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}: choose another place by --out") from error
