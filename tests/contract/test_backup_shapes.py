@@ -1,0 +1,184 @@
+"""Everything that a collection can be survives: names, options, indexes, kinds, odd values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import bson
+import pytest
+from bson.int64 import Int64
+from bson.timestamp import Timestamp
+
+from monitor import backup
+from monitor.backup import dumpformat, restore, scratch
+from monitor.sources.mongodb import Client
+from tests.contract.backup_server import Place, ReplicaSet
+
+pytest_plugins = ("tests.contract.backup_fixtures",)
+
+LONG_NAME = "long " + "é" * 60 + "x" * 80
+"""525 bytes once escaped, 205 as the server counts them."""
+NAMES = ("übung termine", "a/b/c", "100%", "dots.in.name", "+plus &co", "日本語", "line\nbreak", 'quote"d', LONG_NAME)
+
+
+@pytest.fixture
+def shapes(backup_set: ReplicaSet) -> Iterator[Client]:
+    """One of each."""
+    backup_set.drop_all()
+    database = backup_set.admin["shapes"]
+    for number, name in enumerate(NAMES):
+        database[name].insert_many([{"_id": n, "x": number} for n in range(5)])
+    database.create_collection("empty")
+    database.create_collection(
+        "collated",
+        collation={"locale": "de", "strength": 2},
+        validator={"$jsonSchema": {"required": ["x"], "properties": {"x": {"bsonType": "int"}}}},
+        validationLevel="moderate",
+        validationAction="error",
+    )
+    database.collated.insert_many([{"_id": key, "x": 1} for key in ("b", "A", "a1", "Ä")])
+    database.create_collection("capped", capped=True, size=4096, max=20)
+    database.capped.insert_many([{"_id": (n * 7) % 50} for n in range(50)])
+    database.create_collection("series", timeseries={"timeField": "t", "metaField": "m", "granularity": "minutes"})
+    database.series.insert_many(
+        [{"t": datetime(2026, 1, 1, n % 24, tzinfo=UTC), "m": n % 3, "v": n} for n in range(60)]
+    )
+    database.series.create_index([("m", 1), ("t", 1)])
+    database.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True, "name": "by id"})
+    database.clustered.insert_many([{"_id": n} for n in (3, 1, 2)])
+    database.create_collection("view", viewOn="empty", pipeline=[{"$match": {"x": {"$gt": Int64(3)}}}])
+    _indexes(database)
+    _odd_values(database)
+    backup_set.admin.admin.command("createRole", "clerk", privileges=[], roles=["readAnyDatabase"])
+    backup_set.admin.admin.command("createUser", "clerk", pwd="clerk-password", roles=["clerk"])
+    yield backup_set.admin
+    backup_set.admin.admin.command("dropUser", "clerk")
+    backup_set.admin.admin.command("dropRole", "clerk")
+    backup_set.drop_all()
+
+
+def _indexes(database: Any) -> None:
+    many = database.indexed
+    many.insert_many(
+        [
+            {"_id": n, "u": n, "s": f"some text {n}", "at": datetime(2020, 1, 1, tzinfo=UTC), "cells": [n, n + 1]}
+            | {"place": {"type": "Point", "coordinates": [n, n]}}
+            for n in range(50)
+        ]
+    )
+    many.create_index("u", unique=True)
+    many.create_index("cells", unique=True, name="cells of the booked", partialFilterExpression={"booked": True})
+    # All documents are long expired: a scratch server that expires them would look like a broken backup.
+    many.create_index("at", expireAfterSeconds=60)
+    many.create_index([("s", "text")], default_language="german", weights={"s": 3})
+    many.create_index([("place", "2dsphere"), ("u", -1)])
+    many.create_index("s", sparse=True, collation={"locale": "fr"}, name="french")
+    many.create_index([("$**", 1)], wildcardProjection={"place": 0})
+    many.create_index([("u", "hashed")], hidden=True)
+
+
+def _odd_values(database: Any) -> None:
+    documents = [
+        {"_id": 1, "far": bson.DatetimeMS(2**60), "uuid": bson.Binary(bytes(16), 3), "nan": float("nan")},
+        {"_id": Int64(2), "code": bson.Code("x", {"y": 1}), "decimal": bson.Decimal128("1.10"), "": "no name"},
+        {"_id": {"nested": 1}, "stamps": [Timestamp(0, 0)], "min": bson.MinKey(), "regex": bson.Regex("^a", "i")},
+        {"_id": "emoji \U0001f600", "null": None, "long": "x" * 100_000},
+    ]
+    database.odd.insert_many(documents)
+    # The server fills in an empty timestamp on insert; only an update can put one there.
+    database.odd.update_one({"_id": 5}, [{"$set": {"empty": {"$literal": Timestamp(0, 0)}}}], upsert=True)
+
+
+def test_every_shape_is_restored_equal(shapes: Client, place: Place) -> None:
+    assert shapes.shapes.odd.find_one({"_id": 5}) == {"_id": 5, "empty": Timestamp(0, 0)}
+    record = backup.take(place.settings)
+    verdict = backup.verify(place.settings, record.id)
+    assert (record.reason, [str(fault) for fault in verdict.faults], verdict.reason) == ("", [], "")
+    assert verdict.documents == record.documents
+
+
+def test_a_restored_copy_has_the_options_indexes_and_users_of_the_original(shapes: Client, place: Place) -> None:
+    record = backup.take(place.settings)
+    mongod = scratch.find_mongod(place.settings.mongod)
+    with scratch.scratch_mongod(mongod, place.run_dir) as copy:
+        restore.load(copy, restore.read_dump(place.backups / record.id / "dump"))
+        assert _described(copy) == _described(shapes)
+        assert _logins(copy) == _logins(shapes)
+        natural = [row["_id"] for row in shapes.shapes.capped.find()]
+        assert [row["_id"] for row in copy.shapes.capped.find()] == natural
+        assert copy.shapes.series.count_documents({}) == 60
+
+
+def _described(client: Client) -> dict[str, Any]:
+    described = {}
+    for info in client.shapes.list_collections():
+        name = info["name"]
+        indexes = [] if info["type"] == "view" else list(client.shapes[name].list_indexes())
+        described[name] = (info["type"], info["options"], {index["name"]: dict(index) for index in indexes})
+    return described
+
+
+def _logins(client: Client) -> list[Any]:
+    users = client.admin.command({"usersInfo": 1, "showCredentials": True})["users"]
+    roles = client.admin.command({"rolesInfo": 1})["roles"]
+    return [sorted(users, key=lambda user: str(user["_id"])), sorted(roles, key=lambda role: str(role["role"]))]
+
+
+def test_files_are_named_and_written_as_mongodump_does(shapes: Client, place: Place) -> None:
+    record = backup.take(place.settings)
+    dump = place.backups / record.id / "dump"
+    assert json.loads((dump / "prelude.json").read_bytes())["ServerVersion"] == shapes.server_info()["version"]
+    names = {path.name for path in (dump / "shapes").iterdir()}
+    assert {"a%2Fb%2Fc.bson", "a%2Fb%2Fc.metadata.json", "100%25.bson", "%C3%BCbung+termine.bson"} <= names
+    assert {"view.metadata.json", "series.metadata.json", "system.buckets.series.bson"} <= names
+    assert not {"view.bson", "series.bson", "system.views.bson", "system.buckets.series.metadata.json"} & names
+    assert max(len(name.encode()) for name in names) <= 238 + len(".metadata.json")
+    long = dumpformat.read_metadata((dump / "shapes" / f"{dumpformat.file_name(LONG_NAME)}.metadata.json").read_bytes())
+    assert long["collectionName"] == LONG_NAME
+    assert (dump / "shapes/empty.bson").read_bytes() == b""
+    assert {"system.users.bson", "system.roles.bson", "system.version.bson"} <= {
+        p.name for p in (dump / "admin").iterdir()
+    }
+    assert not (dump / "local").exists()
+
+
+def test_data_files_are_the_documents_back_to_back_in_the_order_of_their_ids(shapes: Client, place: Place) -> None:
+    record = backup.take(place.settings)
+    file = place.backups / record.id / "dump/shapes/indexed.bson"
+    in_order = shapes.shapes.indexed.find_raw_batches({}, sort=[("_id", 1)])
+    assert file.read_bytes() == b"".join(cast("Iterator[bytes]", in_order))
+    assert [document["_id"] for document in bson.decode_all(file.read_bytes())] == list(range(50))
+
+
+def test_the_manifest_says_which_collections_are_of_the_instant(shapes: Client, place: Place) -> None:
+    record = backup.take(place.settings)
+    entries = json.loads((place.backups / record.id / "manifest.json").read_bytes())["collections"]
+    live = {entry["name"] for entry in entries if entry["consistency"] == "live"}
+    assert live == {"capped"}
+    by_name = {entry["name"]: entry for entry in entries if entry["database"] == "shapes"}
+    assert (by_name["view"]["data"], by_name["indexed"]["indexes"], by_name["indexed"]["documents"]) == ("", 9, 50)
+    server = shapes.shapes.command("dbHash")["collections"]
+    assert {n: e["md5"] for n, e in by_name.items() if n in server and n != "capped"} == {
+        n: digest for n, digest in server.items() if n in by_name and n != "capped"
+    }
+
+
+def test_a_metadata_file_is_one_line_of_canonical_json(shapes: Client, place: Place) -> None:
+    record = backup.take(place.settings)
+    content = (place.backups / record.id / "dump/shapes/view.metadata.json").read_bytes()
+    assert content == (
+        b'{"options":{"viewOn":"empty","pipeline":[{"$match":{"x":{"$gt":{"$numberLong":"3"}}}}]},'
+        b'"indexes":[],"collectionName":"view","type":"view"}'
+    )
+
+
+def test_users_and_roles_that_are_all_gone_are_no_difference(backup_set: ReplicaSet, place: Place) -> None:
+    """The server keeps the empty collection; a fresh one has none."""
+    backup_set.admin.admin.command("createRole", "brief", privileges=[], roles=[])
+    backup_set.admin.admin.command("dropRole", "brief")
+    record = backup.take(place.settings)
+    assert (place.backups / record.id / "dump/admin/system.roles.bson").read_bytes() == b""
+    assert backup.verify(place.settings, record.id).outcome == "passed"
