@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from datetime import date, datetime
 
 from aiohttp import web
@@ -44,6 +45,7 @@ from telemetry.logs import get_logger
 log = get_logger()
 
 _APPOINTMENT_FIELDS = ("resourceType", "status", "slot")
+_IDENTIFIER = re.compile(r"[0-9a-f]{32}")
 _REFUSALS = {"slot-taken": SLOT_TAKEN, "patient-busy": PATIENT_BUSY, "key-reused": KEY_REUSED}
 
 
@@ -160,7 +162,7 @@ async def own_appointments(request: web.Request) -> web.Response:
 async def own_appointment(request: web.Request) -> web.Response:
     """GET /appointments/{id}: one of the caller's own, with the caller's name; 404 for anybody else's."""
     patient = authenticated(request)
-    found = await request.app[keys.APPOINTMENTS].get(patient, request.match_info["id"])
+    found = await request.app[keys.APPOINTMENTS].get(patient, appointment_id(request.match_info["id"]))
     if found is None:
         raise Problem(NOT_FOUND)
     name = await request.app[keys.USERS].patient_name(patient)
@@ -170,7 +172,7 @@ async def own_appointment(request: web.Request) -> web.Response:
 async def cancel(request: web.Request) -> web.Response:
     """POST /appointments/{id}/cancel: give the time back; 409 with the present state where that is not possible."""
     patient = authenticated(request)
-    cancellation = await request.app[keys.APPOINTMENTS].cancel(patient, request.match_info["id"])
+    cancellation = await request.app[keys.APPOINTMENTS].cancel(patient, appointment_id(request.match_info["id"]))
     if cancellation is None:
         raise Problem(NOT_FOUND)
     current = fhir.appointment(cancellation.appointment)
@@ -196,6 +198,17 @@ async def readyz(request: web.Request) -> web.Response:
 async def version(request: web.Request) -> web.Response:
     """GET /version: what runs here."""
     return answer({"version": __version__, "instance": request.app[keys.SETTINGS].instance})
+
+
+def appointment_id(text: str) -> str:
+    """Return an identifier of ours. Anything else may be a name, and MongoDB tells slow queries with their values.
+
+    Raises:
+        Problem: it is none, so there is no such appointment.
+    """
+    if not _IDENTIFIER.fullmatch(text):
+        raise Problem(NOT_FOUND)
+    return text
 
 
 def authenticated(request: web.Request) -> str:
@@ -230,6 +243,6 @@ def _cursor(mark: str | None) -> tuple[datetime, str] | None:
         return None
     try:
         start, last = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
-        return from_rfc3339(start), str(last)
-    except (ValueError, TypeError, binascii.Error):
+        return from_rfc3339(start), appointment_id(str(last))
+    except (ValueError, TypeError, binascii.Error, Problem):
         raise faulty({"cursor": "should be taken from the 'next' link of the page before"}) from None
