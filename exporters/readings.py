@@ -42,7 +42,10 @@ class Readings:
         Raises:
             UndeclaredError: the family was not declared, or not with so many labels.
         """
-        keys, values = self._family(metric, labels)
+        series = self.series.get(metric.name)
+        if series is None or len(labels) != len(metric.labels):
+            raise _undeclared(metric, labels)
+        keys, values = series
         if len(keys) >= self._cap:
             self.dropped[metric.name] = self.dropped.get(metric.name, 0) + 1
             return
@@ -60,9 +63,12 @@ class Readings:
         Raises:
             UndeclaredError: undeclared, or the counts do not match the declared edges.
         """
-        keys, values = self._family(metric, labels)
+        series = self.series.get(metric.name)
+        if series is None or len(labels) != len(metric.labels):
+            raise _undeclared(metric, labels)
         if len(cumulative) != len(metric.buckets) + 1:
             raise UndeclaredError(f"{metric.name} has {len(metric.buckets)} edges, not {len(cumulative) - 1}")
+        keys, values = series
         if len(keys) + len(cumulative) + 2 > self._cap:
             self.dropped[metric.name] = self.dropped.get(metric.name, 0) + 1
             return
@@ -72,14 +78,11 @@ class Readings:
         keys += [("_count", *labels), ("_sum", *labels)]
         values += [cumulative[-1], total]
 
-    def _family(self, metric: Metric, labels: tuple[str, ...]) -> Series:
-        try:
-            series = self.series[metric.name]
-        except KeyError:
-            raise UndeclaredError(f"{metric.name} is not among the declared metrics of its collector") from None
-        if len(labels) != len(metric.labels):
-            raise UndeclaredError(f"{metric.name} has the labels {metric.labels}, but {len(labels)} values were given")
-        return series
+
+def _undeclared(metric: Metric, labels: tuple[str, ...]) -> UndeclaredError:
+    if len(labels) != len(metric.labels):
+        return UndeclaredError(f"{metric.name} has the labels {metric.labels}, but {len(labels)} values were given")
+    return UndeclaredError(f"{metric.name} is not among the declared metrics of its collector")
 
 
 def _plain(value: float) -> float:

@@ -6,8 +6,10 @@ import asyncio
 import gzip
 import html
 import time
+from collections.abc import Sequence
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 import telemetry.own
 from exporters.own import package_version
@@ -21,9 +23,9 @@ _CLOSE_LIMIT = 5.0
 """Seconds that closing connections may take at the end."""
 
 
-def make_app(scraper: Scraper, names: tuple[str, ...]) -> web.Application:
+def make_app(scraper: Scraper, names: tuple[str, ...], middlewares: Sequence[Middleware] = ()) -> web.Application:
     """Build the application; it starts the collectors with itself and closes them at its end."""
-    app = web.Application()
+    app = web.Application(middlewares=middlewares)
     app[_SCRAPER] = scraper
     app[_NAMES] = names
     app.router.add_get("/metrics", _metrics)

@@ -29,6 +29,8 @@ class Settings:
     """Everything that differs between one place and another. Durations are in seconds."""
 
     listen: str = "127.0.0.1:9400"
+    web_config_file: Path | None = None
+    """TLS and users in Prometheus's web-config.yml format; users are needed to listen on an open address."""
     mongodb_uri: str | None = None
     """The replica set's URI; each host in it is watched over a connection of its own. Without user and password."""
     mongodb_username: str | None = None
@@ -59,19 +61,26 @@ class Settings:
     log_level: str = "info"
     otlp_endpoint: str | None = None
     jaeger_endpoint: str | None = None
-    dogstatsd_address: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse what would leak a password, open the page to strangers, or could not work."""
         for name in ("mongodb_uri", "redis_uri", "probe_url"):
             _refuse_password(name, getattr(self, name))
-        host, _ = host_port(self.listen)
-        if not (host in {"localhost", "::1"} or host.startswith("127.")):
-            raise SettingsError(f"listen = {self.listen!r} is reachable from other machines: listen on 127.0.0.1")
+        if not self.is_loopback and self.web_config_file is None:
+            raise SettingsError(
+                f"listen = {self.listen!r} is reachable from other machines: give --web-config with users, "
+                "or listen on 127.0.0.1"
+            )
         if self.probe_url is not None and urlsplit(self.probe_url).scheme not in {"http", "https"}:
             raise SettingsError("probe_url should be an http:// or https:// address")
         if self.scrape_budget <= 0 or self.business_interval <= 0:
             raise SettingsError("scrape_budget and business_interval are seconds above zero")
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the page."""
+        host, _ = host_port(self.listen)
+        return host in {"localhost", "::1"} or host.startswith("127.")
 
     @property
     def chosen(self) -> tuple[str, ...]:

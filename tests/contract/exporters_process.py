@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -88,9 +89,10 @@ class Exporters:
     url: str
     log: list[str]
 
-    def get(self, path: str = "/metrics", *, accept: str = "", timeout: float | None = None) -> Page:
+    def get(self, path: str = "/metrics", *, accept: str = "", timeout: float | None = None, user: str = "") -> Page:
         headers = {"X-Prometheus-Scrape-Timeout-Seconds": str(timeout)} if timeout else {}
         headers |= {"Accept": accept} if accept else {}
+        headers |= {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}
         started = time.monotonic()
         with urlopen(Request(self.url + path, headers=headers), timeout=30) as answer:  # noqa: S310  # our own address
             body = answer.read().decode()

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from aiohttp import web
@@ -20,6 +21,7 @@ from exporters.collector import Deadline
 from exporters.readings import Readings
 from exporters.settings import Settings
 from monitor.stack import programs
+from telemetry.webconfig import hash_password
 from tests.contract.exporters_process import exporters
 
 
@@ -140,6 +142,16 @@ def test_a_taken_port_is_named(capsys: pytest.CaptureFixture[str]) -> None:
         main(("--listen", f"127.0.0.1:{port}", "--collect", "host"))
     assert ended.value.code == 2
     assert f"cannot listen on 127.0.0.1:{port}" in capsys.readouterr().err
+
+
+def test_users_protect_the_page_and_not_the_health_checks(tmp_path: Path) -> None:
+    config = tmp_path / "web-config.yml"
+    config.write_text(f"basic_auth_users: {{prometheus: {hash_password('right', cost=4)}}}\n", encoding="utf-8")
+    with exporters("--collect", "host", "--web-config", str(config)) as process:
+        assert process.get("/-/healthy").body == "OK\n"
+        with pytest.raises(HTTPError, match="401"):
+            process.get()
+        assert "node_load1" in process.get(user="prometheus:right").body
 
 
 def test_a_source_that_never_answered_makes_metrics_not_an_exit() -> None:

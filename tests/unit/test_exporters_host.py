@@ -138,7 +138,6 @@ async def test_a_mount_that_hangs_is_left_out_and_never_asked_twice(monkeypatch:
     assert time.monotonic() - started < 0.6
     assert calls.count("/lost") == 1
     thaw.set()
-    while watched._stuck["/lost"].is_alive():
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(watched._stuck["/lost"].join)
     await watched.write(found, Readings(HostCollector.metrics), Deadline(4))
     assert calls.count("/lost") == 2
