@@ -225,6 +225,8 @@ def _traffic(layout: Layout, rate: float) -> Component:
         ),
         probe=LedgerProbe(directory=layout.ledger),
         needs=("edge",),
+        # No patient comes before anybody counts: the first samples would be missing what happened before them.
+        after=("prometheus",),
     )
 
 
