@@ -6,6 +6,7 @@ from monitor.catalogue.model import Catalogue
 from monitor.render.alert_tests import alert_tests
 from monitor.render.alertmanager import PATH as ALERTMANAGER_PATH
 from monitor.render.alertmanager import alertmanager_config
+from monitor.render.dashboards import dashboards
 from monitor.render.rules import rule_files
 from monitor.render.scrape import scrape_config
 from monitor.render.slo_tests import slo_tests
@@ -18,4 +19,5 @@ def outputs(catalogue: Catalogue) -> dict[str, str]:
     files = rule_files(catalogue) | alert_tests(catalogue) | {ALERTMANAGER_PATH: alertmanager_config(catalogue)}
     for slo in catalogue.slos:
         files |= slo_tests(slo, catalogue.environment)
+    files |= dashboards(catalogue)
     return dict(sorted(files.items()))

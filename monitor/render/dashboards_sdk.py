@@ -1,0 +1,220 @@
+"""Our boards and panels in the builders of grafana-foundation-sdk. Imported by ``dashboards_grafana`` when needed.
+
+Builders share what they are given, so each call makes its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, table, timeseries
+from grafana_foundation_sdk.builders import dashboard as board_builders
+from grafana_foundation_sdk.builders import prometheus as prometheus_builders
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import common as common_models
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import heatmap as heatmap_models
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from monitor.catalogue.model import Catalogue
+from monitor.render import dashboards_grafana as ours
+from monitor.render.dashboards_model import Board, Panel, Query
+
+
+def encode(built: object) -> str:
+    """The SDK's JSON of a built object."""
+    return JSONEncoder(sort_keys=True).encode(built)
+
+
+def shell(board: Board, catalogue: Catalogue) -> models.Dashboard:
+    """The dashboard without its panels: title, variables, annotations, links."""
+    environment = catalogue.environment
+    builder = (
+        board_builders.Dashboard(board.title)
+        .uid(board.uid)
+        .description(f"{board.text} {ours.GENERATED}")
+        .tags([ours.TAG])
+        .readonly()
+        .refresh("30s")
+        .time(board.span, "now")
+        .timezone("browser")
+        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+        .with_variable(board_builders.DatasourceVariable("datasource").label("Data source").type("prometheus"))
+        .annotation(_annotation("Drill", ours.DRILLS, "Drill {{drill}}", "purple"))
+        .annotation(_annotation("Page", ours.PAGES, "{{alertname}} {{slo}}", "red"))
+        .annotation(_annotation("Deploy", ours.DEPLOYS, "Version {{version}}", "blue"))
+        .link(_link("Console", environment.console_url.rstrip("/") + "/"))
+        .link(_link("Runbooks", environment.runbook_url.rstrip("/") + "/"))
+        .link(
+            board_builders.DashboardLink("Dashboards")
+            .type(models.DashboardLinkType.DASHBOARDS)
+            .tags([ours.TAG])
+            .as_dropdown(True)
+            .keep_time(True)
+            .include_vars(True)
+        )
+    )
+    if board.slo_variable:
+        builder.with_variable(_slo_variable())
+    return builder.build()
+
+
+def panel(panel: Panel, link: tuple[str, str]) -> models.Panel:
+    """One panel; its place and id are given later."""
+    builder = _KINDS[panel.kind](panel)
+    builder.title(panel.title).description(panel.text).unit(panel.unit).datasource(_datasource())
+    builder.links([_link(*link)])
+    builder.thresholds(
+        board_builders.ThresholdsConfig()
+        .mode(models.ThresholdsMode.ABSOLUTE)
+        .steps([models.Threshold(value=value, color=colour) for value, colour in panel.steps])
+    )
+    if panel.minimum is not None:
+        builder.min(panel.minimum)
+    if panel.maximum is not None:
+        builder.max(panel.maximum)
+    if panel.decimals is not None:
+        builder.decimals(panel.decimals)
+    if panel.nothing:
+        builder.no_value(panel.nothing)
+    if panel.says:
+        builder.mappings([models.ValueMap(options=_said(panel))])
+    for query in panel.queries:
+        builder.with_target(_target(panel, query))
+    built: models.Panel = builder.build()
+    return built
+
+
+def _stat(panel: Panel) -> Any:
+    return (
+        stat.Panel()
+        .reduce_options(_last())
+        .color_mode(common_models.BigValueColorMode.VALUE)
+        .graph_mode(common_models.BigValueGraphMode.NONE if panel.says else common_models.BigValueGraphMode.AREA)
+    )
+
+
+def _graph(panel: Panel) -> Any:
+    builder = (
+        timeseries.Panel()
+        .line_width(1)
+        .fill_opacity(60 if panel.stacked else 8)
+        .show_points(common_models.VisibilityMode.NEVER)
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(common_models.LegendDisplayMode.LIST)
+            .placement(common_models.LegendPlacement.BOTTOM)
+            .show_legend(True)
+        )
+        .tooltip(
+            common.VizTooltipOptions()
+            .mode(common_models.TooltipDisplayMode.MULTI)
+            .sort(common_models.SortOrder.DESCENDING)
+        )
+    )
+    if panel.stacked:
+        builder.stacking(common.StackingConfig().mode(common_models.StackingMode.NORMAL))
+    if panel.draw_thresholds:
+        style = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
+        builder.thresholds_style(style)
+    return builder
+
+
+def _heatmap(panel: Panel) -> Any:
+    return (
+        heatmap.Panel()
+        .calculate(False)
+        .y_axis(heatmap.YAxisConfig().unit(panel.unit))
+        .color(heatmap.HeatmapColorOptions().mode(heatmap_models.HeatmapColorMode.SCHEME).scheme("Blues").steps(64))
+    )
+
+
+def _bars(_: Panel) -> Any:
+    return (
+        bargauge.Panel()
+        .reduce_options(_last())
+        .orientation(common_models.VizOrientation.HORIZONTAL)
+        .display_mode(common_models.BarGaugeDisplayMode.BASIC)
+    )
+
+
+def _table(panel: Panel) -> Any:
+    order = {name: number for number, name in enumerate(panel.columns)}
+    builder = (
+        table.Panel()
+        .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
+        .with_transformation(models.DataTransformerConfig(id_val="filterFieldsByName", options=_only(panel)))
+        .with_transformation(
+            models.DataTransformerConfig(
+                id_val="organize", options={"indexByName": order, "renameByName": dict(panel.columns)}
+            )
+        )
+    )
+    for heading, unit in panel.column_units.items():
+        builder.override_by_name(heading, [models.DynamicConfigValue(id_val="unit", value=unit)])
+    return builder
+
+
+_KINDS = {"stat": _stat, "graph": _graph, "heatmap": _heatmap, "bars": _bars, "table": _table}
+
+
+def _only(panel: Panel) -> dict[str, Any]:
+    return {"include": {"names": list(panel.columns)}}
+
+
+def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
+    builder = prometheus_builders.Dataquery().expr(query.expr).datasource(_datasource())
+    if query.name:
+        builder.legend_format(query.name)
+    if panel.kind == "table":
+        return builder.instant().format(PromQueryFormat.TABLE)
+    if panel.kind == "bars":
+        return builder.instant()
+    return builder.range().format(PromQueryFormat.HEATMAP) if panel.kind == "heatmap" else builder.range()
+
+
+def _annotation(name: str, expr: str, text: str, colour: str) -> board_builders.AnnotationQuery:
+    return (
+        board_builders.AnnotationQuery()
+        .name(name)
+        .datasource(_datasource())
+        .enable(True)
+        .icon_color(colour)
+        .expr(expr)
+        .step("30s")
+        .title_format(text)
+    )
+
+
+def _slo_variable() -> board_builders.QueryVariable:
+    return (
+        board_builders.QueryVariable("slo")
+        .label("SLO")
+        .datasource(_datasource())
+        .query(ours.SLO_VARIABLE)
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_ASC)
+        .multi(True)
+        .include_all(True)
+        .all_value(".+")
+        .current(models.VariableOption(text="All", value="$__all", selected=True))
+    )
+
+
+def _link(title: str, url: str) -> board_builders.DashboardLink:
+    return board_builders.DashboardLink(title).type(models.DashboardLinkType.LINK).url(url).target_blank(True)
+
+
+def _last() -> common.ReduceDataOptions:
+    return common.ReduceDataOptions().calcs(["lastNotNull"])
+
+
+def _said(panel: Panel) -> dict[str, models.ValueMappingResult]:
+    return {
+        value: models.ValueMappingResult(text=text, index=number)
+        for number, (value, text) in enumerate(panel.says.items())
+    }
+
+
+def _datasource() -> common_models.DataSourceRef:
+    return common_models.DataSourceRef(type_val=ours.SOURCE["type"], uid=ours.SOURCE["uid"])
