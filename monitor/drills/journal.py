@@ -55,8 +55,9 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """The verdict for people."""
-        value = "not measured" if self.value is None else f"{self.value:g}"
-        return f"{self.measurement} is {value}, target at most {self.limit:g}"
+        name, unit = self.measurement.removesuffix("_seconds"), " s" if self.measurement.endswith("_seconds") else ""
+        value = "not measured" if self.value is None else f"{self.value:g}{unit}"
+        return f"{name.replace('_', ' ')} {value} (at most {self.limit:g}{unit})"
 
     def body(self) -> dict[str, Any]:
         """The verdict as JSON."""

@@ -5,6 +5,7 @@ Strict about every field that is used, silent about fields that are not known: n
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import Any, Literal
 
@@ -100,6 +101,7 @@ def _instant(value: Json, place: str) -> datetime:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

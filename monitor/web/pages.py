@@ -158,6 +158,8 @@ _TEMPLATES.filters |= {
     "plural": words.plural,
     "rfc3339": _rfc3339,
     "link": _link,
+    "measurement": words.measurement,
+    "measured": words.measured,
     "outcome_tone": view.outcome_tone,
     "component_tone": view.component_tone,
 }

@@ -62,3 +62,15 @@ def local(instant: datetime, time_zone: str) -> str:
 def plural(count: int, noun: str) -> str:
     """Say ``1 alert`` or ``2 alerts``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def measurement(name: str) -> str:
+    """Say a measurement's name: ``failover_seconds`` is ``Failover``, for its unit stands beside the value."""
+    return name.removesuffix("_seconds").replace("_", " ").capitalize()
+
+
+def measured(value: float | None, name: str) -> str:
+    """Say a measurement's value in the unit that its name ends with."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:g} s" if name.endswith("_seconds") else f"{value:g}"
