@@ -1,51 +1,42 @@
 """Traces of requests, MongoDB and Redis commands and jobs, by OTLP/HTTP or by Jaeger's thrift; off until asked for.
 
 Nothing here is global but the two instrumentation libraries, which know no other way; ``instrument_clients`` points
-them at the tracing in force. Every endpoint may be dead: requests never wait, spans are lost and counted.
+them at the tracing in force. Every endpoint may be dead: requests never wait, spans are lost and counted. The SDK and
+the exporters (half a second, 20 MB) are imported only where an endpoint is set: telemetry/pipeline.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import SpanLimits, TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from yarl import URL
 
-from telemetry import clients
-from telemetry.allow_list import AllowListExporter
-from telemetry.jaeger_compat import JaegerThriftExporter
 from telemetry.kinds import UNMATCHED, method_of, route_of
-from telemetry.sampling import LocalSampler
-from telemetry.span_queue import SpanQueue
 
-EXPORT_TIMEOUT_S = 2
-_OTLP_PATH = "/v1/traces"
+if TYPE_CHECKING:
+    from telemetry.pipeline import Pipeline
+
 _SERVER_ERROR = 500
 
 
 class Tracing:
     """One process's tracing; the null object while no endpoint is set."""
 
-    def __init__(self, provider: TracerProvider | None = None, queues: tuple[SpanQueue, ...] = ()) -> None:
-        self._provider = provider
-        self._queues = queues
-        self.tracer: Tracer = provider.get_tracer("telemetry") if provider else NoOpTracer()
+    def __init__(self, pipeline: Pipeline | None = None) -> None:
+        self._pipeline = pipeline
+        self.tracer: Tracer = pipeline.tracer if pipeline else NoOpTracer()
 
     @property
     def enabled(self) -> bool:
         """Whether spans are made at all."""
-        return self._provider is not None
+        return self._pipeline is not None
 
     def span(self, name: str, attributes: Mapping[str, Any] | None = None) -> AbstractContextManager[Span]:
         """Open a span around work of our own; names are in ``allow_list.SPAN_NAMES``."""
@@ -53,14 +44,12 @@ class Tracing:
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until all ended spans were tried; tell whether that was done in time."""
-        done = [queue.force_flush(round(timeout_s * 1000)) for queue in self._queues]
-        return all(done)
+        return self._pipeline is None or self._pipeline.flush(timeout_s)
 
     def close(self) -> None:
         """Send what is left, within the queues' grace period, and stop."""
-        clients.point_at(None, instead_of=self.tracer)
-        if self._provider is not None:
-            self._provider.shutdown()
+        if self._pipeline is not None:
+            self._pipeline.close()
 
 
 def configure(
@@ -89,29 +78,25 @@ def configure(
     Raises:
         ValueError: an endpoint is malformed.
     """
-    exporters: dict[str, SpanExporter] = {}
-    if otlp_endpoint:
-        exporters["otlp"] = OTLPSpanExporter(endpoint=_otlp_url(otlp_endpoint), timeout=EXPORT_TIMEOUT_S)
-    if jaeger_endpoint:
-        exporters["jaeger"] = JaegerThriftExporter(jaeger_endpoint, timeout_s=EXPORT_TIMEOUT_S)
-    if not exporters:
+    if not (otlp_endpoint or jaeger_endpoint):
         return Tracing()
+    from telemetry import pipeline  # noqa: PLC0415  # see above
+
     about = {
         "service.name": service,
         "service.version": version,
         "service.instance.id": instance,
         "deployment.environment.name": environment,
     }
-    provider = TracerProvider(
-        sampler=LocalSampler(sample_ratio),
-        resource=Resource.create({key: value for key, value in about.items() if value}),
-        shutdown_on_exit=False,
-        span_limits=SpanLimits(max_attributes=32, max_events=0, max_links=4),
+    return Tracing(
+        pipeline.build(
+            {key: value for key, value in about.items() if value},
+            otlp_endpoint=otlp_endpoint,
+            jaeger_endpoint=jaeger_endpoint,
+            sample_ratio=sample_ratio,
+            queue_size=queue_size,
+        )
     )
-    queues = tuple(SpanQueue(name, AllowListExporter(inner), size=queue_size) for name, inner in exporters.items())
-    for queue in queues:
-        provider.add_span_processor(queue)
-    return Tracing(provider, queues)
 
 
 def instrument_clients(tracing: Tracing) -> None:
@@ -120,6 +105,8 @@ def instrument_clients(tracing: Tracing) -> None:
     Commands outside any span (an exporter's polling, a background refresh) make none.
     """
     if tracing.enabled:
+        from telemetry import clients  # noqa: PLC0415  # see above
+
         clients.point_at(tracing.tracer)
 
 
@@ -193,10 +180,3 @@ def _record_status(span: Span, status: int) -> None:
     if status >= _SERVER_ERROR:
         span.set_attribute("error.type", str(status))
         span.set_status(StatusCode.ERROR)
-
-
-def _otlp_url(endpoint: str) -> str:
-    url = URL(endpoint)
-    if url.host is None or url.scheme not in {"http", "https"}:
-        raise ValueError(f"{endpoint!r} is no OTLP/HTTP endpoint: http://host:4318")
-    return str(url.with_path(_OTLP_PATH) if url.path in {"", "/"} else url)

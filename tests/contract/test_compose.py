@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import re
 import shutil
+import socket
 import stat
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 import yaml
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
 
+from monitor.stack import credentials
 from monitor.stack.layout import COMPONENTS, PORTS
+from monitor.stack.programs import locate_mongod
+from monitor.stack.replica_set import MEMBERS
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"secrets", "replica-set"}
@@ -167,6 +175,56 @@ def test_secrets_are_made_once_and_only_their_owner_may_read_them(
     assert "basic_auth" not in prometheus["scrape_configs"][1]
     web_config = yaml.safe_load((out / "web" / "web-config.yml").read_text(encoding="utf-8"))
     assert set(web_config["basic_auth_users"]) == {"operator", "prometheus", "alertmanager"}
+
+
+def test_the_replica_set_is_made_with_its_users_and_made_only_once(
+    tmp_path: Path, compose_init: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three real mongods as compose starts them: the first with its admin user, all closed to strangers."""
+    layout = compose_init.ComposeLayout(run_dir=tmp_path)
+    credentials.make(layout)
+    with contextlib.ExitStack() as reserved:
+        sockets = {name: reserved.enter_context(socket.socket()) for name in MEMBERS}
+        for one in sockets.values():
+            one.bind(("127.0.0.1", 0))
+        addresses = {name: f"127.0.0.1:{one.getsockname()[1]}" for name, one in sockets.items()}
+    monkeypatch.setattr(compose_init.ComposeLayout, "address", lambda _self, name: addresses[name])
+    with mongods(tmp_path, {MEMBERS[0]: addresses[MEMBERS[0]]}):
+        admin: MongoClient[dict[str, Any]] = MongoClient(f"mongodb://{addresses[MEMBERS[0]]}/", directConnection=True)
+        password = layout.mongodb_password("admin").read_text(encoding="utf-8")
+        admin.admin.command("createUser", "admin", pwd=password, roles=["root"])
+        admin.close()
+    closed = ("--replSet", "rs0", "--keyFile", str(layout.mongodb_keyfile))
+    with mongods(tmp_path, addresses, *closed):
+        compose_init.make_replica_set(tmp_path)
+        compose_init.make_replica_set(tmp_path)
+        for user, what in (("app", "insert"), ("backup", "listDatabases"), ("exporters", "serverStatus")):
+            password = layout.mongodb_password(user).read_text(encoding="utf-8")
+            known: MongoClient[dict[str, Any]] = MongoClient(layout.mongodb_uri, username=user, password=password)
+            with known as client:
+                if what == "insert":
+                    client["appointments"]["users"].insert_one({"_id": 1})
+                    with pytest.raises(OperationFailure):
+                        client.admin.command("serverStatus")
+                else:
+                    assert client.admin.command(what)["ok"] == 1
+
+
+@contextlib.contextmanager
+def mongods(folder: Path, addresses: Mapping[str, str], *options: str) -> Iterator[None]:
+    processes = []
+    try:
+        for name, address in addresses.items():
+            (folder / name).mkdir(exist_ok=True)
+            where = ["--bind_ip", "127.0.0.1", "--port", address.split(":")[1], "--dbpath", str(folder / name)]
+            command = [locate_mongod(), *where, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", *options]
+            processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder))
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(30)
 
 
 def test_what_prometheus_and_alertmanager_are_given_is_accepted_by_their_own_tools(
