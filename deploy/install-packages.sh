@@ -5,8 +5,8 @@
 #   deploy/install-packages.sh --venv    what making a .venv needs
 #   deploy/install-packages.sh --tests   what `make test` needs besides
 #
-# Says nothing and needs no rights when nothing is missing. Services of the packages are not started: `monitor up` runs
-# its own, on its own ports, and nothing of theirs comes back at the next boot. MongoDB is not here: mongod comes from PATH or from a Python wheel (CONTRIBUTING.md).
+# Says nothing and needs no rights when nothing is missing. Services of the packages are not started, nor at the next
+# boot: `monitor up` runs its own. MongoDB is not here: mongod comes from PATH or from a Python wheel (CONTRIBUTING.md).
 set -euo pipefail
 
 POLICY=/usr/sbin/policy-rc.d
