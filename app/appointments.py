@@ -16,7 +16,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from app.clock import now
-from app.mongodb import Database, Document
+from app.mongodb import Database, Document, confirmed
 from app.schedule import Slot, cells
 
 CANCELLABLE = ("proposed", "pending", "booked", "waitlist", "arrived")
@@ -79,7 +79,7 @@ class Appointments:
     async def _explain(self, document: Document, error: DuplicateKeyError) -> Booking:
         """Tell a replay from a conflict; when several indexes are hit the server names only one of them."""
         query = {"patient": document["patient"], "idempotency_key": document["idempotency_key"]}
-        kept = await self._database.run("find", lambda: self._collection.find_one(query))
+        kept = await self._database.run("find", lambda: confirmed(self._collection).find_one(query))
         if kept is not None:
             if kept["_id"] == document["_id"]:
                 return Booking("booked", kept)  # our own first attempt, whose answer was lost
@@ -139,7 +139,8 @@ class Appointments:
         )
         if changed is not None:
             return Cancellation(cancelled=True, appointment=changed)
-        current = await self.get(patient, appointment)
+        mine = {"_id": appointment, "patient": patient}
+        current = await self._database.run("find", lambda: confirmed(self._collection).find_one(mine))
         if current is None:
             return None
         # The mark tells our own first attempt, whose answer was lost, from somebody else's change.

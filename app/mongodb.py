@@ -9,9 +9,11 @@ from typing import Any, TypeVar
 
 import pymongo
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, EncryptionError, PyMongoError
-from pymongo.read_preferences import PrimaryPreferred
+from pymongo.read_concern import ReadConcern
+from pymongo.read_preferences import Primary, PrimaryPreferred
 
 from app.deadline import remaining
 from app.metrics import Metrics
@@ -64,6 +66,15 @@ def connect(settings: Settings, metrics: Metrics) -> Client:
         minPoolSize=2,
         event_listeners=[PoolMetrics(metrics)],
     )
+
+
+def confirmed(collection: AsyncCollection[Document]) -> AsyncCollection[Document]:
+    """Read so that what is seen is on a majority of members and cannot be rolled back; waits for it if need be.
+
+    Needed where a repeated attempt finds the first one's write: to confirm it to a patient it has to be as safe as a
+    write that was acknowledged with w=majority.
+    """
+    return collection.with_options(read_concern=ReadConcern("linearizable"), read_preference=Primary())
 
 
 class Database:

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from app.clock import now
 from app.encryption import FieldEncryption
-from app.mongodb import Database
+from app.mongodb import Database, confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,9 @@ class Users:
             await self._database.run("transaction", transaction)
         except DuplicateKeyError:
             # A repeated attempt meets its own first one, whose answer was lost.
-            kept = await self.find(registration.email)
-            return kept is not None and kept.patient == patient
+            mine = {"_id": user_document["_id"]}
+            kept = await self._database.run("find", lambda: confirmed(self._database.data["users"]).find_one(mine))
+            return kept is not None
         return True
 
     async def find(self, email: str) -> User | None:
