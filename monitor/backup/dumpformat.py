@@ -21,6 +21,7 @@ from urllib.parse import quote_plus
 from bson import json_util
 from bson.binary import UuidRepresentation
 from bson.codec_options import DatetimeConversion
+from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 
 _JSON = JSONOptions(
@@ -83,7 +84,7 @@ def read_metadata(content: bytes) -> dict[str, Any]:
     """
     try:
         document = json_util.loads(content, json_options=_JSON)
-    except (TypeError, KeyError, ValueError, RecursionError) as error:
+    except (BSONError, TypeError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"no Extended JSON ({type(error).__name__})") from error
     if not isinstance(document, dict) or not isinstance(document.get("indexes", []), list):
         raise ValueError("no metadata document")  # noqa: TRY004  # it is the file's content that is wrong

@@ -25,6 +25,7 @@ from monitor.backup import catalog, dumpformat, manifest
 from monitor.backup.copying import Copier
 from monitor.backup.model import BackupRecord, ClusterTime, CollectionEntry, FileEntry, Manifest, Source
 from monitor.backup.progress import Progress, ShowProgress, quiet
+from monitor.backup.recording import record
 from monitor.backup.storage import Draft, LocalStore
 from monitor.errors import MonitorError, Unavailable
 from monitor.settings import Settings, read_secret
@@ -106,15 +107,14 @@ def take(
         reason = str(error)
     except OSError as error:
         reason = f"cannot write to {settings.backups}: {error.strerror or type(error).__name__}; nothing was kept"
-    record = _record(run, done, time.monotonic() - begun, reason)
-    if store is not None:
-        store.put("backup", record.id, record.body(), at=record.finished_at)
+    result = _result(run, done, time.monotonic() - begun, reason)
+    record(store, result, result.finished_at)
     if lost is not None:
         raise lost
-    return record
+    return result
 
 
-def _record(run: _Run, done: Manifest | None, seconds: float, reason: str) -> BackupRecord:
+def _result(run: _Run, done: Manifest | None, seconds: float, reason: str) -> BackupRecord:
     if done is None:
         return BackupRecord(
             id=run.id,

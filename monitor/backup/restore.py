@@ -133,7 +133,7 @@ def load(client: Client, dump: tuple[Dumped, ...], *, progress: ShowProgress = q
     begun = time.monotonic()
     wanted = [dumped for dumped in dump if not dumped.is_server_state]
     for dumped in sorted(wanted, key=lambda d: d.type == "view"):
-        if not dumped.is_authorization and not dumped.name.startswith("system."):
+        if not dumped.is_authorization:
             _create(client, dumped)
     loader = _Loader(progress, sum(_size(d.data) for d in wanted if d.data is not None))
     for dumped in wanted:

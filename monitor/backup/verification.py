@@ -21,6 +21,7 @@ from monitor.backup import comparison, restore, scratch
 from monitor.backup import manifest as manifest_module
 from monitor.backup.model import FileEntry, Manifest, Outcome, Verification
 from monitor.backup.progress import Progress, ShowProgress, quiet
+from monitor.backup.recording import record
 from monitor.backup.storage import LocalStore
 from monitor.errors import Fault, Unavailable
 from monitor.settings import Settings
@@ -80,8 +81,7 @@ def verify(
         except Unavailable as error:
             findings.reason = str(error)
     verdict = _verdict(path.name, at, time.monotonic() - begun, findings)
-    if store is not None:
-        store.put("verification", verdict.id, verdict.body(), at=clock.now())
+    record(store, verdict, clock.now())
     return verdict
 
 

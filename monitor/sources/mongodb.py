@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pymongo
+from pymongo import ReadPreference
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -106,11 +107,13 @@ def find_members(client: Client) -> tuple[Member, ...]:
     Raises:
         Unavailable: nobody answers, or the user may not ask.
     """
+    # Whoever answers knows the others: between two primaries a secondary can still be read from.
+    anyone = ReadPreference.PRIMARY_PREFERRED
     with one_sentence("asking the replica set for its members", _where(client)):
-        if "setName" not in client.admin.command("hello"):
+        if "setName" not in client.admin.command("hello", read_preference=anyone):
             return ()
-        status = client.admin.command("replSetGetStatus")
-        config = client.admin.command("replSetGetConfig")["config"]
+        status = client.admin.command("replSetGetStatus", read_preference=anyone)
+        config = client.admin.command("replSetGetConfig", read_preference=anyone)["config"]
     configured = {member["host"]: member for member in config["members"]}
     newest = max((m["optimeDate"] for m in status["members"] if m["stateStr"] == "PRIMARY"), default=None)
     members = []

@@ -50,6 +50,7 @@ def shapes(backup_set: ReplicaSet) -> Iterator[Client]:
     database.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True, "name": "by id"})
     database.clustered.insert_many([{"_id": n} for n in (3, 1, 2)])
     database.create_collection("view", viewOn="empty", pipeline=[{"$match": {"x": {"$gt": Int64(3)}}}])
+    database.create_collection("system.js")
     _indexes(database)
     _odd_values(database)
     backup_set.admin.admin.command("createRole", "clerk", privileges=[], roles=["readAnyDatabase"])

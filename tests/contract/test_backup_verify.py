@@ -137,6 +137,18 @@ def test_a_file_that_no_server_takes_is_named(taken: Path, place: Place) -> None
     ]
 
 
+def test_a_store_may_be_named_from_here_and_its_path_may_be_long(
+    taken: Path, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Unix socket's path is short and absolute, whatever the store's is."""
+    store = place.run_dir / ("a" * 90) / "store"
+    store.parent.mkdir()
+    place.backups.rename(store)
+    monkeypatch.chdir(store.parent)
+    settings = dataclasses.replace(place.settings, backup_store=Path("store"))
+    assert backup.verify(settings).outcome == "passed"
+
+
 def test_an_older_backup_can_be_named_and_an_unknown_one_is_refused(taken: Path, place: Place) -> None:
     newer = backup.take(place.settings)
     verdict = json.loads(place.monitor("backup", "verify", taken.name, "--json").stdout)

@@ -1,0 +1,76 @@
+"""When backups and verifications are due, and which backups may go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.backup.policy import Candidate, deletable, full_due, verify_due
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+HALF_AN_HOUR = timedelta(minutes=30)
+
+
+def candidate(hours_ago: int, *, usable: bool = True, verified: bool = False) -> Candidate:
+    return Candidate(
+        id=f"b{100 - hours_ago:03}", at=NOON - timedelta(hours=hours_ago), usable=usable, verified=verified
+    )
+
+
+def test_the_first_backup_is_due_at_once() -> None:
+    assert full_due(NOON, [], HALF_AN_HOUR)
+
+
+def test_a_backup_is_due_when_the_newest_recovery_point_is_old_enough() -> None:
+    old, newer = NOON - timedelta(hours=2), NOON - timedelta(minutes=30)
+    assert full_due(NOON, [newer, old], HALF_AN_HOUR)
+    assert not full_due(NOON - timedelta(seconds=1), [old, newer], HALF_AN_HOUR)
+
+
+def test_without_backups_no_verification_is_due() -> None:
+    assert not verify_due(NOON, [], [], HALF_AN_HOUR)
+
+
+def test_the_first_backup_is_verified_at_once() -> None:
+    assert verify_due(NOON, [NOON], [], timedelta(days=1))
+
+
+def test_a_failed_verification_is_not_repeated_before_its_time() -> None:
+    assert not verify_due(NOON, [NOON], [NOON - timedelta(hours=1)], timedelta(days=1))
+    assert verify_due(NOON, [NOON], [NOON - timedelta(days=1)], timedelta(days=1))
+
+
+def test_the_newest_stay_and_the_older_go() -> None:
+    assert deletable([candidate(3), candidate(1), candidate(2)], keep=2) == ("b097",)
+
+
+def test_the_newest_verified_one_stays_however_old() -> None:
+    backups = [candidate(1), candidate(2), candidate(3, verified=True), candidate(4, verified=True)]
+    assert deletable(backups, keep=1) == ("b096", "b098")
+
+
+def test_a_damaged_one_does_not_count_and_goes_with_age() -> None:
+    backups = [candidate(1, usable=False), candidate(2), candidate(3, usable=False), candidate(4)]
+    assert deletable(backups, keep=1) == ("b096", "b097")
+    assert deletable(backups, keep=2) == ()
+
+
+def test_where_nothing_is_usable_nothing_goes() -> None:
+    assert deletable([candidate(1, usable=False), candidate(2, usable=False)], keep=1) == ()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 99), st.booleans(), st.booleans()), max_size=12, unique_by=lambda row: row[0]),
+    st.integers(-1, 5),
+)
+def test_pruning_never_takes_the_last_usable_or_the_newest_verified(
+    rows: list[tuple[int, bool, bool]], keep: int
+) -> None:
+    backups = [candidate(ago, usable=usable, verified=verified) for ago, usable, verified in rows]
+    left = {backup.id for backup in backups} - set(deletable(backups, keep=keep))
+    usable = sorted((backup for backup in backups if backup.usable), key=lambda backup: backup.at)
+    proven = [backup for backup in usable if backup.verified]
+    assert {backup.id for backup in usable[-max(1, keep) :]} <= left
+    assert {backup.id for backup in proven[-1:]} <= left

@@ -1,0 +1,168 @@
+"""A backup is there whole or not at all; one process writes; pruning is careful."""
+
+from __future__ import annotations
+
+import dataclasses
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor import backup, clock
+from monitor.backup.manifest import begun
+from monitor.backup.model import ClusterTime, Manifest, Source
+from monitor.backup.storage import LocalStore
+from monitor.errors import InputError, Unsafe
+from monitor.store import Store
+
+FIRST = "20261122T100000Z-full-0001"
+SECOND = "20261122T110000Z-full-0002"
+THIRD = "20261122T120000Z-full-0003"
+
+
+def publish(store: LocalStore, backup_id: str, content: bytes = b"some bytes") -> Path:
+    """Make a backup of one file."""
+    with store.exclusive("test"), store.draft(backup_id) as draft:
+        entry = draft.put("dump/db/c.bson", content)
+        draft.publish(
+            Manifest(
+                schema_version=1,
+                id=backup_id,
+                type="full",
+                tool_version="0",
+                started_at=begun(backup_id),
+                finished_at=begun(backup_id) + timedelta(seconds=1),
+                recovery_point=ClusterTime(time=1, increment=1),
+                source=Source(
+                    replica_set="rs0",
+                    member="m:1",
+                    role="primary",
+                    server_version="6.0.5",
+                    feature_compatibility_version="6.0",
+                ),
+                files=(entry,),
+                collections=(),
+            )
+        )
+    return store.directory / backup_id
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "deep" / "store")
+
+
+def test_a_published_backup_is_listed_newest_first(store: LocalStore) -> None:
+    publish(store, FIRST)
+    publish(store, SECOND)
+    rows = backup.list_backups(store.directory)
+    assert [(row.id, row.state, row.bytes) for row in rows] == [(SECOND, "complete", 10), (FIRST, "complete", 10)]
+    assert store.newest() == SECOND
+
+
+def test_what_was_not_published_is_gone(store: LocalStore) -> None:
+    with store.exclusive("test"), store.draft(FIRST) as draft:
+        draft.put("dump/x", b"x")
+    assert [path.name for path in store.directory.iterdir()] == [".lock"]
+
+
+def test_leftovers_of_a_killed_run_are_not_listed_and_the_next_one_removes_them(store: LocalStore) -> None:
+    (store.directory / f".tmp-{FIRST}" / "dump").mkdir(parents=True)
+    assert backup.list_backups(store.directory) == ()
+    with store.exclusive("test"):
+        assert store.remove_leftovers() == (FIRST,)
+    assert [path.name for path in store.directory.iterdir()] == [".lock"]
+
+
+def test_a_second_writer_is_told_who_the_first_is(store: LocalStore) -> None:
+    with (
+        store.exclusive("backup run"),
+        pytest.raises(Unsafe, match=r"backup run \(pid \d+"),
+        LocalStore(store.directory).exclusive("backup prune"),
+    ):
+        pytest.fail("two writers")
+    with store.exclusive("again"):
+        pass
+
+
+def test_directories_and_files_are_private(store: LocalStore) -> None:
+    publish(store, FIRST)
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in store.directory.rglob("*") if path.is_file()}
+    assert modes == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (store.directory, store.directory / FIRST)} == {0o700}
+
+
+def test_an_existing_file_is_never_written_over(store: LocalStore) -> None:
+    with store.exclusive("test"), store.draft(FIRST) as draft:
+        draft.put("dump/x", b"1")
+        with pytest.raises(FileExistsError):
+            draft.put("dump/x", b"2")
+
+
+def test_damaged_and_incomplete_ones_are_told_as_such(store: LocalStore) -> None:
+    (publish(store, FIRST) / "dump/db/c.bson").write_bytes(b"less")
+    (publish(store, SECOND) / "manifest.json").unlink()
+    (publish(store, THIRD) / "manifest.json").write_bytes(b"{}")
+    (store.directory / "lost+found").mkdir()
+    rows = {row.id: row for row in backup.list_backups(store.directory)}
+    assert {key: row.state for key, row in rows.items()} == {
+        FIRST: "damaged",
+        SECOND: "incomplete",
+        THIRD: "damaged",
+    }
+    assert "c.bson" in rows[FIRST].reason
+
+
+def test_an_absent_store_holds_nothing_and_an_unknown_backup_is_refused(store: LocalStore) -> None:
+    assert backup.list_backups(store.directory) == ()
+    for bad in (FIRST, "..", "", "x/y"):
+        with pytest.raises(InputError, match="no backup"):
+            store.path(bad)
+    with pytest.raises(InputError, match="monitor backup run"):
+        store.newest()
+
+
+def test_pruning_keeps_the_newest_and_the_verified(store: LocalStore, tmp_path: Path) -> None:
+    for backup_id in (FIRST, SECOND, THIRD):
+        publish(store, backup_id)
+    with Store.migrate(tmp_path / "monitor.db") as state:
+        state.put("verification", "v1", {"backup": FIRST, "outcome": "passed"}, at=clock.now())
+        assert backup.prune(store.directory, 1, store=state, dry_run=True) == (SECOND,)
+        assert store.ids() == (FIRST, SECOND, THIRD)
+        assert backup.prune(store.directory, 1, store=state) == (SECOND,)
+    assert store.ids() == (FIRST, THIRD)
+    assert sorted(path.name for path in store.directory.iterdir()) == [".lock", FIRST, THIRD]
+
+
+def test_a_later_failed_verification_takes_the_proof_away(store: LocalStore, tmp_path: Path) -> None:
+    for backup_id in (FIRST, SECOND, THIRD):
+        publish(store, backup_id)
+    now = clock.now()
+    with Store.migrate(tmp_path / "monitor.db") as state:
+        state.put("verification", "v1", {"backup": FIRST, "outcome": "passed"}, at=now - timedelta(hours=2))
+        state.put("verification", "v2", {"backup": FIRST, "outcome": "failed"}, at=now - timedelta(hours=1))
+        state.put("verification", "v3", {"backup": FIRST, "outcome": "unknown"}, at=now)
+        assert backup.prune(store.directory, 1, store=state) == (FIRST, SECOND)
+
+
+def test_a_backup_that_is_being_read_is_not_pruned(store: LocalStore) -> None:
+    publish(store, FIRST)
+    publish(store, SECOND)
+    with store.reading(FIRST):
+        assert backup.prune(store.directory, 1) == ()
+    assert backup.prune(store.directory, 1) == (FIRST,)
+
+
+def test_the_record_says_failed_without_numbers() -> None:
+    record = backup.BackupRecord(
+        id=FIRST,
+        started_at=begun(FIRST),
+        finished_at=begun(FIRST),
+        duration_seconds=1.23456,
+        outcome="failed",
+        reason="no",
+    )
+    body = record.body()
+    assert (body["duration_seconds"], body["recovery_point"], body["outcome"]) == (1.235, None, "failed")
+    assert dataclasses.replace(record, recovery_point=begun(FIRST)).body()["recovery_point"] == "2026-11-22T10:00:00Z"
