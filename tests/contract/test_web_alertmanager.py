@@ -1,0 +1,59 @@
+"""A real Alertmanager delivers an alert, and its end, to the console."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from aiohttp import ClientSession
+
+from monitor import clock
+from monitor.sources.alertmanager import active_alerts
+from tests.contract.web_server import alertmanager, console
+
+
+async def test_an_alert_posted_to_alertmanager_is_in_the_console_within_seconds_and_resolves(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, _):
+        with alertmanager(tmp_path, str(client.make_url("/hooks/alertmanager"))) as url:
+            started = clock.now()
+            await tell(url, starts=started)
+            (firing,) = await eventually(lambda: fetch(client, "firing"))
+            assert firing["labels"] == {"alertname": "DiskFull", "severity": "critical"}
+            assert firing["annotations"]["summary"] == "The disk is full"
+            assert clock.from_rfc3339(firing["received_at"]) - started < timedelta(seconds=10)
+            (active,) = await asyncio.to_thread(active_alerts, url)
+            assert (active.name, active.suppressed) == ("DiskFull", False)
+            await tell(url, starts=started, ends=clock.now())
+            (resolved,) = await eventually(lambda: fetch(client, "resolved"))
+            assert resolved["starts_at"] == firing["starts_at"]
+            assert resolved["received_at"] == firing["received_at"]
+            assert resolved["ends_at"] is not None
+
+
+async def tell(url: str, *, starts: Any, ends: Any = None) -> None:
+    alert = {
+        "labels": {"alertname": "DiskFull", "severity": "critical"},
+        "annotations": {"summary": "The disk is full"},
+        "startsAt": clock.to_rfc3339(starts),
+    }
+    if ends is not None:
+        alert["endsAt"] = clock.to_rfc3339(ends)
+    async with ClientSession() as session, session.post(f"{url}/api/v2/alerts", json=[alert]) as answer:
+        assert answer.status == 200, await answer.text()
+
+
+async def fetch(client: Any, state: str) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = await (await client.get(f"/api/v1/alerts?state={state}")).json()
+    return rows
+
+
+async def eventually(look: Callable[[], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + 15
+    while not (found := await look()):
+        assert time.monotonic() < deadline, "it did not arrive"
+        await asyncio.sleep(0.1)
+    return found

@@ -1,0 +1,87 @@
+"""``monitor serve`` in this process on a free port, over a real store, and a real Alertmanager that posts to it."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import yaml
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from monitor.catalogue.load import load
+from monitor.settings import Settings
+from monitor.store import Store
+from monitor.web import make_app
+from telemetry.webconfig import WebConfig
+
+NOBODY = "http://127.0.0.1:9"
+"""The discard port: nothing listens there."""
+
+NO_PROTECTION = WebConfig()
+
+
+@asynccontextmanager
+async def console(
+    directory: Path,
+    *,
+    prometheus_url: str = NOBODY,
+    protection: WebConfig = NO_PROTECTION,
+    runbooks: Path | None = None,
+) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Store]]:
+    settings = Settings(run_dir=directory, prometheus_url=prometheus_url)
+    with Store.migrate(settings.state) as store:
+        app = make_app(
+            settings, store, load(None, "local"), protection=protection, runbooks=runbooks or directory / "runbooks"
+        )
+        async with TestClient(TestServer(app, host="127.0.0.1")) as client:
+            # A handle of its own: the app's belongs to its thread.
+            with Store.open(settings.state) as ours:
+                yield client, ours
+
+
+@contextmanager
+def alertmanager(directory: Path, hook: str) -> Iterator[str]:
+    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if binary is None:
+        pytest.fail("Alertmanager is not installed: the Debian package is prometheus-alertmanager")
+    config = {
+        "route": {"receiver": "web", "group_wait": "0s", "group_interval": "1s", "repeat_interval": "1h"},
+        "receivers": [{"name": "web", "webhook_configs": [{"url": hook, "send_resolved": True}]}],
+    }
+    (directory / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    command = [
+        binary,
+        f"--config.file={directory / 'alertmanager.yml'}",
+        f"--storage.path={directory / 'alertmanager'}",
+        f"--web.listen-address={url.removeprefix('http://')}",
+        "--cluster.listen-address=",
+    ]
+    with (directory / "alertmanager.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        _wait(f"{url}/-/ready")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            with urlopen(url, timeout=2):  # noqa: S310  # an address that we have just made
+                return
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} did not come up"
+            time.sleep(0.1)
