@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.catalogue.load import BUNDLED, load
+from monitor.catalogue.model import RatioSli, Severity
+from monitor.errors import CatalogueError
+
+SLO = """\
+apiVersion: openslo/v1
+kind: SLO
+metadata:
+  name: checkout
+spec:
+  service: shop
+  budgetingMethod: Occurrences
+  timeWindow:
+    - duration: 28d
+      isRolling: true
+  objectives:
+    - target: 0.99
+  indicator:
+    metadata:
+      name: checkout
+    spec:
+      ratioMetric:
+        counter: true
+        bad:
+          metricSource:
+            spec:
+              query: sum(shop_failures_total)
+        total:
+          metricSource:
+            spec:
+              query: sum(shop_requests_total) + sum(shop_calls_total{kind="x"})
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "slos").mkdir()
+    (tmp_path / "slos" / "checkout.yaml").write_text(SLO)
+    return tmp_path
+
+
+def codes(root: Path) -> list[tuple[str, int, str]]:
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+    return [(fault.file, fault.line, fault.path) for fault in caught.value.faults]
+
+
+def test_the_bundled_catalogue_loads_for_each_of_its_environments() -> None:
+    for environment in ("local", "compose"):
+        catalogue = load(None, environment)
+        assert [slo.name for slo in catalogue.slos] == [
+            "api-latency",
+            "availability",
+            "booking-success",
+            "database-latency",
+            "recovery-point-age",
+        ]
+        assert catalogue.slo("availability").target == Decimal("0.9995")  # type: ignore[union-attr]  # listed above
+        assert catalogue.recovery is not None
+        assert catalogue.recovery.rpo == timedelta(hours=1)
+
+
+def test_a_catalogue_with_only_slos_is_valid(root: Path) -> None:
+    catalogue = load(root, "local")
+
+    (slo,) = catalogue.slos
+    assert slo.sli == RatioSli(
+        bad="sum(shop_failures_total)", total='sum(shop_requests_total) + sum(shop_calls_total{kind="x"})'
+    )
+    assert (slo.window.text, slo.target, slo.service) == ("28d", Decimal("0.99"), "shop")
+    assert catalogue.alerts == ()
+
+
+def test_a_running_stack_lays_its_addresses_over_the_environment(root: Path) -> None:
+    overrides = {"targets": {"app": ["app-1=127.0.0.1:9"]}, "console_url": "http://127.0.0.1:1"}
+
+    environment = load(root, "local", environment_overrides=overrides).environment
+
+    assert environment.targets == {"app": ("app-1=127.0.0.1:9",)}
+    assert environment.console_url == "http://127.0.0.1:1"
+
+
+def test_every_fault_of_every_file_is_told_once_with_line_and_field(root: Path) -> None:
+    (root / "slos" / "checkout.yaml").write_text(
+        SLO.replace("target: 0.99", "target: 99").replace("  service: shop\n", "  service: shop\n  colour: red\n")
+    )
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(
+        "groups:\n  - name: a\n    rules:\n      - alert: lowercase\n        expr: sum(\n        labels:\n"
+        "          severity: loud\n        annotations:\n          summary: s\n          impact: i\n"
+    )
+    (root / "recovery.yaml").write_text("rpo: 1 hour\nrto: 4h\nkeep_full: 1.9\n")
+    (root / "contacts.yaml").write_text("teams:\n  - name: sre\n    critical: [pager]\n    warning: []\n")
+
+    assert codes(root) == [
+        ("alerts/a.yaml", 4, "groups[0].rules[0].alert"),
+        ("alerts/a.yaml", 5, "groups[0].rules[0].expr"),
+        ("alerts/a.yaml", 7, "groups[0].rules[0].labels.severity"),
+        ("alerts/a.yaml", 8, "groups[0].rules[0].annotations.action"),
+        ("contacts.yaml", 3, "teams[0].critical[0]"),
+        ("recovery.yaml", 1, "configuration_backup_every"),
+        ("recovery.yaml", 1, "full_backup_every"),
+        ("recovery.yaml", 1, "rpo"),
+        ("recovery.yaml", 1, "time_zone"),
+        ("recovery.yaml", 1, "verify_every"),
+        ("recovery.yaml", 3, "keep_full"),
+        ("slos/checkout.yaml", 7, "spec.colour"),
+    ]
+
+
+def test_the_message_says_file_line_field_and_what_would_be_right(root: Path) -> None:
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("target: 0.99", "target: 99"))
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+
+    assert str(caught.value) == (
+        "slos/checkout.yaml:12: spec.objectives[0].target: "
+        "must be at least 0 and below 1: an objective of 1 has no budget"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("apiVersion: openslo/v1", "apiVersion: openslo/v2", "apiVersion"),
+        ("kind: SLO", "kind: Slo", "kind"),
+        ("name: checkout\nspec", "name: Check Out\nspec", "metadata.name"),
+        ("duration: 28d", "duration: 28 days", "spec.timeWindow[0].duration"),
+        ("isRolling: true", "isRolling: false", "spec.timeWindow[0]"),
+        ("budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "spec.budgetingMethod"),
+        ("budgetingMethod: Occurrences", "budgetingMethod: Sometimes", "spec.budgetingMethod"),
+        ("target: 0.99", 'target: "0.99"', "spec.objectives[0].target"),
+        ("target: 0.99", "target: 0.99\n      targetPercent: 99", "spec.objectives[0]"),
+        ("target: 0.99", "target: 0.99\n    - target: 0.9", "spec.objectives"),
+        ("counter: true", "counter: false", "spec.indicator.spec.ratioMetric.counter"),
+        ("        bad:", "        worse:", "spec.indicator.spec.ratioMetric"),
+        ("sum(shop_failures_total)", "rate(shop_failures_total[5m])", "metricSource.spec.query"),
+        ("sum(shop_failures_total)", "sum(shop_failures_total", "metricSource.spec.query"),
+        ("sum(shop_failures_total)", "sum(shop_failures_total offset 1h)", "metricSource.spec.query"),
+        ("              query: sum(shop_failures_total)", "              sql: x", "metricSource.spec"),
+        (
+            "          metricSource:\n            spec",
+            "          metricSource:\n            metricSourceRef: x\n            spec",
+            "metricSource.metricSourceRef",
+        ),
+    ],
+)
+def test_an_slo_that_cannot_be_meant_is_refused_at_its_field(root: Path, old: str, new: str, place: str) -> None:
+    assert old in SLO
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace(old, new, 1))
+
+    found = codes(root)
+
+    assert all(line > 0 for _, line, _ in found)
+    assert any(place in path for _, _, path in found)
+
+
+def test_an_indicator_may_stand_apart_and_must_then_exist(root: Path) -> None:
+    head, indicator = SLO.split("  indicator:\n")
+    sli = "---\napiVersion: openslo/v1\nkind: SLI\n" + "".join(f"{line[4:]}\n" for line in indicator.splitlines())
+    (root / "slos" / "checkout.yaml").write_text(f"{head}  indicatorRef: checkout\n{sli}")
+    assert load(root, "local").slos[0].name == "checkout"
+
+    (root / "slos" / "checkout.yaml").write_text(f"{head}  indicatorRef: other\n{sli}")
+    assert codes(root) == [("slos/checkout.yaml", 13, "spec.indicatorRef")]
+
+
+def test_the_same_slo_in_two_files_is_told_with_both_places(root: Path) -> None:
+    (root / "slos" / "again.yaml").write_text(SLO)
+
+    with pytest.raises(CatalogueError, match=r"slos/checkout.yaml:4.*already given in slos/again.yaml"):
+        load(root, "local")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "file"),
+    [
+        (lambda root: (root / "slos" / "x.yaml").mkdir(), "slos/x.yaml"),
+        (lambda root: (root / "slos" / "x.yaml").write_bytes(b"\xff"), "slos/x.yaml"),
+        (lambda root: (root / "recovery.yaml").write_text(""), "recovery.yaml"),
+        (lambda root: (root / "recovery.yaml").write_text("- 1\n"), "recovery.yaml"),
+        (lambda root: (root / "recovery.yml").write_text("a: 1\n"), "recovery.yml"),
+        (lambda root: shutil.rmtree(root / "slos"), ""),
+    ],
+)
+def test_hostile_files_are_one_clear_fault_each(root: Path, spoil: Callable[[Path], None], file: str) -> None:
+    spoil(root)
+
+    ((where, _, _),) = codes(root)
+
+    assert where == (file or str(root))
+
+
+def test_an_unknown_environment_names_those_that_exist() -> None:
+    with pytest.raises(CatalogueError, match=r"environments/mars.yaml: .*known: compose, local"):
+        load(None, "mars")
+
+
+def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
+    catalogue = load(None, "compose")
+
+    rules = [rule for group in catalogue.alerts for rule in group.rules]
+    assert {rule.name for rule in rules if rule.severity is Severity.CRITICAL} == {
+        "DoubleBooking",
+        "EdgeHasNoBackend",
+        "EdgeProbeFailed",
+        "MongoNoPrimary",
+        "RecoveryPointTooOld",
+        "RestoreVerificationFailed",
+    }
+    assert {rule.name for rule in rules if rule.severity is Severity.NONE} == {"Watchdog"}
+
+
+def test_the_bundled_catalogue_can_be_copied_and_loaded_as_a_users_own(tmp_path: Path) -> None:
+    for name in ("slos", "alerts", "environments"):
+        shutil.copytree(BUNDLED / name, tmp_path / name)
+
+    assert load(tmp_path, "local").slos == load(None, "local").slos

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from monitor.catalogue.load import load
+from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Contacts, Place, RatioSli, Receiver, Slo, Team
+from monitor.check import findings, missing_series
+
+PLACE = Place(file="alerts/mine.yaml", line=7)
+
+
+@pytest.fixture(scope="module")
+def bundled() -> Catalogue:
+    return load(None, "compose")
+
+
+def test_the_bundled_catalogue_promises_nothing_that_cannot_hold(bundled: Catalogue) -> None:
+    assert findings(bundled) == ()
+
+
+def changed(catalogue: Catalogue, name: str, change: Callable[[Slo], Slo]) -> Catalogue:
+    slos = tuple(change(slo) if slo.name == name else slo for slo in catalogue.slos)
+    return replace(catalogue, slos=slos)
+
+
+def with_alert(catalogue: Catalogue, expr: str, **labels: str) -> Catalogue:
+    annotations = {"summary": "s", "impact": "i", "action": "a"}
+    rule = AlertRule(
+        name="Mine", expr=expr, labels={"severity": "warning"} | labels, annotations=annotations, place=PLACE
+    )
+    tests = dict(catalogue.alert_tests)
+    tests["mine.test.yaml"] = (
+        "tests:\n  - alert_rule_test:\n      - {alertname: Mine, exp_alerts: []}\n"
+        "      - {alertname: Mine, exp_alerts: [{exp_labels: {}}]}\n"
+    )
+    return replace(catalogue, alerts=(*catalogue.alerts, AlertGroup(name="mine", rules=(rule,))), alert_tests=tests)
+
+
+def codes(catalogue: Catalogue, runbooks: dict[str, str] | None = None) -> list[tuple[str, str]]:
+    return [(finding.code, finding.message) for finding in findings(catalogue, runbooks)]
+
+
+def test_a_metric_that_nobody_declares_is_found_with_what_may_be_meant(bundled: Catalogue) -> None:
+    (finding,) = findings(with_alert(bundled, "redis_upp == 0"))
+
+    assert (finding.file, finding.line, finding.code) == ("alerts/mine.yaml", 7, "unknown-metric")
+    assert finding.message == "nobody declares the metric redis_upp"
+    assert "redis_up" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("expr", "code"),
+    [
+        ('redis_up{member="x"} == 0', "unknown-label"),
+        ('rate(http_server_request_duration_seconds_bucket{le="0.21"}[5m]) > 1', "unknown-bucket"),
+        ('rate(http_server_request_duration_seconds_bucket{le="fast"}[5m]) > 1', "unknown-bucket"),
+        ("max_over_time(redis_up[500d]) == 0", "beyond-retention"),
+    ],
+)
+def test_labels_edges_and_ranges_that_do_not_exist_are_found(bundled: Catalogue, expr: str, code: str) -> None:
+    assert [found for found, _ in codes(with_alert(bundled, expr))] == [code]
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        'rate(http_server_request_duration_seconds_bucket{le="0.2",job="app"}[5m]) > 1',
+        'rate(http_server_request_duration_seconds_bucket{le="1.0"}[5m]) > 1',
+        'monitor_job_overdue{exported_job="backup"} > 0',
+        'slo:burn_rate:ratio{slo="availability",window="1h"} > 2',
+        "vector(1) and on () up",
+    ],
+)
+def test_what_is_declared_or_recorded_is_no_finding(bundled: Catalogue, expr: str) -> None:
+    assert codes(with_alert(bundled, expr)) == []
+
+
+def test_an_alert_that_can_never_fire_is_found(bundled: Catalogue) -> None:
+    lax = changed(bundled, "availability", lambda slo: replace(slo, target=Decimal("0.9")))
+
+    ((code, message),) = codes(lax)
+
+    assert code == "never-fires"
+    assert "ErrorBudgetBurnFast can never fire" in message
+
+
+def test_a_window_longer_than_samples_are_kept_is_found(bundled: Catalogue) -> None:
+    short = replace(bundled, environment=replace(bundled.environment, retention=timedelta(days=15)))
+
+    assert {code for code, _ in codes(short)} == {"beyond-retention"}
+    assert len(codes(short)) == len(bundled.slos)
+
+
+def test_an_rpo_that_backups_are_too_rare_for_is_found(bundled: Catalogue) -> None:
+    assert bundled.recovery is not None
+    rare = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(hours=6)))
+
+    ((code, message),) = codes(rare)
+
+    assert code == "rpo"
+    assert "RPO 1h cannot hold with a backup every 6h" in message
+
+
+def test_an_rpo_that_is_written_differently_in_two_places_is_found(bundled: Catalogue) -> None:
+    assert bundled.recovery is not None
+    other = replace(bundled, recovery=replace(bundled.recovery, rpo=timedelta(hours=2)))
+
+    assert [code for code, _ in codes(other)] == ["rpo"]
+
+
+def test_an_alert_of_a_team_that_nobody_is_is_found(bundled: Catalogue) -> None:
+    assert [code for code, _ in codes(with_alert(bundled, "redis_up == 0", team="nobody"))] == ["no-route"]
+
+
+def test_a_route_and_a_receiver_that_no_alert_reaches_are_found(bundled: Catalogue) -> None:
+    lonely = Team(name="lonely", critical=("console",), warning=())
+    unused = Receiver(name="unused", kind="webhook", settings={"url": "http://127.0.0.1:1"})
+    contacts = Contacts(teams=(*bundled.contacts.teams, lonely), receivers=(*bundled.contacts.receivers, unused))
+
+    assert codes(replace(bundled, contacts=contacts)) == [
+        ("dead-route", "no alert is critical for team lonely"),
+        ("dead-route", "no team lists receiver unused"),
+    ]
+
+
+def test_an_alert_without_a_test_is_found(bundled: Catalogue) -> None:
+    untested = replace(bundled, alert_tests={k: v for k, v in bundled.alert_tests.items() if "redis" not in k})
+
+    assert codes(untested) == [("no-test", "RedisDown has no test in which it is firing or silent or pending")]
+
+
+def test_missing_empty_and_orphaned_runbooks_are_found(bundled: Catalogue) -> None:
+    pages = {"runbooks/RedisDown.md": "# RedisDown\n\n## Meaning\n\nx\n\n## Impact\n", "runbooks/Gone.md": "x"}
+
+    found = codes(bundled, pages)
+
+    assert ("orphan-runbook", "no alert leads here") in found
+    assert ("no-runbook", "MongoNoPrimary has no runbook") in found
+    assert any(code == "empty-runbook" and "under Impact, First 5 minutes" in message for code, message in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    labels: dict[str, str]
+
+
+def test_a_live_prometheus_is_asked_for_every_metric_that_is_read(bundled: Catalogue) -> None:
+    questions: list[str] = []
+
+    def ask(query: str) -> list[Answer]:
+        questions.append(query)
+        names = query.partition('"')[2].partition('"')[0].split("|")
+        return [Answer({"__name__": name}) for name in names if name != "redis_up"]
+
+    (finding,) = missing_series(bundled, ask)
+
+    assert (finding.code, finding.message) == ("missing-series", "Prometheus has no series redis_up now")
+    assert finding.file == "alerts/redis.yaml"
+    assert "haproxy_backend_http_responses_total" in questions[0]
+
+
+def test_probes_are_held_against_declarations_too(bundled: Catalogue) -> None:
+    def misname(slo: Slo) -> Slo:
+        assert isinstance(slo.sli, RatioSli)
+        return replace(slo, sli=replace(slo.sli, probe="probe_succes"))
+
+    assert [code for code, _ in codes(changed(bundled, "availability", misname))] == ["unknown-metric"]
