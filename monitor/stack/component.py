@@ -70,7 +70,7 @@ class Component:
     completed_by: str = ""
     stop_signal: Signals = SIGTERM
     stop_grace_s: float = 10
-    ready_within_s: float = 45
+    ready_within_s: float = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

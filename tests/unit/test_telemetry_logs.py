@@ -32,6 +32,7 @@ def restored() -> Iterator[None]:
     for name in ("pymongo", "opentelemetry", "datadog"):
         logging.getLogger(name).setLevel(logging.NOTSET)
     logging.getLogger("aiohttp.access").disabled = False
+    logs.configure("tests", strict=True)
 
 
 @pytest.fixture
@@ -167,13 +168,10 @@ def test_lines_inside_a_span_carry_its_ids_for_jaeger_and_for_datadog(
 
 def test_strict_mode_raises_and_says_where_to_declare(capsys: pytest.CaptureFixture[str]) -> None:
     logs.configure("app", strict=True)
-    try:
-        with pytest.raises(logs.UndeclaredTelemetryError, match=r"telemetry/events\.py"):
-            logs.get_logger().info("app.unheard_of")
-        with pytest.raises(logs.UndeclaredTelemetryError, match="'name'"):
-            logs.get_logger().info("app.ready", name=PATIENT)
-    finally:
-        logs._install("unconfigured", logging.INFO, strict=False)
+    with pytest.raises(logs.UndeclaredTelemetryError, match=r"telemetry/events\.py"):
+        logs.get_logger().info("app.unheard_of")
+    with pytest.raises(logs.UndeclaredTelemetryError, match="'name'"):
+        logs.get_logger().info("app.ready", name=PATIENT)
 
 
 def test_a_closed_standard_output_costs_lines_only(production: None, monkeypatch: pytest.MonkeyPatch) -> None:
