@@ -6,8 +6,8 @@ resets put right from the raw samples: the sum over cells is the number of event
 period.
 
 A counter that Prometheus could not read for a while and that went on counting is counted in the cell where it is seen
-again; time without samples is *not covered*, events in it are not lost. A series first seen inside the period starts
-at its first value (nothing tells how long it had been counting).
+again; time without samples is *not covered*, events in it are not lost. A series first seen inside the period is
+counted from its first sample on (nothing tells how long it had been counting before).
 """
 
 from __future__ import annotations
@@ -118,6 +118,9 @@ class Counter:
     def _increases(
         self, selector: str, series: Series, seen: Mapping[int, float], reset_in: frozenset[int]
     ) -> Iterable[tuple[int, float]]:
+        first = min(seen)
+        if first >= 0:
+            yield first, self._between(selector, series, first - 1, first)
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
             if cell in reset_in:
                 yield cell, self._between(selector, series, before, cell)

@@ -44,7 +44,7 @@ def shell(board: Board, catalogue: Catalogue) -> models.Dashboard:
         .annotation(_annotation("Page", ours.PAGES, "{{alertname}} {{slo}}", "red"))
         .annotation(_annotation("Deploy", ours.DEPLOYS, "Version {{version}}", "blue"))
         .link(_link("Console", environment.console_url.rstrip("/") + "/"))
-        .link(_link("Runbooks", environment.runbook_url.rstrip("/") + "/"))
+        .link(_link("Runbooks", environment.runbook_url.rstrip("/")))
         .link(
             board_builders.DashboardLink("Dashboards")
             .type(models.DashboardLinkType.DASHBOARDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue
+from monitor.render.alertmanager import WATCHDOG_REPEAT
 from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section
 from monitor.render.links import SLO_DASHBOARD
 from monitor.slo import names
@@ -17,7 +18,7 @@ BUDGET_STEPS = ((None, BAD), (0.0, WARN), (0.25, GOOD))
 """A quarter left is where an ordinary bad day could spend the rest."""
 
 
-def slo_board(catalogue: Catalogue) -> Board:
+def slo_board(_: Catalogue) -> Board:
     """Make the board; objectives are read from the recorded series, burn factors are those of the alerts."""
     return Board(
         uid=SLO_DASHBOARD,
@@ -29,7 +30,7 @@ def slo_board(catalogue: Catalogue) -> Board:
             Section(title="Now", panels=(_standing(), _alerts())),
             Section(title="Error budgets", panels=(_left(), _course())),
             Section(title="Burn rates: is it getting worse?", panels=tuple(_burn(index) for index in range(4))),
-            Section(title="Events and coverage", panels=(*_events(), _coverage(), _watchdog(catalogue))),
+            Section(title="Events and coverage", panels=(*_events(), _coverage(), _watchdog())),
         ),
     )
 
@@ -197,9 +198,8 @@ def _coverage() -> Panel:
     )
 
 
-def _watchdog(catalogue: Catalogue) -> Panel:
-    # Alertmanager repeats a group of alerts after its group interval at the latest.
-    limit = 2 * catalogue.environment.group_interval.total_seconds() + 60
+def _watchdog() -> Panel:
+    limit = 3 * WATCHDOG_REPEAT.total_seconds()  # one may be late, two missing ones are a broken path
     return Panel(
         title="Does an alert still reach us?",
         text=(

@@ -79,6 +79,16 @@ def test_a_restart_during_a_gap_counts_what_was_seen_since(tmp_path: Path) -> No
     assert counted.total == 2 * (295 - 55) + 3 * (895 - 600)
 
 
+def test_a_series_that_begins_inside_the_period_is_counted_from_its_first_sample(tmp_path: Path) -> None:
+    history = History()
+    history.add("e_total", {}, every(5, lambda s: None if s < 320 else 100 + 2.0 * s, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(start, start + 10 * MINUTE, 5 * MINUTE)).count("e_total")
+    assert counted.total == 2 * (595 - 320)
+    assert counted.covered == (False, True)
+
+
 def test_nothing_recorded_is_nothing_covered(tmp_path: Path) -> None:
     history = History()
     history.add("other_total", {}, every(5, float, minutes=20))
