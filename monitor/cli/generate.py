@@ -13,7 +13,7 @@ from monitor.catalogue.model import Catalogue
 from monitor.check import unknown_series
 from monitor.cli import Context, leave, pass_settings
 from monitor.errors import Exit, InputError
-from monitor.render import outputs, runbooks, scrape_config
+from monitor.render import metrics_page, outputs, runbooks, scrape_config
 from monitor.render.yaml_text import GENERATED_BY
 
 ENVIRONMENT = "compose"
@@ -59,6 +59,7 @@ def everything(catalogue: Catalogue, out: Path) -> dict[str, str]:
     """Every file, by path below ``out``; runbooks keep the prose that is already there."""
     files = outputs(catalogue)
     files[SCRAPE_CONFIG] = scrape_config(catalogue.environment, [MOUNTED_RULES])
+    files[metrics_page.PATH] = metrics_page.metrics_page(catalogue)
     for path, head in runbooks.heads(catalogue).items():
         files[path] = runbooks.page(head, _read(out / path))
     return dict(sorted(files.items()))
