@@ -50,8 +50,8 @@ def configure(service: str, *, level: str = "info", strict: bool = False) -> Non
     Args:
         service: the process's name in every line: ``app``, ``exporters``, ``web``, ``work`` ...
         level: the least severe level that is written.
-        strict: raise on anything undeclared instead of withholding it; also leaves the interpreter's hooks for
-            uncaught exceptions alone.
+        strict: raise on anything undeclared instead of withholding it, and leave all else in the process alone: what
+            libraries log, and the interpreter's hooks for uncaught exceptions. For tests.
 
     Raises:
         ValueError: the level is unknown.
@@ -59,8 +59,8 @@ def configure(service: str, *, level: str = "info", strict: bool = False) -> Non
     if level not in _LEVELS:
         raise ValueError(f"unknown log level {level!r}: one of {', '.join(_LEVELS)}")
     _install(service, _LEVELS[level], strict=strict)
-    _route_libraries(_LEVELS[level])
     if not strict:
+        _route_libraries(_LEVELS[level])
         sys.excepthook = _log_crash
         threading.excepthook = _log_thread_crash
         sys.unraisablehook = _log_unraisable

@@ -22,6 +22,7 @@ from monitor.stack.layout import HOST, PORTS, Layout
 from monitor.stack.procfs import is_free
 from monitor.stack.run import Plan
 from monitor.stack.teardown import tear_down
+from telemetry import logs
 
 HIGHEST_OFFSET = 32_768 - max(PORTS.values()) - 1
 """Above, Linux hands out the ports of outgoing connections."""
@@ -34,6 +35,12 @@ class EmbeddedStack:
     layout: Layout
     client: StackClient
     settings: Settings
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strict_logs() -> None:
+    """Let a log event, field or value that is not declared fail the test that wrote it."""
+    logs.configure("tests", strict=True)
 
 
 @pytest.fixture(scope="session")

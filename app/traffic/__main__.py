@@ -60,7 +60,7 @@ class Traffic:
             task.add_done_callback(self._ended)
             if due - reported > _REPORT_EACH:
                 reported = due
-                self._report("traffic.progress")
+                self._report_progress()
 
     async def learn_practitioners(self, session: aiohttp.ClientSession, edge: str) -> None:
         """Ask once who can be booked, as a probe: it is nobody's request, so neither edge nor ledger counts it."""
@@ -93,10 +93,10 @@ class Traffic:
             seconds=round(seconds, 3),
         )
 
-    def _report(self, event: str) -> None:
+    def _report_progress(self) -> None:
         outcomes = self._client.outcomes
         log.info(
-            event,
+            "traffic.progress",
             requests=outcomes.total(),
             failed=outcomes["fail"],
             unknown=outcomes["unknown"],
