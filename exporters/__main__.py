@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import re
 import signal
 import ssl
@@ -91,6 +92,9 @@ async def _serve(settings: Settings) -> None:
         try:
             address = await _listen(runner, settings.listen, protection.ssl_context)
             log.info("exporters.started", address=address, version=package_version(), collectors=len(names))
+            # What is loaded by now stays: no need for the collector to look through it after each decoded answer.
+            gc.collect()
+            gc.freeze()
             started = time.monotonic()
             await stop.wait()
             log.info("exporters.stopped", seconds=time.monotonic() - started)
