@@ -124,7 +124,7 @@ class Runner:
             done = Done(outcome="unknown", reason=str(error))
         except MonitorError as error:
             done = Done(outcome="failed", reason=str(error))
-        except Exception as error:  # noqa: BLE001  # recorded and logged: one job must not end all of them
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # recorded and logged: one job must not end all of them
             done = Done(outcome="failed", reason=f"a fault in this program: {type(error).__name__}, see the log")
             log.error("work.job_failed", job=job.name, error=error)  # noqa: TRY400  # our logger's error takes it
         seconds = time.monotonic() - begun

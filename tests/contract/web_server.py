@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -26,6 +27,7 @@ NOBODY = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
 
 NO_PROTECTION = WebConfig()
+CATALOGUE = cache(lambda: load(None, "local"))
 
 
 @asynccontextmanager
@@ -38,9 +40,7 @@ async def console(
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Store]]:
     settings = Settings(run_dir=directory, prometheus_url=prometheus_url)
     with Store.migrate(settings.state) as store:
-        app = make_app(
-            settings, store, load(None, "local"), protection=protection, runbooks=runbooks or directory / "runbooks"
-        )
+        app = make_app(settings, store, CATALOGUE(), protection=protection, runbooks=runbooks or directory / "runbooks")
         async with TestClient(TestServer(app, host="127.0.0.1")) as client:
             # A handle of its own: the app's belongs to its thread.
             with Store.open(settings.state) as ours:

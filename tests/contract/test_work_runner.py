@@ -1,0 +1,223 @@
+"""The jobs under the real scheduler, with a real store: every run is recorded, and nothing ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from monitor import clock
+from monitor.backup.progress import Progress
+from monitor.errors import Unavailable
+from monitor.settings import Settings
+from monitor.store import Store
+from monitor.work import runner as runner_module
+from monitor.work.heartbeat import beat
+from monitor.work.jobs import Bench, Done, Job
+from monitor.work.runner import Run, Runner
+from monitor.work.schedule import Every
+from tests.contract.web_server import CATALOGUE, console
+
+HOURLY = Every(span=timedelta(hours=1))
+
+
+def job(name: str, run: Callable[[Bench], Done], **fields: Any) -> Job:
+    return Job(name=name, schedule=HOURLY, run=run, **({"last_success": lambda _: None} | fields))
+
+
+def good(_: Bench) -> Done:
+    return Done(outcome="passed")
+
+
+@asynccontextmanager
+async def running(directory: Path, *jobs: Job) -> AsyncIterator[tuple[Store, list[Run]]]:
+    settings = Settings(run_dir=directory)
+    runs: list[Run] = []
+    with Store.migrate(settings.state) as store:
+        bench = Bench(settings=settings, catalogue=CATALOGUE(), store=store)
+        runner = Runner(bench, jobs, runs.append)
+        await runner.start()
+        try:
+            yield store, runs
+        finally:
+            await runner.stop()
+
+
+async def until(look: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.02)
+
+
+def bodies(store: Store, name: str) -> list[dict[str, Any]]:
+    return [record.body for record in reversed(store.records("job")) if record.body["job"] == name]
+
+
+async def test_a_job_runs_at_start_and_is_recorded(tmp_path: Path) -> None:
+    async with running(tmp_path, job("backup", good)) as (store, runs):
+        await until(lambda: runs)
+        (body,) = bodies(store, "backup")
+    assert (body["outcome"], body["reason"]) == ("passed", "")
+    assert body["duration_seconds"] >= 0
+    assert clock.from_rfc3339(body["finished_at"]) >= clock.from_rfc3339(body["started_at"])
+
+
+async def test_a_job_that_was_done_lately_waits_for_its_time(tmp_path: Path) -> None:
+    lately = job("backup", good, last_success=lambda _: clock.now() - timedelta(minutes=10))
+    async with running(tmp_path, lately, job("other", good)) as (store, runs):
+        await until(lambda: runs)
+        assert bodies(store, "backup") == []
+
+
+async def test_a_run_that_was_missed_is_recorded_and_made_up_for_once(tmp_path: Path) -> None:
+    missed = job("backup", good, last_success=lambda _: clock.now() - timedelta(hours=5))
+    async with running(tmp_path, missed) as (store, runs):
+        await until(lambda: runs)
+        assert [body["outcome"] for body in bodies(store, "backup")] == ["missed", "passed"]
+        assert bodies(store, "backup")[0]["reason"] == "was due 4 h ago and did not run"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason"),
+    [
+        (Unavailable("MongoDB does not answer"), "unknown", "MongoDB does not answer"),
+        (KeyError("secret"), "failed", "a fault in this program: KeyError, see the log"),
+        (SystemExit(1), "failed", "a fault in this program: SystemExit, see the log"),
+    ],
+)
+async def test_a_job_that_raises_is_recorded_and_the_others_go_on(
+    tmp_path: Path, error: BaseException, outcome: str, reason: str
+) -> None:
+    def bad(_: Bench) -> Done:
+        raise error
+
+    async with running(tmp_path, job("bad", bad), job("good", good)) as (store, runs):
+        await until(lambda: len(runs) == 2)
+        (body,) = bodies(store, "bad")
+        assert (body["outcome"], body["reason"]) == (outcome, reason)
+        assert bodies(store, "good")[0]["outcome"] == "passed"
+
+
+async def test_a_failed_job_is_tried_again_soon(tmp_path: Path) -> None:
+    tries: list[datetime] = []
+
+    def second_time_lucky(_: Bench) -> Done:
+        tries.append(clock.now())
+        return Done(outcome="passed" if len(tries) > 1 else "failed", reason="no luck")
+
+    again = job("backup", second_time_lucky, retry_after=timedelta(milliseconds=50))
+    async with running(tmp_path, again) as (store, runs):
+        await until(lambda: len(runs) == 2)
+        assert [body["outcome"] for body in bodies(store, "backup")] == ["failed", "passed"]
+
+
+async def test_the_first_backup_is_verified_at_once(tmp_path: Path) -> None:
+    waits = job("verification", good, possible=lambda _: False)
+    async with running(tmp_path, job("backup", good, then=("verification", "absent")), waits) as (_, runs):
+        await until(lambda: [run.job for run in runs] == ["backup", "verification"])
+
+
+async def test_a_job_without_history_keeps_its_newest_run_only(tmp_path: Path) -> None:
+    beats = job("heartbeat", good, history=False, retry_after=timedelta(milliseconds=1))
+    async with running(tmp_path, beats) as (store, runs):
+        await until(lambda: runs)
+        assert store.get("job", "heartbeat-latest") is not None
+
+
+async def test_stopping_asks_long_work_to_give_up(tmp_path: Path) -> None:
+    started = threading.Event()
+
+    def long(bench: Bench) -> Done:
+        while True:
+            started.set()
+            bench.progress(Progress(step="copying"))
+            time.sleep(0.01)
+
+    async with running(tmp_path, job("backup", long)) as (store, _):
+        await until(started.is_set)
+    with Store.open(store.path) as afterwards:
+        assert bodies(afterwards, "backup")[0]["outcome"] == "aborted"
+
+
+async def test_work_that_does_not_give_up_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner_module, "STOP_S", 0.3)
+    started, release = threading.Event(), threading.Event()
+
+    def deaf(_: Bench) -> Done:
+        started.set()
+        release.wait(20)
+        return Done(outcome="passed")
+
+    begun = time.monotonic()
+    async with running(tmp_path, job("backup", deaf)):
+        await until(started.is_set)
+        begun = time.monotonic()
+    assert time.monotonic() - begun < 3
+    release.set()
+
+
+async def test_the_heartbeat_is_silent_while_the_chain_is_broken(tmp_path: Path) -> None:
+    url = tmp_path / "heartbeat-url"
+    async with console(tmp_path) as (client, store):
+        web = str(client.make_url("/"))
+        url.write_text(f"{web}-/healthy\n", encoding="utf-8")
+        settings = Settings(
+            run_dir=tmp_path, heartbeat_url_file=url, web_url=web, prometheus_url=web, alertmanager_url=web
+        )
+        assert await asyncio.to_thread(beat, settings, store) == "not sent: the Watchdog was never seen"
+        store.put("watchdog", "latest", {}, at=clock.now() - timedelta(minutes=4))
+        assert await asyncio.to_thread(beat, settings, store) == "not sent: the Watchdog was last seen 4 min ago"
+        store.put("watchdog", "latest", {})
+        assert await asyncio.to_thread(beat, settings, store) == ""
+        dead = Settings(run_dir=tmp_path, heartbeat_url_file=url, web_url=web, alertmanager_url="http://127.0.0.1:9")
+        assert "cannot be reached" in await asyncio.to_thread(beat, dead, store)
+
+
+def test_the_process_answers_survives_a_database_that_is_away_and_ends_when_told(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_")}
+    command = [sys.executable, "-m", "monitor", "--run-dir", str(tmp_path), "work"]
+    process = subprocess.Popen(command, env=environ | {"MONITOR_WORK_LISTEN": address}, stdout=subprocess.DEVNULL)
+    try:
+        page = fetch(f"http://{address}/metrics", lambda text: 'runs_total{job="backup",outcome="failed"} 1.0' in text)
+        assert 'monitor_job_overdue{job="backup"} 0.0' in page
+        assert "dr_recovery_point" not in page
+        at = clock.to_rfc3339(clock.now())
+        # What anybody records counts: here a drill that was run by hand.
+        with Store.open(tmp_path / "state" / "monitor.db") as store:
+            store.put("drill", "d", {"drill": "x", "outcome": "passed", "finished_at": at, "measurements": {}})
+        fetch(f"http://{address}/metrics", lambda text: 'dr_drill_result{drill="x"} 1.0' in text)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def fetch(url: str, good_enough: Callable[[str], bool]) -> str:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urlopen(url, timeout=5) as answer:  # noqa: S310  # an address that we have just made
+                text: str = answer.read().decode()
+        except OSError:
+            text = ""
+        if good_enough(text):
+            return text
+        assert time.monotonic() < deadline, text
+        time.sleep(0.1)

@@ -1,0 +1,98 @@
+"""The first drill on the real stack: it passes, and whoever stops or kills it leaves nothing broken."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor.store import Store
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
+
+
+def start(stack: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "monitor", "--run-dir", str(stack.layout.run_dir), "drill", "run"]
+    return subprocess.Popen(
+        [*command, "primary-killed", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def until(look: Callable[[], Any], *, within_s: float) -> Any:
+    deadline = time.monotonic() + within_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.2)
+    return found
+
+
+def someone_is_held(stack: Any) -> bool:
+    return any(component.state == "held" for component in stack.client.status())
+
+
+def is_quiet(stack: Any) -> bool:
+    """Whether a drill would be let in: all healthy, and web knows of no firing alert."""
+    with Store.open(stack.settings.state) as store:
+        firing = [a for a in store.alerts(state="firing") if a.labels.get("severity") == "critical"]
+    return bool(stack.client.describe().healthy) and not firing
+
+
+def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: Any) -> None:
+    until(lambda: is_quiet(stack), within_s=120)
+    time.sleep(10)  # so that bookings before the fault are among those that are checked
+    process = start(stack)
+    output, steps = process.communicate(timeout=300)
+    assert process.returncode == 0, steps
+    journal = json.loads(output)
+    measured = journal["measurements"]
+    assert 0 < measured["failover_seconds"] < 5
+    assert 0 < measured["writes_back_seconds"] < 6
+    assert measured["acknowledged"] > 20
+    assert (measured["acknowledged_lost"], measured["doubled"]) == (0, 0)
+    assert 0 < measured["detection_seconds"] < 60
+    assert measured["critical_alerts"] == 0
+    assert journal["alerts"] == ["MongoRedundancyLost"]
+    assert (journal["outcome"], journal["status"], journal["deviated"]) == ("passed", "completed", False)
+    assert journal["steady_states"]["after"]["steady_state_met"] is True
+    assert stack.client.describe().healthy
+    with Store.open(stack.settings.state) as store:
+        kept = store.get("drill", journal["id"])
+    assert kept is not None
+    assert kept.body == journal
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_drill_that_is_stopped_puts_everything_right_first(stack: Any, signum: signal.Signals) -> None:
+    until(lambda: is_quiet(stack), within_s=120)
+    process = start(stack)
+    until(lambda: someone_is_held(stack), within_s=30)
+    process.send_signal(signum)
+    output, steps = process.communicate(timeout=120)
+    journal = json.loads(output)
+    assert (process.returncode, journal["outcome"]) == (3, "aborted"), steps
+    assert not someone_is_held(stack)
+    assert not (Path(stack.settings.state).parent / "drill-undo.json").exists()
+    stack.client.wait_until_healthy(within_s=60)
+
+
+def test_what_a_drill_killed_with_9_left_is_put_right_by_the_next(stack: Any) -> None:
+    until(lambda: is_quiet(stack), within_s=120)
+    process = start(stack)
+    until(lambda: someone_is_held(stack), within_s=30)
+    process.kill()
+    process.communicate()
+    # The next one first releases what was left; then it refuses, for not every component is healthy yet.
+    follower = start(stack)
+    _, steps = follower.communicate(timeout=60)
+    assert follower.returncode == 2, steps
+    assert "an earlier drill was killed: released mongo-" in steps
+    assert "is refused: not every component is healthy" in steps
+    assert not someone_is_held(stack)
+    stack.client.wait_until_healthy(within_s=60)
