@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import click
@@ -103,7 +103,7 @@ def status_command(ctx: Context, *, as_json: bool) -> None:
     if as_json:
         print_json({"components": [asdict(component) for component in status.components]})
     else:
-        _print_table(status.components)
+        _print_table(status.components, status.reasons)
     leave(Exit.GOOD if status.healthy else Exit.PROMISE_BROKEN)
 
 
@@ -161,12 +161,13 @@ def _coloured(state: str, width: int = 0) -> str:
     return click.style(f"{state:<{width}}", fg=colours.get(state))
 
 
-def _print_table(components: Sequence[ComponentStatus]) -> None:
+def _print_table(components: Sequence[ComponentStatus], reasons: Mapping[str, str] | None = None) -> None:
     width = max(len(component.name) for component in components)
     for component in components:
         pid = "-" if component.pid is None else str(component.pid)
         row = f"{component.name:<{width}}  {_coloured(component.state, 9)}  {component.address:<15}  {pid:>7}"
-        click.echo(row)
+        why = (reasons or {}).get(component.name, "") if component.state != "healthy" else ""
+        click.echo(f"{row}  {why}".rstrip())
 
 
 def _log(change: ComponentChange) -> None:

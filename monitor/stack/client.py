@@ -25,9 +25,13 @@ FINISH_S = 90.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackStatus:
-    """All that the supervisor says of itself. ``ready``: start-up is over, and all of it succeeded."""
+    """All that the supervisor says of itself. ``ready``: start-up is over, and all of it succeeded.
+
+    ``reasons`` says of each component why it is in its state.
+    """
 
     components: tuple[ComponentStatus, ...]
+    reasons: dict[str, str]
     ready: bool
     pid: int
     port_offset: int
@@ -52,9 +56,7 @@ class StackClient:
         """
         answer = self._ask("status")
         components = tuple(ComponentStatus(**component) for component in answer["components"])
-        return StackStatus(
-            components=components, ready=answer["ready"], pid=answer["pid"], port_offset=answer["port_offset"]
-        )
+        return StackStatus(**answer | {"components": components})
 
     def status(self) -> list[ComponentStatus]:
         """Return each component's state, in the order they start."""
@@ -140,7 +142,7 @@ class StackClient:
                 "see logs/supervisor.log there, or `monitor down` and `monitor up`"
             ) from error
         answer: dict[str, Any] = json.loads(line)
-        if not answer["ok"]:
+        if not answer.pop("ok"):
             raise InputError(str(answer["error"]))
         return answer
 

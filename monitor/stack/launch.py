@@ -10,7 +10,9 @@ from pathlib import Path
 
 from monitor.errors import Exit, InputError, MonitorError, Unavailable
 from monitor.stack.client import StackClient, StackStatus
+from monitor.stack.lock import at_work
 from monitor.stack.run import Plan
+from monitor.stack.teardown import tear_down
 
 HEALTHY_WITHIN_S = 180.0
 """A ceiling for all of it; each component has a shorter deadline of its own."""
@@ -31,7 +33,12 @@ def start_detached(plan: Plan, *, progress: Callable[[StackStatus], None] = lamb
     log = layout.logs / "supervisor.log"
     before = log.stat().st_size if log.exists() else 0
     pid = _spawn(plan, log)
-    return _await(StackClient(layout.control_socket), pid, lambda: _last_words(log, before), progress)
+    try:
+        return _await(plan, pid, lambda: _last_words(log, before), progress)
+    except KeyboardInterrupt:
+        # Ctrl-C while waiting means: not after all.
+        tear_down(layout.run_dir)
+        raise
 
 
 def wait_until_healthy(client: StackClient, *, progress: Callable[[StackStatus], None]) -> StackStatus:
@@ -80,22 +87,26 @@ def _spawn(plan: Plan, log: Path) -> int:
     )
 
 
-def _await(
-    client: StackClient, pid: int, last_words: Callable[[], str], progress: Callable[[StackStatus], None]
-) -> StackStatus:
+def _await(plan: Plan, pid: int, last_words: Callable[[], str], progress: Callable[[StackStatus], None]) -> StackStatus:
+    client = StackClient(plan.layout.control_socket)
     deadline = time.monotonic() + HEALTHY_WITHIN_S
+    ours = True
     while time.monotonic() < deadline:
-        ended, code = os.waitpid(pid, os.WNOHANG)
+        ended, code = os.waitpid(pid, os.WNOHANG) if ours else (0, 0)
         if ended:
-            raise _failure(os.waitstatus_to_exitcode(code), last_words())
+            ours = False
+            # Beaten by another `up` at the same moment: its stack is as good.
+            if at_work(plan.layout.run_dir)[0] != "up":
+                raise _failure(os.waitstatus_to_exitcode(code), last_words())
         try:
             status = client.describe()
         except Unavailable:
-            time.sleep(_LOOK_EVERY_S)
-            continue
-        progress(status)
-        if status.healthy:
-            return status
+            if not ours and at_work(plan.layout.run_dir)[0] != "up":
+                raise
+        else:
+            progress(status)
+            if status.healthy:
+                return status
         time.sleep(_LOOK_EVERY_S)
     raise Unavailable(f"the stack is not healthy after {HEALTHY_WITHIN_S:.0f} s: see `monitor status`")
 

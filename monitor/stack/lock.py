@@ -5,10 +5,23 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import time
 from pathlib import Path
 from typing import Literal, Self
 
 from monitor.errors import InputError
+
+DOWN_S = 60.0
+"""How long an `up` waits for a `down` that is at work."""
+
+
+def at_work(run_dir: Path) -> tuple[str, int]:
+    """Say who works on a run directory now: what it does, ``up`` or ``down``, and its pid; ``("", 0)``: nobody."""
+    lock = RunLock(run_dir, "down")
+    if lock.try_acquire():
+        lock.release()
+        return "", 0
+    return lock.holder()
 
 
 class RunLock:
@@ -52,13 +65,17 @@ class RunLock:
             self._descriptor = None
 
     def __enter__(self) -> Self:
-        """Take the lock.
+        """Take the lock, waiting for a `down` to finish.
 
         Raises:
-            InputError: somebody else holds it.
+            InputError: a supervisor holds it, or a `down` that does not end.
         """
-        if not self.try_acquire():
+        deadline = time.monotonic() + DOWN_S
+        while not self.try_acquire():
             role, pid = self.holder()
+            if role == "down" and time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
             raise InputError(
                 f"`monitor {role or 'up'}` (pid {pid or 'unknown'}) is at work in {self._path.parent}: "
                 "see `monitor status`, or stop everything with `monitor down`"

@@ -61,9 +61,11 @@ latency-monitor-threshold 100
 
 
 def monitor_toml(layout: Layout, *, mongod: str, environment: str, catalogue: str | None) -> str:
-    """Return the settings by which every ``monitor`` command finds this stack."""
+    """Return the settings by which every ``monitor`` command finds this stack.
+
+    The run directory itself is not among them: whoever reads this has found it.
+    """
     values = {
-        "run_dir": str(layout.run_dir),
         "environment": environment,
         "state_dir": str(layout.state.parent),
         "backup_store": str(layout.backups),

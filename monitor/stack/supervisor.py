@@ -162,6 +162,7 @@ class Supervisor:
         if request.op == "status":
             return {
                 "components": [asdict(status) for status in self._statuses()],
+                "reasons": {keeper.name: keeper.reason for keeper in self._keepers.values()},
                 "ready": self.ready,
                 "pid": os.getpid(),
                 "port_offset": self.layout.port_offset,

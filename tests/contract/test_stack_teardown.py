@@ -125,6 +125,18 @@ def test_two_ups_at_once_make_one_stack(layout: Layout) -> None:
     assert left_over(layout) == []
 
 
+def test_a_replica_set_follows_its_ports(tmp_path: Path) -> None:
+    first = start_on_free_ports(tmp_path, only=("mongo-1",))
+    assert monitor(first, "down").returncode == 0
+    second = start_on_free_ports(tmp_path, only=("mongo-1",))
+    try:
+        assert second.port_offset != first.port_offset
+        assert StackClient(second.control_socket).describe().healthy
+    finally:
+        monitor(second, "down")
+    assert left_over(second) == []
+
+
 def test_a_component_that_cannot_start_ends_up_with_its_log_and_leaves_nothing(layout: Layout) -> None:
     layout.data.mkdir(parents=True)
     (layout.data / "redis").mkdir()

@@ -80,4 +80,4 @@ def test_the_settings_file_is_what_every_command_reads(layout: Layout) -> None:
 def test_a_path_with_quotes_survives_the_settings_file(tmp_path: Path) -> None:
     layout = Layout(run_dir=tmp_path / 'a "quoted" \\ place')
     text = server_files.monitor_toml(layout, mongod="mongod", environment="local", catalogue=None)
-    assert tomllib.loads(text)["run_dir"] == str(layout.run_dir)
+    assert tomllib.loads(text)["ledger_dir"] == str(layout.ledger)
