@@ -25,7 +25,10 @@ from exporters.mongodb.member import reason
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings, SettingsError, read_password
+from telemetry.logs import get_logger
 from telemetry.metric import Metric
+
+log = get_logger()
 
 STATUSES = (
     "proposed",
@@ -183,6 +186,9 @@ class BusinessCollector:
                 self._fault = None
             except PyMongoError as error:
                 self._fault = reason(error)
+            except Exception as error:  # noqa: BLE001  # a document that cannot be read must not stop the clock
+                self._fault = Reason.ERROR
+                log.error("exporters.collector_failed", collector=self.name, reason="error", error=error)
             self._tried.set()
             # Several exporters that start together do not stay together.
             await asyncio.sleep(self._interval * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  # no secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import html
 import time
@@ -42,12 +43,14 @@ async def _start(app: web.Application) -> None:
 
 
 async def _close(app: web.Application) -> None:
-    async with asyncio.timeout(_CLOSE_LIMIT):
-        await app[_SCRAPER].close()
+    # Saying goodbye to a frozen server takes for ever; our end of the connections closes with the process.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_LIMIT):
+            await app[_SCRAPER].close()
 
 
 async def _metrics(request: web.Request) -> web.Response:
-    flavour = Flavour.accepted(request.headers.get("Accept", ""))
+    flavour = Flavour.accepted(",".join(request.headers.getall("Accept", [])))
     snapshot = await request.app[_SCRAPER].scrape(request.headers.get("X-Prometheus-Scrape-Timeout-Seconds"))
     started = time.perf_counter()
     body = request.app[_SCRAPER].render(snapshot, flavour)

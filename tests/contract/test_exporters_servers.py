@@ -50,7 +50,7 @@ KERNEL = ("node_pressure_", "node_vmstat_oom_kill", "node_disk_")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stores, Exporters]]:
     with stores(tmp_path_factory.mktemp("exporters")) as servers:
         fill(servers)
-        # The exporters' own landing page is as good a front door as any.
+        # Nobody listens at the front door: failed probes are on the page as good ones are.
         with exporters(*servers.flags(), "--probe", "http://127.0.0.1:9", environment=servers.environment()) as process:
             yield servers, process
 
