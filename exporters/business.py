@@ -188,7 +188,7 @@ class BusinessCollector:
                 self._fault = reason(error)
             except Exception as error:  # noqa: BLE001  # a document that cannot be read must not stop the clock
                 self._fault = Reason.ERROR
-                log.error("exporters.collector_failed", collector=self.name, reason="error", error=error)
+                log.warning("exporters.collector_failed", collector=self.name, reason="error", error=error)
             self._tried.set()
             # Several exporters that start together do not stay together.
             await asyncio.sleep(self._interval * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  # no secret
