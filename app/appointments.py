@@ -14,9 +14,10 @@ from typing import Literal
 
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
+from pymongo.read_preferences import Primary
 
 from app.clock import now
-from app.mongodb import Database, Document, confirmed
+from app.mongodb import Database, DatabaseUnavailable, Document, confirmed
 from app.schedule import Slot, cells
 
 CANCELLABLE = ("proposed", "pending", "booked", "waitlist", "arrived")
@@ -79,8 +80,11 @@ class Appointments:
     async def _explain(self, document: Document, error: DuplicateKeyError) -> Booking:
         """Tell a replay from a conflict; when several indexes are hit the server names only one of them."""
         query = {"patient": document["patient"], "idempotency_key": document["idempotency_key"]}
-        kept = await self._database.run("find", lambda: confirmed(self._collection).find_one(query))
-        if kept is not None:
+        newest = self._collection.with_options(read_preference=Primary())
+        if await self._database.run("find", lambda: newest.find_one(query, {"_id": 1})) is not None:
+            kept = await self._database.run("find", lambda: confirmed(self._collection).find_one(query))
+            if kept is None:  # it was rolled back between the two reads; the same key may try again
+                raise DatabaseUnavailable
             if kept["_id"] == document["_id"]:
                 return Booking("booked", kept)  # our own first attempt, whose answer was lost
             return Booking("replayed", kept) if kept["slot"] == document["slot"] else Booking("key-reused")
