@@ -204,7 +204,7 @@ def _alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     alerts = {rule.name: complete(rule, environment) for rule in slo_alerts(slo, environment)}
     for pair in windows.BURN_PAIRS:
         factor, enough = pair.factor, windows.MINIMUM_BAD_EVENTS
-        above, below = factor * Decimal("1.25"), factor * Decimal("0.75")
+        above, below = factor * Decimal("1.001"), factor * Decimal("0.999")
         yield _pair_test(slo, pair, environment, "burns", (above, above, enough), alerts[pair.alert])
         yield _pair_test(slo, pair, environment, "burns at exactly the limit", (factor, factor, enough))
         yield _pair_test(slo, pair, environment, "burnt, but no longer does", (above, below, enough))
@@ -244,7 +244,11 @@ def _pair_test(
     annotations["dashboard_url"] = at_time(annotations["dashboard_url"], held)
     return test | {
         "alert_rule_test": [
-            {"eval_time": "0s", "alertname": pair.alert, "exp_alerts": []},
+            {
+                "eval_time": durations.text(held - environment.evaluation_interval),
+                "alertname": pair.alert,
+                "exp_alerts": [],
+            },
             {
                 "eval_time": durations.text(held),
                 "alertname": pair.alert,

@@ -61,6 +61,16 @@ def test_every_window_that_an_alert_asks_for_is_recorded(slos: tuple[Slo, ...], 
                 assert (selector.name, labels["window"]) in recorded
 
 
+def test_a_window_is_added_up_over_the_span_that_its_label_says(
+    slos: tuple[Slo, ...], environment: Environment
+) -> None:
+    for slo in slos:
+        for rule in (*rules.grid(slo, environment), *rules.rollup(slo, environment)):
+            if rule.record in {names.BAD_SUM, names.TOTAL_SUM, names.COVERAGE}:
+                assert rule.expr.count(f"[{rule.labels['window']}]") == 1
+                assert rule.expr.count("[") == 1
+
+
 def test_burn_factors_are_those_of_the_workbook() -> None:
     month = timedelta(days=30)
     for pair in windows.BURN_PAIRS:

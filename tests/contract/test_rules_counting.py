@@ -1,0 +1,176 @@
+"""The recorded counts against the truth, on a real Prometheus that scrapes a made-up edge: outage, gap and reset."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Slo
+from monitor.errors import Unavailable
+from monitor.render import outputs, scrape_config
+from monitor.slo import names, promql
+from monitor.sources.prometheus import Prometheus
+
+STEP_S = 1
+MISSED = "max(prometheus_rule_group_iterations_missed_total)"
+
+
+class Edge:
+    """What an edge would count; served as a metrics page that can also be broken."""
+
+    def __init__(self) -> None:
+        self.good = 500
+        self.bad = 0
+        self.broken = False
+        self.true_bad = 0
+        self.true_total = 0
+
+    def answer(self, *, good: int = 0, bad: int = 0) -> None:
+        self.good += good
+        self.bad += bad
+        self.true_bad += bad
+        self.true_total += good + bad
+
+    def restart(self) -> None:
+        self.good = self.bad = 0
+
+    def page(self) -> str:
+        return (
+            f'haproxy_backend_http_responses_total{{proxy="api",code="2xx"}} {self.good}\n'
+            f'haproxy_backend_http_responses_total{{proxy="api",code="5xx"}} {self.bad}\n'
+            'haproxy_backend_responses_denied_total{proxy="api"} 0\n'
+        )
+
+
+@contextmanager
+def served(edge: Edge) -> Iterator[str]:
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = edge.page().encode()
+            self.send_response(500 if edge.broken else 200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@contextmanager
+def evaluated(target: str, directory: Path) -> Iterator[tuple[Prometheus, Slo]]:
+    """A Prometheus that scrapes the target and evaluates the availability rules each second."""
+    server = shutil.which("prometheus")
+    assert server, "prometheus is not installed: make install"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        own = f"127.0.0.1:{free.getsockname()[1]}"
+    overrides = {
+        "scrape_interval": f"{STEP_S}s",
+        "evaluation_interval": f"{STEP_S}s",
+        "rollup_interval": "2s",
+        "targets": {"edge": [f"edge={target}"], "prometheus": [f"prometheus={own}"]},
+    }
+    catalogue = load(None, "local", environment_overrides=overrides)
+    slo = catalogue.slo("availability")
+    assert slo is not None
+    rules = outputs(catalogue)["rules/prometheus/slo-availability.yml"]
+    (directory / "rules.yml").write_text(rules)
+    (directory / "prometheus.yml").write_text(scrape_config(catalogue.environment, ["rules.yml"]))
+    command = [
+        server,
+        f"--config.file={directory / 'prometheus.yml'}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address={own}",
+    ]
+    with (directory / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        with Prometheus(f"http://{own}") as prometheus:
+            yield prometheus, slo
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def value(prometheus: Prometheus, query: str) -> float | None:
+    try:
+        samples = prometheus.instant(query)
+    except Unavailable:
+        return None
+    return samples[0].value if samples else None
+
+
+def wait_for(prometheus: Prometheus, query: str, expected: float, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while value(prometheus, query) != expected:
+        assert time.monotonic() < deadline, f"{query} is {value(prometheus, query)}, not {expected}"
+        time.sleep(0.2)
+
+
+def live(edge: Edge) -> None:
+    """A short life of an edge: quiet, an outage of two seconds, a gap in scraping, a restart."""
+    for _ in range(30):
+        edge.answer(good=3)
+        time.sleep(0.1)
+    for _ in range(20):
+        edge.answer(bad=7, good=1)
+        time.sleep(0.1)
+    edge.broken = True
+    for _ in range(30):
+        edge.answer(good=2, bad=1)
+        time.sleep(0.1)
+    edge.broken = False
+    time.sleep(3 * STEP_S)  # nothing happens until the last count before the restart has been read
+    edge.restart()
+    for _ in range(20):
+        edge.answer(good=5, bad=1)
+        time.sleep(0.1)
+    time.sleep(3 * STEP_S)
+
+
+def test_recorded_counts_are_exact_through_an_outage_a_gap_and_a_restart(tmp_path: Path) -> None:
+    for attempt in range(3):
+        directory = tmp_path / str(attempt)
+        directory.mkdir()
+        edge = Edge()
+        with served(edge) as target, evaluated(target, directory) as (prometheus, slo):
+            wait_for(prometheus, f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m]) > bool 2", 1)
+            live(edge)
+            if value(prometheus, MISSED):  # this machine was too busy to evaluate each second: steps are missing
+                continue
+            period = timedelta(minutes=5)
+            assert value(prometheus, promql.failed_events(slo, period)) == edge.true_bad
+            assert value(prometheus, promql.total_events(slo, period)) == edge.true_total
+            window = slo.window.text
+            expected = edge.true_bad / edge.true_total
+            wait_for(prometheus, promql.series(names.BAD_SUM, slo, window), edge.true_bad)
+            wait_for(prometheus, promql.series(names.TOTAL_SUM, slo, window), edge.true_total)
+            burn = value(prometheus, promql.series(names.BURN_RATE, slo, window))
+            assert burn is not None
+            assert burn == pytest.approx(expected / float(1 - slo.target))
+            assert value(prometheus, promql.series(names.BUDGET_REMAINING, slo, window)) == pytest.approx(1 - burn)
+            covered = value(prometheus, promql.series(names.COVERAGE, slo, "5m"))
+            assert covered is not None
+            assert 0 < covered < 0.2
+            return
+    pytest.fail("this machine was too busy three times to evaluate ten rules each second")

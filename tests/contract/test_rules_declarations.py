@@ -1,0 +1,129 @@
+"""What is declared by hand for programs of others, held against what those programs really expose."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+ROOT = Path(__file__).parents[2]
+DECLARED = ROOT / "monitor" / "catalogue" / "metrics"
+SYNTHESISED = {"ALERTS", "up"}
+"""Made by Prometheus itself about others; not on its page."""
+
+
+def declared(producer: str) -> dict[str, dict[str, Any]]:
+    data = json.loads((DECLARED / f"{producer}.json").read_text())
+    assert data["producer"] == producer
+    return {metric["name"]: metric for metric in data["metrics"]}
+
+
+def free_address() -> str:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return f"127.0.0.1:{free.getsockname()[1]}"
+
+
+@contextmanager
+def running(command: list[str], environ: dict[str, str] | None = None) -> Iterator[None]:
+    program = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/usr/bin")
+    assert program, f"{command[0]} is not installed: make install"
+    process = subprocess.Popen(
+        [program, *command[1:]],
+        env={**os.environ, **(environ or {})},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def exposed(address: str) -> dict[str, tuple[str, set[str]]]:
+    """Each family's type and labels, by the name that queries use."""
+    found: dict[str, tuple[str, set[str]]] = {}
+    for family in text_string_to_metric_families(page_of(address)):
+        for sample in family.samples:
+            labels = found.setdefault(sample.name, (family.type, set()))[1]
+            labels.update(sample.labels)
+    return found
+
+
+def page_of(address: str) -> str:
+    deadline = time.monotonic() + 60
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            with opener.open(f"http://{address}/metrics", timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            assert time.monotonic() < deadline, f"nothing answers at {address}"
+            time.sleep(0.2)
+
+
+def assert_exposed(producer: str, page: dict[str, tuple[str, set[str]]]) -> None:
+    for name, metric in declared(producer).items():
+        if name in SYNTHESISED:
+            continue
+        assert name in page, f"{producer} does not expose {name}"
+        kind, labels = page[name]
+        assert kind == metric["type"], name
+        assert set(metric.get("labels", ())) <= labels, name
+
+
+def test_the_edge_exposes_what_is_declared_for_it() -> None:
+    edge, metrics, app = free_address(), free_address(), free_address()
+    environ = {"EDGE_BIND": edge, "EDGE_METRICS_BIND": metrics, "APP_1": app, "APP_2": app}
+    with running(["haproxy", "-f", str(ROOT / "deploy" / "haproxy.cfg")], environ):
+        page = exposed(metrics)
+
+    assert_exposed("haproxy", page)
+
+
+def test_prometheus_exposes_what_is_declared_for_it(tmp_path: Path) -> None:
+    address = free_address()
+    (tmp_path / "prometheus.yml").write_text("global: {}\n")
+    command = [
+        "prometheus",
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address={address}",
+    ]
+    with running(command):
+        assert_exposed("prometheus", exposed(address))
+
+
+def test_alertmanager_exposes_what_is_declared_for_it(tmp_path: Path) -> None:
+    address = free_address()
+    name = "prometheus-alertmanager" if shutil.which("prometheus-alertmanager") else "alertmanager"
+    command = [
+        name,
+        f"--config.file={ROOT / 'rules' / 'alertmanager.yml'}",
+        f"--storage.path={tmp_path / 'data'}",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    ]
+    with running(command):
+        assert_exposed("alertmanager", exposed(address))
+
+
+@pytest.mark.parametrize("program", ["app", "exporters", "monitor"])
+def test_committed_declarations_are_what_the_program_prints(program: str) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", program, "--metrics"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+
+    assert printed.stdout == (DECLARED / f"{program}.json").read_text(), "out of date: run make generate"

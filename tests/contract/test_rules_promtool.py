@@ -1,0 +1,151 @@
+"""The committed rules, tests and routes, held against the real binaries; and the tests against broken rules."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Severity
+from monitor.render import outputs, scrape_config
+from monitor.render.rules import all_alerts
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "rules"
+
+
+def run(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+    assert shutil.which(str(command[0])), f"{command[0]} is not installed: make install"
+    return subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the embedded stack would be given."""
+    directory = tmp_path_factory.mktemp("local")
+    catalogue = load(None, "local")
+    for path, text in outputs(catalogue).items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text)
+    config = scrape_config(catalogue.environment, [str(directory / "rules" / "prometheus" / "*.yml")])
+    (directory / "prometheus.yml").write_text(config)
+    return directory
+
+
+def test_prometheus_accepts_the_committed_rules() -> None:
+    done = run(["promtool", "check", "rules", *sorted((RULES / "prometheus").glob("*.yml"))])
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_committed_rules_pass_their_own_tests() -> None:
+    done = run(["promtool", "test", "rules", *sorted((RULES / "tests").glob("*.yml"))])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_accepts_what_the_embedded_stack_is_given(local: Path) -> None:
+    done = run(["promtool", "check", "config", local / "prometheus.yml"])
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_rules_pass_their_tests_at_the_embedded_stacks_intervals_too(local: Path) -> None:
+    tests = local / "rules" / "tests"
+    done = run(["promtool", "test", "rules", tests / "slo-availability.yml", tests / "slo-availability-alerts.yml"])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alertmanager_accepts_both_configurations(local: Path) -> None:
+    for root in (ROOT, local):
+        done = run(["amtool", "check-config", root / "rules" / "alertmanager.yml"])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("labels", "receiver"),
+    [
+        (("alertname=Watchdog", "severity=none", "team=sre"), "watchdog"),
+        (("alertname=EdgeHasNoBackend", "severity=critical", "team=sre"), "sre-critical"),
+        (("alertname=RedisDown", "severity=warning", "team=sre"), "sre-warning"),
+        (("alertname=EdgeHasNoBackend", "severity=critical", "team=sre", "drill=true"), "drills"),
+        (("alertname=Stranger", "severity=info"), "console"),
+    ],
+)
+def test_alertmanager_routes_as_promised(labels: tuple[str, ...], receiver: str) -> None:
+    config = RULES / "alertmanager.yml"
+    done = run(
+        ["amtool", "config", "routes", "test", f"--config.file={config}", f"--verify.receivers={receiver}", *labels]
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_that_should_reach_somebody_does() -> None:
+    config = RULES / "alertmanager.yml"
+    pairs = {
+        (rule.labels["team"], rule.severity)
+        for rule in all_alerts(load(None, "compose"))
+        if rule.severity in {Severity.CRITICAL, Severity.WARNING}
+    }
+    for team, severity in sorted(pairs):
+        labels = (f"team={team}", f"severity={severity}")
+        done = run(["amtool", "config", "routes", "test", f"--config.file={config}", *labels])
+        assert done.stdout.strip() == f"{team}-{severity}"
+
+
+ALERT_MUTANTS = (
+    (") > 14.4", ") < 14.4"),
+    (") > 14.4", ") > 14.41"),
+    ('window="5m"} > 14.4', 'window="5m"} > 14.3'),
+    ('{slo="availability",window="1h"}', '{slo="availability",window="6h"}'),
+    ('{slo="availability",window="5m"}', '{slo="availability",window="30m"}'),
+    ("* on (slo, slo_service) slo:coverage", "+ on (slo, slo_service) slo:coverage"),
+    (">= 10", ">= 11"),
+    (">= 10", "> 8"),
+    ("for: 45s", "for: 30s"),
+    ("> 6\n", "> 5.9\n"),
+    ("severity: critical", "severity: warning"),
+)
+RECORDING_MUTANTS = (
+    ("offset 15s) >= 0", "offset 30s) >= 0"),
+    ("[5m]) < last_over_time", "[5m]) > last_over_time"),
+    ('(max(probe_success{probe="edge"}) == 0) + 1', '(max(probe_success{probe="edge"}) == 1) + 1'),
+    ("/ 0.0005", "/ 0.005"),
+    ('slo:events_bad:delta{slo="availability"}[5m]', 'slo:events_bad:delta{slo="availability"}[30m]'),
+)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("mutants")
+    shutil.copytree(RULES, directory / "rules")
+    return directory / "rules"
+
+
+@pytest.mark.parametrize(("old", "new"), ALERT_MUTANTS)
+def test_an_alert_that_was_changed_fails_its_tests(copy: Path, old: str, new: str) -> None:
+    assert mutant_is_caught(copy, "slo-availability-alerts.yml", old, new)
+
+
+@pytest.mark.parametrize(("old", "new"), RECORDING_MUTANTS)
+def test_a_recording_that_was_changed_fails_its_tests(copy: Path, old: str, new: str) -> None:
+    assert mutant_is_caught(copy, "slo-availability.yml", old, new)
+
+
+def mutant_is_caught(rules: Path, name: str, old: str, new: str) -> bool:
+    file = rules / "prometheus" / name
+    sound = file.read_text()
+    assert old in sound, f"{name} has no {old!r} any more: choose another mutant"
+    file.write_text(sound.replace(old, new))
+    try:
+        checked = run(["promtool", "check", "rules", file])
+        assert checked.returncode == 0, f"not a mutant but a syntax error: {checked.stderr}"
+        return run(["promtool", "test", "rules", rules / "tests" / name]).returncode != 0
+    finally:
+        file.write_text(sound)
