@@ -65,8 +65,8 @@ def _install() -> None:
     global _installed  # noqa: PLW0603  # the libraries patch classes of the process: once is all there is
     if _installed:
         return
-    # The stable names of attributes; the libraries read it once, at installation.
-    os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "database,http")
+    # The stable names of attributes, which are those that the allow-list knows; the libraries ask here, and only once.
+    os.environ["OTEL_SEMCONV_STABILITY_OPT_IN"] = "database,http"
     provider = _CurrentProvider()
     PymongoInstrumentor().instrument(tracer_provider=provider, request_hook=_name_mongodb, capture_statement=False)
     RedisInstrumentor().instrument(tracer_provider=provider, request_hook=_name_redis)

@@ -15,7 +15,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 MetricType = Literal["counter", "gauge", "histogram", "unknown"]
-"""``unknown`` only for names that others defined so (node_exporter's ``node_vmstat_*``): counters without ``_total``."""
+"""``unknown`` only for names that others defined so (``node_vmstat_*``): counters without ``_total``."""
 
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 

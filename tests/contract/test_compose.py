@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import json
 import re
@@ -20,6 +21,9 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure
 
+import app.settings
+import exporters.settings
+import monitor.settings
 from monitor.stack import credentials
 from monitor.stack.layout import COMPONENTS, PORTS
 from monitor.stack.programs import locate_mongod
@@ -28,6 +32,11 @@ from monitor.stack.replica_set import MEMBERS
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"secrets", "replica-set"}
 ADDED = {"grafana", "jaeger", "datadog-agent"}
+SETTINGS = {
+    "APP_": app.settings.Settings,
+    "EXPORTERS_": exporters.settings.Settings,
+    "MONITOR_": monitor.settings.Settings,
+}
 SECRET_WORDS = re.compile(r"PASSWORD|SECRET|TOKEN|API_KEY|PRIVATE", re.IGNORECASE)
 
 
@@ -217,7 +226,8 @@ def mongods(folder: Path, addresses: Mapping[str, str], *options: str) -> Iterat
         for name, address in addresses.items():
             (folder / name).mkdir(exist_ok=True)
             where = ["--bind_ip", "127.0.0.1", "--port", address.split(":")[1], "--dbpath", str(folder / name)]
-            command = [locate_mongod(), *where, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", *options]
+            quick = ["--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"]
+            command = [locate_mongod(), *where, *quick, "--nounixsocket", "--wiredTigerCacheSizeGB", "0.25", *options]
             processes.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder))
         yield
     finally:
@@ -276,3 +286,30 @@ def test_grafana_knows_the_sources_that_dashboards_name_and_their_scrape_interva
     [provider] = yaml.safe_load((folder / "dashboards" / "dashboards.yml").read_text(encoding="utf-8"))["providers"]
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
     assert f"./dashboards:{provider['options']['path']}:ro" in compose["services"]["grafana"]["volumes"]
+
+
+def test_every_setting_exists_in_the_process_that_it_is_given_to(services: dict[str, Any]) -> None:
+    known = {
+        prefix + field.name.upper() for prefix, settings in SETTINGS.items() for field in dataclasses.fields(settings)
+    }
+    for name, service in services.items():
+        if not service["image"].startswith("appointment-sre:"):
+            continue
+        given = {key for key in service.get("environment") or {} if key.startswith(tuple(SETTINGS))}
+        assert given <= known, f"{name}: {sorted(given - known)}"
+
+
+def test_every_secret_file_that_a_process_reads_is_handed_to_it(
+    services: dict[str, Any], compose_init: ModuleType
+) -> None:
+    for name, service in services.items():
+        if name in ONE_SHOT:
+            continue
+        handed = {
+            file
+            for source, target in volumes(service)
+            if target == compose_init.INSIDE
+            for file in compose_init.HANDED_OUT[source.removeprefix("secrets-")][1]
+        }
+        named = set(re.findall(rf"{compose_init.INSIDE}/([a-z0-9.-]+)", json.dumps(service)))
+        assert named <= handed, f"{name}: {sorted(named - handed)}"
