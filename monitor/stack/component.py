@@ -14,6 +14,9 @@ State = Literal["healthy", "starting", "unhealthy", "stopped", "held"]
 
 STATES: tuple[State, ...] = get_args(State)
 
+LONGEST_HOLD_S = 3600.0
+"""No hold may be longer: whatever is broken on purpose is put right by itself."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpProbe:

@@ -18,7 +18,7 @@ from signal import Signals
 from typing import Any, Literal, get_args
 
 from monitor.errors import InputError, MonitorError
-from monitor.stack.keeper import LONGEST_HOLD_S
+from monitor.stack.component import LONGEST_HOLD_S
 
 Op = Literal["status", "hold", "release", "kill", "pause", "resume", "stop", "start", "restart"]
 

@@ -34,8 +34,6 @@ FAILURES_TO_UNHEALTHY = 2
 PAUSE_S = 60.0
 """How long a pause lasts where no hold says otherwise."""
 
-LONGEST_HOLD_S = 3600.0
-
 
 class Keeper:
     """One component of a running stack. All methods belong to the supervisor's event loop."""

@@ -73,7 +73,7 @@ class RunLock:
         deadline = time.monotonic() + DOWN_S
         while not self.try_acquire():
             role, pid = self.holder()
-            if role == "down" and time.monotonic() < deadline:
+            if role != "up" and time.monotonic() < deadline:
                 time.sleep(0.05)
                 continue
             raise InputError(
