@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 
 import bson
 import pytest
 from bson.int64 import Int64
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.backup import dumpformat
 from monitor.backup.copying import count_documents
@@ -75,6 +78,39 @@ def test_values_are_written_in_canonical_form() -> None:
         '"re":{"$regularExpression":{"pattern":"^a","options":"im"}},'
         '"uuid":{"$binary":{"base64":"AAAAAAAAAAAAAAAAAAAAAA==","subType":"04"}}}'
     )
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [
+        (0.0, "0.0"),
+        (-0.0, "-0.0"),
+        (-1.0, "-1.0"),
+        (0.1, "0.1"),
+        (123456.0, "123456.0"),
+        (999999.5, "999999.5"),
+        (1e6, "1E+06"),
+        (-2592000.0, "-2.592E+06"),
+        (1e21, "1E+21"),
+        (1.7976931348623157e308, "1.7976931348623157E+308"),
+        (0.0001, "0.0001"),
+        (0.00001, "1E-05"),
+        (5e-324, "5E-324"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+        (float("nan"), "NaN"),
+    ],
+)
+def test_doubles_are_written_as_go_writes_them(number: float, expected: str) -> None:
+    assert dumpformat.canonical({"": [number]}).decode() == f'{{"":[{{"$numberDouble":"{expected}"}}]}}'
+
+
+@given(st.floats())
+def test_doubles_come_back_as_they_were(number: float) -> None:
+    written = dumpformat.metadata(name="c", kind="collection", uuid="", options={"x": number}, indexes=[])
+    back = dumpformat.read_metadata(written)["options"]["x"]
+    assert isinstance(back, float)
+    assert (str(back), math.copysign(1, back)) == (str(number), math.copysign(1, number)) or math.isnan(number)
 
 
 def test_the_prelude_names_server_and_tool() -> None:

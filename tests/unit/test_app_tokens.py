@@ -1,0 +1,60 @@
+"""Access tokens: only ours, only for us, only fresh, only of the one algorithm."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+import pytest
+
+from app.clock import now
+from app.tokens import LIFETIME, Tokens
+
+KEY = secrets.token_bytes(48)
+
+
+def claims(**other: Any) -> dict[str, Any]:
+    instant = datetime.now(UTC)  # noqa: TID251  # PyJWT compares with the real clock
+    usual = {"iss": "appointments", "aud": "appointments-api", "sub": "p1", "typ": "access", "iat": instant}
+    return usual | {"exp": instant + timedelta(minutes=5)} | other
+
+
+def test_a_token_speaks_for_its_patient() -> None:
+    assert Tokens(KEY).patient(Tokens(KEY).issue("p1", now())) == "p1"
+
+
+def test_a_token_ends_after_ten_minutes() -> None:
+    assert Tokens(KEY).patient(Tokens(KEY).issue("p1", now() - LIFETIME - timedelta(seconds=1))) is None
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"iss": "somebody"},
+        {"aud": "another-api"},
+        {"typ": "refresh"},
+        {"typ": None},
+        {"exp": datetime(2020, 1, 1, tzinfo=UTC)},
+    ],
+)
+def test_a_token_with_another_claim_is_refused(changed: dict[str, Any]) -> None:
+    assert Tokens(KEY).patient(jwt.encode(claims(**changed), KEY, algorithm="HS256")) is None
+
+
+@pytest.mark.parametrize("missing", ["iss", "aud", "sub", "exp", "iat", "typ"])
+def test_a_token_without_a_claim_is_refused(missing: str) -> None:
+    body = {name: value for name, value in claims().items() if name != missing}
+    assert Tokens(KEY).patient(jwt.encode(body, KEY, algorithm="HS256")) is None
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS384", "HS512"])
+def test_another_algorithm_is_refused(algorithm: str) -> None:
+    key = b"" if algorithm == "none" else KEY * 2
+    assert Tokens(KEY * 2).patient(jwt.encode(claims(), key, algorithm=algorithm)) is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "a.b.c"])
+def test_what_is_no_token_is_refused(token: str) -> None:
+    assert Tokens(KEY).patient(token) is None
