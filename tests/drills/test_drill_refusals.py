@@ -96,4 +96,4 @@ def test_the_exit_code_says_what_to_do(settings: Settings, arguments: tuple[str,
     if code == 0:
         assert isinstance(json.loads(done.stdout), list)
     else:
-        assert done.stderr.startswith("monitor: ")
+        assert done.stderr.splitlines()[-1].startswith("monitor: ")
