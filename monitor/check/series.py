@@ -91,7 +91,7 @@ class _Declared:
                 yield from _edge(place, name, matcher, metrics)
 
     def _hint(self, name: str) -> str:
-        close = get_close_matches(name, self._metrics, n=1)
+        close = get_close_matches(name, self._metrics, n=1, cutoff=0.8)
         meant = f"did you mean {close[0]}? Else " if close else ""
         return f"{meant}declare it in metrics/*.json, or correct the name"
 
