@@ -49,10 +49,14 @@ def test_a_token_without_a_claim_is_refused(missing: str) -> None:
     assert Tokens(KEY).patient(jwt.encode(body, KEY, algorithm="HS256")) is None
 
 
-@pytest.mark.parametrize("algorithm", ["none", "HS384", "HS512"])
+@pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_is_refused(algorithm: str) -> None:
-    key = b"" if algorithm == "none" else KEY * 2
-    assert Tokens(KEY * 2).patient(jwt.encode(claims(), key, algorithm=algorithm)) is None
+    assert Tokens(KEY * 2).patient(jwt.encode(claims(), KEY * 2, algorithm=algorithm)) is None
+
+
+def test_an_unsigned_token_is_refused() -> None:
+    unsigned = jwt.encode(claims(), None, algorithm="none")  # type: ignore[arg-type]  # PyJWT's way to sign nothing
+    assert Tokens(KEY).patient(unsigned) is None
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
