@@ -8,7 +8,6 @@ import importlib.util
 import json
 import re
 import shutil
-import socket
 import stat
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -28,6 +27,7 @@ from monitor.stack import credentials
 from monitor.stack.layout import COMPONENTS, PORTS
 from monitor.stack.programs import locate_mongod
 from monitor.stack.replica_set import MEMBERS
+from tests.contract.telemetry_receivers import free_ports
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"secrets", "replica-set"}
@@ -192,11 +192,7 @@ def test_the_replica_set_is_made_with_its_users_and_made_only_once(
     """Three real mongods as compose starts them: the first with its admin user, all closed to strangers."""
     layout = compose_init.ComposeLayout(run_dir=tmp_path)
     credentials.make(layout)
-    with contextlib.ExitStack() as reserved:
-        sockets = {name: reserved.enter_context(socket.socket()) for name in MEMBERS}
-        for one in sockets.values():
-            one.bind(("127.0.0.1", 0))
-        addresses = {name: f"127.0.0.1:{one.getsockname()[1]}" for name, one in sockets.items()}
+    addresses = {name: f"127.0.0.1:{port}" for name, port in free_ports(*MEMBERS).items()}
     monkeypatch.setattr(compose_init.ComposeLayout, "address", lambda _self, name: addresses[name])
     with mongods(tmp_path, {MEMBERS[0]: addresses[MEMBERS[0]]}):
         admin: MongoClient[dict[str, Any]] = MongoClient(f"mongodb://{addresses[MEMBERS[0]]}/", directConnection=True)

@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,7 +27,13 @@ from pymongo import MongoClient
 from app.main import ROUTES
 from monitor.stack.programs import locate, locate_mongod
 from tests.contract.canary import Patient, forms, leaks
-from tests.contract.telemetry_receivers import Receiver, dogstatsd_receiver, jaeger_udp_receiver, otlp_receiver
+from tests.contract.telemetry_receivers import (
+    Receiver,
+    dogstatsd_receiver,
+    free_ports,
+    jaeger_udp_receiver,
+    otlp_receiver,
+)
 
 ROOT = Path(__file__).parents[2]
 CANARY = Patient()
@@ -75,14 +80,6 @@ class Servers:
         return MongoClient(f"mongodb://127.0.0.1:{self.ports['mongod']}/", directConnection=True, timeoutMS=20_000)
 
 
-def free_ports(*names: str) -> dict[str, int]:
-    with contextlib.ExitStack() as held:
-        sockets = {name: held.enter_context(socket.socket()) for name in names}
-        for one in sockets.values():
-            one.bind(("127.0.0.1", 0))
-        return {name: one.getsockname()[1] for name, one in sockets.items()}
-
-
 @pytest.fixture
 def servers(tmp_path: Path) -> Iterator[Servers]:
     with otlp_receiver() as otlp, jaeger_udp_receiver() as jaeger, dogstatsd_receiver() as agent:
@@ -124,8 +121,8 @@ def _start_app(running: Servers) -> None:
         "APP_FIELD_KEY_FILE": str(running.folder / "field-key"),
         "APP_JWT_KEY_FILE": str(running.folder / "jwt-key"),
         "APP_PRACTITIONERS": "3",
-        "APP_OPERATION_TIMEOUT": "1.5",
-        "APP_ATTEMPT_TIMEOUT": "1.0",
+        "APP_OPERATION_TIMEOUT": "4",
+        "APP_ATTEMPT_TIMEOUT": "2",
         "APP_DRAIN_DELAY": "0.1",
         "APP_LOG_LEVEL": "debug",
         "APP_OTLP_ENDPOINT": running.otlp.endpoint,

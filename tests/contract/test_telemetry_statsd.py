@@ -53,7 +53,7 @@ def test_an_absent_agent_costs_datagrams_and_no_time(tmp_path: Path) -> None:
         client.distribution("app.request.seconds", 0.25, tags={"outcome": "ok"})
     assert time.monotonic() - started < 2
     client.close()
-    assert time.monotonic() - started < 6
+    assert time.monotonic() - started < 10
     assert sum(own.datagrams_dropped.value(reason) for reason in ("queue_full", "expired", "not_sent")) > lost
 
 

@@ -133,8 +133,8 @@ async def test_a_dead_collector_costs_spans_and_no_request_time(*, silent: bool)
                 slowest = max(slowest, time.monotonic() - started)
         began = time.monotonic()
         tracing.close()
-        assert time.monotonic() - began < 8, "closing is bounded"
-        assert slowest < 0.5, "far below the export's time limit: requests do not wait for it"
+        assert time.monotonic() - began < 12, "closing is bounded"
+        assert slowest < 1.5, "below the export's time limit of 2 s, on a busy machine too: requests do not wait for it"
     created = own.spans_created.value("otlp") - created
     exported = own.spans_exported.value("otlp") - exported
     lost = sum(own.spans_dropped.value("otlp", reason) for reason in ("queue_full", "export_failed", "closed")) - lost
