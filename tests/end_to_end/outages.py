@@ -70,7 +70,9 @@ def the_report_equals_the_ledger(stack: Any, *, since: datetime) -> None:
     )
     counted = Counter(entry["outcome"] for entry in entries)
     assert counted["fail"] > 300, counted
-    assert availability["failed_events"] == pytest.approx(counted["fail"], rel=0.01)
+    assert availability["failed_events"] == pytest.approx(counted["fail"], rel=0.01), (
+        f"{availability['failed_events']} reported, {counted} in the ledger, {report['period']}"
+    )
 
 
 def eventually(ask: Callable[[], T], *, within_s: float, every_s: float = 0.5, what: str) -> T:
