@@ -124,6 +124,12 @@ def _put_right_what_was_left(field: Field, state_dir: Path) -> None:
         raise Unsafe(f"an earlier drill was killed, and what it left cannot be put right: {'; '.join(failures)}")
     if released:
         field.note("guard", f"an earlier drill was killed: released {', '.join(released)}")
+    ended_at = clock.to_rfc3339(clock.now())
+    for record in field.store.records("drill", limit=100):
+        # We hold the lock, so whoever wrote this is gone.
+        if record.body.get("finished_at") is None:
+            end = {"outcome": "aborted", "status": "aborted", "reason": "the drill was killed", "finished_at": ended_at}
+            field.store.put("drill", record.id, record.body | end, at=record.at)
 
 
 def _guard(field: Field, plan: DrillPlan) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 from aiohttp import encode_basic_auth
+from prometheus_client.parser import text_string_to_metric_families
 
 from monitor import clock
+from monitor.metrics import METRICS
 from monitor.store import AlertRecord, ComponentChange
 from telemetry.webconfig import WebConfig, hash_password
 from tests.contract.history import History, serve
@@ -276,3 +278,21 @@ async def test_no_method_but_those_offered_is_taken(tmp_path: Path) -> None:
             answer = await client.request(method, path)
             assert answer.status == 405
             assert answer.headers["Allow"]
+
+
+async def test_every_metric_on_the_page_is_declared_with_its_labels(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        store.put("watchdog", "latest", {"at": clock.to_rfc3339(clock.now()), "latency_seconds": 1.5})
+        await client.post("/hooks/alertmanager", json=notification())
+        page = await (await client.get("/metrics")).text()
+    declared = {metric.name: set(metric.labels) for metric in METRICS}
+    families = {family.name: family for family in text_string_to_metric_families(page)}
+    for family in families.values():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        if family.name.endswith("_created"):
+            continue
+        assert name in declared, name
+        assert all(set(sample.labels) - {"le"} == declared[name] for sample in family.samples), name
+    assert families["monitor_watchdog_latency_seconds"].samples[0].value == 1.5
+    (warning,) = (s for s in families["monitor_alerts_active"].samples if s.labels["severity"] == "warning")
+    assert warning.value == 1

@@ -94,5 +94,8 @@ def test_what_a_drill_killed_with_9_left_is_put_right_by_the_next(stack: Any) ->
     assert follower.returncode == 2, steps
     assert "an earlier drill was killed: released mongo-" in steps
     assert "is refused: not every component is healthy" in steps
+    with Store.open(stack.settings.state) as store:
+        journal = store.records("drill")[0].body
+    assert (journal["outcome"], journal["reason"]) == ("aborted", "the drill was killed")
     assert not someone_is_held(stack)
     stack.client.wait_until_healthy(within_s=60)
