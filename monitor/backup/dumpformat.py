@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -33,6 +35,9 @@ _JSON = JSONOptions(
 LONGEST_NAME = 238
 """A longer escaped name is cut: with ``.metadata.json.gz`` a file name stays within 255 bytes."""
 CUT_NAME = 208
+
+LEAST_EXPONENT, MOST_EXPONENT = -4, 6
+"""Where Go's ``FormatFloat(x, 'G', -1, 64)`` changes to writing an exponent."""
 
 CONFIG_COLLECTIONS = {"chunks", "collections", "databases", "settings", "shards", "tags", "version"}
 """What of ``config`` is data; the rest is the server's own state."""
@@ -98,6 +103,32 @@ def prelude(server_version: str, tool_version: str) -> bytes:
 
 def canonical(document: Mapping[str, Any]) -> bytes:
     """Return a document as canonical Extended JSON v2: one line, no spaces, UTF-8 unescaped."""
-    text = json_util.dumps(document, json_options=_JSON, separators=(",", ":"), ensure_ascii=False)
+    text = json_util.dumps(
+        _with_doubles_as_go_writes_them(document), json_options=_JSON, separators=(",", ":"), ensure_ascii=False
+    )
     # Go escapes the two line separators that JavaScript once did not allow in strings.
     return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029").encode()
+
+
+def _with_doubles_as_go_writes_them(value: Any) -> Any:
+    """Return ``value`` with each double already in its JSON form, which is the one place where the drivers differ."""
+    if isinstance(value, float):
+        return {"$numberDouble": double(value)}
+    if isinstance(value, Mapping):
+        return {name: _with_doubles_as_go_writes_them(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_with_doubles_as_go_writes_them(inner) for inner in value]
+    return value
+
+
+def double(number: float) -> str:
+    """Return a double as the Go driver writes it: shortest digits, an exponent from a million on and below 0.0001."""
+    if not math.isfinite(number):
+        return "NaN" if math.isnan(number) else "Infinity" if number > 0 else "-Infinity"
+    sign, digits, shift = Decimal(repr(number)).normalize().as_tuple()
+    text = "".join(map(str, digits))
+    exponent = len(text) - 1 + int(shift)
+    if number != 0 and not LEAST_EXPONENT <= exponent < MOST_EXPONENT:
+        mantissa = text[0] + (f".{text[1:]}" if text[1:] else "")
+        return f"{'-' * sign}{mantissa}E{'-' if exponent < 0 else '+'}{abs(exponent):02}"
+    return repr(number)

@@ -34,6 +34,8 @@ from monitor.sources.mongodb import Client
 from monitor.store import Store
 
 ATTEMPTS = 3
+PAUSE_S = 1.0
+"""Before the second attempt; twice as long before the third. A member that comes back needs about that."""
 
 _PASSING = {
     239: "the server no longer kept the snapshot: raise minSnapshotHistoryWindowInSeconds there",
@@ -44,6 +46,7 @@ _PASSING = {
     11600: "the server is shutting down",
     11602: "the server changed its role",
     91: "the server is shutting down",
+    211: "the server has just started, and does not know the set's keys yet",
 }
 """Server errors that starting over may cure, and what to say if it does not."""
 
@@ -141,7 +144,7 @@ def _result(run: _Run, done: Manifest | None, seconds: float, reason: str) -> Ba
 def _take(run: _Run, home: LocalStore) -> Manifest:
     password = read_secret(run.settings.backup_password_file, "backup_password")
     said = ""
-    for _ in range(ATTEMPTS):
+    for attempt in range(1, ATTEMPTS + 1):
         try:
             with _source(run.settings, password) as (client, source), home.draft(run.id) as draft:
                 done = _dump(run, client, source, draft)
@@ -150,6 +153,7 @@ def _take(run: _Run, home: LocalStore) -> Manifest:
         except _StartOver as again:
             said = str(again)
             run.progress(Progress(step=f"starting over: {said}"))
+            time.sleep(attempt * PAUSE_S)
     raise _Failed(f"gave up after {ATTEMPTS} attempts: {said}")
 
 
@@ -157,7 +161,7 @@ def _take(run: _Run, home: LocalStore) -> Manifest:
 def _source(settings: Settings, password: str) -> Iterator[tuple[Client, mongodb.Member]]:
     """Connect to the member to read from."""
     uri, username = settings.mongodb_uri, settings.backup_username
-    with mongodb.connect(uri, username, password) as whole_set:
+    with _one_reason(mongodb.hosts(uri), reading=False), mongodb.connect(uri, username, password) as whole_set:
         members = mongodb.find_members(whole_set)
     if not members:
         raise Unavailable(
@@ -263,7 +267,7 @@ def _refuse_a_small_disk(draft: Draft, needed: int) -> None:
 
 
 @contextmanager
-def _one_reason(where: str) -> Iterator[None]:
+def _one_reason(where: str, *, reading: bool = True) -> Iterator[None]:
     """Tell errors that starting over may cure from those that it does not."""
     try:
         with mongodb.one_sentence("backup run", where):
@@ -273,6 +277,6 @@ def _one_reason(where: str) -> Iterator[None]:
         if isinstance(cause, OperationFailure) and cause.code in _PASSING:
             raise _StartOver(f"{where}: {_PASSING[cause.code]}") from error
         # The member went away in the middle: another one may still be there, and the next attempt looks for it.
-        if isinstance(cause, ConnectionFailure):
+        if reading and isinstance(cause, ConnectionFailure):
             raise _StartOver(f"{where} stopped answering in the middle") from error
         raise

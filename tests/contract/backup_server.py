@@ -32,11 +32,29 @@ class ReplicaSet:
         return str(self.admin.admin.command("hello")["primary"])
 
     def on_each_member(self, command: dict[str, Any]) -> None:
-        for address in self.admin.admin.command("hello")["hosts"]:
-            uri = f"mongodb://{address}/"
-            member: Client = pymongo.MongoClient(uri, username="admin", password=self.password, directConnection=True)
-            with member:
+        for address in self.addresses():
+            with self._member(address) as member:
                 member.admin.command(command)
+
+    def read_by_a_backup(self) -> str:
+        """Return the address of the member that a backup is reading now."""
+        looking: list[dict[str, Any]] = [
+            {"$currentOp": {"allUsers": True, "idleConnections": True}},
+            {"$match": {"appName": "monitor", "effectiveUsers.user": "backup"}},
+        ]
+        for address in self.addresses():
+            with self._member(address) as member:
+                if member.admin.aggregate(looking).to_list():
+                    return address
+        raise AssertionError("nobody is being read")
+
+    def addresses(self) -> list[str]:
+        return list(self.admin.admin.command("hello")["hosts"])
+
+    def _member(self, address: str) -> Client:
+        return pymongo.MongoClient(
+            f"mongodb://{address}/", username="admin", password=self.password, directConnection=True
+        )
 
     def drop_all(self) -> None:
         for name in DATABASES:

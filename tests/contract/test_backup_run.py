@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo.client_session import ClientSession
@@ -224,6 +225,30 @@ def test_collections_that_never_stop_changing_are_told(documents: ReplicaSet, pl
     assert record.outcome == "failed"
     assert "shop.restless-" in record.reason
     assert backup.list_backups(place.backups) == ()
+
+
+def test_a_member_that_dies_while_it_is_read_is_replaced_by_another(
+    documents: ReplicaSet, place: Place, replica_set: Any
+) -> None:
+    killed: list[str] = []
+
+    def kill(progress: Progress) -> None:
+        if progress.step == "reading" and not killed:
+            killed.append(documents.read_by_a_backup())
+            component = _component(replica_set, killed[0])
+            replica_set.client.hold(component, 60)
+            replica_set.client.kill(component)
+
+    record = backup.take(place.settings, progress=kill, max_bytes_per_second=8e6)
+    replica_set.client.release(_component(replica_set, killed[0]))
+    replica_set.client.wait_until_healthy()
+    assert (record.outcome, record.reason) == ("passed", "")
+    assert record.source not in killed
+    assert backup.verify(place.settings, record.id).outcome == "passed"
+
+
+def _component(replica_set: Any, address: str) -> str:
+    return next(str(each.name) for each in replica_set.client.status() if each.address == address)
 
 
 def test_a_snapshot_that_the_server_lost_is_told(documents: ReplicaSet, place: Place) -> None:
