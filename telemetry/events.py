@@ -108,7 +108,6 @@ EXPORTERS = (
 STACK = (
     event("stack.started", components=COUNT, seconds=SECONDS),
     event("stack.stopped", seconds=SECONDS),
-    event("stack.failed", error=ERROR),
     event("stack.component", component=COMPONENT, state=one_of("healthy", "starting", "unhealthy", "stopped", "held")),
 )
 

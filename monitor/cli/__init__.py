@@ -17,7 +17,7 @@ from monitor.settings import Settings
 
 COMMANDS = {
     "init": ("monitor.cli.init", "Write a catalogue to start from."),
-    "up": ("monitor.cli.stack", "Start the embedded stack on this machine and wait until it is healthy."),
+    "up": ("monitor.cli.up", "Start the embedded stack on this machine and wait until it is healthy."),
     "down": ("monitor.cli.stack", "Stop the embedded stack; leaves no process and no port behind."),
     "status": ("monitor.cli.stack", "Show the components of the embedded stack."),
     "generate": (

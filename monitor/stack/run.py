@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from monitor.stack import derived
-from monitor.stack.component import Component, ComponentStatus, select
+from monitor.stack.component import Component, select
 from monitor.stack.components import REPLICA_SET_STEP, Choices, clean_environ, components, find_servers
 from monitor.stack.derived import Promises
 from monitor.stack.layout import Layout
@@ -21,9 +20,6 @@ from monitor.stack.replica_set import MEMBERS, establish
 from monitor.stack.supervisor import OnReady, Step, Supervisor
 from monitor.stack.teardown import end_leftovers
 from monitor.store import ComponentChange
-from telemetry.logs import get_logger
-
-log = get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +42,6 @@ def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: On
     """
     layout = plan.layout
     layout.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    started = time.monotonic()
     with RunLock(layout.run_dir, "up"):
         # A supervisor that was killed leaves its children; whoever holds the lock is the only one to start new ones.
         end_leftovers(layout.run_dir)
@@ -61,15 +56,10 @@ def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: On
             layout, parts, _steps(layout, parts), environ=clean_environ(dict(os.environ)), listener=listener
         )
 
-        def ready(statuses: tuple[ComponentStatus, ...]) -> None:
-            log.info("stack.started", components=len(parts), seconds=time.monotonic() - started)
-            on_ready(statuses)
-
         try:
-            asyncio.run(_supervise(supervisor, ready, plan.while_pid))
+            asyncio.run(_supervise(supervisor, on_ready, plan.while_pid))
         finally:
             end_leftovers(layout.run_dir)
-    log.info("stack.stopped", seconds=time.monotonic() - started)
 
 
 def _steps(layout: Layout, parts: tuple[Component, ...]) -> tuple[Step, ...]:
