@@ -22,7 +22,7 @@ def backups(store: Store, period: Period) -> Backups:
     verified = _bodies(store, "verification", period)
     restored = [body for body in verified if body.get("outcome") == "passed"]
     seconds = [float(body["restore_seconds"]) for body in restored if body.get("restore_seconds") is not None]
-    newest = good[0] if good else None
+    newest = good[0] if good else _newest_before(store, period)
     return Backups(
         taken=len(good),
         failed=sum(body.get("outcome") == "failed" for body in taken),
@@ -53,6 +53,12 @@ def drills(store: Store, period: Period) -> tuple[DrillResult, ...]:
 def _bodies(store: Store, kind: RecordKind, period: Period) -> list[dict[str, Any]]:
     records = store.records(kind, since=period.start, limit=MOST_RECORDS)
     return [record.body for record in records if record.at < period.until]
+
+
+def _newest_before(store: Store, period: Period) -> dict[str, Any] | None:
+    """The newest backup that was there when the period began."""
+    older = (record for record in store.records("backup", limit=MOST_RECORDS) if record.at < period.start)
+    return next((record.body for record in older if record.body.get("outcome") == "passed"), None)
 
 
 def _instant(body: dict[str, Any], name: str) -> datetime | None:

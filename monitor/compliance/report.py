@@ -40,6 +40,9 @@ MOST_SLOTS = 92
 
 MOST_INCIDENTS = 5
 
+SAME_INCIDENT = 0.5
+"""Bad times of two SLOs that share at least this much of the time that they span together are one incident."""
+
 AVERAGES = (
     ("API answers", 0.2, "http_server_request_duration_seconds", 'http_route=~"/api/.*"', "measured in the app"),
     (
@@ -83,7 +86,7 @@ def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogu
         generated_at=clock.now().replace(microsecond=0),
         cell_seconds=grid.width.total_seconds(),
         slos=slos,
-        incidents=_incidents(slos, catalogue, measured, grid),
+        incidents=_incidents(slos, measured, grid),
         averages=_averages(reader),
         recovery=_recovery(reader, catalogue.recovery),
         backups=evidence.backups(store, period) if store else None,
@@ -151,23 +154,37 @@ def _slots(measured: Measured, period: Period, grid: Grid, spent: float) -> tupl
     return tuple(found)
 
 
-def _incidents(
-    slos: tuple[SloResult, ...], catalogue: Catalogue, measured: dict[str, Measured], grid: Grid
-) -> tuple[Incident, ...]:
-    """Join the bad time of all SLOs where it overlaps; the worst come first."""
-    bad = {slo.name: measured[slo.name].bad(float(slo.target)) for slo in catalogue.slos}
-    anywhere = [any(flags) for flags in zip(*bad.values(), strict=True)]
-    found = []
-    for first, after in runs(anywhere, pause=PAUSE):
-        effects = tuple(
-            _effect(slo, measured[slo.name], slice(first, after))
-            for slo in slos
-            if any(bad[slo.name][first:after]) and _counts(measured[slo.name], slice(first, after), slo)
+def _incidents(slos: tuple[SloResult, ...], measured: dict[str, Measured], grid: Grid) -> tuple[Incident, ...]:
+    """Find each SLO's bad time, join what is the same in several of them, and keep the worst."""
+    joined: list[tuple[range, list[SloResult]]] = []
+    for slo in slos:
+        flags = measured[slo.name].bad(slo.objective)
+        for first, after in runs(flags, pause=PAUSE):
+            if _counts(measured[slo.name], slice(first, after), slo):
+                _join(joined, range(first, after), slo)
+    found = (
+        Incident(
+            start=grid.edges[cells.start],
+            end=grid.edges[cells.stop],
+            effects=tuple(_effect(slo, measured[slo.name], slice(cells.start, cells.stop)) for slo in touched),
         )
-        if effects:
-            found.append(Incident(start=grid.edges[first], end=grid.edges[after], effects=effects))
-    found.sort(key=lambda incident: (-incident.budget_share, incident.start))
-    return tuple(found[:MOST_INCIDENTS])
+        for cells, touched in joined
+    )
+    return tuple(sorted(found, key=lambda incident: (-incident.budget_share, incident.start))[:MOST_INCIDENTS])
+
+
+def _join(joined: list[tuple[range, list[SloResult]]], cells: range, slo: SloResult) -> None:
+    """Put bad time of an SLO to the incident that it mostly shares its time with, or make it one of its own.
+
+    So an outage that three SLOs saw is one incident, and an hour of slowness around it is another.
+    """
+    for number, (other, touched) in enumerate(joined):
+        whole = range(min(cells.start, other.start), max(cells.stop, other.stop))
+        shared = min(cells.stop, other.stop) - max(cells.start, other.start)
+        if shared / len(whole) >= SAME_INCIDENT and slo not in touched:
+            joined[number] = (whole, [*touched, slo])
+            return
+    joined.append((cells, [slo]))
 
 
 def _counts(measured: Measured, cells: slice, slo: SloResult) -> bool:

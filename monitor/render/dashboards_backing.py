@@ -19,7 +19,8 @@ def database(catalogue: Catalogue) -> tuple[Panel, ...]:
             title="How fast does the database answer?",
             text=(
                 "Mean and 99th percentile of MongoDB operations as the app sees them, waiting for a connection "
-                "included. The promise is the line; above it, look at the pool beside and at MongoDB below."
+                "included. Good is below the promised line; above it, look at the pool beside and at MongoDB "
+                "below."
             ),
             kind="graph",
             unit="s",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Recovery
 from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section, above, below
 from monitor.render.links import RECOVERY_DASHBOARD
@@ -33,6 +34,10 @@ def recovery_board(catalogue: Catalogue) -> Board:
     )
 
 
+def _promised(recovery: Recovery | None, name: str) -> str:
+    return "" if recovery is None else f" ({durations.text(getattr(recovery, name))} is promised)"
+
+
 def _seconds(recovery: Recovery | None, name: str) -> float | None:
     return None if recovery is None else getattr(recovery, name).total_seconds()
 
@@ -46,8 +51,9 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="How much would be lost?",
             text=(
-                "Age of the newest recovery point: what would be lost if the databases were lost now. Good is below "
-                "the RPO (1 h is promised). Above it, take a backup now and see why the last one failed."
+                "Age of the newest recovery point: what would be lost if the databases were lost now. Good is "
+                f"below the RPO{_promised(recovery, 'rpo')}. Above it, take a backup now and see why the last one "
+                "failed."
             ),
             kind="stat",
             unit="s",
@@ -62,8 +68,8 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="How long does a restore take?",
             text=(
-                "Time of the newest verified restore into an empty server. It is the technical part of the RTO (4 h "
-                "is promised): noticing, deciding and switching over come on top of it."
+                "Time of the newest verified restore into an empty server. Good is far below the "
+                f"RTO{_promised(recovery, 'rto')}: noticing, deciding and switching over come on top of it."
             ),
             kind="stat",
             unit="s",

@@ -97,8 +97,8 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
         Panel(
             title="How fast are answers on average?",
             text=(
-                "Mean time of API answers as the app measures it, now. The promise is the line of the threshold; if "
-                "it is broken, see whether the database or the pool below is the cause."
+                "Mean time of API answers as the app measures it, now. Good is below the promise, where the "
+                "colour turns; above it, see whether the database or its pool below is the cause."
             ),
             kind="stat",
             unit="s",
@@ -205,7 +205,7 @@ def _latency(catalogue: Catalogue) -> tuple[Panel, ...]:
         Panel(
             title="How long do patients wait?",
             text=(
-                "Median, 95th and 99th percentile and mean of API answers. The mean must stay below the promised "
+                "Median, 95th and 99th percentile and mean of API answers. Good is a mean below the promised "
                 "line; a 99th percentile far above the rest means that a few patients wait much longer."
             ),
             kind="graph",
@@ -231,7 +231,7 @@ def _latency(catalogue: Catalogue) -> tuple[Panel, ...]:
         Panel(
             title="Which route is slow?",
             text=(
-                "Mean time of answers by route. All should lie below the promised line; a single route above it "
+                "Mean time of answers by route. Good is all below the promised line; a single route above it "
                 "points at its query or a missing index, all of them at the database or the machine."
             ),
             kind="graph",
@@ -268,8 +268,8 @@ def _bookings() -> tuple[Panel, ...]:
         Panel(
             title="How many appointments are there?",
             text=(
-                "Appointments by FHIR status. Booked rises with traffic, cancelled slowly. A sudden fall of any of "
-                "them means lost data: check the last restore and the recovery dashboard."
+                "Appointments by FHIR status. Good is booked rising with traffic and cancelled slowly. A sudden "
+                "fall of any of them means lost data: check the last restore and the recovery dashboard."
             ),
             kind="graph",
             unit="short",

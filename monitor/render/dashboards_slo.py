@@ -48,10 +48,10 @@ def _standing() -> Panel:
     return Panel(
         title="Where does each SLO stand?",
         text=(
-            "Objective, what was achieved over the SLO's own window, the share of its error budget that is left, how "
-            "fast it burns now (1 lasts exactly the window) and which share of the window was measured. Read nothing "
-            "into an achieved value of which little was measured. Budget below zero: the promise is broken; stop "
-            "risky changes."
+            "Objective, what was achieved over the SLO's own window, the share of its error budget that is "
+            "left, how fast it burns now (1 lasts exactly the window) and which share of the window was "
+            "measured. Good is a budget above zero and all measured; of little measured, conclude nothing. "
+            "Below zero, stop risky changes."
         ),
         kind="table",
         unit="none",
@@ -73,8 +73,9 @@ def _alerts() -> Panel:
     return Panel(
         title="Which alerts are firing?",
         text=(
-            "Every firing alert with its severity. Watchdog is always listed: it fires on purpose, to prove that "
-            "alerts arrive. Critical ones wake someone; open the runbook from the console's page of the alert."
+            "Every firing alert with its severity. Good is Watchdog alone: it fires on purpose, to prove that "
+            "alerts arrive. Critical ones wake someone; open the runbook from the console's page of the "
+            "alert."
         ),
         kind="table",
         unit="none",
@@ -108,8 +109,9 @@ def _course() -> Panel:
     return Panel(
         title="How did the budgets get there?",
         text=(
-            "Error budget left over time. A steady slope is ordinary wear; a step is an incident: its time is where "
-            "to look in the service dashboard. The red line at zero is where the objective is missed."
+            "Error budget left over time. Good is a slope no steeper than the window is long; a step is an "
+            "incident: its time is where to look in the service dashboard. At the red line the objective is "
+            "missed."
         ),
         kind="graph",
         unit="percentunit",

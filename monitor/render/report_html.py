@@ -219,7 +219,7 @@ def _slot(slot: Slot, objective: float, digits: int) -> dict[str, str]:
 
 
 def _effect(effect: Effect) -> dict[str, str]:
-    share = words.percent(effect.budget_share, 0)
+    share = words.multiple(effect.budget_share)
     failed = words.minutes(effect.failed_events) if effect.unit == "minutes" else words.count(effect.failed_events)
     unit = "" if effect.unit == "minutes" else f" {effect.unit}"
     return {"name": effect.display_name, "failed": f"{failed}{unit}", "share": share}

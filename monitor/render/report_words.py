@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 UNKNOWN = "unknown"
 
 NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
+MANY_TIMES = 2
+"""From here on, a multiple reads better than a percentage."""
+
 MINUS = "\N{MINUS SIGN}"
 
 
@@ -115,7 +118,13 @@ def left(share: float | None, *, sure: bool) -> str:
 
 def share_of(share: float, whole: str) -> str:
     """Say a share: ``28 % of a budget``, or beyond twice the whole ``33 times a budget``."""
-    return f"{percent(share, 0)} of {whole}" if share < 2 else f"{share:.0f} times {whole}"  # noqa: PLR2004  # see above
+    of = f" of {whole}" if share < MANY_TIMES else f" {whole}"
+    return f"{multiple(share)}{of}"
+
+
+def multiple(share: float) -> str:
+    """Say a share, or how many times the whole it is: ``28 %``, ``33 times``."""
+    return percent(share, 0) if share < MANY_TIMES else f"{share:.0f} times"
 
 
 def plural(number: int, noun: str) -> str:

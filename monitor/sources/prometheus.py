@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
@@ -29,6 +29,9 @@ CONNECT_TIMEOUT_S = 3.0
 
 MAX_POINTS = 10_000
 """Prometheus refuses a range query of more than 11,000 points per series; longer ones are asked for in parts."""
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +81,8 @@ class Prometheus:
         Raises:
             Unavailable: Prometheus cannot be reached in time, or refuses the expression.
         """
-        rows = self._ask(promql, lambda: self._client.custom_query(promql, params=self._params(at)))
-        if len(rows) == 2 and not isinstance(rows[0], dict):  # noqa: PLR2004  # a scalar: [time, value]
-            return (Sample(labels={}, value=float(rows[1]), at=clock.from_epoch(float(rows[0]))),)
-        samples = (
-            Sample(labels=row["metric"], value=float(row["value"][1]), at=clock.from_epoch(float(row["value"][0])))
-            for row in rows
-        )
-        return tuple(sorted(samples, key=_by_labels))
+        params = self._params(at)
+        return self._ask(promql, lambda: _samples(self._client.custom_query(promql, params=params)))
 
     def samples(self, selector: str, at: datetime | None = None) -> tuple[Series, ...]:
         """Return the raw samples that a range selector (``metric{...}[5m]``) holds at an instant, sorted by labels.
@@ -93,8 +90,8 @@ class Prometheus:
         Raises:
             Unavailable: as ``instant``.
         """
-        rows = self._ask(selector, lambda: self._client.custom_query(selector, params=self._params(at)))
-        return tuple(sorted((_series(row) for row in rows), key=_by_labels))
+        params = self._params(at)
+        return self._ask(selector, lambda: _series(self._client.custom_query(selector, params=params)))
 
     def range(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         """Evaluate an expression at ``start``, ``start + step``, ... up to ``end``; long spans are asked for in parts.
@@ -116,22 +113,23 @@ class Prometheus:
         Raises:
             Unavailable: as ``instant``.
         """
-        return frozenset(self._ask("the list of metric names", lambda: self._client.get_label_values("__name__")))
+        return self._ask("the metric names", lambda: frozenset(self._client.get_label_values("__name__")))
 
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.
         exact = self._params(None) | {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
         width = f"{step.total_seconds():.3f}"
-        rows = self._ask(promql, lambda: self._client.custom_query_range(promql, start, end, width, params=exact))
-        return tuple(_series(row) for row in rows)
+        return self._ask(
+            promql, lambda: _series(self._client.custom_query_range(promql, start, end, width, params=exact))
+        )
 
     def _params(self, at: datetime | None) -> dict[str, str]:
         limit = {"timeout": f"{self.timeout_s:g}s"}
         return limit if at is None else limit | {"time": f"{at.timestamp():.3f}"}
 
-    def _ask(self, what: str, call: Callable[[], Any]) -> list[Any]:
+    def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
         try:
-            answer = call()
+            return call()
         except PrometheusApiClientException as error:
             raise Unavailable(self._refusal(what, str(error))) from error
         except Timeout as error:
@@ -143,11 +141,10 @@ class Prometheus:
             raise Unavailable(
                 f"cannot reach Prometheus at {self.url}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
             ) from error
-        except (RequestException, ValueError, KeyError, TypeError) as error:
+        except (RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
             raise Unavailable(
                 f"{self.url} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
             ) from error
-        return list(answer)
 
     def _refusal(self, what: str, text: str) -> str:
         # The library keeps of an answer only "HTTP Status Code 400 (b'...')"; the reason is JSON inside those bytes.
@@ -158,9 +155,25 @@ class Prometheus:
         return f"Prometheus at {self.url} refused {what!r}: {reason}"
 
 
-def _series(row: Mapping[str, Any]) -> Series:
-    points = tuple((clock.from_epoch(float(at)), float(value)) for at, value in row["values"])
-    return Series(labels=row["metric"], points=points)
+def _samples(rows: list[Any]) -> tuple[Sample, ...]:
+    if rows and not isinstance(rows[0], dict):  # a scalar: [time, value]
+        return (Sample(labels={}, value=float(rows[1]), at=clock.from_epoch(float(rows[0]))),)
+    found = (
+        Sample(labels=row["metric"], value=float(row["value"][1]), at=clock.from_epoch(float(row["value"][0])))
+        for row in rows
+    )
+    return tuple(sorted(found, key=_by_labels))
+
+
+def _series(rows: list[Any]) -> tuple[Series, ...]:
+    found = (
+        Series(
+            labels=row["metric"],
+            points=tuple((clock.from_epoch(float(at)), float(value)) for at, value in row["values"]),
+        )
+        for row in rows
+    )
+    return tuple(sorted(found, key=_by_labels))
 
 
 def _by_labels(item: Sample | Series) -> tuple[tuple[str, str], ...]:
