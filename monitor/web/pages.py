@@ -153,6 +153,7 @@ def _link(value: object) -> str:
 
 _TEMPLATES.filters |= {
     "percent": words.percent,
+    "budget": words.budget,
     "size": words.size,
     "span": words.span,
     "plural": words.plural,

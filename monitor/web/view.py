@@ -23,6 +23,9 @@ Tone = Literal["good", "warning", "bad", "unknown"]
 WATCHDOG_LIMIT = timedelta(minutes=3)
 """The Watchdog arrives each minute; three missed ones mean that no alert could have arrived either."""
 
+FAST_BURN = 6.0
+"""A burn rate of the last hour that nobody should call good: the factor of the second fastest alert (SRE workbook)."""
+
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 """``none`` is for the machinery (Watchdog), not for people."""
 
@@ -128,6 +131,9 @@ def headline(snapshot: Snapshot, cards: Sequence[SloCard] | None, path: Said) ->
 
 
 def _quiet(cards: Sequence[SloCard]) -> Said:
+    burning = [card.status.display_name for card in cards if (card.status.burn_rate or 0) >= FAST_BURN]
+    if burning:
+        return Said(tone="warning", text=f"No alert is firing yet, but the budget burns fast: {', '.join(burning)}.")
     undecided = sum(card.verdict.tone == "unknown" for card in cards)
     if not undecided:
         return Said(tone="good", text="No alert is firing and every objective is met.")

@@ -28,6 +28,13 @@ def whole_percent(ratio: float | None) -> str:
     return "under 1 %" if 0 < ratio < 0.01 else percent(ratio, places=0)  # noqa: PLR2004  # one per cent
 
 
+def budget(left: float | None) -> str:
+    """Say what is left of an error budget, or how many times over it was spent."""
+    if left is None:
+        return UNKNOWN
+    return percent(left, places=1) if left >= 0 else f"overspent: {1 - left:.1f} times the budget is used"
+
+
 def ago(instant: datetime, now: datetime) -> str:
     """Say how long ago: ``4 min 30 s ago``."""
     return "just now" if (now - instant) < timedelta(seconds=1) else f"{clock.humanize(now - instant)} ago"

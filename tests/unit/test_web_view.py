@@ -26,7 +26,9 @@ RECOVERY = Recovery(
 ALIVE = view.Said(tone="good", text="alive")
 
 
-def status(*, sli: float | None = 0.9999, coverage: float | None = 1.0, left: float | None = 0.5) -> SloStatus:
+def status(
+    *, sli: float | None = 0.9999, coverage: float | None = 1.0, left: float | None = 0.5, burn: float | None = None
+) -> SloStatus:
     return SloStatus(
         name="availability",
         service="appointments",
@@ -36,7 +38,7 @@ def status(*, sli: float | None = 0.9999, coverage: float | None = 1.0, left: fl
         sli=sli,
         error_budget_remaining=left,
         coverage=coverage,
-        burn_rate=None,
+        burn_rate=burn,
     )
 
 
@@ -121,6 +123,19 @@ def test_all_is_well_only_when_every_objective_is_met() -> None:
     assert view.headline(snapshot(), (met,), ALIVE).text == "No alert is firing and every objective is met."
     assert "1 objective cannot be judged yet" in view.headline(snapshot(), (met, open_one), ALIVE).text
     assert "Too little was measured" in view.headline(snapshot(), (open_one,), ALIVE).text
+
+
+def test_a_fast_burn_is_not_called_quiet_before_its_alert_fires() -> None:
+    said = view.headline(snapshot(), (view.slo_card(status(coverage=0.001, burn=180.0)),), ALIVE)
+    assert said == view.Said(tone="warning", text="No alert is firing yet, but the budget burns fast: Availability.")
+
+
+@pytest.mark.parametrize(
+    ("left", "text"),
+    [(0.5, "50 %"), (0.0, "0 %"), (-1.5, "overspent: 2.5 times the budget is used"), (None, "unknown")],
+)
+def test_an_overspent_budget_is_said_in_times(left: float | None, text: str) -> None:
+    assert words.budget(left) == text
 
 
 def test_a_missed_objective_is_named() -> None:
