@@ -32,6 +32,7 @@ CACHE_GB = 0.25
 PREFIX = ".scratch-"
 MARKER = "this-is-a-scratch-mongod"
 SOCKET = "mongodb.sock"
+SHORT_PARENT = Path("/tmp")  # noqa: S108  # what is made there is 0700 and has an unforeseeable name
 LONGEST_SOCKET = 100
 """The kernel allows 108 bytes; mongod adds nothing, we keep a margin."""
 
@@ -82,6 +83,21 @@ def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
     Raises:
         Unavailable: it cannot be started.
     """
+    with _private_directory(parent) as directory, _socket_directory(directory) as sockets:
+        process = _start(mongod, directory, sockets)
+        try:
+            with _client(sockets / SOCKET) as client:
+                _wait(client, process, directory, sockets / SOCKET, mongod)
+                yield client
+        finally:
+            # Its data is thrown away: there is nothing to flush.
+            process.kill()
+            process.wait()
+
+
+@contextmanager
+def _private_directory(parent: Path) -> Iterator[Path]:
+    """Make a directory that goes with us, and remove those that killed verifications left there."""
     try:
         remove_leftovers(parent)
         # A socket's path in a URI has to be absolute.
@@ -89,16 +105,8 @@ def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
     except OSError as error:
         raise Unavailable(f"cannot make a scratch directory in {parent}: {error.strerror}") from error
     try:
-        with _marked(directory), _socket_directory(directory) as sockets:
-            process = _start(mongod, directory, sockets)
-            try:
-                with _client(sockets / SOCKET) as client:
-                    _wait(client, process, directory, sockets / SOCKET, mongod)
-                    yield client
-            finally:
-                # Its data is thrown away: there is nothing to flush.
-                process.kill()
-                process.wait()
+        with _marked(directory):
+            yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
@@ -140,8 +148,8 @@ def _socket_directory(directory: Path) -> Iterator[Path]:
     if len(os.fsencode(directory / SOCKET)) <= LONGEST_SOCKET:
         yield directory
         return
-    with tempfile.TemporaryDirectory(prefix="monitor-socket-", dir="/tmp", ignore_cleanup_errors=True) as short:
-        yield Path(short)
+    with _private_directory(SHORT_PARENT) as short:
+        yield short
 
 
 def _start(mongod: Path, directory: Path, sockets: Path) -> subprocess.Popen[bytes]:

@@ -15,6 +15,7 @@ import pytest
 
 from monitor import backup
 from monitor.backup import manifest as manifest_module
+from monitor.backup import scratch
 from monitor.backup.model import Manifest
 from monitor.backup.verification import check_files
 from monitor.errors import Fault
@@ -146,7 +147,9 @@ def test_a_store_may_be_named_from_here_and_its_path_may_be_long(
     place.backups.rename(store)
     monkeypatch.chdir(store.parent)
     settings = dataclasses.replace(place.settings, backup_store=Path("store"))
+    before = set(scratch.SHORT_PARENT.glob(f"{scratch.PREFIX}*"))
     assert backup.verify(settings).outcome == "passed"
+    assert set(scratch.SHORT_PARENT.glob(f"{scratch.PREFIX}*")) <= before
 
 
 def test_an_older_backup_can_be_named_and_an_unknown_one_is_refused(taken: Path, place: Place) -> None:
