@@ -22,6 +22,7 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *alerts.beyond_retention(catalogue),
         *routes.unrouted(catalogue),
         *routes.unreachable(catalogue),
+        *routes.unsupported(catalogue),
         *recovery.impossible_rpo(catalogue),
     }
     if runbooks is not None:

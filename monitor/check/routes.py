@@ -12,6 +12,9 @@ from monitor.render.rules import all_alerts
 _NOTIFYING = (Severity.CRITICAL, Severity.WARNING)
 _CONTACTS = Place(file="contacts.yaml")
 
+_SINCE = (("msteams", "", "0.26"), ("webhook", "url_file", "0.26"))
+"""Kinds of receivers, or settings of them, by the first Alertmanager that accepts them (tried with amtool)."""
+
 
 def unrouted(catalogue: Catalogue) -> Iterator[Finding]:
     """Alerts whose team nobody is, so that only the console hears of them."""
@@ -29,6 +32,25 @@ def unrouted(catalogue: Catalogue) -> Iterator[Finding]:
                 f"{rule.name} is {rule.severity} for team {key[0]}, and contacts.yaml names nobody who hears of it"
             )
             yield finding(rule.place, "no-route", message, f"give team {key[0]} receivers for {rule.severity}")
+
+
+def unsupported(catalogue: Catalogue) -> Iterator[Finding]:
+    """Receivers that this environment's Alertmanager does not know, so that it would not start."""
+    version = catalogue.environment.alertmanager_version
+    for receiver in catalogue.contacts.receivers:
+        for kind, setting, since in _SINCE:
+            if (
+                receiver.kind == kind
+                and (not setting or setting in receiver.settings)
+                and _number(version) < _number(since)
+            ):
+                what = f"receivers of kind {kind}" if not setting else f"{setting} in receivers of kind {kind}"
+                message = f"receiver {receiver.name}: Alertmanager knows {what} since {since}, and {version} runs here"
+                yield finding(_CONTACTS, "unsupported-receiver", message, "use another kind, or a newer Alertmanager")
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def unreachable(catalogue: Catalogue) -> Iterator[Finding]:

@@ -128,6 +128,20 @@ def test_a_route_and_a_receiver_that_no_alert_reaches_are_found(bundled: Catalog
     ]
 
 
+def test_a_receiver_that_alertmanager_is_too_old_for_is_found(bundled: Catalogue) -> None:
+    receivers = (
+        Receiver(name="console", kind="webhook", settings={}),
+        Receiver(name="teams", kind="msteams", settings={"webhook_url": "https://example.org"}),
+        Receiver(name="hook", kind="webhook", settings={"url_file": "/run/secrets/hook"}),
+    )
+    team = Team(name="sre", critical=("teams",), warning=("hook",))
+    catalogue = replace(bundled, contacts=Contacts(teams=(team,), receivers=receivers))
+
+    assert [code for code, _ in codes(catalogue)] == ["unsupported-receiver"] * 2
+    newer = replace(catalogue, environment=replace(bundled.environment, alertmanager_version="0.28.1"))
+    assert codes(newer) == []
+
+
 def test_an_alert_without_a_test_is_found(bundled: Catalogue) -> None:
     untested = replace(bundled, alert_tests={k: v for k, v in bundled.alert_tests.items() if "redis" not in k})
 
