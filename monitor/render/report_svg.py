@@ -175,10 +175,11 @@ def _name(frame: _Frame, lead: SloResult, colour: str) -> str:
     last = next(slot for slot in reversed(lead.slots) if slot.budget_left is not None)
     share = last.budget_left or 0.0
     x, y = frame.x(last.end), frame.y(share)
+    beside = min(y, HEIGHT - BOTTOM - 18)  # two lines of text, above those of the axis
     return (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>'
-        + _text(x + 10, y - 2, lead.display_name, fill=PALETTE["ink"], bold=True)
-        + _text(x + 10, y + 13, words.left(lead.budget_left, sure=lead.verdict is not Verdict.INSUFFICIENT))
+        + _text(x + 10, beside - 2, lead.display_name, fill=PALETTE["ink"], bold=True)
+        + _text(x + 10, beside + 13, words.left(lead.budget_left, sure=lead.verdict is not Verdict.INSUFFICIENT))
     )
 
 
