@@ -38,6 +38,9 @@ systemLog:
 setParameter:
   # How long a member that is told to stop waits for others: the default of 15 s is for bigger sets.
   shutdownTimeoutMillisForSignaledShutdown: 1000
+  # A frozen primary closes nothing: the members that copied from it notice only by this, and until they copy from its
+  # successor no write reaches a majority. The default of 5 s, met twice, made bookings wait 12 s in a test.
+  oplogNetworkTimeoutBufferSeconds: 1
 """
 
 
