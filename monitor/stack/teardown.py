@@ -70,10 +70,14 @@ def _end(processes: set[Process]) -> None:
     """Thaw, ask, wait, kill."""
     for signum in (SIGTERM, SIGCONT):
         _send_all(processes, signum)
-    deadline = time.monotonic() + LEFTOVER_S
+    _wait_for_end(processes, within_s=LEFTOVER_S)
+    _send_all(processes, SIGKILL)
+
+
+def _wait_for_end(processes: set[Process], *, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
     while any(alive(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(_LOOK_EVERY_S)
-    _send_all(processes, SIGKILL)
 
 
 def _send_all(processes: set[Process], signum: Signals) -> None:
@@ -103,6 +107,9 @@ def _end_supervisor(lock: RunLock, progress: Callable[[str], None]) -> bool:
             asked = None
         time.sleep(_LOOK_EVERY_S)
     if asked is not None:
+        # It let go of its lock a moment before its end.
+        _wait_for_end({asked}, within_s=10)
+        send(asked, SIGKILL)
         # Where the caller itself had started it, it stays a zombie until somebody asks.
         with contextlib.suppress(ChildProcessError):
             os.waitpid(asked.pid, os.WNOHANG)

@@ -16,7 +16,7 @@ import pytest
 from monitor.errors import Unavailable
 from monitor.stack.client import StackClient
 from monitor.stack.layout import HOST, Layout
-from monitor.stack.procfs import find_marked
+from monitor.stack.procfs import find_marked, start_time
 from tests.conftest import free_offset, start_on_free_ports
 from tests.contract.stack_process import command, eventually, left_over, monitor
 
@@ -30,7 +30,9 @@ def layout(tmp_path: Path) -> Layout:
 
 def test_down_leaves_no_process_and_no_port(tmp_path: Path) -> None:
     layout = start_on_free_ports(tmp_path, only=("redis",))
+    supervisor = StackClient(layout.control_socket).describe().pid
     assert monitor(layout, "down").returncode == 0
+    assert start_time(supervisor) is None
     assert left_over(layout) == []
     assert not layout.control_socket.exists()
     assert monitor(layout, "status").returncode == 3
