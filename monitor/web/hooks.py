@@ -15,10 +15,12 @@ from typing import Any
 from aiohttp import web
 
 from monitor import clock
+from monitor.catalogue.model import Severity
 from monitor.store import AlertRecord, Store
 from monitor.web.notification import NotificationError, parse, watchdog_latency
 from monitor.web.state import CONSOLE
 from telemetry import logs
+from telemetry.kinds import NAME
 
 MAX_BYTES = 1024 * 1024
 """Far more than a group of alerts needs; ``max_alerts`` in Alertmanager's receiver limits a group."""
@@ -35,13 +37,7 @@ async def alertmanager(request: web.Request) -> web.Response:
     console.metrics.notifications.labels("accepted").inc()
     for alert in alerts:
         console.metrics.alerts_received.labels(alert.state).inc()
-        log.info(
-            "web.alert",
-            alert=alert.labels["alertname"],
-            status=alert.state,
-            severity=alert.labels.get("severity"),
-            starts_at=clock.to_rfc3339(alert.starts_at),
-        )
+        _log(alert)
     return web.Response(status=204)
 
 
@@ -78,6 +74,18 @@ async def _json(request: web.Request) -> Any:
         return json.loads(await request.read())
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text="the body is not JSON") from error
+
+
+def _log(alert: AlertRecord) -> None:
+    """Log an alert. Its labels come from outside: what does not look like a name or a severity of ours is left out."""
+    name, severity = alert.labels["alertname"], alert.labels.get("severity")
+    log.info(
+        "web.alert",
+        alert=name if NAME.accepts(name) else None,
+        status=alert.state,
+        severity=severity if severity in set(Severity) else None,
+        starts_at=clock.to_rfc3339(alert.starts_at),
+    )
 
 
 def _refused(request: web.Request, status: int) -> None:
