@@ -15,7 +15,7 @@ from monitor.render.yaml_text import Value, document
 from monitor.slo import names, promql, rules, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
 from monitor.slo.alerts import alerts as slo_alerts
-from monitor.slo.example import Phase, input_series
+from monitor.slo.example import Phase, can_be_made_up, input_series
 from monitor.slo.windows import BurnPair
 
 FOLDER = "rules/tests"
@@ -49,9 +49,10 @@ def _file(files: list[str], environment: Environment, tests: Iterable[Value], or
 
 
 def _recording_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
-    yield from _total_outage(slo, environment)
-    yield _within_budget(slo, environment)
-    yield _idle(slo, environment)
+    if can_be_made_up(slo):
+        yield from _total_outage(slo, environment)
+        yield _within_budget(slo, environment)
+        yield _idle(slo, environment)
     if isinstance(slo.sli, RatioSli):
         yield _reset(slo, environment)
         yield _few_events(slo, environment)

@@ -35,6 +35,16 @@ class Series:
     values: str
 
 
+def can_be_made_up(slo: Slo) -> bool:
+    """Whether one series decides what the SLI says; a gauge computed from several cannot be set at will."""
+    if isinstance(slo.sli, RatioSli):
+        return True
+    expr = ql.parse(slo.sli.query)
+    if isinstance(expr, ql.AggregateExpr) and str(expr.op) in {"max", "min", "avg", "sum"}:
+        expr = expr.expr
+    return isinstance(expr, ql.VectorSelector)
+
+
 def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     """What would be scraped if these phases happened, one sample a step, after a first sample in which nothing has."""
     phases = tuple(phases)
