@@ -15,15 +15,15 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import importlib
+import re
 import secrets
 import ssl
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import bcrypt
 import yaml
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -31,6 +31,7 @@ from aiohttp.typedefs import Handler, Middleware
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 """What says that a process lives, and nothing else: open, so that whoever restarts processes needs no password."""
 
+_HASH = re.compile(r"\$2[aby]\$\d{2}\$[./A-Za-z0-9]{53}")
 _REMEMBERED = 64
 _CHECKS_AT_ONCE = 2
 _TLS_KEYS = {"cert_file", "key_file", "client_ca_file", "client_auth_type", "min_version"}
@@ -94,9 +95,7 @@ def require_users(config: WebConfig, *, open_paths: frozenset[str] = OPEN_PATHS)
 
 def hash_password(password: str, *, cost: int = 10) -> str:
     """Return the bcrypt hash of a password, as this format wants it."""
-    crypt = _crypt_module()
-    hashed: str = crypt.crypt(password, crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=2**cost))
-    return hashed
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
 
 
 class _Checker:
@@ -137,28 +136,17 @@ def _decode(header: str) -> tuple[str, str]:
 
 
 def _matches(password: str, hashed: str) -> bool:
-    # $2y$ is PHP's name, and htpasswd's, for what everybody else calls $2b$.
-    expected = hashed.replace("$2y$", "$2b$", 1)
-    found: str | None = _crypt_module().crypt(password, expected)
-    return found is not None and hmac.compare_digest(found, expected)
-
-
-def _crypt_module() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # it leaves Python with 3.13
-        try:
-            return importlib.import_module("crypt")
-        except ModuleNotFoundError as error:
-            raise WebConfigError(
-                "bcrypt passwords need Python 3.11 or 3.12 (its crypt module left with 3.13)"
-            ) from error
+    try:
+        return bcrypt.checkpw(password.encode(), hashed.encode())
+    except ValueError:  # longer than the 72 bytes that bcrypt reads, or with a NUL: nobody's password
+        return False
 
 
 def _users(file: Path, users: object) -> dict[str, str]:
     if not isinstance(users, dict):
         raise WebConfigError(f"{file}: basic_auth_users should map names to bcrypt hashes")
     for name, hashed in users.items():
-        if not isinstance(name, str) or not str(hashed).startswith(("$2a$", "$2b$", "$2y$")):
+        if not isinstance(name, str) or not _HASH.fullmatch(str(hashed)):
             raise WebConfigError(f"{file}: basic_auth_users: {name!r} has no bcrypt hash: make one with `htpasswd -nB`")
     return {str(name): str(hashed) for name, hashed in users.items()}
 
