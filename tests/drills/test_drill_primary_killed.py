@@ -8,12 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from monitor import clock
 from monitor.store import Store
+from tests.end_to_end.outages import alerts, ledger_lines
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
@@ -44,6 +48,14 @@ def is_quiet(stack: Any) -> bool:
     return bool(stack.client.describe().healthy) and not firing
 
 
+def longest_gap_between_bookings(stack: Any, *, since: datetime) -> timedelta:
+    """What the clients themselves wrote down, whatever the drill says it measured."""
+    entries = ledger_lines(stack.layout.ledger, since=since, until=clock.now())
+    booked = sorted(datetime.fromisoformat(e["at"]) for e in entries if e["op"] == "book" and e["outcome"] == "ok")
+    assert len(booked) > 50
+    return max(later - earlier for earlier, later in pairwise(booked))
+
+
 def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: Any) -> None:
     until(lambda: is_quiet(stack), within_s=120)
     time.sleep(10)  # so that bookings before the fault are among those that are checked
@@ -66,6 +78,11 @@ def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: A
         kept = store.get("drill", journal["id"])
     assert kept is not None
     assert kept.body == journal
+    assert longest_gap_between_bookings(stack, since=clock.from_rfc3339(journal["started_at"])) < timedelta(seconds=5)
+    heard = alerts(stack.layout.url("web"), since=clock.from_rfc3339(journal["started_at"]))
+    assert [(alert["labels"]["alertname"], alert["labels"]["severity"]) for alert in heard] == [
+        ("MongoRedundancyLost", "warning")
+    ]
     until(lambda: is_quiet(stack), within_s=120)
 
 

@@ -11,5 +11,5 @@ from tests.end_to_end.outages import an_outage_is_paged_and_counted
 
 @pytest.mark.stack
 @pytest.mark.timeout(300)
-def test_dead_apps_page_within_a_minute_and_the_report_counts_every_failed_request(stack: Any) -> None:
-    an_outage_is_paged_and_counted(stack, how="kill")
+def test_dead_apps_page_within_a_minute_and_the_report_counts_every_failed_request(fresh_stack: Any) -> None:
+    an_outage_is_paged_and_counted(fresh_stack, how="kill")

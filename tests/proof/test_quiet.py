@@ -18,22 +18,22 @@ MINUTES = 20
 @pytest.mark.stack
 @pytest.mark.proof
 @pytest.mark.timeout((MINUTES + 10) * 60)
-def test_twenty_quiet_minutes_have_no_critical_alert(stack: Any) -> None:
+def test_twenty_quiet_minutes_have_no_critical_alert(fresh_stack: Any) -> None:
     started = clock.now()
     end = time.monotonic() + MINUTES * 60
 
-    backup = monitor(stack.layout.run_dir, "backup", "run", "--json", timeout_s=300)
+    backup = monitor(fresh_stack.layout.run_dir, "backup", "run", "--json", timeout_s=300)
     assert backup.returncode == 0, backup.stderr
     time.sleep(120)
     for app in ("app-1", "app-2"):
-        stack.client.restart(app)
-        eventually(partial(are_healthy, stack, app), within_s=60, what=f"{app} healthy after its restart")
+        fresh_stack.client.restart(app)
+        eventually(partial(are_healthy, fresh_stack, app), within_s=60, what=f"{app} healthy after its restart")
     time.sleep(120)
-    verified = monitor(stack.layout.run_dir, "backup", "verify", "--json", timeout_s=300)
+    verified = monitor(fresh_stack.layout.run_dir, "backup", "verify", "--json", timeout_s=300)
     assert verified.returncode == 0, verified.stderr
     time.sleep(max(0.0, end - time.monotonic()))
 
-    assert alerts(stack.layout.url("web"), severity="critical", since=started) == []
-    listed = monitor(stack.layout.run_dir, "slo", "list", "--json")
+    assert alerts(fresh_stack.layout.url("web"), severity="critical", since=started) == []
+    listed = monitor(fresh_stack.layout.run_dir, "slo", "list", "--json")
     statuses = {slo["name"]: slo for slo in json.loads(listed.stdout)}
     assert statuses["availability"]["sli"] == pytest.approx(1.0, abs=5e-4)
