@@ -39,6 +39,11 @@ SETTINGS = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
 DEADLINE_S = 40.0
 """How long it may take until there is a primary with all users."""
 
+CLIENT_TIMEOUT_MS = 20_000
+
+EVERYWHERE_MS = 15_000
+"""How long a new user may take to reach the slowest member: its initial sync is part of that."""
+
 _AUTHENTICATION_FAILED = 18
 _ALREADY_INITIALIZED = 23
 _UNAUTHORIZED = 13
@@ -124,7 +129,9 @@ async def _make_users(layout: Layout) -> None:
         for user in MONGODB_USERS:
             if user not in known:
                 password = read_secret(layout.mongodb_password(user), f"mongodb_{user}_password")
-                await client.admin.command("createUser", user, pwd=password, roles=ROLES[user])
+                # On every member, not a majority: whoever reads from the slowest one right after `up` must get in.
+                everywhere = {"w": len(MEMBERS), "wtimeout": EVERYWHERE_MS}
+                await client.admin.command("createUser", user, pwd=password, roles=ROLES[user], writeConcern=everywhere)
         await client.admin.command("setDefaultRWConcern", 1, defaultWriteConcern={"w": "majority"})
 
 
@@ -151,7 +158,12 @@ def _client(layout: Layout, uri: str, user: str | None, **options: Any) -> _Clie
         options["username"] = user
         options["password"] = read_secret(layout.mongodb_password(user), f"mongodb_{user}_password")
     return AsyncMongoClient(
-        uri, serverSelectionTimeoutMS=3000, connectTimeoutMS=2000, timeoutMS=8000, retryWrites=False, **options
+        uri,
+        serverSelectionTimeoutMS=3000,
+        connectTimeoutMS=2000,
+        timeoutMS=CLIENT_TIMEOUT_MS,
+        retryWrites=False,
+        **options,
     )
 
 
