@@ -13,11 +13,14 @@ from app import keys
 from app.deadline import within
 from app.mongodb import DatabaseUnavailable, is_transient
 from app.problems import INTERNAL, UNAVAILABLE, Problem, from_http_error
-from telemetry.kinds import Route, method_of, route_of
+from telemetry.kinds import UNMATCHED, Route, method_of, route_of
 from telemetry.logs import get_logger
 
 NOT_PATIENTS = frozenset({"/livez", "/readyz", "/version"})
 """Routes that patients do not ask for; with probes they are left out, so that our counts and the edge's agree."""
+
+UNMATCHED_API = Route("/api/unmatched")
+"""The route label of a path below /api/ that nothing matched."""
 
 log = get_logger()
 
@@ -38,8 +41,13 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         metrics.active_requests.dec()
         seconds = time.perf_counter() - started
         if route not in NOT_PATIENTS and request.headers.get("X-Probe") != "1":
-            metrics.request(method, route, status, seconds)
+            metrics.request(method, _counted_as(route, request.path), status, seconds)
             log.info("app.request", method=method, route=route, status=status, seconds=round(seconds, 6))
+
+
+def _counted_as(route: Route, path: str) -> Route:
+    """Tell unknown paths of the API from other unknown paths, as the edge does: each belongs to another promise."""
+    return UNMATCHED_API if route == UNMATCHED and path.startswith("/api/") else route
 
 
 async def _answered(request: web.Request, handler: Handler, route: Route, method: str) -> web.StreamResponse:

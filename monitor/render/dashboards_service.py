@@ -8,7 +8,7 @@ from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Pan
 from monitor.render.dashboards_promql import RATE, latency_limit, mean, quantile
 from monitor.render.links import SERVICE_DASHBOARD
 
-EDGE = 'proxy=~"bookings|api"'
+EDGE = 'proxy=~"bookings|api|pages"'
 API = 'job="app",http_route=~"/api/.*"'
 REQUESTS = "http_server_request_duration_seconds"
 YES_NO = {"1": "yes", "0": "no"}

@@ -144,6 +144,13 @@ async def test_bookings_are_counted_apart(edge: Edge) -> None:
     assert await edge.counts("api") == (2, 0)
 
 
+async def test_pages_are_counted_apart_from_the_api(edge: Edge) -> None:
+    for path in ("/", "/?status=503", "/apiary", "/api/v1/slots"):
+        await edge.ask(path)
+    assert await edge.counts("pages") == (3, 1)
+    assert await edge.counts("api") == (1, 0)
+
+
 async def test_an_answer_that_is_counted_as_denied_keeps_status_and_retry_after(edge: Edge) -> None:
     status, headers, text = await edge.ask("/api/v1/auth/login?status=429&after", method="POST")
     assert (status, headers["Retry-After"], headers["Content-Type"]) == (429, "7", "application/problem+json")
@@ -197,7 +204,7 @@ async def test_where_a_client_claims_to_come_from_is_not_believed(edge: Edge) ->
 
 async def test_metrics_are_not_served_to_patients_nor_a_statistics_page_to_anybody(edge: Edge) -> None:
     await edge.ask("/metrics")
-    assert await edge.counts("api") == (1, 0)  # the stand-in answered, not HAProxy
+    assert await edge.counts("pages") == (1, 0)  # the stand-in answered, not HAProxy
     async with edge.session.get(edge.metrics_url.replace("/metrics", "/stats")) as response:
         assert response.status == 404
 
