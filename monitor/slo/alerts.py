@@ -28,7 +28,7 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
     remaining = promql.series(names.BUDGET_REMAINING, slo, slo.window.text)
     pace = promql.series(names.BURN_RATE, slo, long)
     span = f"{durations.seconds(slo.window.duration)}"
-    left = f"clamp_min({remaining}, 0) / on () {pace} * {span}"
+    left = f"{remaining} / on () {pace} * {span}"
     objective = f"{promql.number(slo.target * 100)} %"
     return AlertRule(
         name=pair.alert,
@@ -44,9 +44,10 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
         annotations={
             "summary": f"{slo.impact or slo.description} {slo.display_name} is missing its objective of {objective}.",
             "impact": (
-                f"{bad} of {total} {slo.events} were bad in the last {long}. "
-                f"At this pace what is left of the error budget of {slo.window.text} is gone in "
-                f"{_figure(left, 'humanizeDuration')}."
+                f"{bad} of {total} {slo.events} were bad in the last {long}. {{{{ with query `{remaining}` }}}}"
+                "{{ if gt (. | first | value) 0.0 }}At this pace what is left of the error budget of "
+                f"{slo.window.text} is gone in {_figure(left, 'humanizeDuration')}."
+                f"{{{{ else }}}}The error budget of {slo.window.text} is spent.{{{{ end }}}}{{{{ end }}}}"
             ),
             "action": _ACTIONS[pair.severity],
             "value": (

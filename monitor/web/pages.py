@@ -127,6 +127,7 @@ def _page(request: web.Request, template: str, **values: Any) -> web.Response:
         recovery=catalogue.recovery,
         here=request.path,
         ago=lambda instant: words.ago(_instant(instant), now),
+        lasting=lambda instant: clock.humanize(now - _instant(instant)),
         local=lambda instant: words.local(_instant(instant), time_zone),
         **values,
     )
