@@ -10,14 +10,13 @@ from datetime import timedelta
 from monitor.catalogue import promql
 from monitor.catalogue.model import AlertGroup, AlertRule, Place, Severity
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import keep, make_converter, structure
+from monitor.catalogue.structure import keep, structure
 from monitor.errors import Fault
 
 REQUIRED_ANNOTATIONS = ("summary", "impact", "action")
 """What a person who is woken needs first. Links and the query are added when rules are rendered."""
 
 _ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
-_CONVERTER = make_converter(keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +51,9 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[AlertGroup, ...], tuple
     faults: list[Fault] = []
     groups: dict[str, AlertGroup] = {}
     for document in documents:
-        found = structure(document, Groups, _CONVERTER, keep)
-        if isinstance(found, list):
-            faults += found
+        found, wrong = structure(document, Groups, keep)
+        faults += wrong
+        if found is None:
             continue
         for index, group in enumerate(found.groups):
             place = f"groups[{index}]"

@@ -7,7 +7,7 @@ Structure is held as strictly as OpenSLO's own go-sdk holds it where it matters 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -25,7 +25,7 @@ from monitor.catalogue.openslo_kinds import (
     TimeWindow,
 )
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import camel, make_converter, structure
+from monitor.catalogue.structure import camel, structure
 from monitor.errors import Fault
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -42,14 +42,24 @@ _SPANS = {
 Operator = Literal["lt", "lte", "gt", "gte"]
 
 
-_CONVERTER = make_converter(camel)
-
-
 class _Refused(Exception):  # noqa: N818  # a fault on its way up, never leaves this module
     def __init__(self, path: str, message: str) -> None:
         super().__init__(message)
-        self.path = path
-        self.message = message
+        self.faults = [(path, message)]
+
+
+def _together(*builds: Callable[[], Any]) -> list[Any]:
+    """Build all of these, or refuse with everything that is wrong with any of them."""
+    values, refusals = [], []
+    for build in builds:
+        try:
+            values.append(build())
+        except _Refused as refusal:
+            refusals.append(refusal)
+    if refusals:
+        refusals[0].faults = list(dict.fromkeys(fault for refusal in refusals for fault in refusal.faults))
+        raise refusals[0]
+    return values
 
 
 def read(documents: tuple[Document, ...]) -> tuple[tuple[Slo, ...], tuple[Fault, ...]]:
@@ -57,10 +67,11 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[Slo, ...], tuple[Fault,
     faults: list[Fault] = []
     objects: dict[tuple[str, str], tuple[Document, Any]] = {}
     for document in _objects(documents):
-        found = _object(document)
-        if isinstance(found, list):
-            faults += found
-        elif (key := (found.kind, found.metadata.name)) in objects:
+        found, wrong = _object(document)
+        faults += wrong
+        if found is None:
+            continue
+        if (key := (found.kind, found.metadata.name)) in objects:
             other = objects[key][0]
             where = f"{other.file}:{other.line('')}"
             faults.append(
@@ -74,7 +85,7 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[Slo, ...], tuple[Fault,
             try:
                 slos.append(_slo(found, document, objects))
             except _Refused as refusal:
-                faults.append(document.fault("wrong-value", refusal.message, refusal.path))
+                faults += [document.fault("wrong-value", message, path) for path, message in refusal.faults]
     return tuple(slos), tuple(faults)
 
 
@@ -93,24 +104,25 @@ def _objects(documents: tuple[Document, ...]) -> Iterator[Document]:
             yield Document(file=document.file, data=item, lines=lines)
 
 
-def _object(document: Document) -> Any:
+def _object(document: Document) -> tuple[Any, list[Fault]]:
     data = document.data
     if not isinstance(data, dict):
-        return [document.fault("wrong-type", "must be an OpenSLO object (a mapping)")]
+        return None, [document.fault("wrong-type", "must be an OpenSLO object (a mapping)")]
     faults = []
     if data.get("apiVersion") != API_VERSION:
         faults.append(document.fault("wrong-value", f"must be {API_VERSION}", "apiVersion"))
     kind = data.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         faults.append(document.fault("wrong-value", f"must be one of {', '.join(KINDS)}", "kind"))
-        return faults
-    found = structure(document, KINDS[kind], _CONVERTER, camel)
-    if isinstance(found, list):
-        return faults + found
+        return None, faults
+    found, wrong = structure(document, KINDS[kind], camel)
+    faults += wrong
+    if found is None:
+        return None, faults
     if not _NAME.fullmatch(found.metadata.name):
         message = "must be lower-case letters, digits and dashes, at most 63"
         faults.append(document.fault("wrong-value", message, "metadata.name"))
-    return faults or found
+    return found, faults
 
 
 def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> Slo:
@@ -118,24 +130,32 @@ def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str
     if len(spec.objectives) != 1:
         raise _Refused("spec.objectives", "must hold one objective: write a second SLO for a second one")
     objective = spec.objectives[0]
-    indicator, place = _indicator(spec, objects)
-    if spec.budgeting_method not in set(Budgeting):
-        raise _Refused("spec.budgetingMethod", f"must be one of {', '.join(Budgeting)}")
-    budgeting = Budgeting(spec.budgeting_method)
+
+    def judged() -> tuple[Budgeting, RatioSli | ThresholdSli]:
+        (indicator, place), budgeting = _together(lambda: _indicator(spec, objects), lambda: _budgeting(spec))
+        return budgeting, _sli(indicator, place, objective, budgeting, objects)
+
+    window, target, (budgeting, sli) = _together(lambda: _window(spec.time_window), lambda: _target(objective), judged)
     return Slo(
         name=metadata.name,
         service=spec.service,
         display_name=metadata.display_name or metadata.name,
         description=" ".join(spec.description.split()),
         budgeting=budgeting,
-        window=_window(spec.time_window),
-        target=_target(objective),
-        sli=_sli(indicator, place, objective, budgeting, objects),
+        window=window,
+        target=target,
+        sli=sli,
         team=str(metadata.labels.get("team", "sre")),
         events=metadata.annotations.get("events", "minutes" if budgeting is Budgeting.TIMESLICES else "requests"),
         impact=metadata.annotations.get("impact", ""),
         place=Place(file=document.file, line=document.line("metadata.name")),
     )
+
+
+def _budgeting(spec: SloSpec) -> Budgeting:
+    if spec.budgeting_method not in set(Budgeting):
+        raise _Refused("spec.budgetingMethod", f"must be one of {', '.join(Budgeting)}")
+    return Budgeting(spec.budgeting_method)
 
 
 def _indicator(spec: SloSpec, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> tuple[IndicatorSpec, str]:
@@ -198,12 +218,13 @@ def _sli(
         raise _Refused(f"{place}.counter", "must be true: the rules count events from counters")
     if (ratio.good is None) == (ratio.bad is None):
         raise _Refused(place, "needs exactly one of good and bad")
-    return RatioSli(
-        good=_counters(ratio.good, f"{place}.good", objects),
-        bad=_counters(ratio.bad, f"{place}.bad", objects),
-        total=_counters(ratio.total, f"{place}.total", objects),
-        probe=_probe(ratio.total, f"{place}.total"),
+    good, bad, total, probe = _together(
+        lambda: _counters(ratio.good, f"{place}.good", objects),
+        lambda: _counters(ratio.bad, f"{place}.bad", objects),
+        lambda: _counters(ratio.total, f"{place}.total", objects),
+        lambda: _probe(ratio.total, f"{place}.total"),
     )
+    return RatioSli(good=good, bad=bad, total=total, probe=probe)
 
 
 def _threshold(

@@ -10,10 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from monitor.catalogue.model import Contacts, DeclaredMetric, DrillPlan, Environment, Recovery
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import keep, make_converter, structure
+from monitor.catalogue.structure import keep, structure
 from monitor.errors import Fault
-
-_CONVERTER = make_converter(keep)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +37,10 @@ class _Producer:
 
 def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
     """``recovery.yaml``: what is promised when data is lost."""
-    found = structure(document, Recovery, _CONVERTER, keep)
-    if isinstance(found, list):
-        return None, found
-    faults = [
+    found, wrong = structure(document, Recovery, keep)
+    if found is None:
+        return None, wrong
+    faults = wrong + [
         document.fault("wrong-value", "must be longer than 0s", name)
         for name in ("rpo", "rto", "full_backup_every", "configuration_backup_every", "verify_every")
         if not getattr(found, name)
@@ -58,18 +56,18 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
 
 def drills(document: Document) -> tuple[tuple[DrillPlan, ...], list[Fault]]:
     """``drills.yaml``: what is rehearsed, and what each rehearsal must achieve."""
-    found = structure(document, _Drills, _CONVERTER, keep)
-    if isinstance(found, list):
-        return (), found
-    return tuple(sorted(found.drills, key=lambda plan: plan.name)), list(_twice(document, "drills", found.drills))
+    found, wrong = structure(document, _Drills, keep)
+    if found is None:
+        return (), wrong
+    return tuple(sorted(found.drills, key=lambda plan: plan.name)), [*wrong, *_twice(document, "drills", found.drills)]
 
 
 def contacts(document: Document) -> tuple[Contacts, list[Fault]]:
     """``contacts.yaml``: teams, receivers, and who hears of what."""
-    found = structure(document, Contacts, _CONVERTER, keep)
-    if isinstance(found, list):
-        return Contacts(), found
-    faults = [*_twice(document, "teams", found.teams), *_twice(document, "receivers", found.receivers)]
+    found, wrong = structure(document, Contacts, keep)
+    if found is None:
+        return Contacts(), wrong
+    faults = [*wrong, *_twice(document, "teams", found.teams), *_twice(document, "receivers", found.receivers)]
     known = {receiver.name for receiver in found.receivers}
     for index, team in enumerate(found.teams):
         for severity in ("critical", "warning"):
@@ -86,10 +84,10 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
     if not isinstance(document.data, dict):
         return None, [document.fault("wrong-type", "must be a mapping")]
     laid = Document(file=document.file, data={**document.data, **overrides}, lines=document.lines)
-    found = structure(laid, Environment, _CONVERTER, keep)
-    if isinstance(found, list):
-        return None, found
-    faults = [
+    found, wrong = structure(laid, Environment, keep)
+    if found is None:
+        return None, wrong
+    faults = wrong + [
         document.fault("wrong-value", "must be longer than 0s", name)
         for name in ("scrape_interval", "evaluation_interval", "rollup_interval", "retention")
         if not getattr(found, name)
@@ -109,9 +107,9 @@ def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Faul
     except (ValueError, RecursionError) as error:
         return (), [Fault(file=name, line=getattr(error, "lineno", 0), code="json", message=f"is not JSON: {error}")]
     document = Document(file=name, data=data)
-    found = structure(document, _Producer, _CONVERTER, keep)
-    if isinstance(found, list):
-        return (), found
+    found, wrong = structure(document, _Producer, keep)
+    if found is None:
+        return (), wrong
     declared = tuple(
         DeclaredMetric(
             name=metric.name,
@@ -124,7 +122,7 @@ def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Faul
         )
         for metric in found.metrics
     )
-    return declared, list(_twice(document, "metrics", declared))
+    return declared, [*wrong, *_twice(document, "metrics", declared)]
 
 
 def _twice(document: Document, place: str, items: tuple[Any, ...]) -> Iterator[Fault]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 from cattrs import (
@@ -23,6 +24,8 @@ from monitor.catalogue.strict_yaml import Document
 from monitor.errors import Fault
 
 T = TypeVar("T")
+
+UNKNOWN_FIELD = "unknown-field"
 
 _KINDS = {
     str: "text",
@@ -45,9 +48,10 @@ def keep(name: str) -> str:
     return name.removesuffix("_")
 
 
-def make_converter(rename: Callable[[str], str]) -> Converter:
-    """A converter that accepts exactly the declared types and fields."""
-    converter = Converter(forbid_extra_keys=True, detailed_validation=True)
+@cache
+def _converter(rename: Callable[[str], str], *, strict: bool) -> Converter:
+    """A converter that accepts exactly the declared types and, if strict, exactly the declared fields."""
+    converter = Converter(detailed_validation=True)
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(float, _number)
@@ -60,7 +64,7 @@ def make_converter(rename: Callable[[str], str]) -> Converter:
         build: Callable[[Any, Any], Any] = make_dict_structure_fn(
             cls,
             converter,
-            _cattrs_forbid_extra_keys=True,
+            _cattrs_forbid_extra_keys=strict,
             **names,  # type: ignore[arg-type]  # the stub knows only its own keywords
         )
 
@@ -75,14 +79,21 @@ def make_converter(rename: Callable[[str], str]) -> Converter:
     return converter
 
 
-def structure(document: Document, kind: type[T], converter: Converter, rename: Callable[[str], str]) -> T | list[Fault]:
-    """Build one value, or list everything that keeps it from being built."""
+def structure(document: Document, kind: type[T], rename: Callable[[str], str]) -> tuple[T | None, list[Fault]]:
+    """Build one value, and list everything that is wrong with how it is written.
+
+    Where the only faults are unknown fields the value is there all the same, so that whoever reads it can tell what is
+    wrong with its known fields in the same run.
+    """
     if not isinstance(document.data, dict):
-        return [document.fault("wrong-type", f"must be a mapping, not {_called(document.data)}")]
+        return None, [document.fault("wrong-type", f"must be a mapping, not {_called(document.data)}")]
     try:
-        return converter.structure(document.data, kind)
+        return _converter(rename, strict=True).structure(document.data, kind), []
     except BaseValidationError as error:
-        return [document.fault(code, message, path) for path, code, message in _flatten(error, "", rename)]
+        faults = [document.fault(code, message, path) for path, code, message in _flatten(error, "", rename)]
+    if any(fault.code != UNKNOWN_FIELD for fault in faults):
+        return None, faults
+    return _converter(rename, strict=False).structure(document.data, kind), faults
 
 
 def _flatten(error: BaseException, path: str, rename: Callable[[str], str]) -> Iterator[tuple[str, str, str]]:
@@ -92,7 +103,7 @@ def _flatten(error: BaseException, path: str, rename: Callable[[str], str]) -> I
     elif isinstance(error, ForbiddenExtraKeysError):
         for name in sorted(error.extra_fields):
             place = f"{path}.{name}" if path else name
-            yield place, "unknown-field", "is not a known field: remove it or correct its name"
+            yield place, UNKNOWN_FIELD, "is not a known field: remove it or correct its name"
     elif isinstance(error, KeyError):
         yield path, "missing-field", "is missing"
     else:

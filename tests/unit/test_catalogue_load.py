@@ -81,6 +81,17 @@ def test_a_catalogue_with_only_slos_is_valid(root: Path) -> None:
     assert catalogue.alerts == ()
 
 
+def test_all_that_is_wrong_with_one_slo_is_told_at_once(root: Path) -> None:
+    broken = SLO.replace("target: 0.99", "target: 99").replace("28d", "28x").replace("Occurrences", "Sometimes")
+    (root / "slos" / "checkout.yaml").write_text(broken)
+
+    assert [path for _, _, path in codes(root)] == [
+        "spec.budgetingMethod",
+        "spec.timeWindow[0].duration",
+        "spec.objectives[0].target",
+    ]
+
+
 def test_a_running_stack_lays_its_addresses_over_the_environment(root: Path) -> None:
     overrides = {"targets": {"app": ["app-1=127.0.0.1:9"]}, "console_url": "http://127.0.0.1:1"}
 
@@ -115,6 +126,7 @@ def test_every_fault_of_every_file_is_told_once_with_line_and_field(root: Path) 
         ("recovery.yaml", 1, "verify_every"),
         ("recovery.yaml", 3, "keep_full"),
         ("slos/checkout.yaml", 7, "spec.colour"),
+        ("slos/checkout.yaml", 13, "spec.objectives[0].target"),
     ]
 
 
