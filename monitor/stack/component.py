@@ -27,6 +27,13 @@ class HttpProbe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrometheusProbe:
+    """Ready when Prometheus is, and has scraped each target once: what comes after is counted from its beginning."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MongodbProbe:
     """Ready when the member answers ``hello``, is primary or secondary, and knows a primary."""
 
@@ -50,7 +57,7 @@ class LedgerProbe:
     quiet_s: float = 15
 
 
-Probe = HttpProbe | MongodbProbe | RedisProbe | LedgerProbe
+Probe = HttpProbe | PrometheusProbe | MongodbProbe | RedisProbe | LedgerProbe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

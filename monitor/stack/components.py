@@ -9,7 +9,7 @@ from pathlib import Path
 from signal import SIGUSR1
 
 from monitor.stack import programs
-from monitor.stack.component import Component, HttpProbe, LedgerProbe, MongodbProbe, RedisProbe
+from monitor.stack.component import Component, HttpProbe, LedgerProbe, MongodbProbe, PrometheusProbe, RedisProbe
 from monitor.stack.layout import Layout
 from monitor.stack.replica_set import MEMBERS
 
@@ -175,7 +175,7 @@ def _prometheus(layout: Layout, servers: Servers, retention: timedelta) -> Compo
             f"--web.listen-address={layout.address('prometheus')}",
             f"--web.external-url={layout.url('prometheus')}/",
         ),
-        probe=HttpProbe(url=f"{layout.url('prometheus')}/-/ready"),
+        probe=PrometheusProbe(url=layout.url("prometheus")),
         address=layout.address("prometheus"),
         listens=("prometheus",),
         # The first samples are of a service that is up: what was not started yet is no outage.

@@ -11,7 +11,7 @@ import aiohttp
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from monitor.stack.component import HttpProbe, LedgerProbe, MongodbProbe, Probe, RedisProbe
+from monitor.stack.component import HttpProbe, LedgerProbe, MongodbProbe, Probe, PrometheusProbe, RedisProbe
 
 DEADLINE_S = 2.0
 """How long a component may take to answer."""
@@ -41,13 +41,15 @@ class Prober:
             return f"no answer within {DEADLINE_S:.0f} s"
         except PyMongoError as error:
             return f"hello failed: {type(error).__name__}"
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, OSError, ValueError, KeyError) as error:
             return f"{type(error).__name__} while asking"
 
     async def _ask(self, probe: Probe, pid: int) -> str:
         match probe:
             case HttpProbe():
                 return await self._ask_http(probe)
+            case PrometheusProbe():
+                return await self._ask_prometheus(probe)
             case MongodbProbe():
                 return await self._ask_mongodb(probe)
             case RedisProbe():
@@ -60,6 +62,16 @@ class Prober:
     async def _ask_http(self, probe: HttpProbe) -> str:
         async with self._http.get(probe.url, headers=probe.headers, allow_redirects=False) as response:
             return "" if response.status == HTTPStatus.OK else f"answered {response.status}"
+
+    async def _ask_prometheus(self, probe: PrometheusProbe) -> str:
+        if reason := await self._ask_http(HttpProbe(url=f"{probe.url}/-/ready")):
+            return reason
+        async with self._http.get(f"{probe.url}/api/v1/targets", params={"state": "active"}) as response:
+            targets = (await response.json())["data"]["activeTargets"]
+        if not targets:
+            return "has not found its targets yet"
+        waiting = sum(target["health"] == "unknown" for target in targets)
+        return f"has not scraped {waiting} of {len(targets)} targets yet" if waiting else ""
 
     async def _ask_mongodb(self, probe: MongodbProbe) -> str:
         client = self._mongodb.get(probe.address)
