@@ -2,48 +2,39 @@
 
 from __future__ import annotations
 
-import math
-import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from monitor import clock
 from monitor.sources.prometheus import Prometheus
-from tests.dashboard_files import FILES, Asked, load, queries, replaced
+from tests.dashboard_data import asked, has_data, without_data
+from tests.dashboard_files import FILES, load, queries, replaced
 
 WITHIN_S = 180
 """From `up` to every panel showing data."""
 
-EMPTY_UNTIL = {"first_drill", "first_verification", "first_backup"}
-"""Events before which a panel may have nothing to show; each is caused by a command, and tested there."""
+BY_ITSELF = ("", "first_backup", "first_verification")
+"""What needs no event, and the events that `monitor work` causes right after `up`."""
+
+BY_A_DRILL = ("first_drill",)
+"""What tests/drills/test_drill_primary_killed.py asks for when its drill has passed."""
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
-def has_data(prometheus: Prometheus, asked: Asked) -> bool:
-    if asked.instant:
-        return any(not math.isnan(sample.value) for sample in prometheus.instant(asked.expr))
-    now = clock.now()
-    found = prometheus.range(asked.expr, now - timedelta(minutes=5), now, timedelta(seconds=15))
-    return any(not math.isnan(value) for series in found for _, value in series.points)
+def test_a_panel_is_empty_only_until_an_event_that_a_test_causes() -> None:
+    named = {query.empty_until for file in FILES for query in queries(load(file))}
+    assert named <= {*BY_ITSELF, *BY_A_DRILL}
 
 
 def test_every_query_has_data_within_three_minutes_of_up(stack: Any) -> None:
-    asked = [query for file in FILES for query in queries(load(file))]
-    assert {query.empty_until for query in asked} - {""} <= EMPTY_UNTIL
-    waiting = [query for query in asked if not query.empty_until]
-    deadline = time.monotonic() + WITHIN_S
+    assert without_data(stack, asked(empty_until=BY_ITSELF), within_s=WITHIN_S) == []
+
+
+def test_queries_that_wait_for_a_drill_are_understood_before_it(stack: Any) -> None:
     with Prometheus(stack.layout.url("prometheus")) as prometheus:
-        while True:
-            waiting = [query for query in waiting if not has_data(prometheus, query)]
-            if not waiting or time.monotonic() > deadline:
-                break
-            time.sleep(3)
-        assert [str(query) for query in waiting] == []
-        for query in asked:
-            has_data(prometheus, query)  # the empty ones too must at least be understood
+        for query in asked(empty_until=BY_A_DRILL):
+            has_data(prometheus, query)  # raises where Prometheus does not understand it
 
 
 def test_every_annotation_and_variable_is_understood(stack: Any) -> None:
