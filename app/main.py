@@ -25,12 +25,12 @@ from app.middleware import observe
 from app.passwords import Passwords
 from app.readiness import Readiness
 from app.schedule import make_clinic
-from app.settings import Settings, host_port, read_field_key, read_jwt_key
+from app.settings import Settings, host_port, read_field_key, read_jwt_key, read_protection
 from app.slots import FreeSlots
 from app.tokens import Tokens
 from app.upkeep import Upkeep
 from app.users import Users
-from telemetry import own, statsd, traces
+from telemetry import own, statsd, traces, webconfig
 from telemetry.logs import get_logger
 from telemetry.page import make_metrics_app
 
@@ -152,10 +152,14 @@ def _telemetry(tracing: traces.Tracing, settings: Settings) -> Context:
 
 
 def _metrics_site(registry: CollectorRegistry, settings: Settings) -> Context:
+    protection = read_protection(settings)
+
     async def context(_app: web.Application) -> AsyncIterator[None]:
-        runner = web.AppRunner(make_metrics_app(registry), access_log=None, shutdown_timeout=1)
+        metrics_app = make_metrics_app(registry, webconfig.require_users(protection))
+        runner = web.AppRunner(metrics_app, access_log=None, shutdown_timeout=1)
         await runner.setup()
-        await web.TCPSite(runner, *host_port(settings.metrics_listen)).start()
+        address = host_port(settings.metrics_listen)
+        await web.TCPSite(runner, *address, ssl_context=protection.ssl_context).start()
         yield
         await runner.cleanup()
 

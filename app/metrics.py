@@ -26,7 +26,7 @@ REQUEST_DURATION = Metric(
     name="http_server_request_duration_seconds",
     type="histogram",
     unit="seconds",
-    help="Time from a request's head read to its answer written; route is a template; for none /api/unmatched or unmatched.",
+    help="Time from a request's head read to its answer written, by route template ([/api/]unmatched for none).",
     labels=("http_request_method", "http_route", "http_response_status_code"),
     buckets=REQUEST_EDGES,
 )

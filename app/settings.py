@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn
 
+from telemetry import webconfig
+
 PREFIX = "APP_"
 
 _FIELD_KEY_BYTES = 96
@@ -33,6 +35,8 @@ class Settings:
 
     listen: str = "127.0.0.1:8080"
     metrics_listen: str = "127.0.0.1:8180"
+    web_config_file: Path | None = None
+    """Users and TLS of ``metrics_listen``, in Prometheus's web-config.yml format; needed where others can reach it."""
     instance: str = "app-1"
     """This process's name in logs and traces."""
 
@@ -88,12 +92,22 @@ class Settings:
                 )
         for name in ("listen", "metrics_listen"):
             host_port(getattr(self, name), name)
+        if self.web_config_file is None and not self._metrics_stay_here:
+            raise SettingsError(
+                f"metrics_listen = {self.metrics_listen!r} is reachable from other machines: give web_config_file "
+                "with users, or listen on 127.0.0.1"
+            )
         if not self.attempt_timeout < self.operation_timeout:
             raise SettingsError("attempt_timeout must be shorter than operation_timeout: the rest is for the retry")
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):
             raise SettingsError(f"time_zone = {self.time_zone!r} is not in the tz database") from None
+
+    @property
+    def _metrics_stay_here(self) -> bool:
+        host, _ = host_port(self.metrics_listen, "metrics_listen")
+        return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def host_port(listen: str, name: str = "listen") -> tuple[str, int]:
@@ -120,6 +134,21 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     known = {field.name for field in fields(Settings)}
     values |= {name: env[PREFIX + name.upper()] for name in sorted(known) if env.get(PREFIX + name.upper())}
     return _structure(values, file or "environment")
+
+
+def read_protection(settings: Settings) -> webconfig.WebConfig:
+    """Return what protects the metrics address.
+
+    Raises:
+        SettingsError: the file cannot be used, or the address is open and the file names no users.
+    """
+    try:
+        protection = webconfig.load(settings.web_config_file)
+    except webconfig.WebConfigError as error:
+        raise SettingsError(str(error)) from error
+    if settings.web_config_file is not None and not protection.users:
+        raise SettingsError(f"{settings.web_config_file} names no basic_auth_users for metrics_listen")
+    return protection
 
 
 def read_password(file: Path | None, what: str) -> str | None:

@@ -40,7 +40,7 @@ HANDED_OUT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "mongo": (MONGO, ("mongodb-keyfile",)),
     "mongo-1": (MONGO, ("mongodb-keyfile", "mongodb-admin")),
     "redis": (REDIS, ("redis-users.acl", "redis-admin")),
-    "app": (OURS, ("mongodb-app", "redis-app", "app-field-key", "app-jwt-key")),
+    "app": (OURS, ("mongodb-app", "redis-app", "app-field-key", "app-jwt-key", "web-config.yml")),
     "exporters": (OURS, ("mongodb-exporters", "redis-exporters", "web-config.yml")),
     "web": (OURS, ("web-config.yml",)),
     "work": (OURS, ("mongodb-backup", "redis-backup", "web-config.yml")),
@@ -87,7 +87,7 @@ def prometheus_config(text: str) -> str:
     config = yaml.safe_load(text)
     config["rule_files"] = ["/etc/prometheus/rules/*.yml"]
     for job in config["scrape_configs"]:
-        if job["job_name"] in {"exporters", "web", "work"}:
+        if job["job_name"] in {"app", "exporters", "web", "work"}:
             job["basic_auth"] = {"username": "prometheus", "password_file": f"{INSIDE}/web-prometheus"}
     return _yaml(config)
 

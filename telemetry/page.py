@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
@@ -17,9 +18,9 @@ from telemetry import own
 _WORTH_COMPRESSING = 1024
 
 
-def make_metrics_app(registry: CollectorRegistry) -> web.Application:
+def make_metrics_app(registry: CollectorRegistry, *middlewares: Middleware) -> web.Application:
     """Serve ``/metrics`` (see ``add_metrics``) and ``/-/healthy``."""
-    app = web.Application()
+    app = web.Application(middlewares=middlewares)
     add_metrics(app, registry)
     app.router.add_get("/-/healthy", _healthy)
     return app

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import SettingsError, load, read_field_key, read_jwt_key
+from app.settings import SettingsError, load, read_field_key, read_jwt_key, read_protection
+from telemetry import webconfig
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -43,6 +44,20 @@ def test_a_password_in_a_uri_is_refused_without_repeating_it(name: str, value: s
 def test_an_address_needs_host_and_port(listen: str) -> None:
     with pytest.raises(SettingsError, match="host:port"):
         load({"APP_LISTEN": listen})
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:8180", "[::]:8180", "192.0.2.1:8180"])
+def test_metrics_are_not_shown_to_other_machines_without_users(listen: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="reachable from other machines"):
+        load({"APP_METRICS_LISTEN": listen})
+    nobody = tmp_path / "web-config.yml"
+    nobody.write_text("basic_auth_users: {}\n")
+    with pytest.raises(SettingsError, match="names no basic_auth_users"):
+        read_protection(load({"APP_METRICS_LISTEN": listen, "APP_WEB_CONFIG_FILE": str(nobody)}))
+    somebody = tmp_path / "users.yml"
+    somebody.write_text(f"basic_auth_users: {{prometheus: {webconfig.hash_password('s3cret', cost=4)}}}\n")
+    found = read_protection(load({"APP_METRICS_LISTEN": listen, "APP_WEB_CONFIG_FILE": str(somebody)}))
+    assert set(found.users) == {"prometheus"}
 
 
 def test_the_first_attempt_must_leave_time_for_another() -> None:
