@@ -110,7 +110,6 @@ STATUS = Kind("HTTP status", lambda value: _is_count(value) and 100 <= value < 6
 METHOD = Kind("HTTP method", lambda value: value in _METHODS or value == OTHER_METHOD)
 ROUTE = Kind("route template", lambda value: isinstance(value, Route))
 ERROR = Kind("exception class", _is_error)
-LEVEL = one_of("debug", "info", "warning", "error", "critical")
 OPAQUE_ID = _matching(
     "generated identifier",
     r"[0-9a-f]{8,64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{8}T\d{6}Z-[a-z]+(-[a-z]+)*-[0-9a-f]{4}",
@@ -123,7 +122,6 @@ VERSION = _matching("version", r"\d+(\.\d+){1,3}([a-z0-9.+-]{0,20})")
 ADDRESS = _matching("our own listening address", r"(\[[0-9a-f:.]+\]|[a-z0-9.-]{1,80}):\d{1,5}")
 INSTANT = _matching("RFC 3339 instant", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 LOGGER = _matching("logger", r"[A-Za-z_][\w.-]{0,119}")
-SIGNAL = _matching("signal", r"SIG[A-Z0-9+]{2,12}")
 
 NAME = _matching("name from configuration", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", closed=False)
 """An alert, job, drill, SLO or collector; not for the app."""

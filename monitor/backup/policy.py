@@ -1,10 +1,10 @@
-"""When a backup or a verification is due, and which backups may go. Pure: time and history are handed in."""
+"""Which backups may go. Pure: history is handed in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,24 +15,6 @@ class Candidate:
     at: datetime
     usable: bool = True
     verified: bool = False
-
-
-def full_due(now: datetime, recovery_points: Iterable[datetime], every: timedelta) -> bool:
-    """Whether a full backup is due: there is none yet, or the newest recovery point is ``every`` old."""
-    newest = max(recovery_points, default=None)
-    return newest is None or now - newest >= every
-
-
-def verify_due(now: datetime, backups: Iterable[datetime], verifications: Iterable[datetime], every: timedelta) -> bool:
-    """Whether a verification is due: something can be verified, and nothing was for ``every``.
-
-    ``backups`` and ``verifications`` are when each finished, whatever its outcome: a failed verification is not run
-    again and again, it is told.
-    """
-    if not any(True for _ in backups):
-        return False
-    newest = max(verifications, default=None)
-    return newest is None or now - newest >= every
 
 
 def deletable(backups: Iterable[Candidate], *, keep: int) -> tuple[str, ...]:

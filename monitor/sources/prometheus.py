@@ -107,14 +107,6 @@ class Prometheus:
             start += part + step
         return tuple(Series(labels=dict(key), points=tuple(points[key])) for key in sorted(points))
 
-    def metric_names(self) -> frozenset[str]:
-        """Return the names of all metrics that have samples.
-
-        Raises:
-            Unavailable: as ``instant``.
-        """
-        return self._ask("the metric names", lambda: frozenset(self._client.get_label_values("__name__")))
-
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.
         exact = self._params(None) | {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}

@@ -67,10 +67,6 @@ def test_a_range_of_more_points_than_prometheus_allows_comes_in_parts(prometheus
     assert len({at for at, _ in series.points}) == len(series.points)
 
 
-def test_names_are_listed(prometheus: Prometheus) -> None:
-    assert {"things_total", "nothing"} <= prometheus.metric_names()
-
-
 def test_a_refused_query_tells_prometheus_own_reason(prometheus: Prometheus) -> None:
     with pytest.raises(Unavailable, match=r"refused 'sum\(\(': .*parse error"):
         prometheus.instant("sum((")

@@ -1,4 +1,4 @@
-"""When backups and verifications are due, and which backups may go."""
+"""Which backups may go."""
 
 from __future__ import annotations
 
@@ -7,39 +7,15 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.backup.policy import Candidate, deletable, full_due, verify_due
+from monitor.backup.policy import Candidate, deletable
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def candidate(hours_ago: int, *, usable: bool = True, verified: bool = False) -> Candidate:
     return Candidate(
         id=f"b{100 - hours_ago:03}", at=NOON - timedelta(hours=hours_ago), usable=usable, verified=verified
     )
-
-
-def test_the_first_backup_is_due_at_once() -> None:
-    assert full_due(NOON, [], HALF_AN_HOUR)
-
-
-def test_a_backup_is_due_when_the_newest_recovery_point_is_old_enough() -> None:
-    old, newer = NOON - timedelta(hours=2), NOON - timedelta(minutes=30)
-    assert full_due(NOON, [newer, old], HALF_AN_HOUR)
-    assert not full_due(NOON - timedelta(seconds=1), [old, newer], HALF_AN_HOUR)
-
-
-def test_without_backups_no_verification_is_due() -> None:
-    assert not verify_due(NOON, [], [], HALF_AN_HOUR)
-
-
-def test_the_first_backup_is_verified_at_once() -> None:
-    assert verify_due(NOON, [NOON], [], timedelta(days=1))
-
-
-def test_a_failed_verification_is_not_repeated_before_its_time() -> None:
-    assert not verify_due(NOON, [NOON], [NOON - timedelta(hours=1)], timedelta(days=1))
-    assert verify_due(NOON, [NOON], [NOON - timedelta(days=1)], timedelta(days=1))
 
 
 def test_the_newest_stay_and_the_older_go() -> None:
