@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from typing import Any
 
 from monitor.catalogue import promql
 from monitor.catalogue.model import AlertGroup, AlertRule, Place, Severity
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import keep, structure
+from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
 
 REQUIRED_ANNOTATIONS = ("summary", "impact", "action")
@@ -36,66 +37,76 @@ class Group:
     """One group as written."""
 
     name: str
-    rules: list[Rule]
+    rules: list[object]
+    """Of :class:`Rule`; each is read by itself, so that a fault in one does not hide those of the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Groups:
     """One file as written."""
 
-    groups: list[Group]
+    groups: list[object]
+    """Of :class:`Group`, each read by itself."""
 
 
 def read(documents: tuple[Document, ...]) -> tuple[tuple[AlertGroup, ...], tuple[Fault, ...]]:
     """Turn the files of ``alerts/`` into alert groups, sorted by name, with everything that is wrong with them."""
     faults: list[Fault] = []
-    groups: dict[str, AlertGroup] = {}
+    groups: list[AlertGroup] = []
+    names: set[str] = set()
     for document in documents:
-        found, wrong = structure(document, Groups, keep)
+        file, wrong = parts(document, Groups, keep)
         faults += wrong
-        if found is None:
-            continue
-        for index, group in enumerate(found.groups):
+        for index, data in enumerate(file.get("groups", ())):
             place = f"groups[{index}]"
-            if group.name in groups:
-                faults.append(document.fault("duplicate", f"group {group.name} is given twice", f"{place}.name"))
-            faults += _faults(group, document, place)
-            groups[group.name] = _group(group, document, place)
-    faults += _twice(groups.values())
-    return tuple(groups[name] for name in sorted(groups)), tuple(faults)
+            group, wrong = parts(document, Group, keep, path=place, data=data)
+            faults += wrong
+            name = group.get("name", "")
+            if name in names:
+                faults.append(document.fault("duplicate", f"group {name} is given twice", f"{place}.name"))
+            names |= {name} if name else set()
+            groups.append(AlertGroup(name=name, rules=tuple(_rules(group.get("rules", ()), document, place, faults))))
+    faults += _twice(groups)
+    return tuple(sorted(groups, key=lambda group: group.name)), tuple(faults)
 
 
-def _group(group: Group, document: Document, place: str) -> AlertGroup:
-    rules = tuple(
-        AlertRule(
-            name=rule.alert,
-            expr=" ".join(rule.expr.split()),
-            hold=rule.for_,
-            keep_firing_for=rule.keep_firing_for,
-            labels=rule.labels,
-            annotations={name: " ".join(text.split()) for name, text in rule.annotations.items()},
-            place=Place(file=document.file, line=document.line(f"{place}.rules[{number}].alert")),
-        )
-        for number, rule in enumerate(group.rules)
-    )
-    return AlertGroup(name=group.name, rules=rules)
-
-
-def _faults(group: Group, document: Document, place: str) -> Iterator[Fault]:
-    for number, rule in enumerate(group.rules):
+def _rules(rules: Iterable[object], document: Document, place: str, faults: list[Fault]) -> Iterator[AlertRule]:
+    """Build the rules that can be built; what is wrong with any is added to ``faults``."""
+    for number, data in enumerate(rules):
         here = f"{place}.rules[{number}]"
-        if not _ALERT_NAME.fullmatch(rule.alert):
-            yield document.fault("wrong-value", "must be CamelCase letters and digits", f"{here}.alert")
+        rule, wrong = parts(document, Rule, keep, path=here, data=data)
+        faults += [*wrong, *_faults(rule, document, here)]
+        if {field.name for field in fields(Rule)} <= rule.keys():
+            yield _rule(Rule(**rule), Place(file=document.file, line=document.line(f"{here}.alert")))
+
+
+def _rule(rule: Rule, place: Place) -> AlertRule:
+    return AlertRule(
+        name=rule.alert,
+        expr=" ".join(rule.expr.split()),
+        hold=rule.for_,
+        keep_firing_for=rule.keep_firing_for,
+        labels=rule.labels,
+        annotations={name: " ".join(text.split()) for name, text in rule.annotations.items()},
+        place=place,
+    )
+
+
+def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[Fault]:
+    """Say what is wrong with the fields that could be read."""
+    if "alert" in rule and not _ALERT_NAME.fullmatch(rule["alert"]):
+        yield document.fault("wrong-value", "must be CamelCase letters and digits", f"{here}.alert")
+    if "expr" in rule:
         try:
-            promql.parse(rule.expr)
+            promql.parse(rule["expr"])
         except ValueError as error:
             yield document.fault("promql", str(error), f"{here}.expr")
-        if rule.labels.get("severity") not in set(Severity):
-            message = f"must be one of {', '.join(Severity)}"
-            yield document.fault("wrong-value", message, f"{here}.labels.severity")
-        for name in REQUIRED_ANNOTATIONS:
-            if not rule.annotations.get(name, "").strip():
-                yield document.fault("missing-field", "is missing", f"{here}.annotations.{name}")
+    if "labels" in rule and rule["labels"].get("severity") not in set(Severity):
+        message = f"must be one of {', '.join(Severity)}"
+        yield document.fault("wrong-value", message, f"{here}.labels.severity")
+    for name in REQUIRED_ANNOTATIONS if "annotations" in rule else ():
+        if not rule["annotations"].get(name, "").strip():
+            yield document.fault("missing-field", "is missing", f"{here}.annotations.{name}")
 
 
 def _twice(groups: Iterable[AlertGroup]) -> Iterator[Fault]:

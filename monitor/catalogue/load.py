@@ -42,7 +42,7 @@ def load(root: Path | None, environment: str, *, environment_overrides: Mapping[
     loader = _Loader(root or BUNDLED)
     catalogue = loader.load(environment, environment_overrides or {})
     if loader.faults or catalogue is None:
-        raise CatalogueError(tuple(loader.faults))
+        raise CatalogueError(loader.told_once())
     return catalogue
 
 
@@ -50,6 +50,15 @@ class _Loader:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.faults: list[Fault] = []
+        self._ambiguous: set[tuple[str, int, str]] = set()
+
+    def told_once(self) -> tuple[Fault, ...]:
+        """Every fault, but none about a value of which the YAML reader has said already that it cannot be read."""
+        return tuple(
+            fault
+            for fault in self.faults
+            if fault.code == "ambiguous" or (fault.file, fault.line, fault.path) not in self._ambiguous
+        )
 
     def load(self, environment: str, overrides: Mapping[str, Any]) -> Catalogue | None:
         """Read everything; ``faults`` says what went wrong."""
@@ -63,7 +72,11 @@ class _Loader:
         self.faults += faults
         if self.root != BUNDLED:
             self.faults += self._strangers()
+        # Everything is read before anything is given up: what is wrong is told in one run.
         where = self._environment(environment, overrides)
+        alert_tests, recovery, contacts = self._alert_tests(), self._recovery(), self._contacts()
+        alerts = None if faults else {rule.name for group in groups for rule in group.rules}
+        drills, metrics = self._drills(alerts), self._metrics()
         if where is None:
             return None
         return Catalogue(
@@ -71,11 +84,11 @@ class _Loader:
             environment=where,
             slos=slos,
             alerts=groups,
-            alert_tests=self._alert_tests(),
-            recovery=self._recovery(),
-            drills=self._drills(),
-            contacts=self._contacts(),
-            metrics=self._metrics(),
+            alert_tests=alert_tests,
+            recovery=recovery,
+            drills=drills,
+            contacts=contacts,
+            metrics=metrics,
         )
 
     def _documents(self, folder: str) -> Iterator[Document]:
@@ -86,6 +99,7 @@ class _Loader:
     def _read(self, path: Path) -> tuple[Document, ...]:
         documents, faults = read(path, self._name(path))
         self.faults += faults
+        self._ambiguous |= {(fault.file, fault.line, fault.path) for fault in faults if fault.code == "ambiguous"}
         return documents
 
     def _name(self, path: Path) -> str:
@@ -115,11 +129,11 @@ class _Loader:
         self.faults += faults
         return found
 
-    def _drills(self) -> tuple[DrillPlan, ...]:
+    def _drills(self, alerts: set[str] | None) -> tuple[DrillPlan, ...]:
         document = self._single("drills.yaml")
         if document is None:
             return ()
-        found, faults = plain.drills(document)
+        found, faults = plain.drills(document, alerts)
         self.faults += faults
         return found
 

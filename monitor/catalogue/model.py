@@ -129,7 +129,6 @@ class Recovery:
     rpo: timedelta
     rto: timedelta
     full_backup_every: timedelta
-    configuration_backup_every: timedelta
     verify_every: timedelta
     keep_full: int
     """How many full backups are kept at least."""
@@ -148,6 +147,9 @@ class DrillPlan:
     """Crontab form in the clinic's time zone; empty: only when asked."""
     targets: dict[str, Decimal] = field(default_factory=dict)
     """Limits by measurement name, in its unit: ``{"failover_seconds": 5, "acknowledged_lost": 0}``."""
+    expect_alert: str = ""
+    """The alert by which a person would learn of it: detection is counted until this one is received, and the drill
+    does not begin while it fires already. Empty: whichever alert comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from monitor.catalogue.model import Contacts, DeclaredMetric, DrillPlan, Environment, Recovery
+from monitor.catalogue.model import Contacts, DeclaredMetric, DrillPlan, Environment, Receiver, Recovery, Team
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import keep, structure
+from monitor.catalogue.structure import keep, parts, structure
 from monitor.errors import Fault
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drills:
-    drills: tuple[DrillPlan, ...]
+    drills: list[object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contacts:
+    teams: list[object] = field(default_factory=list)
+    receivers: list[object] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,46 +45,54 @@ class _Producer:
 
 def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
     """``recovery.yaml``: what is promised when data is lost."""
-    found, wrong = structure(document, Recovery, keep)
-    if found is None:
-        return None, wrong
-    faults = wrong + [
-        document.fault("wrong-value", "must be longer than 0s", name)
-        for name in ("rpo", "rto", "full_backup_every", "configuration_backup_every", "verify_every")
-        if not getattr(found, name)
-    ]
-    if found.keep_full < 1:
+    found, faults = parts(document, Recovery, keep)
+    faults += _not_longer_than_nothing(document, found, ("rpo", "rto", "full_backup_every", "verify_every"))
+    if found.get("keep_full", 1) < 1:
         faults.append(document.fault("wrong-value", "must be at least 1", "keep_full"))
     try:
-        ZoneInfo(found.time_zone)
+        ZoneInfo(found.get("time_zone", "UTC"))
     except (ZoneInfoNotFoundError, ValueError, OSError):
         faults.append(document.fault("wrong-value", "is not a time zone such as Europe/Berlin", "time_zone"))
-    return found, faults
+    return _whole(Recovery, found), faults
 
 
-def drills(document: Document) -> tuple[tuple[DrillPlan, ...], list[Fault]]:
-    """``drills.yaml``: what is rehearsed, and what each rehearsal must achieve."""
-    found, wrong = structure(document, _Drills, keep)
-    if found is None:
-        return (), wrong
-    return tuple(sorted(found.drills, key=lambda plan: plan.name)), [*wrong, *_twice(document, "drills", found.drills)]
+def drills(document: Document, alerts: Collection[str] | None) -> tuple[tuple[DrillPlan, ...], list[Fault]]:
+    """``drills.yaml``: what is rehearsed, and what each rehearsal must achieve.
+
+    ``alerts`` are the names in ``alerts/``, one of which a drill may expect; ``None`` where they are not all known.
+    """
+    found, faults = parts(document, _Drills, keep)
+    plans = _items(document, "drills", found, DrillPlan, faults)
+    faults += _twice(document, "drills", plans)
+    for index, plan in enumerate(plans):
+        expected = plan.get("expect_alert", "")
+        if expected and alerts is not None and expected not in alerts:
+            message = f"alert {expected} does not exist: name one of alerts/"
+            faults.append(document.fault("reference", message, f"drills[{index}].expect_alert"))
+    whole = [plan for plan in (_whole(DrillPlan, plan) for plan in plans) if plan is not None]
+    return tuple(sorted(whole, key=lambda plan: plan.name)), faults
 
 
 def contacts(document: Document) -> tuple[Contacts, list[Fault]]:
     """``contacts.yaml``: teams, receivers, and who hears of what."""
-    found, wrong = structure(document, Contacts, keep)
-    if found is None:
-        return Contacts(), wrong
-    faults = [*wrong, *_twice(document, "teams", found.teams), *_twice(document, "receivers", found.receivers)]
-    known = {receiver.name for receiver in found.receivers}
-    for index, team in enumerate(found.teams):
+    found, faults = parts(document, _Contacts, keep)
+    teams = _items(document, "teams", found, Team, faults)
+    receivers = _items(document, "receivers", found, Receiver, faults)
+    faults += [*_twice(document, "teams", teams), *_twice(document, "receivers", receivers)]
+    known = {receiver.get("name") for receiver in receivers}
+    # Where the list of receivers, or a name in it, cannot be read, nobody can say which receivers there are.
+    for index, team in enumerate(teams if "receivers" in found and None not in known else ()):
         for severity in ("critical", "warning"):
             faults += [
                 document.fault("reference", f"receiver {name} does not exist", f"teams[{index}].{severity}[{number}]")
-                for number, name in enumerate(getattr(team, severity))
+                for number, name in enumerate(team.get(severity, ()))
                 if name not in known
             ]
-    return found, faults
+    whole = Contacts(
+        teams=tuple(team for team in (_whole(Team, team) for team in teams) if team is not None),
+        receivers=tuple(item for item in (_whole(Receiver, item) for item in receivers) if item is not None),
+    )
+    return whole, faults
 
 
 def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Environment | None, list[Fault]]:
@@ -84,20 +100,15 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
     if not isinstance(document.data, dict):
         return None, [document.fault("wrong-type", "must be a mapping")]
     laid = Document(file=document.file, data={**document.data, **overrides}, lines=document.lines)
-    found, wrong = structure(laid, Environment, keep)
-    if found is None:
-        return None, wrong
-    faults = wrong + [
-        document.fault("wrong-value", "must be longer than 0s", name)
-        for name in ("scrape_interval", "evaluation_interval", "rollup_interval", "retention")
-        if not getattr(found, name)
-    ]
+    found, faults = parts(laid, Environment, keep)
+    spans = ("scrape_interval", "evaluation_interval", "rollup_interval", "retention")
+    faults += _not_longer_than_nothing(document, found, spans)
     faults += [
         document.fault("wrong-value", "must begin with http:// or https://", name)
         for name in ("console_url", "runbook_url", "webhook_url", "grafana_url", "prometheus_url")
-        if (value := getattr(found, name)) and not value.startswith(("http://", "https://"))
+        if (value := found.get(name)) and not value.startswith(("http://", "https://"))
     ]
-    return found, faults
+    return _whole(Environment, found), faults
 
 
 def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Fault]]:
@@ -122,15 +133,40 @@ def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Faul
         )
         for metric in found.metrics
     )
-    return declared, [*wrong, *_twice(document, "metrics", declared)]
+    return declared, [*wrong, *_twice(document, "metrics", [{"name": metric.name} for metric in declared])]
 
 
-def _twice(document: Document, place: str, items: tuple[Any, ...]) -> Iterator[Fault]:
+def _items(
+    document: Document, place: str, found: Mapping[str, Any], kind: type, faults: list[Fault]
+) -> list[dict[str, Any]]:
+    """Read the items of a list, each by itself; what is wrong with them is added to ``faults``."""
+    items = []
+    for index, data in enumerate(found.get(place, ())):
+        item, wrong = parts(document, kind, keep, path=f"{place}[{index}]", data=data)
+        faults += wrong
+        items.append(item)
+    return items
+
+
+def _whole(kind: type[T], found: Mapping[str, Any]) -> T | None:
+    """Build the value, unless one of its fields could not be read."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind here is a dataclass
+    return kind(**found) if names <= found.keys() else None
+
+
+def _not_longer_than_nothing(document: Document, found: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[Fault]:
+    for name in names:
+        if name in found and not found[name]:
+            yield document.fault("wrong-value", "must be longer than 0s", name)
+
+
+def _twice(document: Document, place: str, items: list[dict[str, Any]]) -> Iterator[Fault]:
     seen: set[str] = set()
     for index, item in enumerate(items):
-        if item.name in seen:
-            yield document.fault("duplicate", f"{item.name} is given twice", f"{place}[{index}].name")
-        seen.add(item.name)
+        name = item.get("name")
+        if name in seen:
+            yield document.fault("duplicate", f"{name} is given twice", f"{place}[{index}].name")
+        seen |= {name} if name is not None else set()
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from monitor.errors import Fault
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
 
+_STILL_READABLE = frozenset({"ambiguous", "duplicate-key", "tag"})
+"""Faults after which the document's other values are what was written: they are looked at in the same run."""
+
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where PyYAML was built with it (ten times faster), the same grammar in Python elsewhere."""
 
@@ -78,7 +81,11 @@ def read(path: Path, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]
 
 
 def parse(text: str, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
-    """Read every document of a text. A document with faults is left out, for its values cannot be relied on."""
+    """Read every document of a text, and everything that is wrong with its YAML.
+
+    Where a fault is in one value alone (``_STILL_READABLE``) the documents are there all the same, so that the rest of
+    the file can be looked at; whoever uses them must have looked at the faults. After any other fault there are none.
+    """
     builder = _Builder(name)
     try:
         documents = tuple(builder.documents(yaml.parse(text, Loader=_LOADER)))
@@ -94,7 +101,8 @@ def parse(text: str, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]
         return (), (Fault(file=name, line=line, code="yaml", message=f"is not YAML: {error.reason}"),)
     if not documents and not builder.faults:
         return (), (Fault(file=name, code="empty", message="is empty: remove it, or fill it in"),)
-    return (() if builder.faults else documents), tuple(builder.faults)
+    readable = all(fault.code in _STILL_READABLE for fault in builder.faults)
+    return (documents if readable else ()), tuple(builder.faults)
 
 
 class _TooDeep(Exception):  # noqa: N818  # reads as the condition it is; never leaves this module

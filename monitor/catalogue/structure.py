@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from cattrs import (
     AttributeValidationNote,
@@ -17,6 +17,7 @@ from cattrs import (
     ForbiddenExtraKeysError,
     IterableValidationNote,
 )
+from cattrs.cols import homogenous_tuple_structure_factory, list_structure_factory
 from cattrs.gen import make_dict_structure_fn, override
 
 from monitor.catalogue import durations
@@ -26,6 +27,7 @@ from monitor.errors import Fault
 T = TypeVar("T")
 
 UNKNOWN_FIELD = "unknown-field"
+_WHOLE: Any = object()
 
 _KINDS = {
     str: "text",
@@ -58,6 +60,10 @@ def _converter(rename: Callable[[str], str], *, strict: bool) -> Converter:
     converter.register_structure_hook(Decimal, lambda value, _: Decimal(str(_number(value, float))))
     converter.register_structure_hook(timedelta, _duration)
     converter.register_structure_hook_func(lambda kind: kind is object, lambda value, _: value)
+    converter.register_structure_hook_func(lambda kind: getattr(kind, "__origin__", None) is Literal, _one_of)
+    # cattrs takes anything it can iterate over: the letters of a text would be a list.
+    for origin, build in _COLLECTIONS.items():
+        converter.register_structure_hook_factory(_made_from(origin), _given(origin, build, converter))
 
     def structure(cls: type) -> Callable[[Any, Any], Any]:
         names = {field.name: override(rename=rename(field.name)) for field in dataclasses.fields(cls)}
@@ -96,6 +102,50 @@ def structure(document: Document, kind: type[T], rename: Callable[[str], str]) -
     return _converter(rename, strict=False).structure(document.data, kind), faults
 
 
+def parts(
+    document: Document, kind: type, rename: Callable[[str], str], *, path: str = "", data: Any = _WHOLE
+) -> tuple[dict[str, Any], list[Fault]]:
+    """Build each field of a value by itself, so that a fault in one does not hide what is wrong with the others.
+
+    Returns the fields that can be read (defaults included) by attribute name, and every fault. The value is whole, and
+    ``kind(**fields)`` builds it, when no field is missing. ``data`` is what stands at ``path``, if not the document.
+    """
+    data = document.data if data is _WHOLE else data
+    if not isinstance(data, dict):
+        return {}, [document.fault("wrong-type", f"must be a mapping, not {_called(data)}", path)]
+    found: dict[str, Any] = {}
+    faults: list[Fault] = []
+    kinds = get_type_hints(kind)
+    names = {rename(field.name): field for field in dataclasses.fields(kind)}
+    for name, field in names.items():
+        place = f"{path}.{name}" if path else name
+        if name in data:
+            value, wrong = _part(data[name], kinds[field.name], place, rename)
+            faults += [document.fault(code, message, where) for where, code, message in wrong]
+            if all(code == UNKNOWN_FIELD for _, code, _ in wrong):
+                found[field.name] = value
+        elif field.default is not dataclasses.MISSING:
+            found[field.name] = field.default
+        elif field.default_factory is not dataclasses.MISSING:
+            found[field.name] = field.default_factory()
+        else:
+            faults.append(document.fault("missing-field", "is missing", place))
+    unknown = ForbiddenExtraKeysError("", kind, {str(name) for name in data if name not in names})
+    if unknown.extra_fields:
+        faults += [document.fault(code, message, where) for where, code, message in _flatten(unknown, path, rename)]
+    return found, faults
+
+
+def _part(value: Any, kind: Any, path: str, rename: Callable[[str], str]) -> tuple[Any, list[tuple[str, str, str]]]:
+    try:
+        return _converter(rename, strict=True).structure(value, kind), []
+    except (BaseValidationError, TypeError, ValueError) as error:
+        wrong = list(_flatten(error, path, rename))
+    if any(code != UNKNOWN_FIELD for _, code, _ in wrong):
+        return None, wrong
+    return _converter(rename, strict=False).structure(value, kind), wrong
+
+
 def _flatten(error: BaseException, path: str, rename: Callable[[str], str]) -> Iterator[tuple[str, str, str]]:
     if isinstance(error, BaseValidationError):
         for child in error.exceptions:
@@ -126,6 +176,44 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
         return value
 
     return check
+
+
+_COLLECTIONS: dict[type, Callable[[Any, Converter], Callable[[Any, Any], Any]]] = {
+    list: list_structure_factory,
+    tuple: homogenous_tuple_structure_factory,
+    dict: lambda kind, converter: converter.gen_structure_mapping(kind),
+}
+
+
+def _made_from(origin: type) -> Callable[[Any], bool]:
+    return lambda kind: get_origin(kind) is origin
+
+
+def _given(
+    origin: type,
+    build: Callable[[Any, Converter], Callable[[Any, Any], Any]],
+    converter: Converter,
+) -> Callable[[Any], Callable[[Any, Any], Any]]:
+    """Make the hooks of one kind of collection, which take only a YAML list, or only a YAML mapping."""
+    expected, called = (dict, _KINDS[dict]) if origin is dict else ((list, tuple), _KINDS[list])
+
+    def factory(kind: Any) -> Callable[[Any, Any], Any]:
+        built = build(kind, converter)
+
+        def structure(value: Any, kind: Any) -> Any:
+            if not isinstance(value, expected):
+                raise TypeError(f"must be {called}, not {_called(value)}")
+            return built(value, kind)
+
+        return structure
+
+    return factory
+
+
+def _one_of(value: Any, kind: Any) -> Any:
+    if value not in get_args(kind):
+        raise ValueError(f"must be one of {', '.join(map(str, get_args(kind)))}, not {_called(value)}")
+    return value
 
 
 def _number(value: Any, _: Any) -> float | int:

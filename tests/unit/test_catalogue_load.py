@@ -119,7 +119,6 @@ def test_every_fault_of_every_file_is_told_once_with_line_and_field(root: Path) 
         ("alerts/a.yaml", 7, "groups[0].rules[0].labels.severity"),
         ("alerts/a.yaml", 8, "groups[0].rules[0].annotations.action"),
         ("contacts.yaml", 3, "teams[0].critical[0]"),
-        ("recovery.yaml", 1, "configuration_backup_every"),
         ("recovery.yaml", 1, "full_backup_every"),
         ("recovery.yaml", 1, "rpo"),
         ("recovery.yaml", 1, "time_zone"),
@@ -239,3 +238,105 @@ def test_the_bundled_catalogue_can_be_copied_and_loaded_as_a_users_own(tmp_path:
         shutil.copytree(BUNDLED / name, tmp_path / name)
 
     assert load(tmp_path, "local").slos == load(None, "local").slos
+
+
+def test_a_missing_environment_does_not_hide_what_else_is_wrong(root: Path) -> None:
+    (root / "recovery.yaml").write_text("rpo: 1h\nrto: 4h\nfull_backup_every: 0s\nverify_every: 6h\n")
+    (root / "contacts.yaml").write_text("teams:\n  - name: sre\n    critical: [pager]\n    warning: []\n")
+    (root / "drills.yaml").write_text("drills:\n  - name: x\n    title: X\n    breaking: maybe\n")
+    (root / "metrics").mkdir()
+    (root / "metrics" / "mine.json").write_text("{")
+    (root / "alerts").mkdir()
+    (root / "alerts" / "mine.test.yaml").write_text("a: 1\na: 2\n")
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "mars")
+
+    assert [(fault.file, fault.path) for fault in caught.value.faults] == [
+        ("alerts/mine.test.yaml", "a"),
+        ("contacts.yaml", "teams[0].critical[0]"),
+        ("drills.yaml", "drills[0].breaking"),
+        ("environments/mars.yaml", ""),
+        ("metrics/mine.json", ""),
+        ("recovery.yaml", "keep_full"),
+        ("recovery.yaml", "time_zone"),
+        ("recovery.yaml", "full_backup_every"),
+    ]
+
+
+def test_a_field_of_the_wrong_type_does_not_hide_what_is_wrong_with_the_others(root: Path) -> None:
+    (root / "recovery.yaml").write_text(
+        "rpo: no\nrto: 4\nfull_backup_every: 0s\nverify_every: 6h\nkeep_full: 0\ntime_zone: Mars/Here\nfoo: 1\n"
+    )
+    (root / "environments").mkdir()
+    (root / "environments" / "local.yaml").write_text(
+        (BUNDLED / "environments" / "local.yaml")
+        .read_text()
+        .replace("armed: true", "armed: yes")
+        .replace("console_url: http://", "console_url: ")
+        .replace("scrape_interval: 5s", "scrape_interval: 0s")
+    )
+    (root / "contacts.yaml").write_text(
+        "teams:\n  - {name: 1, critical: pager, warning: [nobody]}\nreceivers:\n"
+        "  - {name: pager, kind: horn, settings: []}\n"
+    )
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+
+    assert [(fault.file, fault.path, fault.code) for fault in caught.value.faults] == [
+        ("contacts.yaml", "teams[0].critical", "wrong-type"),
+        ("contacts.yaml", "teams[0].name", "wrong-type"),
+        ("contacts.yaml", "teams[0].warning[0]", "reference"),
+        ("contacts.yaml", "receivers[0].kind", "wrong-value"),
+        ("contacts.yaml", "receivers[0].settings", "wrong-type"),
+        ("environments/local.yaml", "console_url", "wrong-value"),
+        ("environments/local.yaml", "scrape_interval", "wrong-value"),
+        ("environments/local.yaml", "armed", "ambiguous"),
+        ("recovery.yaml", "rpo", "ambiguous"),
+        ("recovery.yaml", "rto", "wrong-type"),
+        ("recovery.yaml", "full_backup_every", "wrong-value"),
+        ("recovery.yaml", "keep_full", "wrong-value"),
+        ("recovery.yaml", "time_zone", "wrong-value"),
+        ("recovery.yaml", "foo", "unknown-field"),
+    ]
+
+
+def test_a_fault_in_one_alert_does_not_hide_those_of_the_others(root: Path) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(
+        "groups:\n"
+        "  - name: 7\n"
+        "    rules:\n"
+        "      - alert: First\n"
+        "        expr: 1\n"
+        "        for: soon\n"
+        "        labels: {severity: loud}\n"
+        "        annotations: {summary: s, impact: i, action: a}\n"
+        "      - alert: second\n"
+        "        expr: sum(\n"
+        "        labels: {severity: warning}\n"
+        "        annotations: {summary: s, impact: i, action: a}\n"
+        "  - rules: none\n"
+    )
+
+    assert codes(root) == [
+        ("alerts/a.yaml", 2, "groups[0].name"),
+        ("alerts/a.yaml", 5, "groups[0].rules[0].expr"),
+        ("alerts/a.yaml", 6, "groups[0].rules[0].for"),
+        ("alerts/a.yaml", 7, "groups[0].rules[0].labels.severity"),
+        ("alerts/a.yaml", 9, "groups[0].rules[1].alert"),
+        ("alerts/a.yaml", 10, "groups[0].rules[1].expr"),
+        ("alerts/a.yaml", 13, "groups[1].name"),
+        ("alerts/a.yaml", 13, "groups[1].rules"),
+    ]
+
+
+def test_a_drill_may_only_expect_an_alert_that_exists(root: Path) -> None:
+    shutil.copytree(BUNDLED / "alerts", root / "alerts")
+    plan = "drills:\n  - name: x\n    title: X\n    breaking: true\n    expect_alert: {}\n"
+    (root / "drills.yaml").write_text(plan.format("MongoRedundancyLost"))
+    assert load(root, "local").drills[0].expect_alert == "MongoRedundancyLost"
+
+    (root / "drills.yaml").write_text(plan.format("MongoRedundancyGone"))
+    assert codes(root) == [("drills.yaml", 5, "drills[0].expect_alert")]

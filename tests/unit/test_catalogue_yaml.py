@@ -9,8 +9,7 @@ from monitor.errors import Fault
 
 
 def faults_of(text: str) -> tuple[Fault, ...]:
-    documents, faults = parse(text, "f.yaml")
-    assert not documents
+    _, faults = parse(text, "f.yaml")
     return faults
 
 
@@ -98,3 +97,18 @@ def test_a_fault_points_at_its_field_or_at_what_is_around_it() -> None:
     assert document.line("spec.objectives[0].value") == 3
     assert document.line("spec.objectives[7].value") == 2
     assert document.line("nothing.here") == 1
+
+
+def test_what_is_wrong_with_one_value_leaves_the_others_to_be_looked_at() -> None:
+    documents, faults = parse("rpo: no\nrto: 4 hours\n", "f.yaml")
+
+    assert [fault.path for fault in faults] == ["rpo"]
+    assert [document.data for document in documents] == [{"rpo": "no", "rto": "4 hours"}]
+
+
+@pytest.mark.parametrize("text", ["a: &x 1\nb: *x\n", "<<: {a: 1}\n", "a: [\n"])
+def test_where_nobody_can_tell_what_was_written_there_is_no_document(text: str) -> None:
+    documents, faults = parse(text, "f.yaml")
+
+    assert documents == ()
+    assert faults

@@ -71,14 +71,15 @@ def test_a_broken_catalogue_writes_nothing_and_tells_every_fault_once(place: Pat
     monitor("init", "mine")
     slo = place / "mine" / "slos" / "availability.yaml"
     slo.write_text(slo.read_text().replace("targetPercent: 99.95", "targetPercent: no"))
-    (place / "mine" / "recovery.yaml").write_text("rpo: 1h\nrpo: 2h\n")
+    recovery = place / "mine" / "recovery.yaml"
+    recovery.write_text(f"rpo: 2h\n{recovery.read_text()}")
 
     done = monitor("--catalogue", "mine", "generate", "--out", "out")
 
     assert done.exit_code == 2
     lines = done.output.splitlines()
     assert len(lines) == len(set(lines)) == 2
-    assert "recovery.yaml:2: rpo: is given twice: keep one" in lines[0]
+    assert "recovery.yaml:3: rpo: is given twice: keep one" in lines[0]
     assert lines[1].startswith("slos/availability.yaml:22: spec.objectives[0].targetPercent: no means different things")
     assert not (place / "out").exists()
 

@@ -18,7 +18,6 @@ RECOVERY = Recovery(
     rpo=timedelta(hours=1),
     rto=timedelta(hours=4),
     full_backup_every=timedelta(minutes=30),
-    configuration_backup_every=timedelta(days=1),
     verify_every=timedelta(hours=6),
     keep_full=48,
     time_zone="Europe/Berlin",
