@@ -18,7 +18,7 @@ from cattrs import (
     IterableValidationNote,
 )
 from cattrs.cols import homogenous_tuple_structure_factory, list_structure_factory
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
 from monitor.catalogue import durations
 from monitor.catalogue.strict_yaml import Document
@@ -181,7 +181,7 @@ def _exactly(kind: type) -> Callable[[Any, Any], Any]:
 _COLLECTIONS: dict[type, Callable[[Any, Converter], Callable[[Any, Any], Any]]] = {
     list: list_structure_factory,
     tuple: homogenous_tuple_structure_factory,
-    dict: lambda kind, converter: converter.gen_structure_mapping(kind),
+    dict: mapping_structure_factory,
 }
 
 
