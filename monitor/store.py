@@ -12,15 +12,24 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, NoReturn, Self
 
 from monitor import clock
 from monitor.errors import Unavailable
 
 RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog"]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
+
+AlertEventState = Literal["firing", "resolved", "forgotten"]
+"""``forgotten``: we closed the episode ourselves, for Alertmanager no longer knew the alert and had told no end."""
+
+KEPT_FOR = timedelta(days=400)
+"""How long runs of jobs and changes of components are kept: a year, and the month in which it is looked back on."""
+
+KEPT_OF_EACH = 2000
+"""How many of one job or component are kept at most: one that fails each minute must not fill the disk."""
 
 MIGRATIONS = (
     """
@@ -67,6 +76,14 @@ class AlertRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEvent:
+    """What became known of an episode, and when."""
+
+    at: datetime
+    state: AlertEventState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ComponentChange:
     """A component of the embedded stack entered a state."""
 
@@ -78,41 +95,67 @@ class ComponentChange:
 
 
 class Store:
-    """A handle on the state file. Cheap to open; close it, or use it as a context manager."""
+    """A handle on the state file. Cheap to open; close it, or use it as a context manager.
+
+    Raises:
+        Unavailable: the file cannot be opened, or is no database.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            self._connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            _unusable(path, error)
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        except sqlite3.Error as error:
+            self._connection.close()
+            _unusable(path, error)
 
     @classmethod
     def migrate(cls, path: Path) -> Self:
-        """Open the store and bring its schema up to date; made, with its directory, if not there."""
+        """Open the store and bring its schema up to date; made, with its directory, if not there.
+
+        Raises:
+            Unavailable: the file cannot be opened or written, or is no database of ours.
+        """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         store = cls(path)
-        with store._transaction() as connection:
-            version = store._version()
+        try:
+            store._bring_up_to_date()
+        except sqlite3.Error as error:
+            store.close()
+            _unusable(path, error)
+        return store
+
+    def _bring_up_to_date(self) -> None:
+        with self._transaction() as connection:
+            version = self._version()
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
                 for statement in script.split(";"):
                     if statement.strip():
                         connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
-        return store
 
     @classmethod
     def open(cls, path: Path, *, wait_s: float = 10) -> Self:
         """Open a store that ``work`` or ``up`` has made, waiting up to ``wait_s`` for its schema.
 
         Raises:
-            Unavailable: there is none, or it stayed older than this program.
+            Unavailable: there is none, it cannot be used, or it stayed older than this program.
         """
         deadline = time.monotonic() + wait_s
         while True:
             if path.exists():
                 store = cls(path)
-                if store._version() == len(MIGRATIONS):
-                    return store
+                try:
+                    if store._version() == len(MIGRATIONS):
+                        return store
+                except sqlite3.Error as error:
+                    store.close()
+                    _unusable(path, error)
                 store.close()
             if time.monotonic() >= deadline:
                 raise Unavailable(
@@ -152,10 +195,54 @@ class Store:
         rows = self._connection.execute(query, (kind, _at(since) if since else "", limit))
         return tuple(_record(row) for row in rows)
 
+    def newest_job(self, name: str, outcome: str) -> Record | None:
+        """Return the newest run of a job that went so, however many others ran since."""
+        query = (
+            "SELECT kind, id, at, body FROM records WHERE kind = 'job' AND json_extract(body, '$.job') = ?"
+            " AND json_extract(body, '$.outcome') = ? ORDER BY at DESC, id DESC LIMIT 1"
+        )
+        row = self._connection.execute(query, (name, outcome)).fetchone()
+        return None if row is None else _record(row)
+
+    def newest_jobs(self) -> tuple[Record, ...]:
+        """Return the newest run of each job and outcome, newest first."""
+        query = (
+            "SELECT kind, id, at, body FROM (SELECT *, row_number() OVER (PARTITION BY json_extract(body, '$.job'),"
+            " json_extract(body, '$.outcome') ORDER BY at DESC, id DESC) AS place FROM records WHERE kind = 'job')"
+            " WHERE place = 1 ORDER BY at DESC, id DESC"
+        )
+        return tuple(_record(row) for row in self._connection.execute(query))
+
+    def prune(self, now: datetime) -> int:
+        """Delete old runs of jobs and old changes of components; returns how many.
+
+        What is older than ``KEPT_FOR`` goes, and of each job or component what is beyond the newest ``KEPT_OF_EACH``;
+        the newest run of each job and outcome, and the first and the newest change of each component, always stay.
+        """
+        limits = (KEPT_OF_EACH, _at(now - KEPT_FOR))
+        jobs = (
+            "DELETE FROM records WHERE rowid IN (SELECT entry FROM (SELECT rowid AS entry, at,"
+            " row_number() OVER (PARTITION BY json_extract(body, '$.job') ORDER BY at DESC, id DESC) AS place,"
+            " row_number() OVER (PARTITION BY json_extract(body, '$.job'), json_extract(body, '$.outcome')"
+            " ORDER BY at DESC, id DESC) AS of_outcome FROM records WHERE kind = 'job')"
+            " WHERE of_outcome > 1 AND (place > ? OR at < ?))"
+        )
+        changes = (
+            "DELETE FROM component_changes WHERE rowid IN (SELECT entry FROM (SELECT rowid AS entry, at,"
+            " row_number() OVER (PARTITION BY name ORDER BY rowid DESC) AS place,"
+            " row_number() OVER (PARTITION BY name ORDER BY rowid) AS age FROM component_changes)"
+            " WHERE place > 1 AND age > 1 AND (place > ? OR at < ?))"
+        )
+        with self._transaction() as connection:
+            return sum(connection.execute(query, limits).rowcount for query in (jobs, changes))
+
     # --- alerts ----------------------------------------------------------------------------------------------------
 
-    def record_alert(self, alert: AlertRecord) -> None:
-        """Remember what Alertmanager said. Repeats change nothing; the first ``received_at`` is kept."""
+    def record_alert(self, alert: AlertRecord, *, event: AlertEventState | None = None) -> None:
+        """Remember what Alertmanager said. Repeats change nothing; the first ``received_at`` is kept.
+
+        ``event`` is what the timeline says of it, where that is not the alert's state.
+        """
         key = (alert.fingerprint, _at(alert.starts_at))
         with self._transaction() as connection:
             query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
@@ -177,7 +264,7 @@ class Store:
             )
             connection.execute(
                 "INSERT INTO alert_events (fingerprint, starts_at, at, state) VALUES (?, ?, ?, ?)",
-                (*key, _at(alert.received_at), alert.state),
+                (*key, _at(alert.received_at), event or alert.state),
             )
 
     def alerts(
@@ -190,6 +277,12 @@ class Store:
         )
         rows = self._connection.execute(query, (state, state, _at(since) if since else "", limit))
         return tuple(_alert(row) for row in rows)
+
+    def alert_events(self, fingerprint: str, starts_at: datetime) -> tuple[AlertEvent, ...]:
+        """Return what became known of one episode, oldest first."""
+        query = "SELECT at, state FROM alert_events WHERE fingerprint = ? AND starts_at = ? ORDER BY rowid"
+        rows = self._connection.execute(query, (fingerprint, _at(starts_at)))
+        return tuple(AlertEvent(at=clock.from_rfc3339(at), state=state) for at, state in rows)
 
     # --- components ------------------------------------------------------------------------------------------------
 
@@ -225,6 +318,18 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+
+def _unusable(path: Path, error: sqlite3.Error) -> NoReturn:
+    """Say in one sentence why the state file cannot be used, and what to do."""
+    if isinstance(error, sqlite3.OperationalError):
+        raise Unavailable(
+            f"the store {path} cannot be used ({error}): see who owns it, and the disk it is on"
+        ) from error
+    raise Unavailable(
+        f"the store {path} is damaged or no database ({error}): move it away, then start `monitor work` "
+        "(or `monitor up`), which makes a new one"
+    ) from error
 
 
 def _at(instant: datetime) -> str:

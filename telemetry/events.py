@@ -108,6 +108,7 @@ EXPORTERS = (
 STACK = (
     event("stack.started", components=COUNT, seconds=SECONDS),
     event("stack.stopped", seconds=SECONDS),
+    event("stack.record_failed", component=COMPONENT, error=ERROR),
     event("stack.component", component=COMPONENT, state=one_of("healthy", "starting", "unhealthy", "stopped", "held")),
 )
 
@@ -160,6 +161,7 @@ WORK = (
     event("work.job_started", job=NAME),
     event("work.job_finished", job=NAME, outcome=OUTCOME, seconds=SECONDS),
     event("work.job_failed", job=NAME, error=ERROR, seconds=SECONDS),
+    event("work.record_failed", job=NAME, error=ERROR),
     event("work.job_missed", job=NAME, due_at=INSTANT),
     event("work.heartbeat_failed", error=ERROR, status=STATUS),
     event("work.store_migrated", version=COUNT, file=FILE),

@@ -16,7 +16,7 @@ from monitor.backup import full, retention, verification
 from monitor.backup.progress import Progress
 from monitor.backup.storage import list_backups
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
-from monitor.clock import from_rfc3339
+from monitor.clock import from_rfc3339, now
 from monitor.errors import InputError
 from monitor.settings import Settings
 from monitor.store import Store
@@ -69,7 +69,7 @@ class Job:
 
     ``last_success`` reads when its purpose was last achieved, by whomever. ``possible`` tells whether it makes sense to
     try when the process starts. ``then`` names jobs that may have become due by its success. Without ``history`` only
-    the newest run is kept.
+    the newest run of each outcome is kept.
     """
 
     name: str
@@ -88,7 +88,7 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     Raises:
         InputError: a drill's schedule cannot be read.
     """
-    jobs: list[Job] = []
+    jobs: list[Job] = [UPKEEP]
     if catalogue.recovery is not None:
         jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
@@ -187,8 +187,8 @@ def _run_drill(bench: Bench, name: str) -> Done:
 
 
 def _last_passed(bench: Bench, name: str) -> datetime | None:
-    runs = (record for record in bench.store.records("job") if record.body.get("job") == name)
-    return next((record.at for record in runs if record.body.get("outcome") == "passed"), None)
+    found = bench.store.newest_job(name, "passed")
+    return None if found is None else found.at
 
 
 def _run_heartbeat(bench: Bench) -> Done:
@@ -201,5 +201,20 @@ HEARTBEAT = Job(
     schedule=Every(span=timedelta(minutes=1)),
     run=_run_heartbeat,
     last_success=lambda bench: _last_passed(bench, "heartbeat"),
+    history=False,
+)
+
+
+def _run_upkeep(bench: Bench) -> Done:
+    gone = bench.store.prune(now())
+    return Done(outcome="passed", reason=f"{gone} old records deleted" if gone else "")
+
+
+UPKEEP = Job(
+    name="store-upkeep",
+    schedule=Every(span=timedelta(days=1)),
+    run=_run_upkeep,
+    last_success=lambda bench: _last_passed(bench, "store-upkeep"),
+    retry_after=timedelta(minutes=15),
     history=False,
 )

@@ -6,6 +6,7 @@ The schedule is in memory only: what is due after a start follows from what the 
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -77,7 +78,7 @@ class Runner:
         )
         if first.missed_at is not None:
             log.warning("work.job_missed", job=job.name, due_at=clock.to_rfc3339(first.missed_at))
-            await self._in_thread(lambda bench: _record_missed(bench.store, job, first.missed_at or now, now))
+            await self._note(job, lambda bench: _record_missed(bench.store, job, first.missed_at or now, now))
             if not await self._in_thread(job.possible):
                 first = replace(first, at=None)
         at = {} if first.at is None else {"next_run_time": first.at}
@@ -102,7 +103,7 @@ class Runner:
             self._note_due(job)
             if now - due > LATE:
                 log.warning("work.job_missed", job=job.name, due_at=clock.to_rfc3339(due))
-                await self._in_thread(lambda bench: _record_missed(bench.store, job, due, now))
+                await self._note(job, lambda bench: _record_missed(bench.store, job, due, now))
             run = await self._run(job)
             self._watch(run)
             if run.done.outcome == "passed":
@@ -130,8 +131,15 @@ class Runner:
         seconds = time.monotonic() - begun
         log.info("work.job_finished", job=job.name, outcome=done.outcome, seconds=round(seconds, 3))
         run = Run(job=job.name, started_at=started_at, finished_at=clock.now(), duration_seconds=seconds, done=done)
-        await self._in_thread(lambda bench: _record(bench.store, job, run))
+        await self._note(job, lambda bench: _record(bench.store, job, run))
         return run
+
+    async def _note(self, job: Job, write: Callable[[Bench], None]) -> None:
+        """Write into the store. A full or locked disk costs the record, not the count, the followers or the retry."""
+        try:
+            await self._in_thread(write)
+        except (sqlite3.Error, Unavailable) as error:
+            log.error("work.record_failed", job=job.name, error=error)  # noqa: TRY400  # our logger's error takes it
 
     async def _advance_if_due(self, name: str) -> None:
         job = self.jobs.get(name)
@@ -190,7 +198,7 @@ def _record(store: Store, job: Job, run: Run) -> None:
         "outcome": run.done.outcome,
         "reason": run.done.reason,
     }
-    record_id = clock.new_id(job.name, run.started_at) if job.history else f"{job.name}-latest"
+    record_id = clock.new_id(job.name, run.started_at) if job.history else f"{job.name}-{run.done.outcome}-latest"
     store.put("job", record_id, body, at=run.finished_at)
 
 

@@ -100,7 +100,7 @@ def read(bench: Bench) -> Evidence:
         verdicts=verified_backups(store),
         drills=store.records("drill"),
         drill_running=drills.running(bench.settings.state.parent),
-        jobs=store.records("job"),
+        jobs=store.newest_jobs(),
     )
 
 

@@ -6,12 +6,13 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from monitor.settings import Settings
 from monitor.store import Store
 from monitor.work import runner as runner_module
 from monitor.work.heartbeat import beat
-from monitor.work.jobs import Bench, Done, Job
+from monitor.work.jobs import Bench, Done, Job, plan
 from monitor.work.runner import Run, Runner
 from monitor.work.schedule import Every
 from tests.contract.web_server import CATALOGUE, console
@@ -131,11 +132,49 @@ async def test_the_first_backup_is_verified_at_once(tmp_path: Path) -> None:
         await until(lambda: [run.job for run in runs] == ["backup", "verification"])
 
 
-async def test_a_job_without_history_keeps_its_newest_run_only(tmp_path: Path) -> None:
+async def test_a_job_without_history_keeps_its_newest_run_of_each_outcome_only(tmp_path: Path) -> None:
     beats = job("heartbeat", good, history=False, retry_after=timedelta(milliseconds=1))
     async with running(tmp_path, beats) as (store, runs):
         await until(lambda: runs)
-        assert store.get("job", "heartbeat-latest") is not None
+        assert store.get("job", "heartbeat-passed-latest") is not None
+
+
+async def test_a_run_that_cannot_be_recorded_is_counted_and_tried_again(tmp_path: Path) -> None:
+    def breaks_the_store(bench: Bench) -> Done:
+        with closing(sqlite3.connect(bench.store.path)) as connection:
+            connection.execute("DROP TABLE IF EXISTS records")
+        return Done(outcome="failed", reason="no luck")
+
+    again = job("backup", breaks_the_store, retry_after=timedelta(milliseconds=50))
+    async with running(tmp_path, again) as (_, runs):
+        await until(lambda: len(runs) == 2)
+
+
+@pytest.mark.parametrize("name", ["monthly-report", "store-upkeep"])
+def test_a_rare_job_is_not_overdue_because_others_ran_often(tmp_path: Path, name: str) -> None:
+    settings = Settings(run_dir=tmp_path)
+    (rare,) = (job for job in plan(settings, CATALOGUE()) if job.name == name)
+    with Store.migrate(settings.state) as store:
+        at = clock.now() - timedelta(hours=1)
+        store.put("job", "rare", {"job": name, "outcome": "passed"}, at=at)
+        for number in range(1001):
+            store.put("job", f"b{number}", {"job": "backup", "outcome": "passed"})
+        bench = Bench(settings=settings, catalogue=CATALOGUE(), store=store)
+        last = rare.last_success(bench)
+    assert last is not None
+    assert abs(last - at) < timedelta(seconds=1)
+
+
+def test_old_runs_are_deleted_by_a_job_of_its_own(tmp_path: Path) -> None:
+    settings = Settings(run_dir=tmp_path)
+    (upkeep,) = (job for job in plan(settings, CATALOGUE()) if job.name == "store-upkeep")
+    with Store.migrate(settings.state) as store:
+        for years in (2, 3):
+            at = clock.now() - timedelta(days=365 * years)
+            store.put("job", f"b{years}", {"job": "backup", "outcome": "passed"}, at=at)
+        done = upkeep.run(Bench(settings=settings, catalogue=CATALOGUE(), store=store))
+        assert done == Done(outcome="passed", reason="1 old records deleted")
+        assert [record.id for record in store.records("job")] == ["b2"]
 
 
 async def test_stopping_asks_long_work_to_give_up(tmp_path: Path) -> None:

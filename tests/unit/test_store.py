@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 
 from monitor import clock
 from monitor.errors import Unavailable
-from monitor.store import AlertRecord, ComponentChange, Store
+from monitor.store import KEPT_FOR, KEPT_OF_EACH, AlertRecord, ComponentChange, Store
 
 NOW = clock.from_rfc3339("2026-11-22T17:15:00Z")
 
@@ -111,3 +113,67 @@ def test_many_writers_lose_nothing(store: Store) -> None:
     for thread in threads:
         thread.join()
     assert len(store.records("job")) == 100
+
+
+def test_the_last_success_of_a_rare_job_is_found_behind_any_number_of_other_runs(store: Store) -> None:
+    store.put("job", "report", {"job": "monthly-report", "outcome": "passed"}, at=NOW - timedelta(days=20))
+    with sqlite3.connect(store.path) as connection:
+        connection.executemany(
+            "INSERT INTO records (kind, id, at, body) VALUES ('job', ?, '2026-11-22T17:15:00.000Z', ?)",
+            [(f"b{number}", '{"job": "backup", "outcome": "passed"}') for number in range(1200)],
+        )
+    found = store.newest_job("monthly-report", "passed")
+    assert found is not None
+    assert found.at == NOW - timedelta(days=20)
+    assert store.newest_job("monthly-report", "failed") is None
+    assert [record.body["job"] for record in store.newest_jobs()] == ["backup", "monthly-report"]
+
+
+def test_pruning_keeps_the_newest_run_of_each_job_and_outcome(store: Store) -> None:
+    old = NOW - KEPT_FOR
+    for days, outcome in ((3, "passed"), (2, "passed"), (1, "failed")):
+        body = {"job": "monthly-report", "outcome": outcome}
+        store.put("job", f"{outcome}-{days}", body, at=old - timedelta(days=days))
+    store.put("job", "new", {"job": "backup", "outcome": "passed"}, at=NOW)
+    store.put("backup", "old", {}, at=old - timedelta(days=9))
+    assert store.prune(NOW) == 1
+    assert [record.id for record in store.records("job")] == ["new", "failed-1", "passed-2"]
+    assert len(store.records("backup")) == 1
+
+
+def test_pruning_bounds_what_happens_all_the_time(store: Store) -> None:
+    with sqlite3.connect(store.path) as connection:
+        connection.executemany(
+            "INSERT INTO component_changes VALUES ('redis', '2026-11-22T17:15:00.000Z', ?, '', '')",
+            [(f"s{number}",) for number in range(KEPT_OF_EACH + 10)],
+        )
+    assert store.prune(NOW) == 9
+    changes = store.component_changes(since=NOW)
+    assert (changes[0].state, changes[1].state, changes[-1].state) == ("s0", "s10", f"s{KEPT_OF_EACH + 9}")
+
+
+def test_the_timeline_of_an_episode_says_what_became_known_when(store: Store) -> None:
+    later = NOW + timedelta(minutes=2)
+    store.record_alert(an_alert())
+    store.record_alert(an_alert(state="resolved", ends_at=later, received_at=later), event="forgotten")
+    store.record_alert(an_alert(fingerprint="f2"))
+    events = store.alert_events("f1", NOW)
+    assert [(event.state, event.at) for event in events] == [("firing", NOW), ("forgotten", later)]
+
+
+@pytest.mark.parametrize("use", [lambda path: Store.open(path, wait_s=0), Store.migrate, Store])
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"no database, only words " * 100, "is damaged or no database"), (None, "cannot be used")],
+    ids=["garbage", "a directory"],
+)
+def test_a_state_file_that_cannot_be_used_is_named_with_what_to_do(
+    tmp_path: Path, use: Callable[[Path], Store], content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "monitor.db"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(Unavailable, match=rf"monitor\.db {said}"):
+        use(path)
