@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator
 from functools import partial
@@ -17,6 +19,7 @@ from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.web import api, hooks, pages
 from monitor.web.middleware import explain, guard, measure, only_hosts
+from monitor.web.reconcile import Reconciler
 from monitor.web.scrape import StoreGauges
 from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, SloReader, StoreThread
 from telemetry.page import add_metrics
@@ -87,8 +90,15 @@ def _add_routes(app: web.Application) -> None:
 
 
 async def _lifetime(prometheus: Prometheus, app: web.Application) -> AsyncIterator[None]:
+    console = app[CONSOLE]
+    interval = console.catalogue.environment.group_interval
+    reconciler = Reconciler(console.settings.alertmanager_url, console.store, group_interval=interval)
+    reconciling = asyncio.create_task(reconciler.run(), name="reconcile")
     yield
-    app[CONSOLE].store.close()
+    reconciling.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await reconciling
+    console.store.close()
     prometheus.close()
 
 

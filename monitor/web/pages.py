@@ -13,7 +13,7 @@ from yarl import URL
 
 from monitor import clock
 from monitor.errors import Unavailable
-from monitor.store import Store
+from monitor.store import AlertEvent, AlertRecord, Store
 from monitor.web import runbooks as books
 from monitor.web import view, words
 from monitor.web.state import CONSOLE
@@ -51,9 +51,8 @@ async def alerts(request: web.Request) -> web.Response:
     """Show alert episodes; ``?state=`` narrows them."""
     state = request.query.get("state")
     state = state if state in {"firing", "resolved"} else None
-    found = await request.app[CONSOLE].store.call(lambda store: store.alerts(state=state, limit=200))
-    kept = sorted(view.shown(found), key=lambda alert: alert.starts_at, reverse=True)
-    return _page(request, "alerts.html", alerts=kept, state=state)
+    kept, timelines = await request.app[CONSOLE].store.call(lambda store: _episodes(store, state))
+    return _page(request, "alerts.html", alerts=kept, timelines=timelines, state=state)
 
 
 async def slo(request: web.Request) -> web.Response:
@@ -101,6 +100,12 @@ def error_page(request: web.Request, status: int, title: str, detail: str, heade
     response.set_status(status)
     response.headers.update(headers)
     return response
+
+
+def _episodes(store: Store, state: str | None) -> tuple[list[AlertRecord], dict[view.Episode, tuple[AlertEvent, ...]]]:
+    found = view.shown(store.alerts(state=state, limit=200))
+    kept = sorted(found, key=lambda alert: alert.starts_at, reverse=True)
+    return kept, {(a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in kept}
 
 
 def _history(store: Store, name: str) -> dict[str, Any]:
@@ -162,6 +167,7 @@ _TEMPLATES.filters |= {
     "link": _link,
     "measurement": words.measurement,
     "measured": words.measured,
+    "happened": view.happened,
     "outcome_tone": view.outcome_tone,
     "component_tone": view.component_tone,
 }

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from monitor import metrics
 from monitor.catalogue.model import Catalogue
 from monitor.compliance import SloStatus, slo_statuses
+from monitor.errors import Unavailable
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
@@ -55,19 +56,30 @@ class SloReader:
         self._catalogue = catalogue
         self._lock = asyncio.Lock()
         self._statuses: tuple[SloStatus, ...] = ()
+        self._problem = ""
         self._read_at = float("-inf")
 
     async def read(self) -> tuple[SloStatus, ...]:
-        """Return the status of every SLO, at most ``SLO_MEMORY_S`` old.
+        """Return the status of every SLO, at most ``SLO_MEMORY_S`` old; that it failed is remembered as long.
 
         Raises:
             Unavailable: Prometheus cannot be reached, or refuses.
         """
         async with self._lock:
             if time.monotonic() - self._read_at > SLO_MEMORY_S:
-                self._statuses = await asyncio.to_thread(slo_statuses, self._prometheus, self._catalogue)
-                self._read_at = time.monotonic()
+                await self._ask()
+            if self._problem:
+                raise Unavailable(self._problem)
             return self._statuses
+
+    async def _ask(self) -> None:
+        """Remember the answer, or that there was none: else each viewer in turn would wait for a dead Prometheus."""
+        try:
+            self._statuses = await asyncio.to_thread(slo_statuses, self._prometheus, self._catalogue)
+            self._problem = ""
+        except Unavailable as error:
+            self._problem = str(error)
+        self._read_at = time.monotonic()
 
 
 class WebMetrics:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from monitor import clock
 from monitor.catalogue.model import Recovery, Severity
 from monitor.compliance import SloStatus, Verdict
-from monitor.store import AlertRecord, ComponentChange, Record, Store
+from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
 from monitor.web import words
 from monitor.web.api import backups_with_verification
 
@@ -29,6 +29,11 @@ FAST_BURN = 6.0
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 """``none`` is for the machinery (Watchdog), not for people."""
 
+
+Episode = tuple[str, datetime]
+"""What tells one episode of an alert from another: its fingerprint and its start."""
+
+_EVENTS = {"firing": "first seen", "resolved": "resolved", "forgotten": "closed: Alertmanager no longer knew it"}
 
 _OUTCOME_TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "aborted": "warning", "missed": "warning"}
 _COMPONENT_TONES: dict[str, Tone] = {
@@ -90,7 +95,7 @@ def read(store: Store) -> Snapshot:
         resolved=shown(store.alerts(state="resolved", limit=20))[:5],
         backups=backups_with_verification(store),
         drills=store.records("drill", limit=5),
-        jobs=store.records("job", limit=500),
+        jobs=store.newest_jobs(),
         components=store.components(),
         watchdog=store.get("watchdog", "latest"),
     )
@@ -216,6 +221,11 @@ def newest_jobs(jobs: Sequence[Record]) -> tuple[dict[str, Any], ...]:
     for record in jobs:
         newest.setdefault(str(record.body["job"]), record.body)
     return tuple(newest[name] for name in sorted(newest))
+
+
+def happened(event: AlertEvent) -> str:
+    """Say what an entry in an alert's timeline means; its time follows."""
+    return _EVENTS.get(event.state, event.state)
 
 
 def outcome_tone(outcome: str) -> Tone:

@@ -1,0 +1,81 @@
+"""Ends the episodes whose end was never told: the stack was stopped while they fired, or Alertmanager lost its state.
+
+Once a minute the episodes that we hold as firing are compared with Alertmanager's active alerts. One that was missing
+there at every look for long enough is closed, and its timeline says that it was we who did so. Nothing is closed while
+Alertmanager does not answer, or the Watchdog is silent: then nobody knows what fires.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from monitor import clock
+from monitor.errors import Unavailable
+from monitor.sources.alertmanager import ActiveAlert, active_alerts
+from monitor.store import AlertRecord, Store
+from monitor.web.state import StoreThread
+from monitor.web.view import WATCHDOG_LIMIT, Episode
+from telemetry import logs
+
+LOOK_EVERY_S = 60.0
+
+MISSING_FOR = timedelta(minutes=5)
+"""At least this long. Prometheus tells Alertmanager each minute what fires, so one that was restarted knows by then."""
+
+log = logs.get_logger()
+
+
+class Reconciler:
+    """Compares, and remembers since when each episode is missing. ``group_interval`` is Alertmanager's."""
+
+    def __init__(self, url: str, store: StoreThread, *, group_interval: timedelta) -> None:
+        self._url = url
+        self._store = store
+        # The end may be on its way: Alertmanager tells it a group interval later, at the latest.
+        self._patience_s = max(MISSING_FOR, 2 * group_interval).total_seconds()
+        self._missing: dict[Episode, float] = {}
+
+    async def run(self) -> None:
+        """Look once a minute until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self.look(time.monotonic())
+
+    async def look(self, elapsed: float) -> None:
+        """Compare once. ``elapsed`` is a monotonic time in seconds. What fails is logged, and tried again next time."""
+        try:
+            active = await asyncio.to_thread(active_alerts, self._url)
+            await self._store.call(lambda store: self._compare(store, active, elapsed))
+        except Unavailable as error:
+            self._missing.clear()
+            log.warning("web.source_unavailable", source="alertmanager", error=error)
+        except sqlite3.Error as error:
+            log.warning("web.source_unavailable", source="store", error=error)
+
+    def _compare(self, store: Store, active: Iterable[ActiveAlert], elapsed: float) -> None:
+        now = clock.now()
+        seen = store.get("watchdog", "latest")
+        if seen is None or now - seen.at > WATCHDOG_LIMIT:
+            self._missing.clear()
+            return
+        known = {frozenset(alert.labels.items()) for alert in active}
+        gone = [alert for alert in store.alerts(state="firing") if frozenset(alert.labels.items()) not in known]
+        self._missing = {episode(alert): self._missing.get(episode(alert), elapsed) for alert in gone}
+        for alert in gone:
+            if elapsed - self._missing[episode(alert)] >= self._patience_s:
+                forget(store, alert, now)
+
+
+def forget(store: Store, alert: AlertRecord, now: datetime) -> None:
+    """Close an episode of which Alertmanager knows nothing any more."""
+    store.record_alert(replace(alert, state="resolved", ends_at=now, received_at=now), event="forgotten")
+
+
+def episode(alert: AlertRecord) -> Episode:
+    """What tells one episode from another."""
+    return alert.fingerprint, alert.starts_at
