@@ -230,11 +230,23 @@ def _traffic(layout: Layout, rate: float) -> Component:
     )
 
 
+OUR_PREFIXES = ("APP_", "EXPORTERS_", "MONITOR_")
+INHERITED = frozenset(
+    prefix + setting
+    for prefix in OUR_PREFIXES
+    for setting in ("OTLP_ENDPOINT", "JAEGER_ENDPOINT", "DOGSTATSD_ADDRESS", "LOG_LEVEL")
+) | {"MONITOR_HEARTBEAT_URL_FILE"}
+"""Our settings that the caller's environment may give a stack: where its telemetry and its heartbeat go."""
+
+
 def clean_environ(environ: dict[str, str]) -> dict[str, str]:
-    """Return the environment that components inherit: the caller's, without what would point ours elsewhere."""
-    return {name: value for name, value in environ.items() if name not in {"MONITOR_CONFIG", "MONITOR_RUN_DIR"}} | {
-        "PYTHONUNBUFFERED": "1"
-    }
+    """Return the environment that components inherit: the caller's, without what would point ours elsewhere.
+
+    An environment variable beats ``monitor.toml``: any other setting of ours that the caller has would send backups,
+    or the app, to another database than the stack's own.
+    """
+    kept = {name: text for name, text in environ.items() if name in INHERITED or not name.startswith(OUR_PREFIXES)}
+    return kept | {"PYTHONUNBUFFERED": "1"}
 
 
 def haproxy_template() -> Path:

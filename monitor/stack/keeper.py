@@ -139,6 +139,10 @@ class Keeper:
         finally:
             os.close(descriptor)
         self._frozen = self._asked_to_exit = False
+        if not self._wanted:
+            # Stopped while it was being spawned, when there was no process yet that could have been told.
+            await self.terminate()
+            return "stopped on request"
         self._change("starting", "started")
         watch = asyncio.create_task(self._watch(self._process.pid, started))
         try:

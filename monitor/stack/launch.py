@@ -20,6 +20,10 @@ HEALTHY_WITHIN_S = 180.0
 _LOOK_EVERY_S = 0.1
 
 
+class NotHealthyError(Unavailable):
+    """The stack that we started runs, but is not healthy in time."""
+
+
 def start_detached(plan: Plan, *, progress: Callable[[StackStatus], None] = lambda _: None) -> StackStatus:
     """Start the stack with its own session and log file, and wait until every component is healthy.
 
@@ -35,8 +39,8 @@ def start_detached(plan: Plan, *, progress: Callable[[StackStatus], None] = lamb
     pid = _spawn(plan, log)
     try:
         return _await(plan, pid, lambda: _last_words(log, before), progress)
-    except KeyboardInterrupt:
-        # Ctrl-C while waiting means: not after all.
+    except (KeyboardInterrupt, NotHealthyError):
+        # Ctrl-C while waiting means: not after all. And what is not healthy by now is not left half-started.
         tear_down(layout.run_dir)
         raise
 
@@ -108,7 +112,11 @@ def _await(plan: Plan, pid: int, last_words: Callable[[], str], progress: Callab
             if status.healthy:
                 return status
         time.sleep(_LOOK_EVERY_S)
-    raise Unavailable(f"the stack is not healthy after {HEALTHY_WITHIN_S:.0f} s: see `monitor status`")
+    if not ours:
+        raise Unavailable(f"the stack is not healthy after {HEALTHY_WITHIN_S:.0f} s: see `monitor status`")
+    raise NotHealthyError(
+        f"the stack was not healthy after {HEALTHY_WITHIN_S:.0f} s and was stopped: see {plan.layout.logs}"
+    )
 
 
 def _failure(code: int, words: str) -> MonitorError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -19,9 +20,12 @@ from monitor.stack.layout import Layout
 from monitor.stack.probes import Prober
 from monitor.stack.procfs import MARKER, NAME_MARKER
 from monitor.store import ComponentChange, Store
+from telemetry import logs
 
 OnReady = Callable[[tuple[ComponentStatus, ...]], None]
 """Called once, when everything is healthy for the first time."""
+
+log = logs.get_logger()
 
 EXITS_TO_GIVE_UP = 3
 """A component that exits this often before it was ever ready will not get ready."""
@@ -211,15 +215,21 @@ class Supervisor:
 
         async def write() -> None:
             while (change := await self._changes.get()) is not None:
-                await asyncio.to_thread(store.record_component, change)
+                try:
+                    await asyncio.to_thread(store.record_component, change)
+                except sqlite3.Error as error:
+                    # A locked file or a full disk costs this change, not the ones after it, and never the stack.
+                    log.warning("stack.record_failed", component=change.name, error=error)
 
         writing = asyncio.create_task(write())
         try:
             yield
         finally:
-            self._changes.put_nowait(None)
-            await writing
-            store.close()
+            try:
+                self._changes.put_nowait(None)
+                await writing
+            finally:
+                store.close()
 
 
 async def _act(keeper: Keeper, request: control.Request) -> None:

@@ -74,5 +74,14 @@ def test_every_port_moves_with_the_offset() -> None:
 
 
 def test_what_would_point_a_component_elsewhere_is_not_inherited() -> None:
-    inherited = clean_environ({"PATH": "/bin", "MONITOR_CONFIG": "other.toml", "MONITOR_RUN_DIR": "/other"})
-    assert inherited == {"PATH": "/bin", "PYTHONUNBUFFERED": "1"}
+    elsewhere = {
+        "MONITOR_CONFIG": "other.toml",
+        "MONITOR_RUN_DIR": "/other",
+        "MONITOR_MONGODB_URI": "mongodb://production/",
+        "MONITOR_BACKUP_STORE": "/other/backups",
+        "APP_CONFIG": "other.toml",
+        "APP_MONGODB_DATABASE": "other",
+        "EXPORTERS_DATABASE": "other",
+    }
+    ours = {"PATH": "/bin", "APP_OTLP_ENDPOINT": "http://127.0.0.1:4318", "MONITOR_HEARTBEAT_URL_FILE": "/secret"}
+    assert clean_environ(elsewhere | ours) == ours | {"PYTHONUNBUFFERED": "1"}
