@@ -16,6 +16,7 @@ import click
 from monitor import backup
 from monitor.backup import Progress
 from monitor.backup.retention import verified_backups
+from monitor.catalogue.load import load
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
@@ -121,14 +122,19 @@ def verify(
 
 
 @command.command()
-@click.option("--keep", type=click.IntRange(min=1), required=True, help="How many of the newest backups stay.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=1),
+    help="How many of the newest backups stay (default: the catalogue's keep_full).",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @store_option
 @json_option
 @pass_settings
-def prune(context: Context, keep: int, directory: Path | None, *, dry_run: bool, as_json: bool) -> None:
+def prune(context: Context, keep: int | None, directory: Path | None, *, dry_run: bool, as_json: bool) -> None:
     """Delete old backups; the newest that was verified always stays."""
     settings = _with_store(context.settings, directory)
+    keep = keep or _promised(settings)
     with _state(settings, writes=False) as store:
         if store is None:
             raise Unavailable("backup prune: without the state file nobody knows which backups were verified")
@@ -143,6 +149,13 @@ def prune(context: Context, keep: int, directory: Path | None, *, dry_run: bool,
         click.echo(f"{'would delete' if dry_run else 'deleted'} {backup_id}")
     if not gone:
         click.echo("nothing to delete")
+
+
+def _promised(settings: Settings) -> int:
+    recovery = load(settings.catalogue, settings.environment).recovery
+    if recovery is None:
+        raise InputError("backup prune: the catalogue has no recovery.yaml that says how many are kept: give --keep")
+    return recovery.keep_full
 
 
 def _with_store(settings: Settings, directory: Path | None) -> Settings:

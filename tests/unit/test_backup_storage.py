@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import stat
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from monitor import backup, clock
 from monitor.backup.manifest import begun
 from monitor.backup.model import ClusterTime, Manifest, Source
 from monitor.backup.storage import LocalStore
+from monitor.catalogue.load import BUNDLED
+from monitor.cli import main
 from monitor.errors import InputError, Unsafe
+from monitor.settings import Settings
 from monitor.store import Store
 
 FIRST = "20261122T100000Z-full-0001"
@@ -166,3 +171,21 @@ def test_the_record_says_failed_without_numbers() -> None:
     body = record.body()
     assert (body["duration_seconds"], body["recovery_point"], body["outcome"]) == (1.235, None, "failed")
     assert dataclasses.replace(record, recovery_point=begun(FIRST)).body()["recovery_point"] == "2026-11-22T10:00:00Z"
+
+
+def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: Path) -> None:
+    settings = Settings(run_dir=tmp_path / "run")
+    catalogue = tmp_path / "catalogue"
+    shutil.copytree(BUNDLED / "slos", catalogue / "slos")
+    recovery = (BUNDLED / "recovery.yaml").read_text(encoding="utf-8")
+    (catalogue / "recovery.yaml").write_text(recovery.replace("keep_full: 48", "keep_full: 2"), encoding="utf-8")
+    store = LocalStore(settings.backups)
+    for backup_id in (FIRST, SECOND, THIRD):
+        publish(store, backup_id)
+    Store.migrate(settings.state).close()
+
+    arguments = ["--run-dir", str(settings.run_dir), "--catalogue", str(catalogue), "backup", "prune"]
+    done = CliRunner().invoke(main, arguments)
+
+    assert (done.exit_code, done.output) == (0, f"deleted {FIRST}\n")
+    assert store.ids() == (SECOND, THIRD)
