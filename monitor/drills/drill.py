@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from monitor import clock
-from monitor.catalogue.model import Catalogue
+from monitor.catalogue.model import Catalogue, DrillPlan
 from monitor.drills.journal import Kind, Measurements, Step
 from monitor.settings import Settings
 from monitor.stack.client import StackClient
@@ -31,6 +31,7 @@ class Field:
 
     settings: Settings
     catalogue: Catalogue
+    plan: DrillPlan
     store: Store
     stack: StackClient
     show: Show

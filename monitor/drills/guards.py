@@ -46,6 +46,16 @@ def nobody_paged(field: Field) -> tuple[bool, str]:
     return True, "no critical alert is firing"
 
 
+def nobody_told_already(field: Field) -> tuple[bool, str]:
+    """The alert that the drill expects is not firing yet: else nobody could tell who noticed what."""
+    expected = field.plan.expect_alert
+    if not expected:
+        return True, "no particular alert is expected"
+    if any(alert.name == expected for alert in active_alerts(field.settings.alertmanager_url)):
+        return False, f"{expected}, by which this drill should be noticed, is firing already"
+    return True, f"{expected} is not firing"
+
+
 def patients_are_booking(field: Field) -> tuple[bool, str]:
     """Bookings are being acknowledged: else a drill could not tell what it cost."""
     now = clock.now()
@@ -55,7 +65,7 @@ def patients_are_booking(field: Field) -> tuple[bool, str]:
     return True, f"{len(booked)} bookings were acknowledged in the last {clock.humanize(BOOKED_WITHIN)}"
 
 
-BREAKING: tuple[Check, ...] = (armed, everything_healthy, nobody_paged, patients_are_booking)
+BREAKING: tuple[Check, ...] = (armed, everything_healthy, nobody_paged, nobody_told_already, patients_are_booking)
 """Before a drill that breaks things. Any that does not hold: refused, nothing touched."""
 
 STEADY: tuple[Check, ...] = (everything_healthy, patients_are_booking)

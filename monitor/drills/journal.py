@@ -67,7 +67,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Journal:
-    """One run of a drill. ``finished_at`` is ``None`` while it runs, and for ever if it was killed with -9."""
+    """One run of a drill. ``finished_at`` is ``None`` while it runs; if it was killed with -9, until the next drill."""
 
     id: str
     drill: str
@@ -124,6 +124,19 @@ class Journal:
             for step in self.steps
             if step.kind in kinds
         ]
+
+
+def closed(*, began_at: datetime, found_at: datetime) -> dict[str, Any]:
+    """Return what changes in the journal of a drill that was killed, once somebody finds it: nobody saw its end."""
+    end = clock.to_rfc3339(found_at)
+    return {
+        "outcome": "aborted",
+        "status": _STATUS["aborted"],
+        "reason": "the drill was killed",
+        "finished_at": end,
+        "end": end,
+        "duration": (found_at - began_at).total_seconds(),
+    }
 
 
 def verdicts(plan: DrillPlan, measurements: Measurements) -> tuple[Verdict, ...]:

@@ -17,7 +17,7 @@ from monitor import clock
 from monitor.catalogue.model import Catalogue, DrillPlan
 from monitor.drills import guards, undo
 from monitor.drills.drill import Drill, Field, Findings, Interrupted, Show
-from monitor.drills.journal import Journal, Outcome, conclude, verdicts
+from monitor.drills.journal import Journal, Outcome, closed, conclude, verdicts
 from monitor.drills.primary_killed import PrimaryKilled
 from monitor.errors import InputError, MonitorError, Unsafe
 from monitor.settings import Settings
@@ -66,6 +66,7 @@ def run(
     field = Field(
         settings=settings,
         catalogue=catalogue,
+        plan=plan,
         store=store,
         stack=StackClient(settings.control_socket),
         show=show,
@@ -124,12 +125,12 @@ def _put_right_what_was_left(field: Field, state_dir: Path) -> None:
         raise Unsafe(f"an earlier drill was killed, and what it left cannot be put right: {'; '.join(failures)}")
     if released:
         field.note("guard", f"an earlier drill was killed: released {', '.join(released)}")
-    ended_at = clock.to_rfc3339(clock.now())
+    ended_at = clock.now()
     for record in field.store.records("drill", limit=100):
         # We hold the lock, so whoever wrote this is gone.
         if record.body.get("finished_at") is None:
-            end = {"outcome": "aborted", "status": "aborted", "reason": "the drill was killed", "finished_at": ended_at}
-            field.store.put("drill", record.id, record.body | end, at=record.at)
+            body = record.body | closed(began_at=record.at, found_at=ended_at)
+            field.store.put("drill", record.id, body, at=record.at)
 
 
 def _guard(field: Field, plan: DrillPlan) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor import drills
+from monitor import clock, drills
 from monitor.catalogue.load import load
 from monitor.errors import Unavailable
 from monitor.settings import Settings
@@ -17,7 +18,7 @@ def test_a_journal_that_says_running_is_closed_by_the_next_drill(tmp_path: Path)
     settings = Settings(run_dir=tmp_path)
     body = {"drill": "primary-killed", "outcome": "unknown", "finished_at": None, "reason": "running"}
     with Store.migrate(settings.state) as store:
-        store.put("drill", "dead", body)
+        store.put("drill", "dead", body, at=clock.now() - timedelta(seconds=90))
         store.put("drill", "done", body | {"outcome": "passed", "finished_at": "2026-11-22T17:00:00Z"})
         with pytest.raises(Unavailable):
             drills.run("primary-killed", settings, load(None, "local"), store)
@@ -25,5 +26,7 @@ def test_a_journal_that_says_running_is_closed_by_the_next_drill(tmp_path: Path)
     assert dead is not None
     assert done is not None
     assert (dead.body["outcome"], dead.body["reason"]) == ("aborted", "the drill was killed")
-    assert dead.body["finished_at"] is not None
+    assert dead.body["status"] == "interrupted"
+    assert dead.body["finished_at"] == dead.body["end"] is not None
+    assert dead.body["duration"] >= 90
     assert done.body["outcome"] == "passed"

@@ -65,7 +65,9 @@ def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: A
     journal = json.loads(output)
     measured = journal["measurements"]
     assert 0 < measured["failover_seconds"] < 5
-    assert 0 < measured["writes_back_seconds"] < 6
+    assert 0 < measured["writes_back_seconds"] <= 5
+    # Without a primary nothing is written; it is asked every 50 ms, so a booking may be heard of a little earlier.
+    assert measured["writes_back_seconds"] > measured["failover_seconds"] - 0.5
     assert measured["acknowledged"] > 20
     assert (measured["acknowledged_lost"], measured["doubled"]) == (0, 0)
     assert 0 < measured["detection_seconds"] < 60
@@ -73,6 +75,7 @@ def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: A
     assert journal["alerts"] == ["MongoRedundancyLost"]
     assert (journal["outcome"], journal["status"], journal["deviated"]) == ("passed", "completed", False)
     assert journal["steady_states"]["after"]["steady_state_met"] is True
+    assert {verdict["measurement"] for verdict in journal["verdicts"]} >= {"writes_back_seconds", "detection_seconds"}
     assert stack.client.describe().healthy
     with Store.open(stack.settings.state) as store:
         kept = store.get("drill", journal["id"])
@@ -115,5 +118,6 @@ def test_what_a_drill_killed_with_9_left_is_put_right_by_the_next(stack: Any) ->
     with Store.open(stack.settings.state) as store:
         journal = store.records("drill")[0].body
     assert (journal["outcome"], journal["reason"]) == ("aborted", "the drill was killed")
+    assert (journal["status"], journal["end"]) == ("interrupted", journal["finished_at"])
     assert not someone_is_held(stack)
     stack.client.wait_until_healthy(within_s=60)
