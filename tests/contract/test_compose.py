@@ -23,6 +23,7 @@ from pymongo.errors import OperationFailure
 import app.settings
 import exporters.settings
 import monitor.settings
+from monitor.catalogue.load import load
 from monitor.stack import credentials
 from monitor.stack.layout import COMPONENTS, PORTS
 from monitor.stack.programs import locate_mongod
@@ -83,6 +84,14 @@ def test_every_image_is_pinned(services: dict[str, Any]) -> None:
         image, _, tag = service["image"].rpartition(":")
         assert image, name
         assert re.search(r"\d+\.\d+", tag), f"{name}: {service['image']}"
+
+
+def test_the_catalogue_knows_the_versions_that_run(services: dict[str, Any]) -> None:
+    """`monitor check` holds receivers and expressions against these."""
+    environment = load(None, "compose").environment
+    told = {"prometheus": environment.prometheus_version, "alertmanager": environment.alertmanager_version}
+    run = {name: services[name]["image"].rpartition(":v")[2].rpartition(".")[0] for name in told}
+    assert told == run
 
 
 def test_nothing_is_published_beyond_this_machine(services: dict[str, Any]) -> None:
