@@ -16,7 +16,6 @@ from monitor.slo import names, windows
 PATH = "rules/alertmanager.yml"
 CONSOLE = "console"
 WATCHDOG = "watchdog"
-DRILLS = "drills"
 WATCHDOG_ALERT = "Watchdog"
 WATCHDOG_REPEAT = timedelta(minutes=1)
 
@@ -65,14 +64,13 @@ def _root(environment: Environment, contacts: Contacts) -> Value:
         "group_interval": durations.text(min(WATCHDOG_REPEAT, timedelta(seconds=30))),
         "repeat_interval": durations.text(WATCHDOG_REPEAT),
     }
-    drills: Value = {"receiver": DRILLS, "matchers": ['drill="true"']}
     return {
         "receiver": CONSOLE,
         "group_by": ["alertname", names.SLO_LABEL, "severity"],
         "group_wait": durations.text(environment.group_wait),
         "group_interval": durations.text(environment.group_interval),
         "repeat_interval": durations.text(environment.repeat_interval),
-        "routes": [watchdog, drills, *(_route(team, severity) for team, severity in _routes(contacts))],
+        "routes": [watchdog, *(_route(team, severity) for team, severity in _routes(contacts))],
     }
 
 
@@ -113,7 +111,6 @@ def _receivers(environment: Environment, contacts: Contacts) -> Iterator[Value]:
     console = {"webhook_configs": [{"url": f"{environment.webhook_url.rstrip('/')}/hooks/alertmanager"}]}
     yield {"name": CONSOLE, **console}
     yield {"name": WATCHDOG, "webhook_configs": [{"url": f"{environment.webhook_url.rstrip('/')}/hooks/watchdog"}]}
-    yield {"name": DRILLS, **console}
     known = {receiver.name: receiver for receiver in contacts.receivers}
     for team, severity in _routes(contacts):
         chosen = [known[name] for name in _heard_by(team, severity) if name != CONSOLE]
