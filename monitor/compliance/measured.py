@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,10 @@ class Measured:
     total: tuple[float, ...]
     covered: tuple[bool, ...]
     dark: tuple[bool, ...]
+    memory: int = 60
+    """How many cells before a dark one tell the traffic that it would have had: an hour's."""
+    least: float = 1.0
+    """Events that a dark cell has at least: one per evaluation of the recording rules."""
 
     @property
     def coverage(self) -> float:
@@ -40,18 +45,33 @@ class Measured:
         return sum(self.covered) / len(self.covered)
 
     @cached_property
-    def traffic(self) -> float:
-        """Mean events of a cell that was seen: what a dark one would have had; 1 where there were none at all."""
+    def missed(self) -> tuple[float, ...]:
+        """Events that dark cells would have had: the mean of the cells before them, as the recording rules have it.
+
+        A dark cell counts as its own estimate for those after it, so that a long darkness does not wear out the mean.
+        Where the period begins dark, the mean of all cells that were seen stands in.
+        """
         seen = sum(self.covered) - sum(self.dark)
-        return sum(self.total) / seen if seen and any(self.total) else 1.0
+        before: deque[float | None] = deque(maxlen=self.memory)
+        found = []
+        for total, covered, dark in zip(self.total, self.covered, self.dark, strict=True):
+            known = [events for events in before if events is not None] if dark else []
+            mean = sum(known) / len(known) if known else sum(self.total) / seen if seen else 0.0
+            found.append(max(mean, self.least) if dark else 0.0)
+            before.append(found[-1] if dark else total if covered else None)
+        return tuple(found)
 
     def failures(self, cells: slice = EVERYTHING) -> float:
-        """Failed events, those that the mean traffic would have had in dark cells among them."""
-        return sum(self.failed[cells]) + self.traffic * sum(self.dark[cells])
+        """Failed events, those that dark cells would have had among them."""
+        return sum(self.failed[cells]) + sum(self.missed[cells])
+
+    def events(self, cells: slice = EVERYTHING) -> float:
+        """All events, those that dark cells would have had among them."""
+        return sum(self.total[cells]) + sum(self.missed[cells])
 
     def achieved(self, cells: slice = EVERYTHING) -> float | None:
         """The share of good events; ``None`` where there were none."""
-        events = sum(self.total[cells]) + self.traffic * sum(self.dark[cells])
+        events = self.events(cells)
         return max(0.0, 1 - self.failures(cells) / events) if events > 0 else None
 
     def bad(self, objective: float) -> tuple[bool, ...]:

@@ -10,6 +10,7 @@ from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.compliance.counting import Counter, Grid
 from monitor.compliance.measured import Measured, from_good
 from monitor.errors import Unavailable
+from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
 
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
@@ -23,8 +24,10 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 class Reader:
     """Reads over one grid; what several SLOs share is asked for once."""
 
-    def __init__(self, prometheus: Prometheus, grid: Grid) -> None:
+    def __init__(self, prometheus: Prometheus, grid: Grid, step: timedelta) -> None:
+        """``step`` is the recording rules' evaluation interval: dark time weighs one event in each at least."""
         self.grid = grid
+        self._step = step
         self._prometheus = prometheus
         self._counter = Counter(prometheus, grid)
         self._probes: dict[str, tuple[bool, ...]] = {}
@@ -62,7 +65,14 @@ class Reader:
         silent = self._failing(sli.probe) if sli.probe else (False,) * self.grid.cells
         dark = tuple(down and not events for down, events in zip(silent, total.events, strict=True))
         covered = tuple(map(operator.or_, total.covered, dark))
-        return Measured(failed=failed, total=total.events, covered=covered, dark=dark)
+        return Measured(
+            failed=failed,
+            total=total.events,
+            covered=covered,
+            dark=dark,
+            memory=max(1, round(TRAFFIC_MEMORY / self.grid.width)),
+            least=self.grid.width / self._step,
+        )
 
     def _threshold(self, sli: ThresholdSli) -> Measured:
         """Each cell is one event: as long as the cell is, in minutes."""

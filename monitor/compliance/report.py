@@ -69,7 +69,7 @@ def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogu
         InputError: an SLI of the catalogue cannot be counted.
     """
     grid = Grid.over(period.start, period.until, _cell(period, catalogue))
-    reader = Reader(prometheus, grid)
+    reader = Reader(prometheus, grid, catalogue.environment.evaluation_interval)
     measured = {slo.name: reader.slo(slo) for slo in catalogue.slos}
     slos = tuple(_result(slo, measured[slo.name], period, grid) for slo in catalogue.slos)
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
@@ -107,7 +107,8 @@ def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResu
     minutes = grid.width / timedelta(minutes=1)
     budget = float(1 - slo.target)
     allowed = period.length / timedelta(minutes=1) * budget
-    spent = sum(measured.covered) * minutes * (1 - achieved) if achieved is not None else 0.0
+    known = sum(measured.covered) * minutes
+    spent = known * (1 - achieved) if achieved is not None else 0.0
     total, failed = sum(measured.total), sum(measured.failed)
     counted = not isinstance(slo.sli, ThresholdSli)
     return SloResult(
@@ -126,9 +127,21 @@ def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResu
         total_events=total,
         dark_minutes=sum(measured.dark) * minutes,
         budget_minutes=Budget(allowed=allowed, spent=spent),
-        budget_events=Budget(allowed=total * budget, spent=failed) if counted else None,
+        budget_events=_budget_events(measured, period, known, budget) if counted else None,
         slots=_slots(measured, period, grid, spent / allowed),
     )
+
+
+def _budget_events(measured: Measured, period: Period, known: float, budget: float) -> Budget | None:
+    """Allow the events of the whole period at the traffic of the ``known`` minutes that were measured.
+
+    So the share spent is that of the minutes. Without an event nobody knows how many may fail: ``None``.
+    """
+    events = measured.events()
+    if not events or not known:
+        return None
+    whole = events * (period.length / timedelta(minutes=1)) / known
+    return Budget(allowed=whole * budget, spent=measured.failures())
 
 
 def _slots(measured: Measured, period: Period, grid: Grid, spent: float) -> tuple[Slot, ...]:

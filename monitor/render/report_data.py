@@ -11,8 +11,9 @@ from typing import Any
 from monitor import clock
 from monitor.render.report_model import Average, Backups, Budget, DrillResult, Incident, Report, SloResult, Target
 
-FORMAT_VERSION = 1
-"""Rises when a field changes its meaning or goes away; new fields do not raise it."""
+FORMAT_VERSION = 2
+"""Rises when a field changes its meaning or goes away; new fields do not raise it. 2: ``events.allowed`` is of
+the whole period, and ``events.spent`` has what dark time would have had."""
 
 CSV_COLUMNS = (
     "period",

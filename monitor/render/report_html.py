@@ -152,11 +152,12 @@ def facts(report: Report) -> tuple[Fact, ...]:
         )
     failed = _named(report, "availability")
     if failed and failed.budget_events:
+        allowed = words.count(failed.budget_events.allowed)
         found.append(
             Fact(
                 label=f"Failed {failed.unit}",
                 value=words.count(failed.failed_events),
-                note=f"of {words.count(failed.total_events)}; {words.count(failed.budget_events.allowed)} allowed",
+                note=f"of {words.count(failed.total_events)}; the whole period allows {allowed}",
                 state="bad" if failed.budget_events.left < 0 else "plain",
             )
         )

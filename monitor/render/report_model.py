@@ -79,12 +79,15 @@ class SloResult:
     """Minutes in which the outside probe failed and no request arrived at all: bad time that no request counted."""
     budget_minutes: Budget
     budget_events: Budget | None
-    """``None`` where events are minutes anyway."""
+    """Of the whole period at the measured traffic; ``None`` where events are minutes anyway, or none was seen."""
     slots: tuple[Slot, ...] = field(repr=False)
 
     @property
     def budget_left(self) -> float | None:
-        """The share of the error budget that is left, of what was measured; below zero when overspent."""
+        """The share of the whole period's error budget that is left; below zero when overspent.
+
+        1 - burn x coverage, as the recording rules have it: what was not measured has spent nothing.
+        """
         if self.achieved is None:
             return None
         return 1 - self.budget_minutes.spent / self.budget_minutes.allowed

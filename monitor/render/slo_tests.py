@@ -51,6 +51,7 @@ def _file(files: list[str], environment: Environment, tests: Iterable[Value], or
 def _recording_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     if can_be_made_up(slo):
         yield from _total_outage(slo, environment)
+        yield from _darkness(slo, environment)
         yield _within_budget(slo, environment)
         yield _idle(slo, environment)
     if isinstance(slo.sli, RatioSli):
@@ -65,7 +66,7 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
     if not rules.can_fire(slo, pair):
         return
     healthy = 40
-    needed = _steps_until_fast(slo, healthy, step)
+    needed = _steps_until_fast(slo, healthy, step, Fraction(1))
     held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
     outage = needed + held + 4
     calm = (pair.short + environment.keep_firing_for) // step + 8
@@ -86,13 +87,43 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
     )
 
 
-def _steps_until_fast(slo: Slo, healthy: int, step: timedelta) -> int:
-    """How many steps of total failure it takes until the fastest alert is due, after so many healthy ones."""
+def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
+    """Traffic, then the edge is gone and the probe fails: it burns as fast as if all that traffic had failed."""
+    pair, step = windows.BURN_PAIRS[0], environment.evaluation_interval
+    if not rules.can_fire(slo, pair) or not (isinstance(slo.sli, RatioSli) and slo.sli.probe):
+        return
+    healthy = 40
+    # At the first sample nothing has been gained yet, so the mean step has a little less than what came in one.
+    weight = Fraction(healthy, healthy + 1)
+    needed = _steps_until_fast(slo, healthy, step, weight)
+    held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
+    dark = needed + held + 4
+    phases = (Phase(steps=healthy, good=RATE), Phase(steps=dark, absent=True, probe=0))
+    at, lost = (healthy + dark) * step, Decimal(RATE * healthy * dark) / (healthy + 1)
+    yield _test(
+        "traffic, then the edge is gone, and the probe says so",
+        slo,
+        environment,
+        phases,
+        [
+            _count(_firing(slo, pair), 0, (healthy + needed + held - 1) * step),
+            _count(_firing(slo, pair), 1, (healthy + needed + held) * step),
+            _rounded(promql.failed_events(slo, dark * step), lost, at),
+            _rounded(promql.total_events(slo, at), RATE * healthy + lost, at),
+        ],
+    )
+
+
+def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: Fraction) -> int:
+    """How many bad steps it takes until the fastest alert is due, after so many healthy ones.
+
+    ``weight`` is how much a bad step counts, of a healthy one.
+    """
     pair, bad = windows.BURN_PAIRS[0], 1
     limit = Fraction(pair.factor * (1 - slo.target))
     while True:
-        share = Fraction(bad, _counted(slo, healthy + bad)) * Fraction(healthy + bad + 1, pair.long // step)
-        if share > limit and _events(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS:
+        share = weight * bad / (_counted(slo, healthy) + weight * bad) * Fraction(healthy + bad + 1, pair.long // step)
+        if share > limit and _events(slo, bad, step) * Decimal(float(weight)) >= windows.MINIMUM_BAD_EVENTS:
             return bad
         bad += 1
 
@@ -109,8 +140,18 @@ def _figures(slo: Slo, span: timedelta, steps: int, bad: int, step: timedelta) -
     yield _rounded(promql.series(names.SLI, slo, window), 1 - share, at)
     yield _rounded(promql.series(names.BURN_RATE, slo, window), share / (1 - slo.target), at)
     yield _rounded(promql.series(names.COVERAGE, slo, window), covered, at)
+    yield _remaining(slo, at)
     yield _rounded(promql.failed_events(slo, at), _events(slo, bad, step), at)
     yield _rounded(promql.total_events(slo, at), _events(slo, steps, step), at)
+
+
+def _remaining(slo: Slo, at: timedelta) -> Value:
+    """What is left is counted of the whole window: what burnt, as far as it was measured."""
+    burn, coverage, left = (
+        f"max({promql.series(name, slo, slo.window.text)})"
+        for name in (names.BURN_RATE, names.COVERAGE, names.BUDGET_REMAINING)
+    )
+    return _rounded(f"{burn} * {coverage} + {left}", Decimal(1), at)
 
 
 def _within_budget(slo: Slo, environment: Environment) -> Value:

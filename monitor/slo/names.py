@@ -13,7 +13,8 @@ SLI = "slo:sli:ratio"
 BURN_RATE = "slo:burn_rate:ratio"
 """How many times faster than allowed the budget is spent in a window; at 1 it lasts exactly the SLO's window."""
 BUDGET_REMAINING = "slo:error_budget_remaining:ratio"
-"""Share of the SLO window's error budget that is left; below 0 when overspent."""
+"""Share of the whole window's error budget that is left, 1 - burn x coverage; below 0 when overspent. What was not
+measured has spent nothing (docs/decisions.md); the report's ``error_budget.remaining`` is the same figure."""
 COVERAGE = "slo:coverage:ratio"
 """Share of a window for which anything is known."""
 

@@ -9,8 +9,11 @@ How events are counted
     are left out, so that coverage tells.
 
 What no traffic means
-    While the probe fails and the edge counts nothing, each evaluation is one bad event of one: bad time, never missing
-    data. While nothing fails and nothing comes, there are zero events: no sample of the SLI, no change of the budget.
+    While the probe fails and the edge counts nothing, each evaluation is dark: as many bad events of as many as the
+    mean evaluation of the last hour had, and one at least. So an hour of darkness costs what an hour of failures at the
+    traffic before it would. Dark evaluations are part of that mean and equal to it, so however long it stays dark their
+    weight does not fall. While nothing fails and nothing comes, there are zero events: no sample of the SLI, no change
+    of the budget.
 
 Good and total from two producers (latency)
     bad = total - good, clamped at the level of windows, not of steps: scrapes at different instants would else add up
@@ -32,6 +35,10 @@ from monitor.slo import names
 
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
+
+TRAFFIC_MEMORY = timedelta(hours=1)
+"""From how far back the traffic of dark time is judged: long enough to be steady, short enough to know day from night.
+The report looks as far back (``monitor.compliance.measured``)."""
 
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
@@ -67,15 +74,23 @@ def observed_bad(slo: Slo, step: timedelta) -> str:
 def events_total(slo: Slo) -> str:
     """All events of one step, with the probe's word where the counters are silent."""
     observed = series(names.OBSERVED_TOTAL_DELTA, slo)
-    probe = _probe_failed(slo)
-    return f"{observed} > 0\nor on () {probe}\nor on () {observed}" if probe else observed
+    failing = _probe_failing(slo)
+    if not failing:
+        return observed
+    usual = f"clamp_min(avg_over_time({series(names.TOTAL_DELTA, slo)}[{durations.text(TRAFFIC_MEMORY)}]), 1)"
+    dark = f"{usual} and on () {failing}\nor on () ({failing} + 1)"
+    return f"{observed} > 0\nor on () (\n{_indent(dark)}\n)\nor on () {observed}"
 
 
 def events_bad(slo: Slo) -> str:
     """Bad events of one step, with the probe's word where the counters are silent."""
     observed, total = series(names.OBSERVED_BAD_DELTA, slo), series(names.OBSERVED_TOTAL_DELTA, slo)
-    probe = _probe_failed(slo)
-    return f"({observed} and on () {total} > 0)\nor on () {probe}\nor on () {observed}" if probe else observed
+    failing = _probe_failing(slo)
+    if not failing:
+        return observed
+    # All of a dark step is bad: the total that was recorded a moment ago, for the mean of an hour has moved since.
+    dark = f"({series(names.TOTAL_DELTA, slo)} and on () {failing})"
+    return f"({observed} and on () {total} > 0)\nor on () {dark}\nor on () {observed}"
 
 
 def window_sum(recorded: str, slo: Slo, span: timedelta, *, clamp: bool = False) -> str:
@@ -172,9 +187,10 @@ def _steps(selector: str, step: timedelta) -> str:
     )
 
 
-def _probe_failed(slo: Slo) -> str:
+def _probe_failing(slo: Slo) -> str:
+    """A sample of value 0 while the probe fails; an empty text where there is no probe."""
     probe = slo.sli.probe if isinstance(slo.sli, RatioSli) else ""
-    return f"(max({probe}) == 0) + 1" if probe else ""
+    return f"(max({probe}) == 0)" if probe else ""
 
 
 def _bad_share(slo: Slo, window: str) -> str:

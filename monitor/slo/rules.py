@@ -47,8 +47,8 @@ def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
         added = promql.window_sum(names.COVERED_ROLLUP, slo, span)
         covered = f"clamp_max({added} / {durations.seconds(span)}, 1)"
         yield from _window(slo, text, span, (names.BAD_ROLLUP, names.TOTAL_ROLLUP), covered)
-    remaining = f"1 - {promql.series(names.BURN_RATE, slo, slo.window.text)}"
-    yield _record(slo, names.BUDGET_REMAINING, remaining, slo.window.text)
+    burn, coverage = (promql.series(name, slo, slo.window.text) for name in (names.BURN_RATE, names.COVERAGE))
+    yield _record(slo, names.BUDGET_REMAINING, f"1 - {burn} * {coverage}", slo.window.text)
 
 
 def long_windows(slo: Slo) -> tuple[tuple[str, timedelta], ...]:

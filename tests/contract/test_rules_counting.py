@@ -15,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Slo
+from monitor.compliance.counting import Grid
+from monitor.compliance.reading import Reader
 from monitor.errors import Unavailable
 from monitor.render import outputs, scrape_config
 from monitor.slo import names, promql
@@ -77,9 +80,18 @@ def served(edge: Edge) -> Iterator[str]:
             thread.join()
 
 
+class Outside(Edge):
+    """What a probe from outside would say of the edge."""
+
+    reached = 1
+
+    def page(self) -> str:
+        return f'probe_success{{probe="edge"}} {self.reached}\n'
+
+
 @contextmanager
-def evaluated(target: str, directory: Path) -> Iterator[tuple[Prometheus, Slo]]:
-    """A Prometheus that scrapes the target and evaluates the availability rules each second."""
+def evaluated(target: str, directory: Path, **others: str) -> Iterator[tuple[Prometheus, Slo]]:
+    """A Prometheus that scrapes the target and evaluates the availability rules each second; others by their job."""
     server = shutil.which("prometheus")
     assert server, "prometheus is not installed: make install"
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -88,7 +100,11 @@ def evaluated(target: str, directory: Path) -> Iterator[tuple[Prometheus, Slo]]:
         "scrape_interval": f"{STEP_S}s",
         "evaluation_interval": f"{STEP_S}s",
         "rollup_interval": "2s",
-        "targets": {"edge": [f"edge={target}"], "prometheus": [f"prometheus={own}"]},
+        "targets": {
+            "edge": [f"edge={target}"],
+            "prometheus": [f"prometheus={own}"],
+            **{job: [f"{job}={address}"] for job, address in others.items()},
+        },
     }
     catalogue = load(None, "local", environment_overrides=overrides)
     slo = catalogue.slo("availability")
@@ -168,9 +184,49 @@ def test_recorded_counts_are_exact_through_an_outage_a_gap_and_a_restart(tmp_pat
             burn = value(prometheus, promql.series(names.BURN_RATE, slo, window))
             assert burn is not None
             assert burn == pytest.approx(expected / float(1 - slo.target))
-            assert value(prometheus, promql.series(names.BUDGET_REMAINING, slo, window)) == pytest.approx(1 - burn)
+            left, measured = (
+                value(prometheus, promql.series(name, slo, window)) for name in (names.BUDGET_REMAINING, names.COVERAGE)
+            )
+            assert left is not None
+            assert measured is not None
+            assert left == pytest.approx(1 - burn * measured, rel=0.01)
+            assert left > 0.9  # eleven seconds of thirty days cannot have spent their budget
             covered = value(prometheus, promql.series(names.COVERAGE, slo, "5m"))
             assert covered is not None
             assert 0 < covered < 0.2
+            return
+    pytest.fail("this machine was too busy three times to evaluate ten rules each second")
+
+
+def test_darkness_costs_what_failures_at_the_traffic_before_it_would_in_rules_and_report(tmp_path: Path) -> None:
+    for attempt in range(3):
+        directory = tmp_path / str(attempt)
+        directory.mkdir()
+        edge, outside, start = Edge(), Outside(), clock.now()
+        with (
+            served(edge) as target,
+            served(outside) as probe,
+            evaluated(target, directory, exporters=probe) as (prometheus, slo),
+        ):
+            wait_for(prometheus, f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m]) > bool 2", 1)
+            for _ in range(80):
+                edge.answer(good=5)
+                time.sleep(0.1)
+            time.sleep(2 * STEP_S)  # the last count must have been read
+            edge.broken, outside.reached = True, 0
+            time.sleep(24)
+            if value(prometheus, MISSED):
+                continue
+            failed = value(prometheus, promql.failed_events(slo, timedelta(minutes=5)))
+            total = value(prometheus, promql.total_events(slo, timedelta(minutes=5)))
+            grid = Grid.over(start, clock.now(), timedelta(seconds=2 * STEP_S))
+            report = Reader(prometheus, grid, timedelta(seconds=STEP_S)).slo(slo)
+            assert failed is not None
+            assert total is not None
+            assert total - failed == pytest.approx(edge.true_total)
+            assert failed > edge.true_total  # twice as long at least, at the mean of traffic and a few idle seconds
+            achieved = report.achieved()
+            assert achieved is not None
+            assert 1 - achieved == pytest.approx(failed / total, rel=0.06)
             return
     pytest.fail("this machine was too busy three times to evaluate ten rules each second")

@@ -73,7 +73,6 @@ def test_alertmanager_accepts_both_configurations(local: Path) -> None:
         (("alertname=Watchdog", "severity=none", "team=sre"), "watchdog"),
         (("alertname=EdgeHasNoBackend", "severity=critical", "team=sre"), "sre-critical"),
         (("alertname=RedisDown", "severity=warning", "team=sre"), "sre-warning"),
-        (("alertname=EdgeHasNoBackend", "severity=critical", "team=sre", "drill=true"), "drills"),
         (("alertname=Stranger", "severity=info"), "console"),
     ],
 )
@@ -116,6 +115,8 @@ RECORDING_MUTANTS = (
     ("offset 15s) >= 0", "offset 30s) >= 0"),
     ("[5m]) < last_over_time", "[5m]) > last_over_time"),
     ('(max(probe_success{probe="edge"}) == 0) + 1', '(max(probe_success{probe="edge"}) == 1) + 1'),
+    ('clamp_min(avg_over_time(slo:events_total:delta{slo="availability"}[1h]), 1)', "vector(1)"),
+    ('* slo:coverage:ratio{slo="availability",window="30d"}', ""),
     ("/ 0.0005", "/ 0.005"),
     ('slo:events_bad:delta{slo="availability"}[5m]', 'slo:events_bad:delta{slo="availability"}[30m]'),
 )

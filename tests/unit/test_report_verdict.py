@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,28 @@ def test_a_dark_minute_fails_at_the_traffic_of_the_others() -> None:
     cells = measured([0] * 10, [100] * 9 + [0], dark=".........x")
     assert cells.achieved() == pytest.approx(0.9)
     assert cells.coverage == 1
+
+
+def test_a_dark_minute_weighs_what_the_hour_before_it_did_not_the_mean_of_day_and_night() -> None:
+    # Two hours of a day's traffic, two of a night's, then a minute of darkness, which is the night's.
+    cells = measured([0] * 241, [100] * 120 + [4] * 120 + [0], dark="." * 240 + "x")
+    assert cells.failures() == pytest.approx(4)
+
+
+def test_a_long_darkness_weighs_the_same_to_its_end() -> None:
+    cells = measured([0] * 660, [100] * 60 + [0] * 600, dark="." * 60 + "x" * 600)
+    assert cells.missed[60:] == pytest.approx([100] * 600)
+    assert cells.achieved() == pytest.approx(1 / 11)
+
+
+def test_a_dark_minute_after_an_idle_hour_weighs_one_event_for_each_evaluation() -> None:
+    quiet = measured([0] * 61, [0] * 61, dark="." * 60 + "x")
+    assert quiet.failures() == 1
+    assert replace(quiet, least=4).failures() == 4
+
+
+def test_a_period_that_begins_dark_weighs_it_by_what_came_after() -> None:
+    assert measured([0, 0, 0], [0, 50, 50], dark="x..").failures() == 50
 
 
 def test_an_hour_of_nothing_but_darkness_achieves_nothing() -> None:
