@@ -6,8 +6,10 @@ resets put right from the raw samples: the sum over cells is the number of event
 period.
 
 A counter that Prometheus could not read for a while and that went on counting is counted in the cell where it is seen
-again; time without samples is *not covered*, events in it are not lost. A series first seen inside the period is
-counted from its first sample on (nothing tells how long it had been counting before).
+again; time without samples is *not covered*, events in it are not lost. A series that is born while its target is
+watched (``up`` was 1 before) counts from zero, as in the recording rules: a client makes a label set with its first
+event. Where the target too is first seen inside the period, a series is counted from its first sample on (nothing tells
+how long it had been counting before).
 """
 
 from __future__ import annotations
@@ -24,6 +26,9 @@ from monitor.sources.prometheus import Prometheus, Series
 RESET_LOOKBACK = timedelta(minutes=1)
 """How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s)."""
 
+
+WATCHED = "up"
+"""What Prometheus writes for each scrape of a target, with the labels and the time stamp of what it scraped."""
 
 SeriesKey = tuple[tuple[str, str], ...]
 Points = tuple[tuple[datetime, float], ...]
@@ -69,6 +74,7 @@ class Counter:
         self.grid = grid
         self._prometheus = prometheus
         self._known: dict[str, Counted] = {}
+        self._watched: dict[SeriesKey, dict[int, float]] | None = None
         self._samples: dict[tuple[str, datetime, datetime], Mapping[SeriesKey, Points]] = {}
 
     def count(self, expression: str) -> Counted:
@@ -120,12 +126,42 @@ class Counter:
     ) -> Iterable[tuple[int, float]]:
         first = min(seen)
         if first >= 0:
-            yield first, self._between(selector, series, first - 1, first)
+            yield first, self._born(selector, series, first)
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
             if cell in reset_in:
                 yield cell, self._between(selector, series, before, cell)
             else:
                 yield cell, new - old if new >= old else new
+
+    def _born(self, selector: str, series: Series, cell: int) -> float:
+        """The increase in the cell in which a series was first seen."""
+        start, end = self.grid.edges[cell], self.grid.edges[cell + 1]
+        points = [(at, value) for at, value in self._raw(selector, start, end).get(_key(series), ()) if at > start]
+        zero = (0.0,) if points and self._was_watched(series, cell, points[0][0]) else ()
+        return increase([value for _, value in points], zero)
+
+    def _was_watched(self, series: Series, cell: int, born: datetime) -> bool:
+        """Whether the series' target had been scraped before the scrape that first showed the series."""
+        target = _target(series)
+        if any(up == 1 for seen, up in self._scraped().get(target, {}).items() if seen < cell):
+            return True
+        samples = self._raw(WATCHED, self.grid.edges[cell], self.grid.edges[cell + 1])
+        return any(
+            up == 1
+            for key, points in samples.items()
+            if _target_of(dict(key)) == target
+            for at, up in points
+            if at < born
+        )
+
+    def _scraped(self) -> Mapping[SeriesKey, Mapping[int, float]]:
+        """By target: in which cells it was scraped with success."""
+        if self._watched is None:
+            edges, width = self.grid.edges, self.grid.width
+            query = f"max by (job, instance) (max_over_time({WATCHED}[{_duration(width)}]))"
+            found = self._prometheus.range(query, edges[0], edges[-1], width)
+            self._watched = {_target(series): self._cells_of(series) for series in found}
+        return self._watched
 
     def _between(self, selector: str, series: Series, before: int, cell: int) -> float:
         """The increase from the end of one cell to the end of another, from raw samples."""
@@ -149,6 +185,14 @@ def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:
 
 def _key(series: Series) -> SeriesKey:
     return tuple(sorted((name, value) for name, value in series.labels.items() if name != "__name__"))
+
+
+def _target(series: Series) -> SeriesKey:
+    return _target_of(series.labels)
+
+
+def _target_of(labels: Mapping[str, str]) -> SeriesKey:
+    return ("job", labels.get("job", "")), ("instance", labels.get("instance", ""))
 
 
 def _duration(length: timedelta) -> str:

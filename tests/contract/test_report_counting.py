@@ -89,6 +89,33 @@ def test_a_series_that_begins_inside_the_period_is_counted_from_its_first_sample
     assert counted.covered == (False, True)
 
 
+def test_a_label_set_that_is_born_while_its_target_is_watched_is_counted_from_zero(tmp_path: Path) -> None:
+    target = {"job": "app", "instance": "app-1"}
+    history = History()
+    history.add("up", target, every(5, lambda _: 1.0, minutes=20))
+    history.add("e_total", target | {"code": "200"}, every(5, lambda s: 500 + 2.0 * s, minutes=20))
+    history.add("e_total", target | {"code": "500"}, every(5, lambda s: None if s < 320 else 3.0, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        for width in (MINUTE, 5 * MINUTE):
+            counter = Counter(prometheus, Grid.over(start + MINUTE, start + 11 * MINUTE, width))
+            assert counter.count('e_total{code="500"}').total == 3
+            assert counter.count("e_total").total == 3 + 2 * 600
+
+
+def test_a_series_that_is_born_with_its_target_is_counted_from_its_first_sample(tmp_path: Path) -> None:
+    target = {"job": "app", "instance": "app-1"}
+    history = History()
+    history.add("up", target, every(5, lambda s: None if s < 300 else 0.0 if s < 320 else 1.0, minutes=20))
+    history.add("up", {"job": "app", "instance": "app-2"}, every(5, lambda _: 1.0, minutes=20))
+    history.add("e_total", target, every(5, lambda s: None if s < 320 else 100 + 2.0 * s, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        for width in (MINUTE, 5 * MINUTE):
+            counter = Counter(prometheus, Grid.over(start, start + 10 * MINUTE, width))
+            assert counter.count("e_total").total == 2 * (595 - 320)
+
+
 def test_nothing_recorded_is_nothing_covered(tmp_path: Path) -> None:
     history = History()
     history.add("other_total", {}, every(5, float, minutes=20))
