@@ -48,7 +48,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof"
 
 .PHONY: proof
-proof: install-tests proof-end-to-end proof-quiet ## Run the long proofs: real outages, a quiet quarter of an hour
+proof: install-tests proof-end-to-end proof-quiet ## Run the long proofs: real outages, twenty quiet minutes
 
 .PHONY: proof-end-to-end
 proof-end-to-end: install-tests
