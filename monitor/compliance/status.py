@@ -25,6 +25,7 @@ BURN_WINDOW = "1h"
 class SloStatus:
     """One SLO at one instant. Ratios are 0-1 (an overspent budget is negative); ``None`` where nothing is recorded.
 
+    ``error_budget_remaining`` is a share of the whole window's budget: what was not measured has spent nothing.
     ``burn_rate`` is that of the last hour; at 1 the budget lasts exactly the window.
     """
 
