@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -18,17 +20,32 @@ from monitor.settings import read_secret
 from monitor.stack.layout import COMPONENTS, DATABASE
 from monitor.stack.procfs import find_marked
 from tests.conftest import EmbeddedStack
-from tests.contract.stack_process import eventually
+from tests.contract.stack_process import eventually, monitor
 
 pytestmark = pytest.mark.stack
 
 UNAUTHORIZED = 13
+
+AGAIN_WITHIN_S = 40.0
+"""A stack that was there before is back in this time: its data are kept, its databases need not be set up."""
 
 
 def test_every_component_is_healthy_and_has_an_address(stack: EmbeddedStack) -> None:
     status = stack.client.wait_until_healthy()
     assert [component.name for component in status.components] == list(COMPONENTS)
     assert [component.name for component in status.components if not component.address] == ["traffic"]
+
+
+def test_a_second_up_on_existing_data_is_healthy_within_40_s(fresh_stack: EmbeddedStack) -> None:
+    layout = fresh_stack.layout
+    assert monitor(layout, "down").returncode == 0
+    options = ("--port-offset", str(layout.port_offset), "--while-pid", str(os.getpid()))
+    started = time.monotonic()
+    done = monitor(layout, "up", "--detach", *options)
+    took_s = time.monotonic() - started
+    assert done.returncode == 0, done.stderr
+    assert {component.state for component in fresh_stack.client.describe().components} == {"healthy"}
+    assert took_s < AGAIN_WITHIN_S
 
 
 def test_every_scrape_target_is_up(stack: EmbeddedStack) -> None:
