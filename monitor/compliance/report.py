@@ -233,13 +233,13 @@ def _recovery(reader: Reader, recovery: Recovery | None) -> tuple[Target, ...]:
         return ()
     return (
         Target(
-            title="Recovery point (RPO)",
+            title="Recovery point age",
             target_seconds=recovery.rpo.total_seconds(),
             measured_seconds=reader.worst(RECOVERY_POINT_AGE),
             how="greatest age of the newest recovery point",
         ),
         Target(
-            title="Restore time (RTO)",
+            title="Restore time, measured",
             target_seconds=recovery.rto.total_seconds(),
             measured_seconds=reader.worst(RESTORE_TIME),
             how="longest verified restore into a scratch server; detection and decision come on top",
