@@ -17,6 +17,7 @@ import pytest
 
 from monitor import clock
 from monitor.store import Store
+from tests.dashboard_data import asked, without_data
 from tests.end_to_end.outages import alerts, ledger_lines
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
@@ -86,6 +87,7 @@ def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: A
     assert [(alert["labels"]["alertname"], alert["labels"]["severity"]) for alert in heard] == [
         ("MongoRedundancyLost", "warning")
     ]
+    assert without_data(stack, asked(empty_until=["first_drill"]), within_s=60) == []
     until(lambda: is_quiet(stack), within_s=120)
 
 
