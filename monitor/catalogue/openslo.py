@@ -25,7 +25,7 @@ from monitor.catalogue.openslo_kinds import (
     TimeWindow,
 )
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import camel, structure
+from monitor.catalogue.structure import camel, parts, structure
 from monitor.errors import Fault
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -118,11 +118,28 @@ def _object(document: Document) -> tuple[Any, list[Fault]]:
     found, wrong = structure(document, KINDS[kind], camel)
     faults += wrong
     if found is None:
-        return None, faults
+        return None, faults + (_faults_of_parts(document) if kind == "SLO" else [])
     if not _NAME.fullmatch(found.metadata.name):
         message = "must be lower-case letters, digits and dashes, at most 63"
         faults.append(document.fault("wrong-value", message, "metadata.name"))
     return found, faults
+
+
+def _faults_of_parts(document: Document) -> list[Fault]:
+    """What is wrong with those parts of an SLO that can be read, where others cannot."""
+    known, _ = parts(document, SloSpec, camel, path="spec", data=document.data.get("spec"))
+    checks: list[Callable[[], Any]] = []
+    if "budgeting_method" in known:
+        checks.append(lambda: _budgeting(known["budgeting_method"]))
+    if "time_window" in known:
+        checks.append(lambda: _window(known["time_window"]))
+    if len(known.get("objectives", ())) == 1:
+        checks.append(lambda: _target(known["objectives"][0]))
+    try:
+        _together(*checks)
+    except _Refused as refusal:
+        return [document.fault("wrong-value", message, path) for path, message in refusal.faults]
+    return []
 
 
 def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> Slo:
@@ -132,7 +149,9 @@ def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str
     objective = spec.objectives[0]
 
     def judged() -> tuple[Budgeting, RatioSli | ThresholdSli]:
-        (indicator, place), budgeting = _together(lambda: _indicator(spec, objects), lambda: _budgeting(spec))
+        (indicator, place), budgeting = _together(
+            lambda: _indicator(spec, objects), lambda: _budgeting(spec.budgeting_method)
+        )
         return budgeting, _sli(indicator, place, objective, budgeting, objects)
 
     window, target, (budgeting, sli) = _together(lambda: _window(spec.time_window), lambda: _target(objective), judged)
@@ -152,10 +171,10 @@ def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str
     )
 
 
-def _budgeting(spec: SloSpec) -> Budgeting:
-    if spec.budgeting_method not in set(Budgeting):
+def _budgeting(method: str) -> Budgeting:
+    if method not in set(Budgeting):
         raise _Refused("spec.budgetingMethod", f"must be one of {', '.join(Budgeting)}")
-    return Budgeting(spec.budgeting_method)
+    return Budgeting(method)
 
 
 def _indicator(spec: SloSpec, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> tuple[IndicatorSpec, str]:

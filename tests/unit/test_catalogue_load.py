@@ -92,6 +92,17 @@ def test_all_that_is_wrong_with_one_slo_is_told_at_once(root: Path) -> None:
     ]
 
 
+def test_a_field_of_the_wrong_type_in_an_slo_does_not_hide_what_is_wrong_with_its_others(root: Path) -> None:
+    broken = SLO.replace("target: 0.99", "target: 99").replace("28d", "28x").replace("service: shop", "service: 7")
+    (root / "slos" / "checkout.yaml").write_text(broken)
+
+    assert [path for _, _, path in codes(root)] == [
+        "spec.service",
+        "spec.timeWindow[0].duration",
+        "spec.objectives[0].target",
+    ]
+
+
 def test_a_running_stack_lays_its_addresses_over_the_environment(root: Path) -> None:
     overrides = {"targets": {"app": ["app-1=127.0.0.1:9"]}, "console_url": "http://127.0.0.1:1"}
 
