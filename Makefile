@@ -48,11 +48,11 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof"
 
 .PHONY: proof
-proof: install-tests proof-end-to-end proof-quiet ## Run the long proofs: real outages, twenty quiet minutes
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet ## Run the long proofs: real outages, twenty quiet minutes
 
-.PHONY: proof-end-to-end
-proof-end-to-end: install-tests
-	$(BIN)/python -m pytest -m proof tests/proof/test_outages.py
+.PHONY: proof-outage-kill proof-outage-pause
+proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_outages.py -k $*
 
 .PHONY: proof-quiet
 proof-quiet: install-tests
