@@ -22,6 +22,7 @@ from exporters.own import package_version
 from exporters.scrape import Scraper
 from exporters.server import make_app
 from exporters.settings import Settings, SettingsError, host_port, load
+from exporters.sources import Sources
 from telemetry import logs, webconfig
 from telemetry.metric import declarations
 
@@ -82,7 +83,8 @@ async def _serve(settings: Settings) -> None:
     names = tuple(kind.name for kind in kinds)
     protection = _protection(settings)
     with _tracing(settings) as spans:
-        scraper = Scraper([kind.make(settings) for kind in kinds], limit=settings.scrape_budget)
+        sources = Sources(settings)
+        scraper = Scraper([kind.make(sources) for kind in kinds], sources)
         app = make_app(scraper, names, (*spans, webconfig.require_users(protection)))
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,6 +16,7 @@ from exporters.collector import Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings, SettingsError
+from exporters.sources import Sources
 from telemetry.metric import Metric
 
 PROBES = {"edge": "/readyz", "page": "/"}
@@ -75,6 +76,7 @@ class BlackboxCollector:
     """Asks each of ``PROBES`` at each scrape."""
 
     name: ClassVar[str] = "blackbox"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = (SUCCESS, DURATION, STATUS, FAILURE, TLS_EXPIRY)
 
     def __init__(self, url: str, *, trust: ssl.SSLContext | None = None) -> None:
@@ -89,8 +91,9 @@ class BlackboxCollector:
         return None if settings.probe_url else "--probe"
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
+    def make(cls, sources: Sources) -> Self:
         """Prepare for one front door."""
+        settings = sources.settings
         if settings.probe_ca_file is None:
             return cls(settings.probe_url or "")
         try:

@@ -1,14 +1,11 @@
 """Business figures: how many appointments, patients and practitioners there are. Counts only, and nobody's name.
 
 They are aggregated in MongoDB, which costs a scan of the collection, so they have a slow clock of their own (30 s);
-``business_metric_age_seconds`` says how old they are, and after three missed turns they are gone.
+after three missed turns they are gone.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,12 +20,10 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb.member import reason
 from exporters.readings import Readings
-from exporters.reasons import Reason
 from exporters.settings import Settings, SettingsError, read_password
-from telemetry.logs import get_logger
+from exporters.slow import SlowCollector
+from exporters.sources import Sources
 from telemetry.metric import Metric
-
-log = get_logger()
 
 STATUSES = (
     "proposed",
@@ -70,9 +65,6 @@ CANCELLED_LAST_DAY = Metric(
 )
 PATIENTS = Metric(name="patients", type="gauge", help="Registered patients.")
 PRACTITIONERS = Metric(name="practitioners", type="gauge", help="Practitioners on record.")
-AGE = Metric(
-    name="business_metric_age_seconds", type="gauge", unit="seconds", help="Age of the business figures on this page."
-)
 QUERY_SECONDS = Metric(
     name="business_query_duration_seconds",
     type="gauge",
@@ -80,9 +72,7 @@ QUERY_SECONDS = Metric(
     help="How long the database took for the business figures.",
 )
 
-_KEPT_INTERVALS = 3
 _QUERY_LIMIT = 10.0
-_JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +83,13 @@ class Figures:
     patients: int
     practitioners: int
     seconds: float
-    read_at: float
 
 
-class BusinessCollector:
+class BusinessCollector(SlowCollector):
     """Keeps the figures fresh in the background, and shows the last ones with their age."""
 
     name: ClassVar[str] = "business"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = (
         APPOINTMENTS,
         UPCOMING,
@@ -108,21 +98,16 @@ class BusinessCollector:
         CANCELLED_LAST_DAY,
         PATIENTS,
         PRACTITIONERS,
-        AGE,
         QUERY_SECONDS,
     )
 
     def __init__(
         self, client: AsyncMongoClient[dict[str, Any]], *, database: str, interval: float, smallest_cell: int
     ) -> None:
+        super().__init__(interval=interval, limit=_QUERY_LIMIT)
         self._client = client
         self._database = client.get_database(database, read_preference=ReadPreference.SECONDARY_PREFERRED)
-        self._interval = interval
         self._smallest_cell = smallest_cell
-        self._figures: Figures | None = None
-        self._fault: Reason | None = None
-        self._tried = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -130,13 +115,13 @@ class BusinessCollector:
         return None if settings.mongodb_uri else "--mongodb"
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
+    def make(cls, sources: Sources) -> Self:
         """Prepare a client for the whole set; reads go to a secondary where there is one."""
         try:
             client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-                settings.mongodb_uri,
-                username=settings.mongodb_username,
-                password=read_password(settings.mongodb_password_file),
+                sources.settings.mongodb_uri,
+                username=sources.settings.mongodb_username,
+                password=read_password(sources.settings.mongodb_password_file),
                 authSource="admin",
                 appname="exporters",
                 maxPoolSize=2,
@@ -146,52 +131,24 @@ class BusinessCollector:
             raise SettingsError(f"mongodb_uri is not usable: {error}") from error
         return cls(
             client,
-            database=settings.database,
-            interval=settings.business_interval,
-            smallest_cell=settings.smallest_cell,
+            database=sources.settings.database,
+            interval=sources.settings.business_interval,
+            smallest_cell=sources.settings.smallest_cell,
         )
 
-    async def start(self) -> None:
-        """Begin the slow clock."""
-        self._task = asyncio.create_task(self._keep_fresh(), name="business figures")
-
-    async def collect(self, readings: Readings, deadline: Deadline) -> None:
-        """Show the last figures; only right after the start is there anything to wait for."""
-        async with deadline.guard():
-            await self._tried.wait()
-        figures = self._figures
-        age = time.monotonic() - figures.read_at if figures else 0.0
-        if figures is None or age > _KEPT_INTERVALS * self._interval:
-            raise CollectError(self._fault or Reason.TIMEOUT)
+    async def read(self, readings: Readings, deadline: Deadline) -> None:
+        """Aggregate once, and write what came of it."""
+        try:
+            with pymongo.timeout(max(0.001, deadline.remaining())):
+                figures = await read(self._database)
+        except PyMongoError as error:
+            raise CollectError(reason(error)) from error
         self._write(figures, readings)
-        readings.add(AGE, age)
-        readings.fault = self._fault
-
-    def lost(self, readings: Readings, reason: Reason) -> None:
-        """Say nothing: figures that are not known have no value that could stand for that."""
 
     async def close(self) -> None:
         """Stop the clock, close the client."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await super().close()
         await self._client.close()
-
-    async def _keep_fresh(self) -> None:
-        while True:
-            try:
-                with pymongo.timeout(min(_QUERY_LIMIT, self._interval)):
-                    self._figures = await read(self._database)
-                self._fault = None
-            except PyMongoError as error:
-                self._fault = reason(error)
-            except Exception as error:  # noqa: BLE001  # a document that cannot be read must not stop the clock
-                self._fault = Reason.ERROR
-                log.warning("exporters.collector_failed", collector=self.name, reason="error", error=error)
-            self._tried.set()
-            # Several exporters that start together do not stay together.
-            await asyncio.sleep(self._interval * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  # no secret
 
     def _write(self, figures: Figures, readings: Readings) -> None:
         groups = figures.groups
@@ -228,8 +185,7 @@ async def read(database: AsyncDatabase[dict[str, Any]]) -> Figures:
     groups = {str(row["_id"]): row async for row in cursor}
     patients = await database["patients"].estimated_document_count()
     practitioners = await database["practitioners"].estimated_document_count()
-    ended = time.monotonic()
-    return Figures(groups, patients, practitioners, ended - started, ended)
+    return Figures(groups, patients, practitioners, time.monotonic() - started)
 
 
 def pipeline(now: datetime) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol, Self
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
+from exporters.sources import Sources
 from telemetry.metric import Metric
 
 
@@ -74,6 +75,8 @@ class Collector(Protocol):
     name: ClassVar[str]
     metrics: ClassVar[tuple[Metric, ...]]
     """Every family that this collector may ever emit."""
+    optional: ClassVar[bool]
+    """Whether it runs only where ``--collect`` names it (or ``all``), because not everybody needs what it costs."""
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -81,8 +84,11 @@ class Collector(Protocol):
         ...
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
-        """Build one inside the running event loop; reaches out to nobody yet."""
+    def make(cls, sources: Sources) -> Self:
+        """Build one inside the running event loop; reaches out to nobody yet.
+
+        Connections come from ``sources``, which closes them, and hold the settings as well.
+        """
         ...
 
     async def start(self) -> None:
@@ -105,7 +111,7 @@ class Collector(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back everything."""
+        """Give back what is its own; the sources are closed after it."""
         ...
 
 

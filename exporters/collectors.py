@@ -25,18 +25,25 @@ METRICS: tuple[Metric, ...] = (*own.METRICS, *(metric for kind in COLLECTORS for
 
 
 def choose(settings: Settings) -> tuple[type[Collector], ...]:
-    """Return the collectors to run: the chosen ones, or else each that has something to read.
+    """Return the collectors to run.
+
+    ``default`` (also when nothing is chosen) stands for each that has something to read and is not optional, ``all``
+    for the optional ones as well; other names are added to these.
 
     Raises:
         SettingsError: a name is unknown, or a chosen collector lacks its flag.
     """
     known = {kind.name: kind for kind in COLLECTORS}
-    unknown = [name for name in settings.chosen if name not in known]
+    chosen = set(settings.chosen or ("default",))
+    unknown = sorted(chosen - known.keys() - {"default", "all"})
     if unknown:
-        raise SettingsError(f"collect names {', '.join(unknown)}; there are {', '.join(known)}")
-    if not settings.chosen:
-        return tuple(kind for kind in COLLECTORS if kind.missing(settings) is None)
-    for name in settings.chosen:
+        raise SettingsError(f"collect names {', '.join(unknown)}; there are default, all, {', '.join(known)}")
+    for name in chosen & known.keys():
         if flag := known[name].missing(settings):
             raise SettingsError(f"collect names {name}, which needs {flag}")
-    return tuple(kind for kind in COLLECTORS if kind.name in settings.chosen)
+    wide = {"all"} & chosen or {"default"} & chosen
+    return tuple(
+        kind
+        for kind in COLLECTORS
+        if kind.name in chosen or (wide and kind.missing(settings) is None and ("all" in wide or not kind.optional))
+    )

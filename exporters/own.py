@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 import telemetry.own
+from exporters.declare import family
 from exporters.readings import Readings
 from exporters.reasons import Reason
+from exporters.sources import Bill
 from telemetry.metric import Metric
 
 SUCCESS = Metric(
@@ -29,6 +32,31 @@ FAILURES = Metric(
     type="counter",
     help="Failures to read a source or a part of it, by reason.",
     labels=("collector", "reason"),
+)
+AGE = family(
+    "exporter_collector_age_seconds",
+    "How old this collector's figures are: above zero where it reads on a slow clock of its own.",
+    "collector",
+)
+PAUSED = family(
+    "exporter_collector_paused",
+    "Whether this collector's slow clock stands still because its source is struggling.",
+    "collector",
+)
+COMMANDS = family(
+    "exporter_target_commands_total",
+    "What was asked of each source, by command: what watching it costs it.",
+    "source",
+    "command",
+)
+COMMAND_SECONDS = family(
+    "exporter_target_command_seconds_total",
+    "Time spent waiting for each source's answers, by command.",
+    "source",
+    "command",
+)
+BYTES = family(
+    "exporter_target_bytes_total", "Bytes exchanged with each source, framing not counted.", "source", "direction"
 )
 BUDGET = Metric(
     name="exporter_scrape_budget_seconds",
@@ -81,6 +109,11 @@ METRICS: tuple[Metric, ...] = (
     SUCCESS,
     DURATION,
     FAILURES,
+    AGE,
+    PAUSED,
+    COMMANDS,
+    COMMAND_SECONDS,
+    BYTES,
     BUDGET,
     DROPPED,
     SCRAPES,
@@ -119,8 +152,19 @@ class Own:
 
     def dropped(self, readings: Readings) -> None:
         """Count what did not fit on the page."""
-        for family, count in readings.dropped.items():
-            self._dropped[family] = self._dropped.get(family, 0) + count
+        for name, count in readings.dropped.items():
+            self._dropped[name] = self._dropped.get(name, 0) + count
+
+    @staticmethod
+    def bills(bills: Mapping[str, Bill], readings: Readings) -> None:
+        """Write what watching has cost each source."""
+        for source, bill in bills.items():
+            for command, count in bill.commands.items():
+                readings.add(COMMANDS, count, source, command)
+            for command, seconds in bill.seconds.items():
+                readings.add(COMMAND_SECONDS, seconds, source, command)
+            readings.add(BYTES, bill.sent, source, "sent")
+            readings.add(BYTES, bill.received, source, "received")
 
     def write(self, readings: Readings) -> None:
         """Write everything but the collectors' results of this scrape."""
@@ -129,8 +173,8 @@ class Own:
         readings.add(BUILD_INFO, 1, self._version)
         for (collector, reason), count in self._failures.items():
             readings.add(FAILURES, count, collector, reason.value)
-        for family, count in sorted(self._dropped.items()):
-            readings.add(DROPPED, count, family)
+        for name, count in sorted(self._dropped.items()):
+            readings.add(DROPPED, count, name)
         for produced in self._registry.collect():
             for sample in produced.samples:
                 if metric := self._declared.get(sample.name):

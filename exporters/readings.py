@@ -25,7 +25,7 @@ class UndeclaredError(LookupError):
 class Readings:
     """The samples of one collector in one scrape. Values keep their type: whole numbers stay whole."""
 
-    __slots__ = ("_cap", "dropped", "fault", "partial", "series")
+    __slots__ = ("_cap", "age", "dropped", "fault", "partial", "paused", "series")
 
     def __init__(self, metrics: Iterable[Metric], *, cap: int = SERIES_CAP) -> None:
         self.series: dict[str, Series] = {metric.name: ([], []) for metric in metrics}
@@ -34,7 +34,17 @@ class Readings:
         """Set when the collector failed, although there is something to show."""
         self.partial: list[Reason] = []
         """Why parts could not be read; the collector succeeded all the same, and their families are absent."""
+        self.age = 0.0
+        """Seconds since this was read; above zero only for what has a slow clock."""
+        self.paused = False
+        """Whether the slow clock stands still because the source is struggling."""
         self._cap = cap
+
+    def adopt(self, kept: Readings) -> None:
+        """Take over everything that ``kept`` holds. Nothing is copied: neither of the two may be added to again."""
+        self.series.update(kept.series)
+        self.dropped.update(kept.dropped)
+        self.partial += kept.partial
 
     def add(self, metric: Metric, value: float, *labels: str) -> None:
         """Add one sample of a gauge, counter or unknown.

@@ -18,5 +18,7 @@ class Reason(StrEnum):
     """The user lacks the right to ask."""
     MALFORMED = "malformed"
     """An answer came that is not what the source should say."""
+    BUSY = "busy"
+    """The source is struggling, and a costly question waits until it is not."""
     ERROR = "error"
     """Anything else; the log names the class of the error."""

@@ -13,6 +13,7 @@ from exporters.own import Own
 from exporters.page import Flavour, Page
 from exporters.readings import Readings
 from exporters.reasons import Reason
+from exporters.sources import Sources
 from telemetry.logs import get_logger
 
 log = get_logger()
@@ -59,9 +60,10 @@ class _Flight:
 class Scraper:
     """Asks the collectors, and writes the page of what they said in time."""
 
-    def __init__(self, collectors: Sequence[Collector], *, limit: float) -> None:
+    def __init__(self, collectors: Sequence[Collector], sources: Sources) -> None:
+        self._sources = sources
         self._collectors = tuple(collectors)
-        self._limit = limit
+        self._limit = sources.settings.scrape_budget
         self._own = Own(tuple(collector.name for collector in self._collectors))
         self._page = Page((*own.METRICS, *(metric for one in self._collectors for metric in one.metrics)))
         self._flight: _Flight | None = None
@@ -76,6 +78,7 @@ class Scraper:
     async def close(self) -> None:
         """Let the collectors give everything back."""
         await asyncio.gather(*(collector.close() for collector in self._collectors))
+        await self._sources.close()
 
     async def scrape(self, header: str | None) -> Snapshot:
         """Return what could be read, all or a part, within what ``header`` leaves."""
@@ -103,6 +106,9 @@ class Scraper:
             self._note(collector.name, result)
             summary.add(own.SUCCESS, int(result.reason is None), collector.name)
             summary.add(own.DURATION, result.seconds, collector.name)
+            summary.add(own.AGE, result.readings.age, collector.name)
+            summary.add(own.PAUSED, int(result.readings.paused), collector.name)
+        self._own.bills(self._sources.bills(), summary)
         self._own.write(summary)
         return (summary, *(result.readings for result in results))
 

@@ -43,7 +43,10 @@ class Settings:
     probe_ca_file: Path | None = None
     """Who may have signed the front door's certificate, where that is not one of the system's authorities."""
     collect: str = ""
-    """Comma-separated names of collectors; empty means each that has something to read."""
+    """Comma-separated names of collectors; ``default`` (or empty) is each that has something to read, ``all`` is
+    the optional ones as well."""
+    names: str = ""
+    """``percona`` adds the families of Percona's exporter by its names, for the community's dashboards."""
 
     scrape_budget: float = 4.0
     """The longest that one scrape may take where Prometheus does not ask for less."""

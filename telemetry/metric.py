@@ -17,6 +17,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 MetricType = Literal["counter", "gauge", "histogram", "unknown"]
 """``unknown`` only for names that others defined so (``node_vmstat_*``): counters without ``_total``."""
 
+Cost = Literal["fast", "slow"]
+"""``fast`` is read for each page; ``slow`` costs its source something, and is read on a clock of its own."""
+
 _NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 
 
@@ -27,6 +30,8 @@ class Metric:
     ``name`` is the family's name as queries write it: counters end in ``_total``; a histogram's name is without
     ``_bucket``. ``unit`` is a Prometheus base unit (``seconds``, ``bytes``, ``ratio``) or empty for plain counts.
     ``labels`` never holds anything that could identify a person. ``buckets`` are a histogram's finite upper bounds.
+    ``source`` says where the number is read: a command and its field, a file. ``compatible_with`` names the tools whose
+    family of this very name, type and unit it stands in for.
     """
 
     name: str
@@ -35,6 +40,9 @@ class Metric:
     unit: str = ""
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    source: str = ""
+    cost: Cost = "fast"
+    compatible_with: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a declaration that a query could not rely on."""
@@ -74,7 +82,10 @@ def declarations(producer: str, metrics: Iterable[Metric]) -> str:
 
 
 def _row(metric: Metric) -> dict[str, object]:
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(metric).items() if value}
+    row = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(metric).items() if value}
+    if metric.cost == "fast":
+        del row["cost"]
+    return row
 
 
 def _refuse_duplicates(producer: str, names: Sequence[str]) -> None:

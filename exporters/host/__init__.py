@@ -13,6 +13,7 @@ from exporters.host.filesystems import Filesystems, mounts
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
+from exporters.sources import Sources
 from telemetry.metric import Metric
 
 
@@ -20,6 +21,7 @@ class HostCollector:
     """Reads one /proc, which may be another host's, mounted or recorded."""
 
     name: ClassVar[str] = "host"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
 
     def __init__(self, procfs: Path, rootfs: Path) -> None:
@@ -33,9 +35,9 @@ class HostCollector:
         return None  # "nothing is missing" is an answer
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
+    def make(cls, sources: Sources) -> Self:
         """Read where the settings say that /proc and the root are."""
-        return cls(settings.procfs, settings.rootfs)
+        return cls(sources.settings.procfs, sources.settings.rootfs)
 
     async def start(self) -> None:
         """Nothing runs between scrapes."""

@@ -12,6 +12,7 @@ from exporters.mongodb.member import Answer, Member, members
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
+from exporters.sources import Sources
 from telemetry.metric import Metric
 
 
@@ -19,6 +20,7 @@ class MongodbCollector:
     """Reads every member that the URI names."""
 
     name: ClassVar[str] = "mongodb"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
 
     def __init__(self, targets: tuple[Member, ...]) -> None:
@@ -30,9 +32,9 @@ class MongodbCollector:
         return None if settings.mongodb_uri else "--mongodb"
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
+    def make(cls, sources: Sources) -> Self:
         """Prepare one client a member; they connect with the first scrape."""
-        return cls(members(settings))
+        return cls(members(sources.settings))
 
     async def start(self) -> None:
         """Nothing runs between scrapes."""

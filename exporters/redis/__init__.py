@@ -16,6 +16,7 @@ from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis import info
 from exporters.settings import Settings, SettingsError, read_password
+from exporters.sources import Sources
 from telemetry.metric import Metric
 
 _COMMANDS = (
@@ -34,6 +35,7 @@ class RedisCollector:
     """Reads one Redis server."""
 
     name: ClassVar[str] = "redis"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
 
     def __init__(self, connection: AbstractConnection) -> None:
@@ -46,18 +48,18 @@ class RedisCollector:
         return None if settings.redis_uri else "--redis"
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
+    def make(cls, sources: Sources) -> Self:
         """Prepare the one connection; it opens with the first scrape, and again after a failure."""
         try:
-            address: dict[str, Any] = dict(parse_url(settings.redis_uri or ""))
+            address: dict[str, Any] = dict(parse_url(sources.settings.redis_uri or ""))
         except ValueError as error:
             raise SettingsError(f"redis_uri is not usable: {error}") from error
         kind: type[AbstractConnection] = address.pop("connection_class", Connection)
         return cls(
             kind(
                 **address,
-                username=settings.redis_username,
-                password=read_password(settings.redis_password_file),
+                username=sources.settings.redis_username,
+                password=read_password(sources.settings.redis_password_file),
                 # Neither a name nor a library: their commands need rights, and would fail the log-in without them.
                 driver_info=None,
                 encoding_errors="replace",

@@ -219,6 +219,11 @@ class DeclaredMetric:
     unit: str = ""
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    source: str = ""
+    """Where the number is read: a command and its field, a file."""
+    cost: Literal["fast", "slow"] = "fast"
+    compatible_with: tuple[str, ...] = ()
+    """Tools that have the very same family."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,9 @@ class _Metric:
     unit: str = ""
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    source: str = ""
+    cost: Literal["fast", "slow"] = "fast"
+    compatible_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,9 @@ def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Faul
             unit=metric.unit,
             labels=metric.labels,
             buckets=metric.buckets,
+            source=metric.source,
+            cost=metric.cost,
+            compatible_with=metric.compatible_with,
         )
         for metric in found.metrics
     )

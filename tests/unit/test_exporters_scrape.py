@@ -14,6 +14,7 @@ from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.scrape import Scraper, budget
 from exporters.settings import Settings
+from exporters.sources import Sources
 from telemetry.metric import Metric
 
 UP = Metric(name="fast_up", type="gauge", help="Whether it answered.")
@@ -24,6 +25,7 @@ class Fast:
     """Answers at once."""
 
     name: ClassVar[str] = "fast"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = (UP,)
 
     def __init__(self) -> None:
@@ -34,7 +36,7 @@ class Fast:
         return None
 
     @classmethod
-    def make(cls, settings: Settings) -> Self:
+    def make(cls, sources: Sources) -> Self:
         return cls()
 
     async def start(self) -> None:
@@ -55,6 +57,7 @@ class Slow(Fast):
     """Takes ``seconds``; with ``stubborn`` it does not end when it is cancelled."""
 
     name: ClassVar[str] = "slow"
+    optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = (OTHER_UP,)
 
     def __init__(self, seconds: float, *, stubborn: bool = False) -> None:
@@ -105,7 +108,7 @@ def test_the_budget_leaves_prometheus_time_to_read_the_page(header: str | None, 
 async def test_a_late_collector_is_cancelled_and_the_page_comes_without_it() -> None:
     slow = Slow(30)
     started = time.monotonic()
-    seen = await page(Scraper([Fast(), slow], limit=0.2))
+    seen = await page(Scraper([Fast(), slow], Sources(Settings(scrape_budget=0.2))))
     assert 0.2 <= time.monotonic() - started < 0.6
     assert slow.cancelled
     assert seen["fast_up"] == "1"
@@ -117,14 +120,14 @@ async def test_a_late_collector_is_cancelled_and_the_page_comes_without_it() -> 
 
 async def test_prometheuss_own_timeout_makes_the_budget_smaller() -> None:
     started = time.monotonic()
-    seen = await page(Scraper([Slow(30)], limit=4), header="0.7")
+    seen = await page(Scraper([Slow(30)], Sources(Settings(scrape_budget=4))), header="0.7")
     assert time.monotonic() - started < 0.7
     assert seen["exporter_scrape_budget_seconds"] == "0.35"
 
 
 async def test_one_that_ignores_cancelling_holds_up_nobody_and_is_not_asked_again_meanwhile() -> None:
     stubborn = Slow(0.6, stubborn=True)
-    scraper = Scraper([Fast(), stubborn], limit=0.1)
+    scraper = Scraper([Fast(), stubborn], Sources(Settings(scrape_budget=0.1)))
     started = time.monotonic()
     first, second = await page(scraper), await page(scraper)
     assert time.monotonic() - started < 0.5
@@ -137,7 +140,7 @@ async def test_one_that_ignores_cancelling_holds_up_nobody_and_is_not_asked_agai
 
 async def test_callers_at_the_same_moment_share_one_scrape() -> None:
     slow = Slow(0.1)
-    scraper = Scraper([slow], limit=4)
+    scraper = Scraper([slow], Sources(Settings(scrape_budget=4)))
     pages = await asyncio.gather(*(page(scraper) for _ in range(5)))
     assert slow.calls == 1
     assert {seen["slow_up"] for seen in pages} == {"1"}
@@ -147,7 +150,7 @@ async def test_callers_at_the_same_moment_share_one_scrape() -> None:
 
 
 async def test_an_impatient_caller_makes_the_shared_scrape_shorter() -> None:
-    scraper = Scraper([Slow(30)], limit=30)
+    scraper = Scraper([Slow(30)], Sources(Settings(scrape_budget=30)))
     patient = asyncio.create_task(page(scraper))
     await asyncio.sleep(0.05)
     started = time.monotonic()
@@ -158,7 +161,7 @@ async def test_an_impatient_caller_makes_the_shared_scrape_shorter() -> None:
 
 async def test_a_caller_who_hangs_up_takes_the_scrape_from_nobody() -> None:
     slow = Slow(0.2)
-    scraper = Scraper([slow], limit=4)
+    scraper = Scraper([slow], Sources(Settings(scrape_budget=4)))
     leaves, stays = asyncio.create_task(page(scraper)), asyncio.create_task(page(scraper))
     await asyncio.sleep(0.05)
     leaves.cancel()
@@ -171,7 +174,7 @@ async def test_a_caller_who_hangs_up_takes_the_scrape_from_nobody() -> None:
     [(CollectError(Reason.AUTH), "auth"), (ZeroDivisionError(), "error"), (TimeoutError(), "timeout")],
 )
 async def test_a_collector_that_fails_takes_the_page_from_nobody(error: Exception, reason: str) -> None:
-    seen = await page(Scraper([Fast(), Broken(error)], limit=1))
+    seen = await page(Scraper([Fast(), Broken(error)], Sources(Settings(scrape_budget=1))))
     assert seen["fast_up"] == "1"
     assert seen["slow_up"] == "0"
     assert seen[f'exporter_collector_failures_total{{collector="slow",reason="{reason}"}}'] == "1"
