@@ -72,8 +72,9 @@ def run(context: Context, directory: Path | None, max_mb_per_second: float | Non
 def list_command(context: Context, directory: Path | None, *, as_json: bool) -> None:
     """List the backups of a store, newest first; damaged and incomplete ones are told as such."""
     settings = _with_store(context.settings, directory)
-    with _state(settings, writes=False) as store:
+    with _state(settings, without="which backups were verified is not known") as store:
         verdicts = verified_backups(store)
+        never = "unknown" if store is None else "never"
     rows = [listed.body() | {"verified": verdicts.get(listed.id)} for listed in backup.list_backups(settings.backups)]
     if as_json:
         print_json(rows)
@@ -85,7 +86,7 @@ def list_command(context: Context, directory: Path | None, *, as_json: bool) -> 
     click.echo(form.format("ID", "TYPE", "RECOVERY POINT", "SIZE", "DOCUMENTS", "STATE", "VERIFIED"))
     for row in rows:
         told = (row["type"] or "-", row["recovery_point"] or "-", _size(row["bytes"]), row["documents"], row["state"])
-        click.echo(form.format(row["id"], *told, row["verified"] or "never").rstrip())
+        click.echo(form.format(row["id"], *told, row["verified"] or never).rstrip())
         if row["reason"]:
             click.echo(f"    {row['reason']}")
 
@@ -135,9 +136,9 @@ def prune(context: Context, keep: int | None, directory: Path | None, *, dry_run
     """Delete old backups; the newest that was verified always stays."""
     settings = _with_store(context.settings, directory)
     keep = keep or _promised(settings)
-    with _state(settings, writes=False) as store:
+    with _state(settings, without="which backups were verified is not known") as store:
         if store is None:
-            raise Unavailable("backup prune: without the state file nobody knows which backups were verified")
+            raise Unavailable("backup prune: a verified backup must stay, so nothing is deleted")
         try:
             gone = backup.prune(settings.backups, keep, store=store, dry_run=dry_run)
         except OSError as error:
@@ -165,14 +166,13 @@ def _with_store(settings: Settings, directory: Path | None) -> Settings:
 
 
 @contextmanager
-def _state(settings: Settings, *, writes: bool = True) -> Iterator[Store | None]:
-    """Open the state file, or go on without: a backup is worth more than its record."""
+def _state(settings: Settings, *, without: str = "this will not be recorded") -> Iterator[Store | None]:
+    """Open the state file, or say what it means to go on ``without``: a backup is worth more than its record."""
     store: Store | None = None
     try:
         store = Store.open(settings.state, wait_s=0)
     except Unavailable as error:
-        if writes:
-            click.echo(f"monitor: this will not be recorded: {error}", err=True)
+        click.echo(f"monitor: {without}: {error}", err=True)
     try:
         yield store
     finally:

@@ -47,15 +47,15 @@ def command(context: Context, text: str, form: str | None, out: Path | None) -> 
     target = out or Path(f"slo-report-{period.text}.{chosen}")
     with ExitStack() as stack:
         prometheus = stack.enter_context(Prometheus(settings.prometheus_url, timeout_s=QUERY_TIMEOUT_S))
-        store = _store(settings)
+        store, missing = _store(settings)
         if store is not None:
             stack.enter_context(store)
         report = make_report(prometheus, store, catalogue, period)
         written = render(report, chosen)
         _deliver(written, target)
         _remember(store, report, period, target)
-    if store is None:
-        click.echo(f"no store is at {settings.state}: backups and drills are told as unknown", err=True)
+    if missing:
+        click.echo(f"monitor: backups and drills are told as unknown: {missing}", err=True)
     if str(target) != "-":
         click.echo(f"wrote {target}", err=True)
 
@@ -65,12 +65,12 @@ def _format_of(out: Path | None) -> str:
     return suffix if suffix in FORMATS else "html"
 
 
-def _store(settings: Settings) -> Store | None:
-    """The monitor's store, or ``None`` where there is none to read: the report then says that it does not know."""
+def _store(settings: Settings) -> tuple[Store | None, str]:
+    """The monitor's store, or ``None`` and why: the report then says that it does not know."""
     try:
-        return Store.open(settings.state, wait_s=0)
-    except Unavailable:
-        return None
+        return Store.open(settings.state, wait_s=0), ""
+    except Unavailable as error:
+        return None, str(error)
 
 
 def _deliver(written: bytes, target: Path) -> None:

@@ -92,7 +92,7 @@ def test_an_hour_of_data_is_not_enough_for_thirty_days(tmp_path: Path, prometheu
     assert {slo["verdict"] for slo in body["slos"]} == {"insufficient data"}
     assert availability(body)["failed_events"] == RATE * OUTAGE_S
     assert availability(body)["coverage"] == pytest.approx(70 / (30 * 24 * 60), rel=0.1)
-    assert b"no store" in done.stderr
+    assert b"drills are told as unknown: the store" in done.stderr
 
 
 @pytest.mark.parametrize(("form", "start"), [("html", b"<!DOCTYPE html>"), ("csv", b"period,"), ("json", b"{")])
@@ -111,6 +111,15 @@ def test_the_format_is_that_of_the_file_and_the_store_remembers(tmp_path: Path, 
     assert record.body["files"] == [str(tmp_path / "august.csv")]
     rows = list(csv.DictReader(io.StringIO((tmp_path / "august.csv").read_text())))
     assert "availability" in {row["name"] for row in rows}
+
+
+def test_a_store_that_cannot_be_read_is_told_with_what_to_do(tmp_path: Path, prometheus_url: str) -> None:
+    state = tmp_path / "state" / "monitor.db"
+    state.parent.mkdir()
+    state.write_bytes(b"garbage" * 1000)
+    done = monitor(tmp_path, prometheus_url, "report", "--period", "1h", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    assert f"told as unknown: the store {state} is damaged or no database" in done.stderr.decode()
 
 
 def test_an_unreachable_prometheus_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:

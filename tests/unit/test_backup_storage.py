@@ -189,3 +189,22 @@ def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: P
 
     assert (done.exit_code, done.output) == (0, f"deleted {FIRST}\n")
     assert store.ids() == (SECOND, THIRD)
+
+
+def test_where_the_state_cannot_be_read_no_backup_is_called_never_verified(tmp_path: Path) -> None:
+    settings = Settings(run_dir=tmp_path / "run")
+    publish(LocalStore(settings.backups), FIRST)
+    settings.state.parent.mkdir(parents=True)
+    settings.state.write_bytes(b"garbage" * 1000)
+
+    listed = CliRunner().invoke(main, ["--run-dir", str(settings.run_dir), "backup", "list"])
+    pruned = CliRunner().invoke(main, ["--run-dir", str(settings.run_dir), "backup", "prune", "--keep", "1"])
+
+    assert listed.exit_code == 0
+    assert "which backups were verified is not known" in listed.stderr
+    assert "is damaged or no database" in listed.stderr
+    assert FIRST in listed.stdout
+    assert "unknown" in listed.stdout
+    assert "never" not in listed.stdout
+    assert pruned.exit_code == 3
+    assert LocalStore(settings.backups).ids() == (FIRST,)
