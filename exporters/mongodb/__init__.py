@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import ClassVar, Self
 
-from exporters.collector import CollectError, Deadline
+from exporters.collector import Deadline
 from exporters.mongodb import families as f
 from exporters.mongodb import replset, status
-from exporters.mongodb.member import Answer, Member, members
+from exporters.mongodb.ask import Answer, ask_all
+from exporters.mongodb.source import Mongodb
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
@@ -23,8 +23,8 @@ class MongodbCollector:
     optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
 
-    def __init__(self, targets: tuple[Member, ...]) -> None:
-        self._targets = targets
+    def __init__(self, source: Mongodb) -> None:
+        self._source = source
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -33,36 +33,29 @@ class MongodbCollector:
 
     @classmethod
     def make(cls, sources: Sources) -> Self:
-        """Prepare one client a member; they connect with the first scrape."""
-        return cls(members(sources.settings))
+        """Share the clients, which connect with the first scrape."""
+        return cls(sources.use(Mongodb))
 
     async def start(self) -> None:
         """Nothing runs between scrapes."""
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Ask all members side by side; a dead or frozen one costs only its own samples."""
-        answers = await asyncio.gather(*(self._ask(target, deadline) for target in self._targets))
-        for target, answer in zip(self._targets, answers, strict=True):
+        targets = self._source.members
+        answers = await ask_all(targets, deadline)
+        for target, answer in zip(targets, answers, strict=True):
             self._write(target.name, answer, readings)
         self._write_set(answers, readings)
 
     def lost(self, readings: Readings, reason: Reason) -> None:
         """Say that all members are down, and why."""
-        for target in self._targets:
+        for target in self._source.members:
             self._write(target.name, reason, readings)
         readings.add(f.HAS_PRIMARY, 0)
         readings.add(f.HEALTHY, 0)
 
     async def close(self) -> None:
-        """Close all clients."""
-        await asyncio.gather(*(target.close() for target in self._targets))
-
-    @staticmethod
-    async def _ask(target: Member, deadline: Deadline) -> Answer | Reason:
-        try:
-            return await target.ask(deadline)
-        except CollectError as error:
-            return error.reason
+        """Leave the clients to the sources."""
 
     @staticmethod
     def _write(name: str, answer: Answer | Reason, readings: Readings) -> None:
@@ -80,6 +73,6 @@ class MongodbCollector:
             return  # a server that belongs to no replica set has no such figures
         views = {
             target.name: answer.replset if isinstance(answer, Answer) else None
-            for target, answer in zip(self._targets, answers, strict=True)
+            for target, answer in zip(self._source.members, answers, strict=True)
         }
         replset.write(views, readings)

@@ -1,16 +1,19 @@
-"""One member of a replica set: its own client, connected to it alone, kept between scrapes."""
+"""One MongoDB server: its own client, connected to it alone, kept between scrapes."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlencode
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-import pymongo
+import bson
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.errors import (
     AutoReconnect,
-    ConfigurationError,
     ExecutionTimeout,
     NetworkTimeout,
     OperationFailure,
@@ -20,62 +23,99 @@ from pymongo.errors import (
 )
 
 from exporters.collector import CollectError, Deadline
-from exporters.mongodb.status import Document
 from exporters.reasons import Reason
-from exporters.settings import Settings, SettingsError, read_password
+from exporters.sources import Bill
 
-_LEFT_OUT = ("locks", "tcmalloc", "tenantMigrations", "mirroredReads", "logicalSessionRecordCache", "catalogStats")
-"""Sections of serverStatus that no family reads; leaving them out halves the work of decoding."""
-_SERVER_STATUS = {
-    "serverStatus": 1,
-    "opLatencies": {"histograms": True},
-    "oplog": 1,
-    **dict.fromkeys(_LEFT_OUT, 0),
-}
+Document = Mapping[str, Any]
 
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
-_NO_REPLICATION = 76
-_NOT_YET_INITIALIZED = 94
+_CONNECT_MS = 2000
+_SIDE_BY_SIDE = 2
+"""Commands that the slow clock may have under way at one member."""
+_POOL = 4 + _SIDE_BY_SIDE
+"""Connections to one member: slow commands never keep the fast ones waiting for one."""
 SPARE = 0.1
 """Seconds before the deadline at which a silent member is given up, so that the others still make the page."""
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one member said: ``replset`` is ``None`` where it belongs to no replica set."""
+class Access:
+    """How to get in: the URI's options, and who we are."""
 
-    status: Document
-    replset: Document | None
+    options: str
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def client(self, name: str, *, known: bool = True) -> AsyncMongoClient[Document]:
+        """Make a client of one server; ``known=False`` makes one that does not log in."""
+        return AsyncMongoClient(
+            f"mongodb://{name}/?{self.options}",
+            appname="exporters",
+            maxPoolSize=_POOL,
+            connectTimeoutMS=_CONNECT_MS,
+            serverSelectionTimeoutMS=_CONNECT_MS,
+            username=self.username if known else None,
+            password=self.password if known else None,
+            authSource="admin",
+        )
 
 
 class Member:
-    """Asks one mongod."""
+    """Asks one mongod or mongos. The fast figures' collector keeps ``up`` and the facts below it."""
 
-    def __init__(self, name: str, client: AsyncMongoClient[Document]) -> None:
+    def __init__(self, name: str, access: Access, bill: Bill) -> None:
         self.name = name
-        self._client = client
+        self.up = True
+        """Whether it answered when it was last asked for the fast figures; nobody is called down unasked."""
+        self.bears_data = True
+        """Whether it holds data of its own: neither an arbiter nor a mongos does."""
+        self.state: int | None = None
+        """Its state in the replica set as it says itself (1 is the primary); ``None`` outside of one."""
+        self.struggling = False
+        """Whether it had more work than it could do."""
+        self._bill = bill
+        self._client = access.client(name)
+        self._slow = asyncio.Semaphore(_SIDE_BY_SIDE)
 
-    async def ask(self, deadline: Deadline) -> Answer:
-        """Return the member's own words.
+    async def run(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
+        """Run one command of a slow collector; the server gives it up when the deadline has come.
 
         Raises:
-            CollectError: it did not give them in time, or at all.
+            CollectError: there was no answer in time, or at all.
         """
         try:
-            # pymongo passes what is left of its timeout to the server as maxTimeMS, so nothing runs on after we left.
-            async with deadline.guard(spare=SPARE):
-                if not self._known():
-                    await self._knock()
-                with pymongo.timeout(max(0.001, deadline.remaining(spare=2 * SPARE))):
-                    status = await self._client.admin.command(_SERVER_STATUS)
-                    return Answer(status, await self._replset())
+            async with deadline.guard(spare=SPARE), self._slow:
+                return await self.command(command, deadline, database=database)
         except TimeoutError as error:
             raise CollectError(Reason.TIMEOUT) from error
         except PyMongoError as error:
             raise CollectError(reason(error)) from error
         except OSError as error:
             raise CollectError(Reason.REFUSED) from error
+
+    async def command(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
+        """Run one command and enter it in the bill.
+
+        Raises:
+            PyMongoError: it failed.
+            OSError: nobody listens.
+        """
+        if not self._known():
+            await self._knock()
+        left = max(1, int(1000 * deadline.remaining(spare=SPARE)))
+        sent = {**command, "maxTimeMS": left}
+        started = time.perf_counter()
+        received = 0
+        try:
+            answer = await self._client[database].command(sent, codec_options=_RAW)
+            received = len(answer.raw)
+            return bson.decode(answer.raw)
+        finally:
+            self._bill.note(
+                next(iter(command)), time.perf_counter() - started, sent=len(bson.encode(sent)), received=received
+            )
 
     async def close(self) -> None:
         """Close its connections."""
@@ -96,59 +136,6 @@ class Member:
         host, _, port = self.name.rpartition(":")
         _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
         writer.close()
-
-    async def _replset(self) -> Document | None:
-        try:
-            return await self._client.admin.command("replSetGetStatus")
-        except OperationFailure as error:
-            if error.code in {_NO_REPLICATION, _NOT_YET_INITIALIZED}:
-                return None
-            raise
-
-
-def members(settings: Settings) -> tuple[Member, ...]:
-    """Build one member for each host of the URI.
-
-    Raises:
-        SettingsError: the URI is malformed.
-    """
-    password = read_password(settings.mongodb_password_file)
-    try:
-        return tuple(
-            Member(
-                name,
-                AsyncMongoClient(
-                    uri,
-                    username=settings.mongodb_username,
-                    password=password,
-                    authSource="admin",
-                    appname="exporters",
-                    maxPoolSize=2,
-                    connectTimeoutMS=2000,
-                    serverSelectionTimeoutMS=2000,
-                ),
-            )
-            for name, uri in split(settings.mongodb_uri or "")
-        )
-    except (ConfigurationError, ValueError) as error:
-        raise SettingsError(f"mongodb_uri is not usable: {error}") from error
-
-
-def split(uri: str) -> list[tuple[str, str]]:
-    """Turn a replica set's URI into one direct URI per host, keeping its other options.
-
-    Raises:
-        ValueError: it is no mongodb:// URI.
-    """
-    scheme, separator, rest = uri.partition("://")
-    if scheme != "mongodb" or not separator or not rest:
-        raise ValueError("it should be mongodb://host:port,host:port/?replicaSet=name")
-    place, _, query = rest.partition("?")
-    dropped = {"replicaset", "directconnection", "readpreference", "loadbalanced"}
-    options = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0].lower() not in dropped]
-    hosts = place.partition("/")[0].split(",")
-    names = [host if ":" in host.rpartition("]")[2] else f"{host}:27017" for host in hosts if host]
-    return [(name, f"mongodb://{name}/?{urlencode([*options, ('directConnection', 'true')])}") for name in names]
 
 
 def reason(error: PyMongoError) -> Reason:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from exporters.mongodb import families as f
-from exporters.mongodb.status import Document
+from exporters.mongodb.member import Document
 from exporters.readings import Readings
 
 PRIMARY = 1

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from exporters.mongodb import families as f
+from exporters.mongodb.member import Document
 from exporters.readings import Readings
-
-Document = Mapping[str, Any]
 
 _OPERATIONS = {"read": "reads", "write": "writes", "command": "commands"}
 _TICKET_KINDS = ("read", "write")

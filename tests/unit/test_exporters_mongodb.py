@@ -11,7 +11,8 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMo
 
 from exporters.mongodb import families as f
 from exporters.mongodb import replset, status
-from exporters.mongodb.member import reason, split
+from exporters.mongodb.member import reason
+from exporters.mongodb.source import split
 from exporters.readings import Readings
 from exporters.reasons import Reason
 
@@ -138,11 +139,11 @@ def test_the_oplog_window_is_the_time_between_its_ends() -> None:
 
 
 def test_each_host_gets_a_direct_uri_with_the_other_options() -> None:
-    assert split("mongodb://a:1,b/?replicaSet=rs0&tls=true&readPreference=nearest") == [
-        ("a:1", "mongodb://a:1/?tls=true&directConnection=true"),
-        ("b:27017", "mongodb://b:27017/?tls=true&directConnection=true"),
-    ]
-    assert split("mongodb://[::1]:5,[::2]")[1][0] == "[::2]:27017"
+    assert split("mongodb://a:1,b/?replicaSet=rs0&tls=true&readPreference=nearest") == (
+        ["a:1", "b:27017"],
+        "tls=true&directConnection=true",
+    )
+    assert split("mongodb://[::1]:5,[::2]")[0] == ["[::1]:5", "[::2]:27017"]
 
 
 @pytest.mark.parametrize(

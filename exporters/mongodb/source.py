@@ -1,0 +1,76 @@
+"""The MongoDB servers that are watched: one client each, shared by every collector that asks them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Self
+from urllib.parse import parse_qsl, urlencode
+
+from pymongo.errors import ConfigurationError
+
+from exporters.mongodb.member import Access, Document, Member
+from exporters.settings import Settings, SettingsError, read_password
+from exporters.sources import Bill
+
+__all__ = ["Document", "Member", "Mongodb", "split"]
+
+_DROPPED = frozenset({"replicaset", "directconnection", "readpreference", "loadbalanced"})
+"""Options of a URI that are about a set; each member is asked alone."""
+
+
+class Mongodb:
+    """The members that the URI names, and those that the replica set says it has besides."""
+
+    def __init__(self, seeds: Iterable[str], access: Access, *, discover: bool = True) -> None:
+        self.bill = Bill()
+        self.discover = discover
+        self._access = access
+        self._seeds = tuple(dict.fromkeys(seeds))
+        self._members = {name: Member(name, access, self.bill) for name in self._seeds}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    def open(cls, settings: Settings) -> Self:
+        """Prepare a client for each host of the URI; they connect with the first command.
+
+        Raises:
+            SettingsError: the URI is malformed.
+        """
+        password = read_password(settings.mongodb_password_file)
+        try:
+            names, options = split(settings.mongodb_uri or "")
+            access = Access(options, settings.mongodb_username, password)
+            return cls(names, access)
+        except (ConfigurationError, ValueError) as error:
+            raise SettingsError(f"mongodb_uri is not usable: {error}") from error
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Who is watched now; changes when the replica set does."""
+        return tuple(self._members.values())
+
+    @property
+    def struggling(self) -> bool:
+        """Whether a member had more work than it could do when the fast figures were last read."""
+        return any(member.struggling for member in self._members.values())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await asyncio.gather(*self._closing, *(member.close() for member in self.members))
+
+
+def split(uri: str) -> tuple[list[str], str]:
+    """Take a replica set's URI apart: the names of its hosts, each with its port, and the options for each alone.
+
+    Raises:
+        ValueError: it is no mongodb:// URI.
+    """
+    scheme, separator, rest = uri.partition("://")
+    if scheme != "mongodb" or not separator or not rest:
+        raise ValueError("it should be mongodb://host:port,host:port/?replicaSet=name")
+    place, _, query = rest.partition("?")
+    options = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0].lower() not in _DROPPED]
+    hosts = [host for host in place.partition("/")[0].split(",") if host]
+    names = [host if ":" in host.rpartition("]")[2] else f"{host}:27017" for host in hosts]
+    return names, urlencode([*options, ("directConnection", "true")])
