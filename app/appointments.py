@@ -49,8 +49,8 @@ class Appointments:
         self._database = database
         self._collection = database.data["appointments"]
 
-    async def book(self, patient: str, slot: Slot, idempotency_key: str) -> Booking:
-        """Book a slot for a patient.
+    async def book(self, patient: str, slot: Slot, idempotency_key: str, *, synthetic: str | None = None) -> Booking:
+        """Book a slot for a patient; ``synthetic`` marks what belongs to a prober's patient.
 
         Raises:
             DatabaseUnavailable: MongoDB gave no answer in time; the same key tells later what became of it.
@@ -71,6 +71,8 @@ class Appointments:
             "created": instant,
             "history": [{"at": instant, "status": "booked"}],
         }
+        if synthetic is not None:
+            document["synthetic"] = synthetic
         try:
             await self._database.run("insert", lambda: self._collection.insert_one(document))
         except DuplicateKeyError as error:

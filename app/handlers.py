@@ -37,7 +37,8 @@ from app.problems import (
     Problem,
 )
 from app.schedule import Slot
-from app.tokens import LIFETIME
+from app.synthetic import HEADER as SYNTHETIC_PROOF
+from app.tokens import LIFETIME, Caller
 from app.users import Registration
 from telemetry.kinds import route_of
 from telemetry.logs import get_logger
@@ -55,17 +56,31 @@ async def register(request: web.Request) -> web.Response:
     faults = registration_faults(fields, now().date())
     if faults:
         raise faulty(faults)
+    prober = _prober(request, fields["email"])
     registration = Registration(
         email=fields["email"],
         password_hash=await request.app[keys.PASSWORDS].hash(fields["password"]),
         name=fields["name"].strip(),
         birth_date=date.fromisoformat(fields["birthDate"]),
+        synthetic=prober,
     )
+    if prober is not None:
+        # A prober has one patient at a time: others of it are left from a journey that was cut off.
+        await request.app[keys.ERASURE].synthetic(prober)
     if await request.app[keys.USERS].register(registration):
-        request.app[keys.METRICS].users_registered.inc()
+        if prober is None:
+            request.app[keys.METRICS].users_registered.inc()
     else:
         log.info("app.security", action="registered_again", route=route_of(request))
     return answer({"status": "registered", "next": "/api/v1/auth/login"}, status=201)
+
+
+def _prober(request: web.Request, email: str) -> str | None:
+    try:
+        return request.app[keys.SYNTHETIC].prober(request.headers.get(SYNTHETIC_PROOF), email, now())
+    except Problem:
+        log.warning("app.security", action="forbidden", route=route_of(request))
+        raise
 
 
 async def login(request: web.Request) -> web.Response:
@@ -78,7 +93,7 @@ async def login(request: web.Request) -> web.Response:
     if user is None or not right:
         log.info("app.security", action="login_failed", route=route_of(request))
         raise Problem(WRONG_CREDENTIALS)
-    token = request.app[keys.TOKENS].issue(user.patient, now())
+    token = request.app[keys.TOKENS].issue(Caller(user.patient, user.synthetic), now())
     return answer(
         {
             "access_token": token,
@@ -109,19 +124,28 @@ async def slots(request: web.Request) -> web.Response:
 
 
 async def book(request: web.Request) -> web.Response:
-    """POST /appointments: book one slot. The outcome of each attempt is counted once."""
-    patient = authenticated(request)
-    metrics = request.app[keys.METRICS]
+    """POST /appointments: book one slot. The outcome of each attempt is counted once, a synthetic patient's never."""
+    caller = authenticated(request)
     try:
         key, slot = idempotency_key(request), await _wanted(request)
-        booking = await request.app[keys.APPOINTMENTS].book(patient, slot, key)
+        booking = await request.app[keys.APPOINTMENTS].book(caller.patient, slot, key, synthetic=caller.synthetic)
     except Problem:
-        metrics.booking("invalid")
+        _count(request, caller, "invalid")
         raise
     except Exception:
-        metrics.booking("error")
+        _count(request, caller, "error")
         raise
-    return await _booked(request, slot, booking)
+    return await _booked(request, caller, slot, booking)
+
+
+def _count(request: web.Request, caller: Caller, outcome: str) -> None:
+    if caller.synthetic is None:
+        request.app[keys.METRICS].booking(outcome)
+
+
+def _count_transition(request: web.Request, caller: Caller, status: str) -> None:
+    if caller.synthetic is None:
+        request.app[keys.METRICS].transitions[status].inc()
 
 
 async def _wanted(request: web.Request) -> Slot:
@@ -134,16 +158,15 @@ async def _wanted(request: web.Request) -> Slot:
     return slot
 
 
-async def _booked(request: web.Request, slot: Slot, booking: Booking) -> web.Response:
-    metrics = request.app[keys.METRICS]
+async def _booked(request: web.Request, caller: Caller, slot: Slot, booking: Booking) -> web.Response:
     if booking.appointment is None:
-        metrics.booking("invalid" if booking.result == "key-reused" else "conflict")
+        _count(request, caller, "invalid" if booking.result == "key-reused" else "conflict")
         if booking.result == "slot-taken":
             await request.app[keys.FREE_SLOTS].changed(slot)  # whoever saw it free saw an old list
         raise Problem(_REFUSALS.get(booking.result, INTERNAL))
     if booking.result == "booked":
-        metrics.booking("booked")
-        metrics.transitions["booked"].inc()
+        _count(request, caller, "booked")
+        _count_transition(request, caller, "booked")
         await request.app[keys.FREE_SLOTS].changed(slot)
     headers = {"Location": f"/api/v1/appointments/{booking.appointment['_id']}", "ETag": _etag(booking.appointment)}
     return answer(fhir.appointment(booking.appointment), status=201, headers=headers)
@@ -151,7 +174,7 @@ async def _booked(request: web.Request, slot: Slot, booking: Booking) -> web.Res
 
 async def own_appointments(request: web.Request) -> web.Response:
     """GET /appointments: the caller's own, by start, fifty a page."""
-    patient = authenticated(request)
+    patient = authenticated(request).patient
     after = _cursor(request.query.get("cursor"))
     found = await request.app[keys.APPOINTMENTS].of_patient(patient, after=after, limit=PAGE + 1)
     page, more = found[:PAGE], len(found) > PAGE
@@ -161,7 +184,7 @@ async def own_appointments(request: web.Request) -> web.Response:
 
 async def own_appointment(request: web.Request) -> web.Response:
     """GET /appointments/{id}: one of the caller's own, with the caller's name; 404 for anybody else's."""
-    patient = authenticated(request)
+    patient = authenticated(request).patient
     found = await request.app[keys.APPOINTMENTS].get(patient, appointment_id(request.match_info["id"]))
     if found is None:
         raise Problem(NOT_FOUND)
@@ -171,17 +194,31 @@ async def own_appointment(request: web.Request) -> web.Response:
 
 async def cancel(request: web.Request) -> web.Response:
     """POST /appointments/{id}/cancel: give the time back; 409 with the present state where that is not possible."""
-    patient = authenticated(request)
-    cancellation = await request.app[keys.APPOINTMENTS].cancel(patient, appointment_id(request.match_info["id"]))
+    caller = authenticated(request)
+    cancellation = await request.app[keys.APPOINTMENTS].cancel(caller.patient, appointment_id(request.match_info["id"]))
     if cancellation is None:
         raise Problem(NOT_FOUND)
     current = fhir.appointment(cancellation.appointment)
     if not cancellation.cancelled:
         raise Problem(STATE_CONFLICT, extra={"appointment": current})
-    request.app[keys.METRICS].transitions["cancelled"].inc()
+    _count_transition(request, caller, "cancelled")
     slot = cancellation.appointment
     await request.app[keys.FREE_SLOTS].changed(Slot(slot["start"], slot["end"], slot["practitioner"]))
     return answer(current, headers={"ETag": _etag(slot)})
+
+
+async def erase_account(request: web.Request) -> web.Response:
+    """DELETE /patients/me: remove the caller's personal data and cancel what is to come; may be repeated.
+
+    The token is the consent: none is older than ten minutes, and none is renewed without the password.
+    """
+    caller = authenticated(request)
+    if caller.synthetic is not None:
+        await request.app[keys.ERASURE].synthetic(caller.synthetic, patient=caller.patient)
+    else:
+        await request.app[keys.ERASURE].account(caller.patient)
+        log.info("app.security", action="account_erased", route=route_of(request))
+    return web.Response(status=204, headers={"Cache-Control": "no-store"})
 
 
 async def livez(_request: web.Request) -> web.Response:
@@ -211,17 +248,17 @@ def appointment_id(text: str) -> str:
     return text
 
 
-def authenticated(request: web.Request) -> str:
-    """Return the patient that the request's access token speaks for.
+def authenticated(request: web.Request) -> Caller:
+    """Return for whom the request's access token speaks.
 
     Raises:
         Problem: there is none, or it is not valid (any more).
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    patient = request.app[keys.TOKENS].patient(token.strip()) if scheme.casefold() == "bearer" else None
-    if patient is None:
+    caller = request.app[keys.TOKENS].caller(token.strip()) if scheme.casefold() == "bearer" else None
+    if caller is None:
         raise Problem(UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="appointments"'})
-    return patient
+    return caller
 
 
 def answer(body: dict[str, object], *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from app.appointments import Appointments
+from app.erasure import Erasure
 from app.metrics import Metrics
 from app.passwords import Passwords
 from app.readiness import Readiness
 from app.schedule import Clinic
 from app.settings import Settings
 from app.slots import FreeSlots
+from app.synthetic import Synthetic
 from app.tokens import Tokens
 from app.users import Users
 
@@ -23,3 +25,5 @@ PASSWORDS = web.AppKey("passwords", Passwords)
 USERS = web.AppKey("users", Users)
 APPOINTMENTS = web.AppKey("appointments", Appointments)
 FREE_SLOTS = web.AppKey("free_slots", FreeSlots)
+ERASURE = web.AppKey("erasure", Erasure)
+SYNTHETIC = web.AppKey("synthetic", Synthetic)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 from aiohttp import web
 from prometheus_client import (
@@ -20,15 +21,24 @@ from prometheus_client import (
 from app import __version__, cache, handlers, keys, lag, mongodb, page
 from app.appointments import Appointments
 from app.encryption import FieldEncryption
+from app.erasure import Erasure
 from app.metrics import Metrics
 from app.middleware import observe
 from app.passwords import Passwords
 from app.readiness import Readiness
 from app.schedule import make_clinic
-from app.settings import Settings, host_port, read_field_key, read_jwt_key, read_protection
+from app.settings import (
+    Settings,
+    host_port,
+    read_field_key,
+    read_jwt_key,
+    read_protection,
+    read_synthetic_secret,
+)
 from app.slots import FreeSlots
+from app.synthetic import Synthetic
 from app.tokens import Tokens
-from app.upkeep import Upkeep
+from app.upkeep import Leftovers, Upkeep
 from app.users import Users
 from telemetry import own, statsd, traces, webconfig
 from telemetry.logs import get_logger
@@ -49,6 +59,7 @@ ROUTES = (
     web.get("/api/v1/appointments", handlers.own_appointments),
     web.get("/api/v1/appointments/{id}", handlers.own_appointment),
     web.post("/api/v1/appointments/{id}/cancel", handlers.cancel),
+    web.delete("/api/v1/patients/me", handlers.erase_account),
     web.get("/", page.index),
     web.get("/page.css", page.style),
     web.get("/livez", handlers.livez),
@@ -80,6 +91,7 @@ def make_app(settings: Settings) -> web.Application:
     app[keys.READINESS] = Readiness(metrics.ready)
     app[keys.CLINIC] = make_clinic(settings.practitioners, settings.time_zone, settings.horizon_days)
     app[keys.TOKENS] = Tokens(read_jwt_key(settings))
+    app[keys.SYNTHETIC] = Synthetic(read_synthetic_secret(settings))
     app.cleanup_ctx.extend(
         (
             _telemetry(tracing, settings),
@@ -181,9 +193,11 @@ def _stores(field_key: bytes) -> Context:
         database = mongodb.Database(client, settings, metrics)
         encryption = FieldEncryption(client, field_key, database)
         app[keys.USERS] = Users(database, encryption)
-        app[keys.APPOINTMENTS] = Appointments(database)
-        app[keys.FREE_SLOTS] = FreeSlots(clinic, database, slots)
-        upkeep = Upkeep(database, encryption, clinic, metrics, app[keys.READINESS])
+        appointments = app[keys.APPOINTMENTS] = Appointments(database)
+        free = app[keys.FREE_SLOTS] = FreeSlots(clinic, database, slots)
+        erasure = app[keys.ERASURE] = Erasure(database, appointments, free, metrics)
+        leftovers = Leftovers(erasure, metrics, timedelta(seconds=settings.synthetic_lifetime))
+        upkeep = Upkeep(database, encryption, clinic, metrics, app[keys.READINESS], leftovers)
         task = asyncio.create_task(upkeep.run(settings.upkeep_interval))
         yield
         await _end(task)

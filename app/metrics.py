@@ -84,6 +84,11 @@ TRANSITIONS = Metric(
     labels=("status",),
 )
 USERS_REGISTERED = Metric(name="users_registered_total", type="counter", help="Patients who registered.")
+SYNTHETIC_LEFTOVERS = Metric(
+    name="synthetic_leftovers_total",
+    type="counter",
+    help="Synthetic patients that a prober left behind, and that were removed when their time was over.",
+)
 OVERLAPPING = Metric(
     name="appointments_overlapping",
     type="gauge",
@@ -117,6 +122,7 @@ METRICS = (
     BOOKING_ATTEMPTS,
     TRANSITIONS,
     USERS_REGISTERED,
+    SYNTHETIC_LEFTOVERS,
     OVERLAPPING,
     OVERLAP_CHECKED,
     BUILD_INFO,
@@ -147,6 +153,7 @@ class Metrics:
         transitions = counter(TRANSITIONS, registry)
         self.transitions = {status: transitions.labels(status) for status in ("booked", "cancelled")}
         self.users_registered = counter(USERS_REGISTERED, registry)
+        self.synthetic_leftovers = counter(SYNTHETIC_LEFTOVERS, registry)
         self.overlapping = Measured(OVERLAPPING)
         registry.register(self.overlapping)
         self.overlap_checked = gauge(OVERLAP_CHECKED, registry)

@@ -147,5 +147,13 @@ async def ensure_indexes(data: AsyncDatabase[Document]) -> None:
             pymongo.IndexModel([("patient", 1), ("start", 1), ("_id", 1)], name="patient_start"),
         ]
     )
-    await data["users"].create_indexes([pymongo.IndexModel("email", name="email", unique=True)])
+    await data["users"].create_indexes(
+        [pymongo.IndexModel("email", name="email", unique=True), pymongo.IndexModel("patient", name="patient")]
+    )
     await data["patients"].create_indexes([pymongo.IndexModel("created", name="created")])
+    await data["erasures"].create_indexes([pymongo.IndexModel("at", name="at")])
+    for name in ("appointments", "users", "patients"):
+        # Holds synthetic patients' documents only, so it is as good as empty.
+        few: Mapping[str, Any] = {"synthetic": {"$exists": True}}
+        keys = [("synthetic", 1), ("created", 1)]
+        await data[name].create_indexes([pymongo.IndexModel(keys, name="synthetic", partialFilterExpression=few)])

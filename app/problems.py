@@ -23,6 +23,7 @@ INVALID_REQUEST = ProblemType("invalid-request", 400, "The request is not as doc
 IDEMPOTENCY_KEY_MISSING = ProblemType("idempotency-key-missing", 400, "A booking needs an Idempotency-Key")
 UNAUTHENTICATED = ProblemType("unauthenticated", 401, "A valid access token is needed")
 WRONG_CREDENTIALS = ProblemType("wrong-credentials", 401, "E-mail or password is wrong")
+FORBIDDEN = ProblemType("forbidden", 403, "This is not for you")
 NOT_FOUND = ProblemType("not-found", 404, "There is no such thing, or it is not yours")
 METHOD_NOT_ALLOWED = ProblemType("method-not-allowed", 405, "This address does not take this method")
 SLOT_TAKEN = ProblemType("slot-taken", 409, "This time has just been taken")
@@ -41,6 +42,7 @@ PROBLEMS = (
     IDEMPOTENCY_KEY_MISSING,
     UNAUTHENTICATED,
     WRONG_CREDENTIALS,
+    FORBIDDEN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     SLOT_TAKEN,

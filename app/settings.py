@@ -23,6 +23,7 @@ PREFIX = "APP_"
 
 _FIELD_KEY_BYTES = 96
 _JWT_KEY_BYTES = 32
+_SYNTHETIC_SECRET_BYTES = 32
 
 
 class SettingsError(Exception):
@@ -51,6 +52,8 @@ class Settings:
     field_key_file: Path | None = None
     """The 96-byte local master key under which the data key of the patient fields is kept. Losing it loses them."""
     jwt_key_file: Path | None = None
+    synthetic_secret_file: Path | None = None
+    """What a prober has to know to register synthetic patients; without it nobody can."""
 
     operation_timeout: float = 8.0
     """The longest that a request's database operations may take; below the edge's ``timeout server`` (10 s)."""
@@ -76,6 +79,9 @@ class Settings:
     """How many password checks may wait; the next one is told 429, so that a flood of logins cannot starve bookings."""
     upkeep_interval: float = 60.0
     """How often indexes and seeds are ensured and overlapping appointments are looked for."""
+
+    synthetic_lifetime: float = 120.0
+    """After so long a synthetic patient that still exists was left behind; above the longest of a prober's journeys."""
 
     log_level: str = "info"
     otlp_endpoint: str | None = None
@@ -182,6 +188,21 @@ def read_jwt_key(settings: Settings) -> bytes:
     if len(key) < _JWT_KEY_BYTES:
         raise SettingsError(f"{settings.jwt_key_file} should hold at least {_JWT_KEY_BYTES} bytes; it holds {len(key)}")
     return key
+
+
+def read_synthetic_secret(settings: Settings) -> bytes | None:
+    """Return what synthetic patients are registered with, or None where nobody may.
+
+    Raises:
+        SettingsError: the file cannot be read, or the secret is short enough to be guessed.
+    """
+    file = settings.synthetic_secret_file
+    if file is None:
+        return None
+    secret = _read_secret(file, "synthetic_secret").strip()
+    if len(secret) < _SYNTHETIC_SECRET_BYTES:
+        raise SettingsError(f"{file} should hold at least {_SYNTHETIC_SECRET_BYTES} bytes; it holds {len(secret)}")
+    return secret
 
 
 def _read_secret(file: Path | None, what: str) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import jwt
@@ -14,27 +15,38 @@ _TYPE = "access"
 _ALGORITHM = "HS256"
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """For whom a valid token speaks."""
+
+    patient: str
+    synthetic: str | None = None
+    """The prober's opaque id, where this is a synthetic patient."""
+
+
 class Tokens:
     """Issues and checks access tokens. Their subject is the patient's opaque id."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
-    def issue(self, patient: str, now: datetime) -> str:
+    def issue(self, caller: Caller, now: datetime) -> str:
         """Sign a token for a patient."""
-        claims = {
+        claims: dict[str, object] = {
             "iss": _ISSUER,
             "aud": _AUDIENCE,
-            "sub": patient,
+            "sub": caller.patient,
             "typ": _TYPE,
             "iat": now,
             "exp": now + LIFETIME,
             "jti": secrets.token_urlsafe(12),
         }
+        if caller.synthetic is not None:
+            claims["synthetic"] = caller.synthetic
         return jwt.encode(claims, self._key, algorithm=_ALGORITHM)
 
-    def patient(self, token: str) -> str | None:
-        """Return the patient that a token speaks for, or None if it is not valid (any more)."""
+    def caller(self, token: str) -> Caller | None:
+        """Return whom a token speaks for, or None if it is not valid (any more)."""
         try:
             claims = jwt.decode(
                 token,
@@ -46,4 +58,7 @@ class Tokens:
             )
         except jwt.InvalidTokenError:
             return None
-        return str(claims["sub"]) if claims.get("typ") == _TYPE else None
+        if claims.get("typ") != _TYPE:
+            return None
+        synthetic = claims.get("synthetic")
+        return Caller(str(claims["sub"]), None if synthetic is None else str(synthetic))

@@ -1,4 +1,4 @@
-"""What is done at start and each minute after: indexes, data key and practitioners are ensured, overlaps looked for.
+"""What is done at start and each minute after: indexes, data key, practitioners, overlaps, unfinished erasures.
 
 Again and again, because a database can be emptied or restored under a running app; without the indexes bookings could
 double, so the app is not ready before they are there.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from datetime import timedelta
 
 from pymongo import UpdateOne
 from pymongo.read_preferences import SecondaryPreferred
@@ -16,6 +17,7 @@ from pymongo.read_preferences import SecondaryPreferred
 from app.clock import now
 from app.deadline import within
 from app.encryption import FieldEncryption
+from app.erasure import Erasure
 from app.metrics import Metrics
 from app.mongodb import BUSY_STATUSES, Database, Document, ensure_indexes
 from app.readiness import Readiness
@@ -31,6 +33,28 @@ _CHECK_SHARE = 50
 """The pause after a look for overlaps is at least this many times its length: at most 2 % of one server's time."""
 
 
+class Leftovers:
+    """Erases what was left behind: by a process that died in the middle, by a prober that never came back."""
+
+    def __init__(self, erasure: Erasure, metrics: Metrics, synthetic_lifetime: timedelta) -> None:
+        self._erasure = erasure
+        self._metrics = metrics
+        self._lifetime = synthetic_lifetime
+
+    async def erase(self) -> None:
+        """Erase; what fails is tried again in the next round."""
+        try:
+            with within(_CHECK_DEADLINE):
+                count = await self._erasure.expired(self._lifetime)
+                await self._erasure.finish()
+        except Exception as error:  # noqa: BLE001  # whatever it is: serve on, and try again
+            log.warning("app.job_failed", job="erasure", error=error)
+            return
+        if count:
+            self._metrics.synthetic_leftovers.inc(count)
+            log.warning("app.synthetic_expired", count=count)
+
+
 class Upkeep:
     """The app's own recurring work."""
 
@@ -41,12 +65,14 @@ class Upkeep:
         clinic: Clinic,
         metrics: Metrics,
         readiness: Readiness,
+        leftovers: Leftovers,
     ) -> None:
         self._database = database
         self._encryption = encryption
         self._clinic = clinic
         self._metrics = metrics
         self._readiness = readiness
+        self._leftovers = leftovers
 
     async def run(self, interval: float) -> None:
         """Prepare until it works, then keep things so, every ``interval`` seconds, until cancelled."""
@@ -56,6 +82,7 @@ class Upkeep:
         log.info("app.ready", seconds=round(time.monotonic() - began, 3))
         while True:
             started = time.monotonic()
+            await self._leftovers.erase()
             await self._look_for_overlaps()
             await asyncio.sleep(max(interval, _CHECK_SHARE * (time.monotonic() - started)))
             await self._prepare_once()

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError
 
 from app.clock import now
 from app.encryption import FieldEncryption
-from app.mongodb import Database, confirmed
+from app.mongodb import Database, Document, confirmed
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Registration:
     password_hash: str
     name: str
     birth_date: date
+    synthetic: str | None = None
+    """The prober's opaque id, where this is a synthetic patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class User:
 
     patient: str
     password_hash: str
+    synthetic: str | None = None
 
 
 class Users:
@@ -47,19 +50,22 @@ class Users:
         """
         patient = uuid.uuid4().hex
         instant = now()
-        user_document = {
+        mark = {"synthetic": registration.synthetic} if registration.synthetic is not None else {}
+        user_document: Document = {
             "_id": uuid.uuid4().hex,
             "email": await self._encryption.exact(normalized(registration.email)),
             "password_hash": registration.password_hash,
             "patient": patient,
             "created": instant,
+            **mark,
         }
-        patient_document = {
+        patient_document: Document = {
             "_id": patient,
             "name": await self._encryption.hidden(registration.name),
             "email": await self._encryption.hidden(registration.email),
             "birthDate": await self._encryption.hidden(registration.birth_date.isoformat()),
             "created": instant,
+            **mark,
         }
 
         async def both(session: AsyncClientSession) -> None:
@@ -87,10 +93,9 @@ class Users:
         """
         key = await self._encryption.exact(normalized(email))
         users = self._database.data["users"]
-        found = await self._database.run(
-            "find", lambda: users.find_one({"email": key}, {"patient": 1, "password_hash": 1})
-        )
-        return User(found["patient"], found["password_hash"]) if found else None
+        wanted = {"patient": 1, "password_hash": 1, "synthetic": 1}
+        found = await self._database.run("find", lambda: users.find_one({"email": key}, wanted))
+        return User(found["patient"], found["password_hash"], found.get("synthetic")) if found else None
 
     async def patient_name(self, patient: str) -> str | None:
         """Decrypt a patient's name.

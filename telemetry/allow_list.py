@@ -50,7 +50,15 @@ _MONGODB_ERRORS = (
 _server_error = one_of(*_MONGODB_ERRORS.split(), *map(str, range(500, 600))).accepts
 _operation = one_of(*_MONGODB_COMMANDS.split(), *_REDIS_COMMANDS.split()).accepts
 _collection = one_of(
-    "users", "patients", "practitioners", "appointments", "encryption", "__keyVault", "oplog.rs", "system.users"
+    "users",
+    "patients",
+    "practitioners",
+    "appointments",
+    "erasures",
+    "encryption",
+    "__keyVault",
+    "oplog.rs",
+    "system.users",
 ).accepts
 
 ATTRIBUTES: Mapping[str, Callable[[object], bool]] = {

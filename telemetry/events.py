@@ -34,7 +34,7 @@ from telemetry.kinds import (
 SYSTEM = one_of("mongodb", "redis")
 OUTCOME = one_of("passed", "failed", "aborted", "unknown")
 EXPORTER = one_of("otlp", "jaeger")
-REASON = one_of("refused", "timeout", "auth", "denied", "malformed", "error")
+REASON = one_of("refused", "timeout", "auth", "denied", "malformed", "busy", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +80,19 @@ APP = (
     event("app.store_prepared", indexes=COUNT, practitioners=COUNT, seconds=SECONDS),
     event("app.encryption_key_created", key=OPAQUE_ID),
     event("app.appointments_overlapping", count=COUNT),
-    event("app.job_failed", job=one_of("overlap_check", "expire_holds", "key_rotation"), error=ERROR),
+    event("app.synthetic_expired", count=COUNT),
+    event("app.job_failed", job=one_of("overlap_check", "erasure", "expire_holds", "key_rotation"), error=ERROR),
     event(
         "app.security",
-        action=one_of("login_failed", "login_locked", "token_refused", "rate_limited", "forbidden", "registered_again"),
+        action=one_of(
+            "account_erased",
+            "forbidden",
+            "login_failed",
+            "login_locked",
+            "rate_limited",
+            "registered_again",
+            "token_refused",
+        ),
         subject=OPAQUE_ID,
         route=ROUTE,
     ),
@@ -103,6 +112,8 @@ EXPORTERS = (
     event("exporters.stopped", seconds=SECONDS),
     event("exporters.collector_failed", collector=NAME, reason=REASON, error=ERROR, seconds=SECONDS),
     event("exporters.collector_recovered", collector=NAME),
+    event("exporters.reloaded", targets=COUNT, changed=COUNT, seconds=SECONDS),
+    event("exporters.reload_failed", error=ERROR),
 )
 
 STACK = (

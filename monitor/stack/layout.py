@@ -141,3 +141,8 @@ class Layout:
     def jwt_key(self) -> Path:
         """The signing key of the app's access tokens."""
         return self.secrets / "app-jwt-key"
+
+    @property
+    def synthetic_secret(self) -> Path:
+        """What exporters prove to the app when they register a synthetic patient."""
+        return self.secrets / "synthetic-secret"

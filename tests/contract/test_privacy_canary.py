@@ -183,6 +183,7 @@ class Driver:
     async def everything(self) -> None:
         await self.accounts()
         await self.appointments()
+        await self.erasure()
         await self.nonsense()
         await self.raw_nonsense()
         await self.with_failing_stores()
@@ -281,6 +282,18 @@ class Driver:
             await self.ask("GET", f"/api/v1/appointments?cursor={quote(cursor)}")
         for _ in range(2):
             await self.ask("POST", f"/api/v1/appointments/{appointment}/cancel", body={"reason": CANARY.name})
+
+    async def erasure(self) -> None:
+        """Somebody else with the same data leaves again."""
+        who = {"email": f"3{CANARY.email}", "password": CANARY.password}
+        rest = {"name": CANARY.name, "birthDate": CANARY.birth_date}
+        proof = {"X-Synthetic": f"{CANARY.name} {CANARY.email}".encode("ascii", "ignore").decode()}
+        await self.ask("POST", "/api/v1/auth/register", body=who | rest, headers=proof)
+        await self.ask("POST", "/api/v1/auth/register", body=who | rest)
+        answer = await self.ask("POST", "/api/v1/auth/login", body=who)
+        token = {"Authorization": f"Bearer {answer['access_token']}"}
+        for _ in range(2):
+            await self.ask("DELETE", f"/api/v1/patients/me?name={quote(CANARY.name)}", body=rest, headers=token)
 
     async def nonsense(self) -> None:
         name, email = quote(CANARY.name), quote(CANARY.email)

@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from app.clock import now
-from app.tokens import LIFETIME, Tokens
+from app.tokens import LIFETIME, Caller, Tokens
 
 KEY = secrets.token_bytes(48)
 
@@ -22,11 +22,16 @@ def claims(**other: Any) -> dict[str, Any]:
 
 
 def test_a_token_speaks_for_its_patient() -> None:
-    assert Tokens(KEY).patient(Tokens(KEY).issue("p1", now())) == "p1"
+    assert Tokens(KEY).caller(Tokens(KEY).issue(Caller("p1"), now())) == Caller("p1")
+
+
+def test_the_mark_of_a_synthetic_patient_is_signed_with_the_token() -> None:
+    synthetic = Caller("p1", synthetic="0123456789abcdef")
+    assert Tokens(KEY).caller(Tokens(KEY).issue(synthetic, now())) == synthetic
 
 
 def test_a_token_ends_after_ten_minutes() -> None:
-    assert Tokens(KEY).patient(Tokens(KEY).issue("p1", now() - LIFETIME - timedelta(seconds=1))) is None
+    assert Tokens(KEY).caller(Tokens(KEY).issue(Caller("p1"), now() - LIFETIME - timedelta(seconds=1))) is None
 
 
 @pytest.mark.parametrize(
@@ -40,25 +45,25 @@ def test_a_token_ends_after_ten_minutes() -> None:
     ],
 )
 def test_a_token_with_another_claim_is_refused(changed: dict[str, Any]) -> None:
-    assert Tokens(KEY).patient(jwt.encode(claims(**changed), KEY, algorithm="HS256")) is None
+    assert Tokens(KEY).caller(jwt.encode(claims(**changed), KEY, algorithm="HS256")) is None
 
 
 @pytest.mark.parametrize("missing", ["iss", "aud", "sub", "exp", "iat", "typ"])
 def test_a_token_without_a_claim_is_refused(missing: str) -> None:
     body = {name: value for name, value in claims().items() if name != missing}
-    assert Tokens(KEY).patient(jwt.encode(body, KEY, algorithm="HS256")) is None
+    assert Tokens(KEY).caller(jwt.encode(body, KEY, algorithm="HS256")) is None
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
 def test_another_algorithm_is_refused(algorithm: str) -> None:
-    assert Tokens(KEY * 2).patient(jwt.encode(claims(), KEY * 2, algorithm=algorithm)) is None
+    assert Tokens(KEY * 2).caller(jwt.encode(claims(), KEY * 2, algorithm=algorithm)) is None
 
 
 def test_an_unsigned_token_is_refused() -> None:
     unsigned = jwt.encode(claims(), None, algorithm="none")  # type: ignore[arg-type]  # PyJWT's way to sign nothing
-    assert Tokens(KEY).patient(unsigned) is None
+    assert Tokens(KEY).caller(unsigned) is None
 
 
 @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
 def test_what_is_no_token_is_refused(token: str) -> None:
-    assert Tokens(KEY).patient(token) is None
+    assert Tokens(KEY).caller(token) is None

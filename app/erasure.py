@@ -1,0 +1,120 @@
+"""Erasing: a patient's account at his own wish, and whatever synthetic patients leave behind.
+
+A patient's name, e-mail address and birth date are removed at once; his appointments stay as the practice's record,
+under an id that names nobody any more, and those still to come are cancelled. Of a synthetic patient nothing stays.
+
+Access tokens outlive the account by some minutes, and a process may die between the two steps. So each erasure is
+noted together with the removal, and upkeep repeats the second step until no token can be alive.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pymongo.asynchronous.client_session import AsyncClientSession
+
+from app.appointments import CANCELLABLE, Appointments
+from app.clock import now
+from app.metrics import Metrics
+from app.mongodb import Database, Document
+from app.schedule import Slot
+from app.slots import FreeSlots
+from app.tokens import LIFETIME
+
+_NOTED_FOR = LIFETIME + timedelta(minutes=5)
+"""How long an erasure is noted: no token that was being issued at that moment is valid any more."""
+_AT_ONCE = 500
+_SLOT = {"practitioner": 1, "start": 1, "end": 1}
+
+
+class Erasure:
+    """Removes accounts. Everything here may be repeated, and continued by another process."""
+
+    def __init__(self, database: Database, appointments: Appointments, slots: FreeSlots, metrics: Metrics) -> None:
+        self._database = database
+        self._data = database.data
+        self._appointments = appointments
+        self._slots = slots
+        self._metrics = metrics
+
+    async def account(self, patient: str) -> None:
+        """Remove who a patient is, and cancel what is still to come.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time; if the first step was done, upkeep does the second.
+        """
+        noted = {"_id": patient, "at": now()}
+
+        async def removal(session: AsyncClientSession) -> None:
+            await self._data["users"].delete_many({"patient": patient}, session=session)
+            await self._data["patients"].delete_one({"_id": patient}, session=session)
+            await self._data["erasures"].replace_one({"_id": patient}, noted, upsert=True, session=session)
+
+        async def transaction() -> None:
+            async with self._database.client.start_session() as session:
+                await session.with_transaction(removal)
+
+        await self._database.run("transaction", transaction)
+        await self._cancel_all(patient)
+
+    async def finish(self) -> None:
+        """Cancel again what those who erased their account have: a step was missed, or a token still used.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time.
+        """
+        over = now() - _NOTED_FOR
+        erasures = self._data["erasures"]
+        noted = await self._database.run("find", lambda: erasures.find().sort("at").limit(_AT_ONCE).to_list())
+        for one in noted:
+            await self._cancel_all(one["_id"])
+        done = [one["_id"] for one in noted if one["at"] < over]
+        if done:
+            await self._database.run("delete", lambda: erasures.delete_many({"_id": {"$in": done}}))
+
+    async def synthetic(self, prober: str, *, patient: str | None = None) -> None:
+        """Remove everything that a prober's synthetic patients, or one of them, have left.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time.
+        """
+        mark: Document = {"synthetic": prober}
+        whose = mark if patient is None else mark | {"patient": patient}
+        await self._remove(whose, mark if patient is None else mark | {"_id": patient})
+
+    async def expired(self, age: timedelta) -> int:
+        """Remove what synthetic patients left behind and no prober came back for; say how many accounts that were.
+
+        Raises:
+            DatabaseUnavailable: MongoDB gave no answer in time.
+        """
+        old = {"synthetic": {"$exists": True}, "created": {"$lt": now() - age}}
+        return await self._remove(old, old)
+
+    async def _remove(self, which: Document, which_patients: Document) -> int:
+        # The account goes last: while it is there, this can be asked for again.
+        await self._remove_appointments(which)
+        patients, users = self._data["patients"], self._data["users"]
+        first = await self._database.run("delete", lambda: patients.delete_many(which_patients))
+        second = await self._database.run("delete", lambda: users.delete_many(which))
+        return max(first.deleted_count, second.deleted_count)
+
+    async def _remove_appointments(self, which: Document) -> None:
+        held = self._data["appointments"]
+        rows = await self._database.run("find", lambda: held.find(which, _SLOT).limit(_AT_ONCE).to_list())
+        if not rows:
+            return
+        ids = [row["_id"] for row in rows]
+        await self._database.run("delete", lambda: held.delete_many({"_id": {"$in": ids}}))
+        for row in rows:
+            await self._slots.changed(Slot(row["start"], row["end"], row["practitioner"]))
+
+    async def _cancel_all(self, patient: str) -> None:
+        query = {"patient": patient, "start": {"$gt": now()}, "status": {"$in": list(CANCELLABLE)}}
+        held = self._data["appointments"]
+        rows = await self._database.run("find", lambda: held.find(query, _SLOT).to_list())
+        for row in rows:
+            cancellation = await self._appointments.cancel(patient, row["_id"])
+            if cancellation is not None and cancellation.cancelled:
+                self._metrics.transitions["cancelled"].inc()
+                await self._slots.changed(Slot(row["start"], row["end"], row["practitioner"]))
