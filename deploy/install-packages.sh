@@ -4,6 +4,7 @@
 #   deploy/install-packages.sh           what `make up` runs: Redis, HAProxy, Prometheus, Alertmanager, libraries
 #   deploy/install-packages.sh --venv    what making a .venv needs
 #   deploy/install-packages.sh --tests   what `make test` needs besides
+#   deploy/install-packages.sh --peers   the exporters that benchmarks/exporters measures ours against
 #
 # Says nothing and needs no rights when nothing is missing. Services of the packages are not started, nor at the next
 # boot: `monitor up` runs its own. MongoDB is not here: mongod comes from PATH or from a Python wheel (CONTRIBUTING.md).
@@ -31,6 +32,12 @@ TESTS=(
     "program chromium chromium-browser google-chrome" chromium
     "program docker-compose" docker-compose
     "program pdftotext" poppler-utils
+    # What the host's figures are compared with.
+    "program prometheus-node-exporter" prometheus-node-exporter
+)
+PEERS=(
+    "program prometheus-redis-exporter" prometheus-redis-exporter
+    "program prometheus-node-exporter" prometheus-node-exporter
 )
 
 fail() {
@@ -95,7 +102,8 @@ case ${1-} in
     "") wanted=("${STACK[@]}") ;;
     --venv) wanted=("${VENV[@]}") ;;
     --tests) wanted=("${TESTS[@]}") ;;
-    *) fail "unknown option $1; there are --venv and --tests" ;;
+    --peers) wanted=("${PEERS[@]}") ;;
+    *) fail "unknown option $1; there are --venv, --tests and --peers" ;;
 esac
 
 mapfile -t missing < <(missing_packages "${wanted[@]}")
