@@ -6,8 +6,9 @@ from typing import ClassVar, Self
 
 from exporters.collector import Deadline
 from exporters.mongodb import families as f
-from exporters.mongodb import replset, status
+from exporters.mongodb import percona_status, replset, status
 from exporters.mongodb.ask import Answer, ask_all
+from exporters.mongodb.percona import PERCONA
 from exporters.mongodb.source import Mongodb
 from exporters.readings import Readings
 from exporters.reasons import Reason
@@ -21,10 +22,11 @@ class MongodbCollector:
 
     name: ClassVar[str] = "mongodb"
     optional: ClassVar[bool] = False
-    metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
+    metrics: ClassVar[tuple[Metric, ...]] = (*f.METRICS, *percona_status.METRICS)
 
-    def __init__(self, source: Mongodb) -> None:
+    def __init__(self, source: Mongodb, *, percona: bool = False) -> None:
         self._source = source
+        self._percona = percona
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -34,7 +36,7 @@ class MongodbCollector:
     @classmethod
     def make(cls, sources: Sources) -> Self:
         """Share the clients, which connect with the first scrape."""
-        return cls(sources.use(Mongodb))
+        return cls(sources.use(Mongodb), percona=sources.settings.names == PERCONA)
 
     async def start(self) -> None:
         """Nothing runs between scrapes."""
@@ -45,6 +47,8 @@ class MongodbCollector:
         answers = await ask_all(targets, deadline)
         for target, answer in zip(targets, answers, strict=True):
             self._write(target.name, answer, readings)
+            if self._percona and isinstance(answer, Answer):
+                percona_status.write(target, answer.status, answer.replset, readings)
         self._write_set(answers, readings)
 
     def lost(self, readings: Readings, reason: Reason) -> None:

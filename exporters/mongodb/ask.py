@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure, PyMongoError
@@ -55,12 +56,14 @@ async def ask_all(members: tuple[Member, ...], deadline: Deadline) -> list[Answe
 
 
 async def _or_reason(member: Member, deadline: Deadline) -> Answer | Reason:
+    started = time.monotonic()
     try:
         answer = await ask(member, deadline)
     except CollectError as error:
         member.up = False
         return error.reason
     member.up = True
+    member.seconds["mongodb"] = time.monotonic() - started
     return answer
 
 

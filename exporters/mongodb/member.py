@@ -75,6 +75,8 @@ class Member:
         """Its state in the replica set as it says itself (1 is the primary); ``None`` outside of one."""
         self.struggling = False
         """Whether it had more work than it could do."""
+        self.seconds: dict[str, float] = {}
+        """How long each collector took to read it, last time."""
         self._bill = bill
         self._client = access.client(name)
         self._slow = asyncio.Semaphore(_SIDE_BY_SIDE)

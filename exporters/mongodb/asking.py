@@ -1,0 +1,157 @@
+"""How slow collectors ask: each member that holds data, side by side, and none faster than it may be asked."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import abstractmethod
+from typing import ClassVar, Self
+
+from pymongo.errors import OperationFailure
+
+from exporters.collector import CollectError, Deadline
+from exporters.mongodb.percona import PERCONA
+from exporters.mongodb.source import Document, Member, Mongodb
+from exporters.readings import Readings
+from exporters.reasons import Reason
+from exporters.settings import Settings
+from exporters.slow import SlowCollector
+from exporters.sources import Sources
+
+SYSTEM_DATABASES = frozenset({"admin", "config", "local"})
+"""MongoDB's own: what is worth knowing of them is in serverStatus and replSetGetStatus."""
+_GONE = frozenset({26, 73, 166})
+"""NamespaceNotFound, InvalidNamespace, CommandNotSupportedOnView: dropped since it was listed, or become a view."""
+
+
+class MemberCollector(SlowCollector):
+    """A slow collector that asks each member; one that fails costs only its own samples."""
+
+    every: ClassVar[float]
+    """Seconds between two readings."""
+    limit: ClassVar[float] = 10.0
+    """Seconds that one reading may take, all its questions and rests together."""
+
+    def __init__(self, source: Mongodb, settings: Settings) -> None:
+        super().__init__(interval=self.every, limit=self.limit)
+        self.source = source
+        self.settings = settings
+        self.percona = settings.names == PERCONA
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        """There must be a server to ask."""
+        return None if settings.mongodb_uri else "--mongodb"
+
+    @classmethod
+    def make(cls, sources: Sources) -> Self:
+        """Share the clients with the other collectors of MongoDB."""
+        return cls(sources.use(Mongodb), sources.settings)
+
+    def struggling(self) -> bool:
+        """Leave a server alone that has more work than it can do."""
+        return self.source.struggling
+
+    async def read(self, readings: Readings, deadline: Deadline) -> None:
+        """Ask all members that hold data, side by side."""
+        members = [member for member in self.source.members if member.bears_data and member.up]
+        reasons = await asyncio.gather(*(self._ask(member, readings, deadline) for member in members))
+        failed = [reason for reason in reasons if reason is not None]
+        if len(failed) == len(members):
+            raise CollectError(failed[0] if failed else Reason.REFUSED)
+        readings.partial += failed
+
+    @abstractmethod
+    async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
+        """Ask one member, and only when everything is there write its samples.
+
+        Raises:
+            CollectError: it did not answer.
+        """
+
+    async def _ask(self, member: Member, readings: Readings, deadline: Deadline) -> Reason | None:
+        started = time.monotonic()
+        try:
+            await self.ask(member, readings, deadline)
+        except CollectError as error:
+            return error.reason
+        member.seconds[self.name] = time.monotonic() - started
+        return None
+
+
+class Pace:
+    """Keeps one reading's questions within a budget of the server's time, with a rest as long as each question."""
+
+    def __init__(self, budget: float) -> None:
+        self._left = budget
+        self._began = 0.0
+        self.asked = 0
+        self.seconds = 0.0
+
+    @property
+    def spent(self) -> bool:
+        """Whether the budget is used up; what was not asked has to wait for its next turn."""
+        return self._left <= 0
+
+    async def __aenter__(self) -> None:
+        self._began = time.perf_counter()
+
+    async def __aexit__(self, *_: object) -> None:
+        took = time.perf_counter() - self._began
+        self._left -= took
+        self.seconds += took
+        self.asked += 1
+        await asyncio.sleep(took)
+
+
+async def databases(member: Member, readings: Readings, deadline: Deadline) -> list[str]:
+    """List the databases but MongoDB's own; where that is denied, those that we have rights on.
+
+    Raises:
+        CollectError: it did not answer.
+    """
+    question = {"listDatabases": 1, "nameOnly": True}
+    try:
+        answer = await member.run({**question, "authorizedDatabases": False}, deadline)
+    except CollectError as error:
+        if error.reason is not Reason.DENIED:
+            raise
+        readings.partial.append(error.reason)
+        answer = await member.run(question, deadline)
+    return sorted(row["name"] for row in answer["databases"] if row["name"] not in SYSTEM_DATABASES)
+
+
+async def collections(member: Member, database: str, deadline: Deadline) -> list[str]:
+    """List what holds documents: no views, no system collections; a time series once, by the name its users know.
+
+    ``authorizedCollections`` makes do with the right to read statistics, where listing needs one to read documents.
+
+    Raises:
+        CollectError: it did not answer.
+    """
+    question = {"listCollections": 1, "nameOnly": True, "authorizedCollections": True, "cursor": {"batchSize": 100_000}}
+    cursor = (await member.run(question, deadline, database=database))["cursor"]
+    rows = list(cursor["firstBatch"])
+    while cursor["id"]:
+        more: Document = {"getMore": cursor["id"], "collection": "$cmd.listCollections"}
+        cursor = (await member.run(more, deadline, database=database))["cursor"]
+        rows += cursor["nextBatch"]
+    return [row["name"] for row in rows if row["type"] != "view" and not row["name"].startswith("system.")]
+
+
+async def aggregate(
+    member: Member, database: str, collection: str | int, stages: list[Document], deadline: Deadline
+) -> list[Document]:
+    """Run a pipeline whose answer fits one batch.
+
+    Raises:
+        CollectError: it did not answer.
+    """
+    command: Document = {"aggregate": collection, "pipeline": stages, "cursor": {"batchSize": 1_000}}
+    answer = await member.run(command, deadline, database=database)
+    return list(answer["cursor"]["firstBatch"])
+
+
+def is_gone(error: CollectError) -> bool:
+    """Tell whether a question failed because what it was about is no collection any more."""
+    return isinstance(error.__cause__, OperationFailure) and error.__cause__.code in _GONE
