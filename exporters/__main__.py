@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
-import re
 import signal
-import ssl
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from exporters.collectors import METRICS, choose
-from exporters.own import package_version
-from exporters.scrape import Scraper
+from exporters.collectors import METRICS
+from exporters.listener import Listener
+from exporters.process import package_version
+from exporters.secrets import masked
 from exporters.server import make_app
-from exporters.settings import Settings, SettingsError, host_port, load
-from exporters.sources import Sources
-from telemetry import logs, webconfig
+from exporters.service import Configuration, Service
+from exporters.settings import Settings, SettingsError, load
+from telemetry import logs
 from telemetry.metric import declarations
 
 log = logs.get_logger()
@@ -35,7 +35,7 @@ _SHUTDOWN_LIMIT = 5.0
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with exit code 2; what was mistyped is echoed, but never a password in it."""
-        super().error(re.sub(r"://[^\s/@]*@", "://***@", message))
+        super().error(masked(message))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(declarations("exporters", METRICS))
         return
     try:
-        settings = load(given)
-        logs.configure("exporters", level=settings.log_level)
-        asyncio.run(_serve(settings))
+        configuration = Configuration.read(lambda: load(given))
+        logs.configure("exporters", level=configuration.settings.log_level)
+        asyncio.run(_serve(lambda: load(given), configuration))
     except SettingsError as error:
         sys.stderr.write(f"exporters: {error}\n")
         sys.exit(_WRONG_USE)
@@ -68,32 +68,33 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--probe", dest="probe_url", metavar="URL", help="the front door that is probed from outside")
     parser.add_argument("--collect", metavar="NAME,...", help="collectors to run (default: all that have a source)")
     parser.add_argument(
+        "--web.config.file",
         "--web-config",
         dest="web_config_file",
         metavar="FILE",
         help="TLS and users, in Prometheus's web-config.yml format",
+    )
+    parser.add_argument(
+        "--targets", dest="targets_file", metavar="FILE", help="a TOML file with a table for each target of /probe"
     )
     parser.add_argument("--config", metavar="FILE", help="a TOML file with the same settings")
     parser.add_argument("--metrics", action="store_true", help="print what may appear on the page, and exit")
     return parser
 
 
-async def _serve(settings: Settings) -> None:
-    kinds = choose(settings)
-    names = tuple(kind.name for kind in kinds)
-    protection = _protection(settings)
-    with _tracing(settings) as spans:
-        sources = Sources(settings)
-        scraper = Scraper([kind.make(sources) for kind in kinds], sources)
-        app = make_app(scraper, names, (*spans, webconfig.require_users(protection)))
+async def _serve(read: Callable[[], Settings], configuration: Configuration) -> None:
+    with _tracing(configuration.settings) as spans:
+        service = Service(read, configuration)
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_LIMIT)
+        _on_signals(service, stop)
+        runner = web.AppRunner(make_app(service, spans), access_log=None, shutdown_timeout=_SHUTDOWN_LIMIT)
         await runner.setup()
+        listener = Listener(runner, configuration.settings.listen)
         try:
-            address = await _listen(runner, settings.listen, protection.ssl_context)
-            log.info("exporters.started", address=address, version=package_version(), collectors=len(names))
+            address = await listener.open(configuration.protection.ssl_context)
+            service.serve = listener.serve
+            collectors = len(service.fleet.main.scraper.names)
+            log.info("exporters.started", address=address, version=package_version(), collectors=collectors)
             # What is loaded by now stays: no need for the collector to look through it after each decoded answer.
             gc.collect()
             gc.freeze()
@@ -101,20 +102,27 @@ async def _serve(settings: Settings) -> None:
             await stop.wait()
             log.info("exporters.stopped", seconds=time.monotonic() - started)
         finally:
+            listener.close()
             await runner.cleanup()
 
 
-def _protection(settings: Settings) -> webconfig.WebConfig:
-    try:
-        protection = webconfig.load(settings.web_config_file)
-    except webconfig.WebConfigError as error:
-        raise SettingsError(str(error)) from error
-    if not settings.is_loopback and not protection.users:
-        raise SettingsError(
-            f"listen = {settings.listen!r} is reachable from other machines, "
-            f"and {settings.web_config_file} names no basic_auth_users"
-        )
-    return protection
+def _on_signals(service: Service, stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    reloads: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        # What was wrong stands in the log, on the metrics page and, in words, on the landing page.
+        with contextlib.suppress(SettingsError):
+            await service.reload()
+
+    def start() -> None:
+        task = loop.create_task(reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, start)
 
 
 @contextmanager
@@ -136,15 +144,6 @@ def _tracing(settings: Settings) -> Iterator[tuple[Middleware, ...]]:
         yield (traces.http_middleware(tracing),)
     finally:
         tracing.close()
-
-
-async def _listen(runner: web.AppRunner, listen: str, tls: ssl.SSLContext | None) -> str:
-    host, port = host_port(listen)
-    try:
-        await web.TCPSite(runner, host, port, ssl_context=tls).start()
-    except OSError as error:
-        raise SettingsError(f"cannot listen on {listen}: {error.strerror}") from error
-    return f"{host}:{runner.addresses[0][1]}"
 
 
 if __name__ == "__main__":

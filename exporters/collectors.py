@@ -8,12 +8,22 @@ from exporters.business import BusinessCollector
 from exporters.collector import Collector
 from exporters.host import HostCollector
 from exporters.mongodb import MongodbCollector
+from exporters.mongodb.collstats import CollstatsCollector
+from exporters.mongodb.currentop import CurrentopCollector
+from exporters.mongodb.dbstats import DbstatsCollector
+from exporters.mongodb.indexstats import IndexstatsCollector
+from exporters.mongodb.top import TopCollector
 from exporters.redis import RedisCollector
 from exporters.settings import Settings, SettingsError
 from telemetry.metric import Metric
 
 COLLECTORS: tuple[type[Collector], ...] = (
     MongodbCollector,
+    DbstatsCollector,
+    CollstatsCollector,
+    IndexstatsCollector,
+    TopCollector,
+    CurrentopCollector,
     RedisCollector,
     HostCollector,
     BusinessCollector,
@@ -24,11 +34,12 @@ METRICS: tuple[Metric, ...] = (*own.METRICS, *(metric for kind in COLLECTORS for
 """What ``python -m exporters --metrics`` prints."""
 
 
-def choose(settings: Settings) -> tuple[type[Collector], ...]:
+def choose(settings: Settings, *, local: bool = True) -> tuple[type[Collector], ...]:
     """Return the collectors to run.
 
     ``default`` (also when nothing is chosen) stands for each that has something to read and is not optional, ``all``
-    for the optional ones as well; other names are added to these.
+    for the optional ones as well; other names are added to these. Without ``local`` these two leave out what reads the
+    machine that the exporters run on.
 
     Raises:
         SettingsError: a name is unknown, or a chosen collector lacks its flag.
@@ -41,9 +52,11 @@ def choose(settings: Settings) -> tuple[type[Collector], ...]:
     for name in chosen & known.keys():
         if flag := known[name].missing(settings):
             raise SettingsError(f"collect names {name}, which needs {flag}")
-    wide = {"all"} & chosen or {"default"} & chosen
-    return tuple(
-        kind
-        for kind in COLLECTORS
-        if kind.name in chosen or (wide and kind.missing(settings) is None and ("all" in wide or not kind.optional))
-    )
+    return tuple(kind for kind in COLLECTORS if kind.name in chosen or _implied(kind, settings, chosen, local=local))
+
+
+def _implied(kind: type[Collector], settings: Settings, chosen: set[str], *, local: bool) -> bool:
+    if not chosen & {"default", "all"} or kind.missing(settings) is not None:
+        return False
+    # Who has something to read without being told where reads this machine.
+    return ("all" in chosen or not kind.optional) and (local or kind.missing(Settings()) is not None)

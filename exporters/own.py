@@ -1,111 +1,93 @@
-"""What the exporters say about themselves: how each collector fared, what was dropped, and the process's own cost."""
+"""What the exporters say about their own work: how each collector fared, what was dropped, what watching costs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 
-from prometheus_client import CollectorRegistry, ProcessCollector
-
-import telemetry.own
+from exporters import process
 from exporters.declare import family
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.sources import Bill
-from telemetry.metric import Metric
 
-SUCCESS = Metric(
-    name="exporter_collector_success",
-    type="gauge",
-    help="Whether this collector could read its source in this scrape (1) or failed or was late (0).",
-    labels=("collector",),
+_SOURCE = "the scrape itself"
+
+SUCCESS = family(
+    "exporter_collector_success",
+    "Whether this collector could read its source in this scrape (1) or failed or was late (0).",
+    "collector",
+    source=_SOURCE,
 )
-DURATION = Metric(
-    name="exporter_collector_duration_seconds",
-    type="gauge",
-    unit="seconds",
-    help="How long this collector took in this scrape.",
-    labels=("collector",),
+DURATION = family(
+    "exporter_collector_duration_seconds",
+    "How long this collector took in this scrape.",
+    "collector",
+    source=_SOURCE,
 )
-FAILURES = Metric(
-    name="exporter_collector_failures_total",
-    type="counter",
-    help="Failures to read a source or a part of it, by reason.",
-    labels=("collector", "reason"),
+FAILURES = family(
+    "exporter_collector_failures_total",
+    "Failures to read a source or a part of it, by reason.",
+    "collector",
+    "reason",
+    source=_SOURCE,
 )
 AGE = family(
     "exporter_collector_age_seconds",
     "How old this collector's figures are: above zero where it reads on a slow clock of its own.",
     "collector",
+    source=_SOURCE,
 )
 PAUSED = family(
     "exporter_collector_paused",
     "Whether this collector's slow clock stands still because its source is struggling.",
     "collector",
+    source=_SOURCE,
 )
 COMMANDS = family(
     "exporter_target_commands_total",
     "What was asked of each source, by command: what watching it costs it.",
     "source",
     "command",
+    source="the connections",
 )
 COMMAND_SECONDS = family(
     "exporter_target_command_seconds_total",
     "Time spent waiting for each source's answers, by command.",
     "source",
     "command",
+    source="the connections",
 )
 BYTES = family(
-    "exporter_target_bytes_total", "Bytes exchanged with each source, framing not counted.", "source", "direction"
+    "exporter_target_bytes_total",
+    "Bytes exchanged with each source, framing not counted.",
+    "source",
+    "direction",
+    source="the connections",
 )
-BUDGET = Metric(
-    name="exporter_scrape_budget_seconds",
-    type="gauge",
-    unit="seconds",
-    help="The time that this scrape was given: our own limit, or less where Prometheus's timeout asks for less.",
+BUDGET = family(
+    "exporter_scrape_budget_seconds",
+    "The time that this scrape was given: our own limit, or less where Prometheus's timeout asks for less.",
+    source="X-Prometheus-Scrape-Timeout-Seconds",
 )
-DROPPED = Metric(
-    name="exporter_series_dropped_total",
-    type="counter",
-    help="Samples left out because their family has reached its limit of series on one page.",
-    labels=("family",),
+DROPPED = family(
+    "exporter_series_dropped_total",
+    "Samples past their family's budget of series on one page: summed up in one series that reads __other__ where "
+    "sums mean something, left out elsewhere.",
+    "family",
+    source=_SOURCE,
 )
-SCRAPES = Metric(
-    name="exporter_scrapes_total",
-    type="counter",
-    help="Scrapes that were run; callers at the same moment share one.",
+SCRAPES = family(
+    "exporter_scrapes_total",
+    "Scrapes that were run; callers at the same moment share one.",
+    source=_SOURCE,
 )
-SHARED = Metric(
-    name="exporter_scrapes_shared_total",
-    type="counter",
-    help="Requests that were answered from a scrape already under way for somebody else.",
-)
-BUILD_INFO = Metric(
-    name="exporter_build_info", type="gauge", help="Always 1; the label says what runs.", labels=("version",)
-)
-
-_PROCESS = (
-    Metric(
-        name="process_cpu_seconds_total",
-        type="counter",
-        unit="seconds",
-        help="Processor time that the exporters themselves used.",
-    ),
-    Metric(
-        name="process_resident_memory_bytes",
-        type="gauge",
-        unit="bytes",
-        help="Memory that the exporters themselves hold.",
-    ),
-    Metric(name="process_virtual_memory_bytes", type="gauge", unit="bytes", help="Their virtual memory."),
-    Metric(
-        name="process_start_time_seconds", type="gauge", unit="seconds", help="When they started, as a Unix timestamp."
-    ),
-    Metric(name="process_open_fds", type="gauge", help="Their open file descriptors."),
-    Metric(name="process_max_fds", type="gauge", help="The most file descriptors that they may open."),
+SHARED = family(
+    "exporter_scrapes_shared_total",
+    "Requests that were answered from a scrape already under way for somebody else.",
+    source=_SOURCE,
 )
 
-METRICS: tuple[Metric, ...] = (
+METRICS = (
     SUCCESS,
     DURATION,
     FAILURES,
@@ -118,37 +100,23 @@ METRICS: tuple[Metric, ...] = (
     DROPPED,
     SCRAPES,
     SHARED,
-    BUILD_INFO,
-    *_PROCESS,
-    *telemetry.own.METRICS,
+    *process.METRICS,
 )
 
 
-def package_version() -> str:
-    """Return the installed version of this project."""
-    try:
-        return version("appointment-sre")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 class Own:
-    """Counters that live as long as the process."""
+    """Counters of one target, for as long as it is watched."""
 
     def __init__(self, collectors: tuple[str, ...]) -> None:
         self.scrapes = 0
         self.shared = 0
-        self._failures = {(name, reason): 0 for name in collectors for reason in Reason}
+        # Every reason stands there from the start, so that a first failure is seen as an increase.
+        self._failures = {(name, reason.value): 0 for name in collectors for reason in Reason}
         self._dropped: dict[str, int] = {}
-        self._version = package_version()
-        self._registry = CollectorRegistry()
-        ProcessCollector(registry=self._registry)
-        telemetry.own.register(self._registry)
-        self._declared = {metric.name: metric for metric in METRICS}
 
     def failed(self, collector: str, reason: Reason) -> None:
         """Count a failure."""
-        self._failures[collector, reason] += 1
+        self._failures[collector, reason.value] += 1
 
     def dropped(self, readings: Readings) -> None:
         """Count what did not fit on the page."""
@@ -170,12 +138,6 @@ class Own:
         """Write everything but the collectors' results of this scrape."""
         readings.add(SCRAPES, self.scrapes)
         readings.add(SHARED, self.shared)
-        readings.add(BUILD_INFO, 1, self._version)
-        for (collector, reason), count in self._failures.items():
-            readings.add(FAILURES, count, collector, reason.value)
+        readings.extend(FAILURES, list(self._failures), list(self._failures.values()))
         for name, count in sorted(self._dropped.items()):
             readings.add(DROPPED, count, name)
-        for produced in self._registry.collect():
-            for sample in produced.samples:
-                if metric := self._declared.get(sample.name):
-                    readings.add(metric, sample.value, *(sample.labels[label] for label in metric.labels))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable
 from enum import Enum
 
+from exporters.negotiate import offers
 from exporters.readings import SERIES_CAP, Key, Readings
 from telemetry.metric import Metric
 
@@ -23,14 +24,14 @@ class Flavour(Enum):
 
     @classmethod
     def accepted(cls, accept: str) -> Flavour:
-        """Choose by an ``Accept`` header: OpenMetrics 1.0.0 where it is asked for, text otherwise."""
-        for offer in accept.split(","):
-            media, *parameters = (part.strip().lower() for part in offer.split(";"))
-            if media != "application/openmetrics-text":
+        """Choose by an ``Accept`` header the one that is wanted more; text where the header says nothing of use."""
+        for media, parameters, weight in offers(accept):
+            if weight <= 0:
                 continue
-            given = dict(part.partition("=")[::2] for part in parameters)
-            if given.get("version", "1.0.0") in {"1.0.0", "0.0.1"} and given.get("q", "1") not in {"0", "0.0"}:
+            if media == "application/openmetrics-text" and parameters.get("version", "1.0.0") in {"1.0.0", "0.0.1"}:
                 return cls.OPENMETRICS
+            if media in {"text/plain", "text/*", "*/*"} and parameters.get("version", "0.0.4") == "0.0.4":
+                return cls.TEXT
         return cls.TEXT
 
 
@@ -74,7 +75,7 @@ class _Family:
         parts += lines
 
     def _learn(self, keys: list[Key]) -> list[str]:
-        if len(self._prefixes) > 2 * SERIES_CAP:  # labels came and went: forget those that are gone
+        if len(self._prefixes) > 2 * max(SERIES_CAP, len(keys)):  # labels came and went: forget those that are gone
             self._prefixes.clear()
         for key in keys:
             if key not in self._prefixes:

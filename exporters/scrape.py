@@ -3,93 +3,123 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from exporters import own
+from exporters.budget import HARD, Allowance
 from exporters.collector import CollectError, Collector, Deadline
 from exporters.own import Own
 from exporters.page import Flavour, Page
+from exporters.process import Process
 from exporters.readings import Readings
 from exporters.reasons import Reason
+from exporters.slow import SlowCollector
 from exporters.sources import Sources
 from telemetry.logs import get_logger
 
 log = get_logger()
 
 Snapshot = tuple[Readings, ...]
-"""The result of one scrape: the exporters' own readings, and then each collector's."""
-
-MARGIN = 0.5
-"""Seconds of Prometheus's own timeout that are left for rendering, the network, and a busy machine."""
-_HARD = 0.05
-"""A collector that does not end when it is cancelled is left behind this long after the deadline."""
+"""The result of one scrape: what is said about the scrape itself, and then each collector's readings."""
 
 
-def budget(own_limit: float, header: str | None) -> float:
-    """Return the seconds that a scrape may take.
+@dataclass(slots=True)
+class Result:
+    """How one collector fared in one scrape."""
 
-    ``header`` is what Prometheus sends as ``X-Prometheus-Scrape-Timeout-Seconds``; nonsense there is ignored.
-    """
-    try:
-        asked = float(header) if header else own_limit + MARGIN
-    except ValueError:
-        asked = own_limit + MARGIN
-    if not 0 < asked < float("inf"):
-        return own_limit
-    return min(own_limit, max(asked - MARGIN, asked / 2))
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
     readings: Readings
     seconds: float
     reason: Reason | None
     error: BaseException | None = None
+    noted: bool = False
+    """Whether it has been counted: two scrapes may wait for one answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """How a collector fared, without what it read."""
+
+    name: str
+    reason: Reason | None
+    seconds: float
+    age: float
+    paused: bool
+    series: dict[str, int]
+    """Number of series by family."""
+    dropped: dict[str, int]
+    """Samples past their family's budget."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastScrape:
+    """What the last whole scrape said, for people who look at the other pages."""
+
+    at: float
+    states: tuple[State, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Flight:
     """A scrape under way."""
 
-    def __init__(self, deadline: Deadline, task: asyncio.Task[Snapshot]) -> None:
-        self.deadline = deadline
-        self.task = task
+    deadline: Deadline
+    task: asyncio.Task[Snapshot]
 
 
 class Scraper:
-    """Asks the collectors, and writes the page of what they said in time."""
+    """Asks the collectors of one target, and writes the page of what they said in time."""
 
-    def __init__(self, collectors: Sequence[Collector], sources: Sources) -> None:
+    def __init__(self, collectors: Sequence[Collector], sources: Sources, process: Process | None = None) -> None:
+        """``process`` speaks of the process itself; only one target's page does."""
+        settings = sources.settings
+        self.last: LastScrape | None = None
+        self.budget = settings.series_budget
+        self.collectors = tuple(collectors)
         self._sources = sources
-        self._collectors = tuple(collectors)
-        self._limit = sources.settings.scrape_budget
-        self._own = Own(tuple(collector.name for collector in self._collectors))
-        self._page = Page((*own.METRICS, *(metric for one in self._collectors for metric in one.metrics)))
-        self._flight: _Flight | None = None
-        self._running: dict[str, asyncio.Task[_Result]] = {}
+        self._limit = settings.scrape_budget
+        self._process = process
+        self._own = Own(tuple(collector.name for collector in self.collectors))
+        self._page = Page((*own.METRICS, *(metric for one in self.collectors for metric in one.metrics)))
+        self._flights: dict[frozenset[str], _Flight] = {}
+        self._running: dict[str, asyncio.Task[Result]] = {}
         self._down: set[str] = set()
+        self._started: asyncio.Task[None] | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of its collectors."""
+        return frozenset(collector.name for collector in self.collectors)
 
     async def start(self) -> None:
-        """Let the collectors begin their background work."""
-        for collector in self._collectors:
-            await collector.start()
+        """Let the collectors begin their background work; the first scrape does so too, and nothing is done twice."""
+        if self._started is None:
+            self._started = asyncio.create_task(self._start())
+        await asyncio.shield(self._started)
 
     async def close(self) -> None:
-        """Let the collectors give everything back."""
-        await asyncio.gather(*(collector.close() for collector in self._collectors))
+        """Finish the scrapes under way, and let the collectors give everything back."""
+        flights = [flight.task for flight in self._flights.values()]
+        await asyncio.gather(*flights, return_exceptions=True)
+        for task in self._running.values():
+            task.cancel()
+        if self._started is not None:
+            await asyncio.gather(*(collector.close() for collector in self.collectors))
         await self._sources.close()
 
-    async def scrape(self, header: str | None) -> Snapshot:
-        """Return what could be read, all or a part, within what ``header`` leaves."""
-        seconds = budget(self._limit, header)
-        flight = self._flight
-        if flight is None or flight.task.done():
-            deadline = Deadline(seconds)
-            flight = self._flight = _Flight(deadline, asyncio.create_task(self._scrape(deadline, seconds)))
+    async def scrape(self, header: str | None, only: frozenset[str] = frozenset()) -> Snapshot:
+        """Return what could be read, all or a part, within what ``header`` leaves; ``only`` asks some collectors."""
+        allowance = Allowance.of(self._limit, header)
+        flight = self._flights.get(only)
+        if flight is None:
+            deadline = Deadline(allowance.collecting)
+            task = asyncio.create_task(self._scrape(deadline, allowance, only))
+            flight = self._flights[only] = _Flight(deadline, task)
         else:
             self._own.shared += 1
-            flight.deadline.tighten(seconds)
+            flight.deadline.tighten(allowance.collecting)
         # A caller who hangs up must not take the scrape away from the others.
         return await asyncio.shield(flight.task)
 
@@ -97,51 +127,76 @@ class Scraper:
         """Write the page of a scrape."""
         return self._page.render(snapshot, flavour)
 
-    async def _scrape(self, deadline: Deadline, seconds: float) -> Snapshot:
-        self._own.scrapes += 1
-        results = await self._ask_all(deadline)
+    async def _start(self) -> None:
+        for collector in self.collectors:
+            if isinstance(collector, SlowCollector):
+                collector.cap = self.budget
+            await collector.start()
+
+    async def _scrape(self, deadline: Deadline, allowance: Allowance, only: frozenset[str]) -> Snapshot:
+        try:
+            if self._started is None:
+                await self.start()
+            chosen = [one for one in self.collectors if one.name in only] if only else self.collectors
+            self._own.scrapes += 1
+            results = await self._ask_all(chosen, deadline)
+            return self._report(chosen, results, allowance, whole=not only)
+        finally:
+            del self._flights[only]
+
+    def _report(
+        self, chosen: Sequence[Collector], results: Sequence[Result], allowance: Allowance, *, whole: bool
+    ) -> Snapshot:
         summary = Readings(own.METRICS)
-        summary.add(own.BUDGET, seconds)
-        for collector, result in zip(self._collectors, results, strict=True):
+        summary.add(own.BUDGET, allowance.seconds)
+        for collector, result in zip(chosen, results, strict=True):
             self._note(collector.name, result)
             summary.add(own.SUCCESS, int(result.reason is None), collector.name)
             summary.add(own.DURATION, result.seconds, collector.name)
             summary.add(own.AGE, result.readings.age, collector.name)
             summary.add(own.PAUSED, int(result.readings.paused), collector.name)
-        self._own.bills(self._sources.bills(), summary)
-        self._own.write(summary)
+        if whole:
+            self.last = LastScrape(time.time(), tuple(map(_state, chosen, results)))
+            self._own.bills(self._sources.bills(), summary)
+            self._own.write(summary)
+            if self._process is not None:
+                self._process.write(summary)
         return (summary, *(result.readings for result in results))
 
-    async def _ask_all(self, deadline: Deadline) -> list[_Result]:
+    async def _ask_all(self, collectors: Sequence[Collector], deadline: Deadline) -> list[Result]:
         started = time.monotonic()
-        for collector in self._collectors:
-            # One that is still stuck in an earlier scrape is not asked a second time.
-            stuck = self._running.get(collector.name)
-            if stuck is None or stuck.done():
-                task = asyncio.create_task(self._ask(collector, deadline), name=collector.name)
-                self._running[collector.name] = task
-        tasks = [self._running[collector.name] for collector in self._collectors]
+        tasks = [self._asked(collector, deadline) for collector in collectors]
         await self._wait(tasks, deadline)
-        results = []
-        for collector, task in zip(self._collectors, tasks, strict=True):
-            if task.done():
-                del self._running[collector.name]
-                results.append(task.result())
-            else:
-                results.append(_lost(collector, Reason.TIMEOUT, time.monotonic() - started))
-        return results
+        return [
+            task.result() if task.done() else _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
+            for collector, task in zip(collectors, tasks, strict=True)
+        ]
+
+    def _asked(self, collector: Collector, deadline: Deadline) -> asyncio.Task[Result]:
+        """Return the task that asks; one that is still stuck in an earlier scrape is not asked a second time."""
+        task = self._running.get(collector.name)
+        if task is None:
+            task = asyncio.create_task(self._ask(collector, deadline), name=collector.name)
+            self._running[collector.name] = task
+            task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Result]) -> None:
+        """Keep no result longer than those who wait for it do."""
+        if self._running.get(task.get_name()) is task:
+            del self._running[task.get_name()]
 
     @staticmethod
-    async def _wait(tasks: Sequence[asyncio.Task[_Result]], deadline: Deadline) -> None:
+    async def _wait(tasks: Sequence[asyncio.Task[Result]], deadline: Deadline) -> None:
         """Wait for all tasks, but not much past the deadline, which may move closer meanwhile."""
-        pending: set[asyncio.Task[_Result]] = set(tasks)
-        while pending and (left := deadline.remaining(spare=-_HARD)) > 0:
-            _, pending = await asyncio.wait(pending, timeout=min(left, MARGIN / 2))
+        with contextlib.suppress(TimeoutError):
+            async with deadline.guard(spare=-HARD):
+                await asyncio.wait(tasks)
 
-    async def _ask(self, collector: Collector, deadline: Deadline) -> _Result:
+    async def _ask(self, collector: Collector, deadline: Deadline) -> Result:
         """Ask one collector; whatever happens in there ends here, as a result."""
         started = time.monotonic()
-        readings = Readings(collector.metrics)
+        readings = Readings(collector.metrics, cap=self.budget)
         try:
             async with deadline.guard():
                 await collector.collect(readings, deadline)
@@ -151,10 +206,13 @@ class Scraper:
             return _lost(collector, error.reason, time.monotonic() - started, error.__cause__)
         except Exception as error:  # noqa: BLE001  # one broken collector must not take the page from the others
             return _lost(collector, Reason.ERROR, time.monotonic() - started, error)
-        return _Result(readings, time.monotonic() - started, readings.fault)
+        return Result(readings, time.monotonic() - started, readings.fault)
 
-    def _note(self, name: str, result: _Result) -> None:
+    def _note(self, name: str, result: Result) -> None:
         """Count failures; log only when a collector changes between well and unwell."""
+        if result.noted:
+            return
+        result.noted = True
         self._own.dropped(result.readings)
         for reason in result.readings.partial:
             self._own.failed(name, reason)
@@ -174,7 +232,20 @@ class Scraper:
             log.info("exporters.collector_recovered", collector=name)
 
 
-def _lost(collector: Collector, reason: Reason, seconds: float, error: BaseException | None = None) -> _Result:
+def _state(collector: Collector, result: Result) -> State:
+    readings = result.readings
+    return State(
+        name=collector.name,
+        reason=result.reason,
+        seconds=result.seconds,
+        age=readings.age,
+        paused=readings.paused,
+        series={name: len(keys) for name, (keys, _) in readings.series.items() if keys},
+        dropped=dict(readings.dropped),
+    )
+
+
+def _lost(collector: Collector, reason: Reason, seconds: float, error: BaseException | None = None) -> Result:
     readings = Readings(collector.metrics)
     collector.lost(readings, reason)
-    return _Result(readings, seconds, reason, error)
+    return Result(readings, seconds, reason, error)

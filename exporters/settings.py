@@ -8,20 +8,37 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from cattrs import Converter, transform_error
+from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn
 
+from exporters.readings import SERIES_CAP
+from exporters.secrets import masked
+
 PREFIX = "EXPORTERS_"
+OF_THE_PROCESS = frozenset(
+    {"listen", "targets_file", "web_config_file", "log_level", "otlp_endpoint", "jaeger_endpoint"}
+)
+"""Fields that belong to the whole process; all others belong to what is watched."""
+_ADDRESSES = ("mongodb_uri", "redis_uri", "probe_url")
+_LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+_ABOVE_ZERO = ("_budget", "_interval")
 
 
 class SettingsError(Exception):
-    """A setting is missing, unknown, malformed or unsafe; the process ends with exit code 2."""
+    """A setting is missing, unknown, malformed or unsafe; the process ends with exit code 2, a reload with status 500.
+
+    Its text is for people, one line per fault, and holds no secret even where one was typed into the wrong place.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(masked(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +46,8 @@ class Settings:
     """Everything that differs between one place and another. Durations are in seconds."""
 
     listen: str = "127.0.0.1:9400"
+    targets_file: Path | None = None
+    """More systems to watch, each by its name at ``/probe?target=NAME``; see exporters/targets.py."""
     web_config_file: Path | None = None
     """TLS and users in Prometheus's web-config.yml format; users are needed to listen on an open address."""
     mongodb_uri: str | None = None
@@ -38,6 +57,8 @@ class Settings:
     redis_uri: str | None = None
     redis_username: str | None = None
     redis_password_file: Path | None = None
+    redis_ca_file: Path | None = None
+    """Who may have signed Redis's certificate where the URI is ``rediss://``, if not one of the system's authorities."""
     probe_url: str | None = None
     """Where patients come in; ``/`` and ``/readyz`` below it are probed."""
     probe_ca_file: Path | None = None
@@ -50,34 +71,67 @@ class Settings:
 
     scrape_budget: float = 4.0
     """The longest that one scrape may take where Prometheus does not ask for less."""
+    series_budget: int = SERIES_CAP
+    """The most series of one family on one page; a counter's surplus goes into one series, a gauge's is left out."""
+    mongodb_collection_budget: int = 50
+    """How many collections (and databases) of each member have series of their own, largest first; the rest is summed."""
+    mongodb_namespace_budget: int = 20
+    """How many namespaces of each member have series of their own in ``top``, busiest first; the rest is summed."""
+    mongodb_time_budget: float = 0.05
+    """The share of a member's time that questions about single collections may take."""
     database: str = "appointments"
     """Holds the business figures."""
     business_interval: float = 30.0
     """Business figures are aggregated in the database, so they have a clock of their own."""
-    smallest_cell: int = 0
-    """Business counts below this (and above zero) are left out, so that nobody can be singled out; 5 is customary."""
+    smallest_cell: int = 5
+    """Business counts are rounded to multiples of this, so that nobody can be singled out; 1 shows them as they are."""
+    services: str = "General practice,Paediatrics,Cardiology,Dermatology,Physiotherapy"
+    """The specialties that business figures tell apart, comma-separated; all others are ``other``."""
     procfs: Path = Path("/proc")
     """Where the host's /proc is; a container sees it mounted elsewhere."""
+    sysfs: Path = Path("/sys")
+    """Where the host's /sys is."""
     rootfs: Path = Path("/")
     """Where the host's root file system is."""
+    cgroup_root: Path = Path("/sys/fs/cgroup")
+    """Where the host's control groups (version 2) are; containers are found below it."""
+    docker_socket: Path = Path("/var/run/docker.sock")
+    """Where the Docker Engine answers. Its socket is as good as root: hand out a proxy's that permits only reading.
+    A path that is no socket (``/dev/null``) leaves Docker out."""
 
     log_level: str = "info"
     otlp_endpoint: str | None = None
     jaeger_endpoint: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what would leak a password, open the page to strangers, or could not work."""
-        for name in ("mongodb_uri", "redis_uri", "probe_url"):
-            _refuse_password(name, getattr(self, name))
-        if not self.is_loopback and self.web_config_file is None:
-            raise SettingsError(
-                f"listen = {self.listen!r} is reachable from other machines: give --web-config with users, "
+        """Refuse what would leak a password, open the page to strangers, or could not work; name every fault."""
+        faults = [
+            *(fault for name in _ADDRESSES for fault in _password_in(name, getattr(self, name))),
+            *self._listening_faults(),
+            *(
+                f"{one.name} should be above zero"
+                for one in fields(self)
+                if one.name.endswith(_ABOVE_ZERO) and getattr(self, one.name) <= 0
+            ),
+        ]
+        if self.log_level not in _LOG_LEVELS:
+            faults.append(f"log_level should be one of {', '.join(_LOG_LEVELS)}")
+        if self.probe_url is not None and urlsplit(self.probe_url).scheme not in {"http", "https"}:
+            faults.append("probe_url should be an http:// or https:// address")
+        if faults:
+            raise SettingsError("\n".join(faults))
+
+    def _listening_faults(self) -> Iterator[str]:
+        try:
+            open_to_others = not self.is_loopback
+        except SettingsError as error:
+            yield str(error)
+            return
+        if open_to_others and self.web_config_file is None:
+            yield (
+                f"listen = {self.listen!r} is reachable from other machines: give --web.config.file with users, "
                 "or listen on 127.0.0.1"
             )
-        if self.probe_url is not None and urlsplit(self.probe_url).scheme not in {"http", "https"}:
-            raise SettingsError("probe_url should be an http:// or https:// address")
-        if self.scrape_budget <= 0 or self.business_interval <= 0:
-            raise SettingsError("scrape_budget and business_interval are seconds above zero")
 
     @property
     def is_loopback(self) -> bool:
@@ -92,7 +146,7 @@ class Settings:
 
 
 def host_port(listen: str) -> tuple[str, int]:
-    """Split ``host:port``.
+    """Split ``host:port``; an IPv6 address stands in brackets.
 
     Raises:
         SettingsError: it is not of that form.
@@ -112,10 +166,10 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     env = os.environ if environ is None else environ
     given = {name: value for name, value in flags.items() if value is not None}
     file = given.pop("config", None) or env.get(PREFIX + "CONFIG")
-    values = _read_toml(Path(file)) if file else {}
+    values = read_toml(Path(file)) if file else {}
     known = sorted(field.name for field in fields(Settings))
     values |= {name: env[PREFIX + name.upper()] for name in known if env.get(PREFIX + name.upper())}
-    return _structure(values | given, str(file or "settings"))
+    return structure(values | given)
 
 
 def read_password(file: Path | None) -> str | None:
@@ -135,16 +189,26 @@ def read_password(file: Path | None) -> str | None:
     return secret
 
 
-def _refuse_password(name: str, uri: str | None) -> None:
-    if uri is not None and "@" in uri.partition("?")[0]:
-        where = f" and set {PREFIX}{name.removesuffix('_uri').upper()}_USERNAME and _PASSWORD_FILE"
-        raise SettingsError(
+def _password_in(name: str, uri: str | None) -> Iterator[str]:
+    """Find a user or password in an address: before its host, or among its options."""
+    if uri is None:
+        return
+    before, _, options = uri.partition("?")
+    if "@" in before or any(word in unquote(options).lower() for word in ("password", "username", "@")):
+        stem = name.removesuffix("_uri")
+        where = f" and set {stem}_username and {stem}_password_file (or {PREFIX}{stem.upper()}_USERNAME ...)"
+        yield (
             f"{name} carries a user or password, which every user of this machine could read: leave it out"
             + (where if name.endswith("_uri") else "")
         )
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        SettingsError: it cannot be read, or is not TOML.
+    """
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -153,19 +217,58 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file} is not TOML: {error}") from error
 
 
-def _structure(values: Mapping[str, Any], source: str) -> Settings:
+def structure(values: Mapping[str, Any]) -> Settings:
+    """Build settings from what a file says.
+
+    Raises:
+        SettingsError: something is unknown, malformed or unsafe; every fault is named.
+    """
     converter = Converter(forbid_extra_keys=True)
     for path_type in (Path, Path | None):
-        converter.register_structure_hook(path_type, lambda value, _: Path(str(value)))
+        converter.register_structure_hook(path_type, lambda value, _: Path(_text(value)))
+    for text_type in (str, str | None):
+        converter.register_structure_hook(text_type, lambda value, _: _text(value))
+    converter.register_structure_hook(bool, lambda value, _: _true(value))
     hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
     try:
-        return hook(values, Settings)
+        return hook({name: _joined(value) for name, value in values.items()}, Settings)
     except SettingsError:
         raise
     except Exception as error:
         if own := _settings_error(error):
             raise own from None
-        raise SettingsError("\n".join(transform_error(error, path=source))) from error
+        faults = transform_error(error, path="", format_exception=_in_words)
+        raise SettingsError("\n".join(sorted(map(_field_first, faults)))) from error
+
+
+def _joined(value: object) -> object:
+    """TOML has lists where flags have commas; both will do."""
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ",".join(value)
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str | Path):
+        raise TypeError
+    return str(value)
+
+
+def _true(value: object) -> bool:
+    """``bool("false")`` would be true."""
+    return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
+
+
+def _in_words(error: BaseException, kind: type | None) -> str:
+    if isinstance(error, ForbiddenExtraKeysError):
+        return f"there is no setting {', '.join(sorted(error.extra_fields))}"
+    wanted = {int: "a whole number", float: "a number", bool: "true or false"}
+    return f"should be {wanted.get(kind, 'text') if kind is not None else 'text'}"
+
+
+def _field_first(fault: str) -> str:
+    what, _, where = fault.rpartition(" @ ")
+    return f"{where.lstrip('.')} {what}".strip()
 
 
 def _settings_error(error: BaseException) -> SettingsError | None:

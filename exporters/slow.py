@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from exporters.collector import CollectError, Deadline
-from exporters.readings import Readings
+from exporters.readings import SERIES_CAP, Readings
 from exporters.reasons import Reason
 from telemetry.logs import get_logger
 from telemetry.metric import Metric
@@ -34,6 +34,8 @@ class SlowCollector(ABC):
 
     def __init__(self, *, interval: float, limit: float) -> None:
         self.interval = interval
+        self.cap = SERIES_CAP
+        """The budget of series of each family; the scrape sets it before the start."""
         self._limit = min(limit, interval)
         self._kept: Readings | None = None
         self._kept_at = 0.0
@@ -91,7 +93,7 @@ class SlowCollector(ABC):
             await asyncio.sleep(self.interval * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  # no secret
 
     async def _read(self) -> Reason | None:
-        readings = Readings(self.metrics)
+        readings = Readings(self.metrics, cap=self.cap)
         deadline = Deadline(self._limit)
         try:
             async with deadline.guard():

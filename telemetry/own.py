@@ -49,11 +49,14 @@ class Tally:
             family = CounterMetricFamily(metric.name, metric.help, labels=metric.labels)
         else:
             family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-        with self._lock:
-            rows = sorted(self._values.items())
-        for labels, value in rows:
+        for labels, value in self.rows():
             family.add_metric(labels, value)
         return family
+
+    def rows(self) -> list[tuple[tuple[str, ...], float]]:
+        """Return all label values with their number, in order."""
+        with self._lock:
+            return sorted(self._values.items())
 
 
 log_records = Tally(
@@ -150,7 +153,7 @@ page_bytes = Tally(
     )
 )
 
-_TALLIES = (
+TALLIES = (
     log_records,
     dropped_fields,
     dropped_lines,
@@ -166,13 +169,13 @@ _TALLIES = (
     page_bytes,
 )
 
-METRICS: tuple[Metric, ...] = tuple(tally.metric for tally in _TALLIES)
+METRICS: tuple[Metric, ...] = tuple(tally.metric for tally in TALLIES)
 """What every process of ours exposes about its own telemetry."""
 
 
 class _Own(Collector):
     def collect(self) -> Iterator[Family]:
-        return (tally.family() for tally in _TALLIES)
+        return (tally.family() for tally in TALLIES)
 
     def describe(self) -> Iterable[Family]:
         return self.collect()

@@ -1,0 +1,24 @@
+"""Keeps passwords out of what people read: whatever echoes something that was typed goes through here."""
+
+from __future__ import annotations
+
+import re
+
+_HIDDEN = "***"
+_SECRET = "(?:passw(?:or)?d|passphrase|secret|token|api_?key)"  # noqa: S105  # the words for one
+_RULES = (
+    # A password may hold anything, slashes and further at-signs too: everything up to the last one is hidden.
+    (re.compile(r"(://)[^\n]*@"), rf"\1{_HIDDEN}@"),
+    # The same where the scheme was forgotten.
+    (re.compile(r"[^\s'\"/=,:]*:(?!//)[^\s'\"]*@"), f"{_HIDDEN}@"),
+    # password=..., "secret": ..., --redis-password ...; but not the name of a file that holds one.
+    (re.compile(rf"({_SECRET}['\"]?\s*[=:]\s*)\S+", re.IGNORECASE), rf"\1{_HIDDEN}"),
+    (re.compile(rf"(--[\w.-]*{_SECRET}\s+)\S+", re.IGNORECASE), rf"\1{_HIDDEN}"),
+)
+
+
+def masked(text: str) -> str:
+    """Return the text without what looks like a user's name and password, or like the value of a secret."""
+    for pattern, instead in _RULES:
+        text = pattern.sub(instead, text)
+    return text
