@@ -252,6 +252,12 @@ def _alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
         yield _pair_test(slo, pair, environment, "burnt, but no longer does", (above, below, enough))
         yield _pair_test(slo, pair, environment, "only begins to burn", (below, above, enough))
         yield _pair_test(slo, pair, environment, "burns by a handful of events", (above, above, enough - 1))
+        if pair.ends_with_the_outage:
+            figures, over = (above, above, enough), windows.NO_LONGER
+            yield _pair_test(slo, pair, environment, "burnt, and the outage is over", figures, now=over)
+            yield _pair_test(
+                slo, pair, environment, "still burns now", figures, alerts[pair.alert], now=over * Decimal("1.001")
+            )
     yield _no_data_test(slo, environment, alerts[NO_DATA])
 
 
@@ -262,6 +268,8 @@ def _pair_test(
     name: str,
     figures: tuple[Decimal, Decimal, int],
     expected: AlertRule | None = None,
+    *,
+    now: Decimal | None = None,
 ) -> Value:
     burn_long, burn_short, bad = figures
     long, short = durations.text(pair.long), durations.text(pair.short)
@@ -274,6 +282,8 @@ def _pair_test(
         (names.TOTAL_SUM, long): Decimal(5000),
         (names.BUDGET_REMAINING, slo.window.text): Decimal("0.25"),
     }
+    if now is not None:
+        recorded[names.BURN_RATE, durations.text(windows.SHORT_WINDOWS[0])] = now
     steps = held // environment.evaluation_interval + 4
     test: dict[str, Value] = {
         "name": f"{slo.name}: {pair.alert}: {name}",

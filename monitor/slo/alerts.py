@@ -34,7 +34,7 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
         name=pair.alert,
         expr=rules.burn_expression(slo, pair),
         hold=windows.hold(environment.scrape_interval, environment.evaluation_interval),
-        keep_firing_for=environment.keep_firing_for if pair.severity is Severity.CRITICAL else timedelta(0),
+        keep_firing_for=environment.keep_firing_for * float(pair.keep),
         labels={
             names.SLO_LABEL: slo.name,
             names.SERVICE_LABEL: slo.service,

@@ -66,7 +66,7 @@ def burn_expression(slo: Slo, pair: BurnPair) -> str:
     on = f"on ({names.SLO_LABEL}, {names.SERVICE_LABEL})"
     long, short = durations.text(pair.long), durations.text(pair.short)
     factor = promql.number(pair.factor)
-    return (
+    expression = (
         "(\n"
         f"  {promql.series(names.BURN_RATE, slo, long)}\n"
         f"  * {on} {promql.series(names.COVERAGE, slo, long)}\n"
@@ -74,6 +74,10 @@ def burn_expression(slo: Slo, pair: BurnPair) -> str:
         f"and {on} {promql.series(names.BURN_RATE, slo, short)} > {factor}\n"
         f"and {on} {promql.series(names.BAD_SUM, slo, long)} >= {windows.MINIMUM_BAD_EVENTS}"
     )
+    if pair.ends_with_the_outage:
+        now = promql.series(names.BURN_RATE, slo, durations.text(windows.SHORT_WINDOWS[0]))
+        expression += f"\nunless {on} {now} <= {promql.number(windows.NO_LONGER)}"
+    return expression
 
 
 def can_fire(slo: Slo, pair: BurnPair) -> bool:

@@ -16,7 +16,10 @@ SOURCE = "https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn
 class BurnPair:
     """One alert: the budget burns ``factor`` times too fast over the long window, and still does over the short one.
 
-    ``budget_percent`` of a 30-day budget is spent when the long window has burnt at ``factor`` throughout.
+    ``budget_percent`` of a 30-day budget is spent when the long window has burnt at ``factor`` throughout. An alert
+    that wakes someone also ends where the shortest window says that the budget burns no more (``NO_LONGER``): its own
+    short window of half an hour would wake him after the outage is over. ``keep`` is the share of the environment's
+    ``keep_firing_for`` that applies: a slower alert ends before the faster one that inhibits it.
     """
 
     alert: str
@@ -25,6 +28,8 @@ class BurnPair:
     long: timedelta
     short: timedelta
     budget_percent: int
+    ends_with_the_outage: bool = False
+    keep: Decimal = Decimal(0)
 
 
 BURN_PAIRS = (
@@ -35,6 +40,7 @@ BURN_PAIRS = (
         long=timedelta(hours=1),
         short=timedelta(minutes=5),
         budget_percent=2,
+        keep=Decimal(1),
     ),
     BurnPair(
         alert="ErrorBudgetBurnMedium",
@@ -43,6 +49,8 @@ BURN_PAIRS = (
         long=timedelta(hours=6),
         short=timedelta(minutes=30),
         budget_percent=5,
+        ends_with_the_outage=True,
+        keep=Decimal("0.5"),
     ),
     BurnPair(
         alert="ErrorBudgetBurnSlow",
@@ -68,6 +76,10 @@ an hour's traffic, and is no reason to wake anyone. A total outage is seen by th
 
 SHORT_WINDOWS = (timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=1))
 """Added up from the grid at each evaluation: these decide how fast a page comes."""
+
+NO_LONGER = Decimal(1)
+"""Burn over the shortest window at or below which an outage is over: the budget is spent no faster than it may be.
+Where nothing came in that window nothing is known, and the alert stays."""
 
 LONG_WINDOWS = (timedelta(hours=2), timedelta(hours=6), timedelta(days=1), timedelta(days=3))
 """Added up from the roll-up, as is the SLO's own window: cheap whatever the traffic and the number of series."""

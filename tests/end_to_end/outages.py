@@ -23,9 +23,8 @@ T = TypeVar("T")
 
 OUTAGE_S = 60
 PAGE_WITHIN_S = 60
-RESOLVE_WITHIN_S = 36 * 60
-"""An outage of just over a minute spends what ErrorBudgetBurnMedium allows in 6 hours: it stays until its 30-minute
-window has passed the outage, and 2 minutes of ``keep_firing_for`` more."""
+RESOLVE_WITHIN_S = 9 * 60
+"""A page about the budget stays until the 5-minute window has passed the outage, and its ``keep_firing_for`` of 2."""
 QUIET_FOR_S = 60
 """Two group intervals: an alert that was inhibited until now would have been sent within them."""
 APPS = ("app-1", "app-2")

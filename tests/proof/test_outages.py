@@ -11,7 +11,7 @@ from tests.end_to_end.outages import an_outage_is_paged_and_counted, every_criti
 
 @pytest.mark.stack
 @pytest.mark.proof
-@pytest.mark.timeout(2700)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("how", ["kill", "pause"])
 def test_an_outage_is_paged_counted_and_resolved(fresh_stack: Any, how: str) -> None:
     an_outage_is_paged_and_counted(fresh_stack, how=how)
