@@ -48,7 +48,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof"
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet ## Run the long proofs: real outages, twenty quiet minutes
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-exporters ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -57,6 +57,15 @@ proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
 .PHONY: proof-quiet
 proof-quiet: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_quiet.py
+
+.PHONY: proof-exporters
+proof-exporters: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_exporters_soak.py
+
+.PHONY: bench
+bench: install-tests ## Measure the exporters side by side with Debian's, on this machine; fails when a bar is missed
+	@deploy/install-packages.sh --peers
+	$(BIN)/python -m benchmarks.exporters
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style, types and the arrows between packages

@@ -11,17 +11,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exporters.__main__ import main
-from exporters.readings import Readings
+from exporters.readings import Key, Readings
 from telemetry.metric import Metric
 
 
 def narrow(wanted: frozenset[str]) -> None:
     """Let every hand-over of samples pass over families that are not ``wanted``."""
-    add, histogram = Readings.add, Readings.histogram
+    add, extend, histogram = Readings.add, Readings.extend, Readings.histogram
 
     def narrowed_add(self: Readings, metric: Metric, value: float, *labels: str) -> None:
         if metric.name in wanted:
             add(self, metric, value, *labels)
+
+    def narrowed_extend(self: Readings, metric: Metric, keys: Sequence[Key], values: Sequence[float]) -> None:
+        if metric.name in wanted:
+            extend(self, metric, keys, values)
 
     def narrowed_histogram(
         self: Readings, metric: Metric, cumulative: Sequence[int], total: float, *labels: str
@@ -30,6 +34,7 @@ def narrow(wanted: frozenset[str]) -> None:
             histogram(self, metric, cumulative, total, *labels)
 
     Readings.add = narrowed_add  # type: ignore[method-assign]  # only in this process
+    Readings.extend = narrowed_extend  # type: ignore[method-assign]  # only in this process
     Readings.histogram = narrowed_histogram  # type: ignore[method-assign]  # only in this process
 
 
