@@ -1,46 +1,37 @@
-"""Redis: one kept connection, one pipelined round trip a scrape."""
+"""Redis: one kept connection, one write and one read a scrape."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
-
-from redis.asyncio.connection import AbstractConnection, Connection, parse_url
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
-from redis.exceptions import ConnectionError as NotConnected
+from collections.abc import Callable
+from typing import ClassVar, Self
 
 from exporters.collector import CollectError, Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.redis import families as f
-from exporters.redis import info
-from exporters.settings import Settings, SettingsError, read_password
+from exporters.redis import info, modes, replication
+from exporters.redis.info import Info, number
+from exporters.redis.server import FIRST, Server
+from exporters.redis.source import Redis
+from exporters.redis.wire import Command, Refusal, Reply
+from exporters.settings import Settings
 from exporters.sources import Sources
 from telemetry.metric import Metric
 
-_COMMANDS = (
-    ("INFO", "everything"),
-    ("SLOWLOG", "LEN"),
-    ("CONFIG", "GET", "maxmemory"),
-    ("CONFIG", "GET", "maxclients"),
-)
-"""Sent in one write and answered in one read. Only INFO is indispensable; a user may lack the right to the others."""
-
-_START_TOLERANCE = 2.0
-"""Redis tells its uptime in whole seconds, so its start time jitters by one; it only moves when Redis restarted."""
+Answers = dict[tuple[str, str], list[Reply]]
+"""What was answered, by the first two words of the command."""
 
 
 class RedisCollector:
-    """Reads one Redis server."""
+    """Reads one Redis server, cluster's node or sentinel."""
 
     name: ClassVar[str] = "redis"
     optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = f.METRICS
 
-    def __init__(self, connection: AbstractConnection) -> None:
-        self._connection = connection
-        self._started_at: float | None = None
+    def __init__(self, source: Redis) -> None:
+        self._source = source
+        self._server: Server | None = None
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -49,46 +40,30 @@ class RedisCollector:
 
     @classmethod
     def make(cls, sources: Sources) -> Self:
-        """Prepare the one connection; it opens with the first scrape, and again after a failure."""
-        try:
-            address: dict[str, Any] = dict(parse_url(sources.settings.redis_uri or ""))
-        except ValueError as error:
-            raise SettingsError(f"redis_uri is not usable: {error}") from error
-        kind: type[AbstractConnection] = address.pop("connection_class", Connection)
-        return cls(
-            kind(
-                **address,
-                username=sources.settings.redis_username,
-                password=read_password(sources.settings.redis_password_file),
-                # Neither a name nor a library: their commands need rights, and would fail the log-in without them.
-                driver_info=None,
-                encoding_errors="replace",
-                decode_responses=True,
-                protocol=2,
-                retry=Retry(NoBackoff(), 0),
-            )
-        )
+        """Share the connection."""
+        return cls(sources.use(Redis))
 
     async def start(self) -> None:
         """Nothing runs between scrapes."""
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
-        """Ask everything at once."""
-        del deadline  # the scrape's own guard cancels us; what that leaves behind is closed below
-        try:
-            text, slow, *config = await self._ask()
-        except AuthenticationError as error:
-            raise CollectError(Reason.AUTH) from error
-        except (NotConnected, OSError) as error:
-            raise CollectError(Reason.REFUSED) from error
-        except RedisError as error:
-            raise CollectError(Reason.ERROR) from error
-        if isinstance(text, NoPermissionError):
-            raise CollectError(Reason.DENIED)
-        if not isinstance(text, str):
-            raise CollectError(Reason.MALFORMED)
-        self._write(text, readings)
-        self._write_rest(slow, config, readings)
+        """Ask everything at once; only a server that was not known before is first asked what it is."""
+        del deadline  # the scrape's own guard cancels us, and the source then hangs up
+        found, server, answers = await self._ask()
+        readings.add(f.UP, 1)
+        readings.states(f.UP_REASON, None, f.REASONS)
+        info.write(found, readings)
+        server.commands.write(found.commands, readings)
+        server.errors.write(found.errors, readings)
+        replication.write(found, readings)
+        modes.write_sentinel(found, readings)
+        started_at = server.started_at(found)
+        if started_at is not None:
+            readings.add(f.START_TIME, started_at)
+        _write_answers(answers, server, readings)
+        await self._count_slow(server, found, answers, readings)
+        if server.something_is_denied:
+            readings.partial.append(Reason.DENIED)
 
     def lost(self, readings: Readings, reason: Reason) -> None:
         """Say that Redis is down, and why."""
@@ -96,50 +71,88 @@ class RedisCollector:
         readings.states(f.UP_REASON, reason.value, f.REASONS)
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._connection.disconnect()
+        """Leave the connection to its owner."""
 
-    async def _ask(self) -> list[object]:
-        connection = self._connection
-        try:
-            await connection.connect()  # type: ignore[no-untyped-call]  # redis-py does not annotate it
-            await connection.send_packed_command(connection.pack_commands(_COMMANDS))
-            return [await self._answer() for _ in _COMMANDS]
-        except BaseException:
-            # Also when cancelled: a connection with answers still on their way would give them to the next scrape.
-            await connection.disconnect(nowait=True)
-            raise
+    async def _ask(self) -> tuple[Info, Server, Answers]:
+        server = self._server
+        if server is not None:
+            asked = server.questions()
+            text, *replies = await self._source.ask(server.info, *asked)
+            if not isinstance(text, Refusal) or text.reason is not Reason.ERROR:
+                found = self._read(text)
+                if server.is_still(found):
+                    return found, server, _sort(server, asked, replies)
+            self._server = None  # another server answers at this address now
+        (text,) = await self._source.ask(FIRST)
+        found = self._read(text)
+        server = self._server = Server(found)
+        asked = server.questions()
+        return found, server, _sort(server, asked, await self._source.ask(*asked))
 
-    async def _answer(self) -> object:
-        try:
-            return await self._connection.read_response()
-        except ResponseError as error:
-            return error
-
-    def _write(self, text: str, readings: Readings) -> None:
-        fields = info.parse(text)
-        if "redis_version" not in fields:
+    def _read(self, text: Reply) -> Info:
+        if isinstance(text, Refusal):
+            self._source.drop()  # with rights or a password that changed, only a new connection gets further
+            raise CollectError(text.reason) from text
+        found = info.parse(text) if isinstance(text, str) else Info()
+        if "redis_version" not in found.fields:
+            self._source.drop()
             raise CollectError(Reason.MALFORMED)
-        readings.add(f.UP, 1)
-        readings.states(f.UP_REASON, None, f.REASONS)
-        info.write(fields, readings)
-        seen = info.start_time(fields)
-        if seen is not None:
-            if self._started_at is None or abs(seen - self._started_at) > _START_TOLERANCE:
-                self._started_at = seen
-            readings.add(f.START_TIME, self._started_at)
+        return found
 
-    @staticmethod
-    def _write_rest(slow: object, config: list[object], readings: Readings) -> None:
-        if isinstance(slow, int):
-            readings.add(f.SLOWLOG_LENGTH, slow)
-        settings: dict[str, str] = {}
-        for answer in config:
-            if isinstance(answer, list):
-                settings |= dict(zip(answer[::2], answer[1::2], strict=True))
-        for metric, name in ((f.CONFIG_MAXMEMORY, "maxmemory"), (f.CONFIG_MAXCLIENTS, "maxclients")):
-            value = info.number(settings.get(name))
-            if value is not None:
-                readings.add(metric, value)
-        if any(isinstance(answer, NoPermissionError) for answer in (slow, *config)):
-            readings.partial.append(Reason.DENIED)
+    async def _count_slow(self, server: Server, found: Info, answers: Answers, readings: Readings) -> None:
+        for newest in answers.get(("SLOWLOG", "GET"), ()):
+            entries = newest
+            if more := server.slow_log.missing(newest):
+                (entries,) = await self._source.ask(("SLOWLOG", "GET", str(more)))
+            if not isinstance(entries, Refusal):
+                server.slow_log.count(entries, found.commands)
+            server.slow_log.write(readings)
+
+
+def _sort(server: Server, asked: tuple[Command, ...], replies: list[Reply]) -> Answers:
+    """Keep what was answered, and let the server remember what was not."""
+    answers: Answers = {}
+    for command, reply in zip(asked, replies, strict=True):
+        if isinstance(reply, Refusal):
+            server.refused(command, reply)
+        else:
+            server.allowed(command)
+            answers.setdefault((command[0], command[1]), []).append(reply)
+    return answers
+
+
+def _write_answers(answers: Answers, server: Server, readings: Readings) -> None:
+    writers: dict[tuple[str, str], Callable[[Reply], None]] = {
+        ("SLOWLOG", "LEN"): lambda length: readings.add(f.SLOWLOG_LENGTH, length),
+        ("LATENCY", "LATEST"): lambda spikes: _write_spikes(spikes, readings),
+        ("LATENCY", "HISTOGRAM"): lambda histograms: server.commands.write_latency(histograms, readings),
+        ("CLUSTER", "INFO"): lambda text: modes.write_cluster(text, readings),
+        ("SENTINEL", "MASTERS"): lambda masters: modes.write_quorum(masters, readings),
+    }
+    for command, replies in answers.items():
+        if command in writers:
+            writers[command](replies[0])
+    config: dict[str, str] = {}
+    for flat in answers.get(("CONFIG", "GET"), ()):
+        config |= dict(zip(flat[::2], flat[1::2], strict=True))
+    if config:
+        _write_config(config, readings)
+
+
+def _write_config(config: dict[str, str], readings: Readings) -> None:
+    for name, metric in f.CONFIG_NUMBERS.items():
+        value = number(config.get(name))
+        if value is not None:
+            readings.add(metric, value)
+    labels = (config.get(label.replace("_", "-"), "") for label in f.CONFIG_INFO.labels)
+    readings.add(f.CONFIG_INFO, 1, *labels)
+    threshold = number(config.get("slowlog-log-slower-than"))
+    if threshold is not None and threshold >= 0:
+        readings.add(f.SLOWLOG_THRESHOLD, threshold / 1e6)
+
+
+def _write_spikes(spikes: Reply, readings: Readings) -> None:
+    for event, at, milliseconds, worst, *_ in spikes:
+        readings.add(f.SPIKE_LAST, at, event)
+        readings.add(f.SPIKE_SECONDS, milliseconds / 1000, event)
+        readings.add(f.SPIKE_WORST, worst / 1000, event)

@@ -2,35 +2,92 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from exporters.readings import Readings
 from exporters.redis import families as f
+from exporters.redis.fields import FIELDS
 
 
-def parse(text: str) -> dict[str, str]:
-    """Return INFO's fields. Lines that are no ``field:value`` are left out."""
-    lines = (line.partition(":") for line in text.splitlines() if line and line[0] != "#")
-    return {field: value for field, colon, value in lines if colon}
+@dataclass(slots=True)
+class Info:
+    """INFO, read in one pass: plain fields by name, and what has several values by its kind."""
+
+    fields: dict[str, str] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    databases: dict[str, str] = field(default_factory=dict)
+    replicas: list[str] = field(default_factory=list)
+    watched: list[str] = field(default_factory=list)
+    """Primaries that a sentinel watches."""
+    modules: list[str] = field(default_factory=list)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version; forks tell the version of Redis that they behave like."""
+        major, minor, *_ = (*self.fields.get("redis_version", "").split("."), "", "")
+        return (int(major) if major.isdecimal() else 0, int(minor) if minor.isdecimal() else 0)
 
 
-def write(info: Mapping[str, str], readings: Readings) -> None:
-    """Write every family that INFO feeds. A field that this version of Redis lacks leaves its family out."""
-    for field in f.FIELDS:
-        value = number(info.get(field.field))
-        if value is not None:
-            readings.add(field.metric, value if field.scale == 1 else value * field.scale)
-    readings.add(f.INSTANCE_INFO, 1, *(info.get(label, "") for label in f.INSTANCE_INFO.labels))
-    for metric, name in ((f.LAST_SAVE_OK, "rdb_last_bgsave_status"), (f.LAST_WRITE_OK, "aof_last_write_status")):
-        if name in info:
-            readings.add(metric, int(info[name] == "ok"))
-    _write_commands(info, readings)
-    _write_databases(info, readings)
+def parse(text: str) -> Info:
+    """Read INFO. Lines that are no ``field:value`` are left out."""
+    info = Info()
+    fields, commands = info.fields, info.commands
+    for line in text.split("\r\n"):
+        name, colon, value = line.partition(":")
+        if not colon:
+            continue
+        if "=" not in value:
+            fields[name] = value
+        elif name.startswith("cmdstat_"):
+            commands[name[8:]] = value
+        elif not name.startswith("latency_percentiles_"):
+            _sort(info, name, value)
+    return info
 
 
-def start_time(info: Mapping[str, str]) -> float | None:
-    """Return when Redis started, by its own clock, in Unix seconds."""
-    microseconds, uptime = number(info.get("server_time_usec")), number(info.get("uptime_in_seconds"))
+def _sort(info: Info, name: str, value: str) -> None:
+    stem = name.rstrip("0123456789")
+    if name.startswith("errorstat_"):
+        info.errors[name[10:]] = value
+    elif stem == name:
+        if name == "module":
+            info.modules.append(value)
+        else:
+            info.fields[name] = value
+    elif stem == "db":
+        info.databases[name] = value
+    elif stem == "slave":
+        info.replicas.append(value)
+    elif stem == "master":
+        info.watched.append(value)
+
+
+def write(info: Info, readings: Readings) -> None:
+    """Write what INFO says about the server as a whole. A field that this version lacks leaves its family out."""
+    fields = info.fields
+    for known in FIELDS:
+        text = fields.get(known.field)
+        if text is None:
+            continue
+        value = number(text)
+        if value is not None and (known.least is None or value >= known.least):
+            readings.add(known.metric, value if known.scale == 1 else value * known.scale)
+    readings.add(f.INSTANCE_INFO, 1, *(fields.get(label, "") for label in f.INSTANCE_INFO.labels))
+    for metric in f.STATUSES:
+        status = fields.get(metric.name.removeprefix("redis_"))
+        if status is not None:
+            readings.add(metric, int(status == "ok"))
+    for module in info.modules:
+        known_of = pairs(module)
+        readings.add(f.MODULE_INFO, 1, known_of.get("name", ""), known_of.get("ver", ""))
+    if fields.get("redis_mode") != "sentinel":
+        _write_databases(info, readings)
+
+
+def start_time(info: Info) -> float | None:
+    """Return when Redis started, by its own clock, in Unix seconds. Before 6.2 it did not tell the time."""
+    microseconds, uptime = number(info.fields.get("server_time_usec")), number(info.fields.get("uptime_in_seconds"))
     return None if microseconds is None or uptime is None else round(microseconds / 1e6 - uptime)
 
 
@@ -44,39 +101,20 @@ def number(text: str | None) -> float | None:
         value = float(text)
     except ValueError:
         return None
-    return value if -float("inf") < value < float("inf") else None
+    if not -float("inf") < value < float("inf"):
+        return None
+    return int(value) if text[0] == "-" and text[1:].isdecimal() else value
 
 
-def _write_commands(info: Mapping[str, str], readings: Readings) -> None:
-    for field, value in info.items():
-        if field.startswith("cmdstat_"):
-            command, stats = field[8:], _pairs(value)
-            for metric, name, scale in (
-                (f.COMMANDS, "calls", 1),
-                (f.COMMAND_SECONDS, "usec", 1e-6),
-                (f.COMMANDS_REJECTED, "rejected_calls", 1),
-                (f.COMMANDS_FAILED, "failed_calls", 1),
-            ):
-                count = number(stats.get(name))
-                if count is not None:
-                    readings.add(metric, count if scale == 1 else count * scale, command)
-        elif field.startswith("errorstat_"):
-            count = number(_pairs(value).get("count"))
-            if count is not None:
-                readings.add(f.ERRORS, count, field[10:])
+def pairs(text: str) -> dict[str, str]:
+    """Read ``a=1,b=2``."""
+    return dict(part.partition("=")[::2] for part in text.split(","))
 
 
-def _write_databases(info: Mapping[str, str], readings: Readings) -> None:
+def _write_databases(info: Info, readings: Readings) -> None:
     # db0 is always shown: a database that was emptied is 0 keys, not an absent series.
-    used = {"db0": "keys=0,expires=0,avg_ttl=0"} | {
-        field: value for field, value in info.items() if field.startswith("db") and field[2:].isdecimal()
-    }
-    for name, value in used.items():
-        stats = _pairs(value)
+    for name, value in ({"db0": "keys=0,expires=0,avg_ttl=0"} | info.databases).items():
+        stats = pairs(value)
         readings.add(f.DB_KEYS, number(stats.get("keys")) or 0, name)
         readings.add(f.DB_EXPIRING, number(stats.get("expires")) or 0, name)
         readings.add(f.DB_TTL, (number(stats.get("avg_ttl")) or 0) / 1000, name)
-
-
-def _pairs(text: str) -> dict[str, str]:
-    return dict(part.partition("=")[::2] for part in text.split(","))

@@ -1,0 +1,155 @@
+"""Who is connected, in groups: by name, user and kind of client; never by address."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
+from exporters.collector import CollectError, Deadline
+from exporters.declare import family
+from exporters.readings import OTHER, Readings
+from exporters.reasons import Reason
+from exporters.redis import info
+from exporters.redis.source import Redis
+from exporters.redis.wire import Refusal
+from exporters.settings import Settings
+from exporters.slow import SlowCollector
+from exporters.sources import Sources
+from telemetry.metric import Metric
+
+_GROUP = ("client_name", "user", "kind")
+CLIENTS = family(
+    "redis_clients",
+    "Connected clients by the name they gave themselves, their user and their kind.",
+    *_GROUP,
+    source="CLIENT LIST name, user, flags",
+    cost="slow",
+    additive=True,
+)
+MEMORY = family(
+    "redis_clients_memory_bytes",
+    "Memory that these clients' buffers and structures take.",
+    *_GROUP,
+    source="CLIENT LIST tot-mem",
+    cost="slow",
+    additive=True,
+)
+OUTPUT = family(
+    "redis_clients_output_buffer_bytes",
+    "Answers that these clients have not read yet.",
+    *_GROUP,
+    source="CLIENT LIST omem",
+    cost="slow",
+    additive=True,
+)
+IDLE = family(
+    "redis_clients_longest_idle_seconds",
+    "How long the quietest of these clients has said nothing.",
+    *_GROUP,
+    source="CLIENT LIST idle",
+    cost="slow",
+)
+
+MOST_CLIENTS = 2_000
+"""Redis serves nobody while it writes this list, about 3 us a client; with more clients than this it is not asked."""
+_MOST_GROUPS = 32
+"""Groups kept apart; names are chosen by the clients, so there may be as many as there are clients."""
+_AT_ONCE = 200
+"""Lines read before others get their turn: 0.5 ms."""
+_INTERVAL = 15.0
+_LIMIT = 2.0
+
+_KINDS = (("S", "replica"), ("M", "master"), ("O", "monitor"), ("P", "pubsub"), ("b", "blocked"), ("x", "transaction"))
+"""By flag, the first that fits. Everybody else is ``normal``."""
+Group = tuple[str, str, str]
+
+
+class RedisClientsCollector(SlowCollector):
+    """Groups the clients, on a slow clock."""
+
+    name: ClassVar[str] = "redis_clients"
+    metrics: ClassVar[tuple[Metric, ...]] = (CLIENTS, MEMORY, OUTPUT, IDLE)
+
+    def __init__(self, source: Redis) -> None:
+        super().__init__(interval=_INTERVAL, limit=_LIMIT)
+        self._source = source
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        """There must be a Redis to read."""
+        return None if settings.redis_uri else "--redis"
+
+    @classmethod
+    def make(cls, sources: Sources) -> Self:
+        """Share the connection."""
+        return cls(sources.use(Redis))
+
+    async def read(self, readings: Readings, deadline: Deadline) -> None:
+        """Ask how many there are, and only then who."""
+        del deadline
+        (text,) = await self._source.ask(("INFO", "clients"))
+        if isinstance(text, Refusal):
+            raise CollectError(text.reason)
+        connected = info.number(info.parse(str(text)).fields.get("connected_clients"))
+        if connected is None:
+            return  # a sentinel's clients are other sentinels
+        if connected > MOST_CLIENTS:
+            raise CollectError(Reason.BUSY)
+        (listed,) = await self._source.ask(("CLIENT", "LIST"))
+        if isinstance(listed, Refusal):
+            raise CollectError(listed.reason)
+        groups = Groups()
+        lines = str(listed).splitlines()
+        for start in range(0, len(lines), _AT_ONCE):
+            groups.add(lines[start : start + _AT_ONCE])
+            await asyncio.sleep(0)
+        groups.write(readings)
+
+    async def close(self) -> None:
+        """Stop the clock; the connection is its owner's."""
+        await super().close()
+
+
+class Groups:
+    """Clients, counted by group."""
+
+    def __init__(self) -> None:
+        self._clients: Counter[Group] = Counter()
+        self._memory: Counter[Group] = Counter()
+        self._output: Counter[Group] = Counter()
+        self._idle: Counter[Group] = Counter()
+
+    def add(self, lines: Sequence[str]) -> None:
+        """Count the clients of these lines. Redis allows no space in a name, so that none can forge a field."""
+        for line in lines:
+            client = dict(part.partition("=")[::2] for part in line.split(" "))
+            group = client.get("name", ""), client.get("user", ""), _kind(client.get("flags", ""))
+            self._clients[group] += 1
+            self._memory[group] += _whole(client.get("tot-mem"))
+            self._output[group] += _whole(client.get("omem"))
+            self._idle[group] = max(self._idle[group], _whole(client.get("idle")))
+
+    def write(self, readings: Readings) -> None:
+        """Write the largest groups under their names, and all others together, but still by kind."""
+        largest = sorted(self._clients, key=lambda group: (-self._clients[group], group))
+        kept = set(largest[:_MOST_GROUPS])
+        shown: dict[Group, list[int]] = {}
+        for group, count in self._clients.items():
+            figures = shown.setdefault(group if group in kept else (OTHER, OTHER, group[2]), [0, 0, 0, 0])
+            figures[0] += count
+            figures[1] += self._memory[group]
+            figures[2] += self._output[group]
+            figures[3] = max(figures[3], self._idle[group])
+        for group, figures in sorted(shown.items()):
+            for metric, value in zip((CLIENTS, MEMORY, OUTPUT, IDLE), figures, strict=True):
+                readings.add(metric, value, *group)
+
+
+def _kind(flags: str) -> str:
+    return next((kind for flag, kind in _KINDS if flag in flags), "normal")
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text is not None and text.isdecimal() else 0
