@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from exporters import own
 from exporters.blackbox import BlackboxCollector
+from exporters.blackbox.journey import JourneyCollector
 from exporters.business import BusinessCollector
 from exporters.collector import Collector
 from exporters.host import HostCollector
@@ -14,6 +15,7 @@ from exporters.mongodb.dbstats import DbstatsCollector
 from exporters.mongodb.indexstats import IndexstatsCollector
 from exporters.mongodb.top import TopCollector
 from exporters.redis import RedisCollector
+from exporters.redis.clients import RedisClientsCollector
 from exporters.settings import Settings, SettingsError
 from telemetry.metric import Metric
 
@@ -25,9 +27,11 @@ COLLECTORS: tuple[type[Collector], ...] = (
     TopCollector,
     CurrentopCollector,
     RedisCollector,
+    RedisClientsCollector,
     HostCollector,
     BusinessCollector,
     BlackboxCollector,
+    JourneyCollector,
 )
 
 METRICS: tuple[Metric, ...] = (*own.METRICS, *(metric for kind in COLLECTORS for metric in kind.metrics))

@@ -54,15 +54,29 @@ class Settings:
     """The replica set's URI; each host in it is watched over a connection of its own. Without user and password."""
     mongodb_username: str | None = None
     mongodb_password_file: Path | None = None
+    mongodb_discover: bool = True
+    """Watch members that the replica set has and the URI does not name; off where they cannot be reached from here."""
     redis_uri: str | None = None
     redis_username: str | None = None
     redis_password_file: Path | None = None
     redis_ca_file: Path | None = None
     """Who may have signed Redis's certificate where the URI is ``rediss://``, if not one of the system's authorities."""
     probe_url: str | None = None
-    """Where patients come in; ``/`` and ``/readyz`` below it are probed."""
+    """Where patients come in; ``/``, ``/readyz`` and the API below it are probed."""
     probe_ca_file: Path | None = None
     """Who may have signed the front door's certificate, where that is not one of the system's authorities."""
+    probe_page_text: str = ""
+    """What the page must hold, where it is not that of the bundled app."""
+    probe_api_path: str = "/api/v1/practitioners"
+    """A FHIR search that needs no account and always finds something; empty: none is probed."""
+    synthetic_secret_file: Path | None = None
+    """What the app wants to know before a synthetic patient may register; without it no journeys are made."""
+    journey_interval: float = 60.0
+    """How often a synthetic patient goes all the way from registering to being erased."""
+    journey_days_ahead: int = 80
+    """How far ahead it books: within what can be booked, and so far that no patient misses the slot for that second."""
+    journey_prober: str = ""
+    """Tells two exporters apart that have the same host name and listen address and probe the same front door."""
     collect: str = ""
     """Comma-separated names of collectors; ``default`` (or empty) is each that has something to read, ``all`` is
     the optional ones as well."""

@@ -1,0 +1,89 @@
+"""Looks at the service from outside, as patients meet it: through the front door, over a new connection each time."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import ClassVar, Self
+
+import aiohttp
+from yarl import URL
+
+from exporters.blackbox import dns
+from exporters.blackbox.api import api
+from exporters.blackbox.client import Timeline, open_session, trust
+from exporters.blackbox.edge import EDGE
+from exporters.blackbox.families import PROBE_METRICS
+from exporters.blackbox.http_probe import HttpProbe
+from exporters.blackbox.lookup import Lookup, is_literal
+from exporters.blackbox.page import page
+from exporters.blackbox.tls import TlsProbe
+from exporters.collector import Deadline
+from exporters.readings import Readings
+from exporters.reasons import Reason
+from exporters.settings import Settings
+from exporters.sources import Sources
+from telemetry.metric import Metric
+
+
+class BlackboxCollector:
+    """Probes at each scrape, all kinds side by side: HTTP always, TLS of an https address, DNS of one with a name."""
+
+    name: ClassVar[str] = "blackbox"
+    optional: ClassVar[bool] = False
+    metrics: ClassVar[tuple[Metric, ...]] = PROBE_METRICS
+
+    def __init__(self, url: str, probes: tuple[HttpProbe, ...], context: ssl.SSLContext) -> None:
+        self._base = url.rstrip("/")
+        self._probes = probes
+        self._context = context
+        self._lookup = Lookup()
+        parsed = URL(url)
+        self._host, self._port = parsed.host or "", parsed.port or 0
+        self._named = not is_literal(self._host)
+        secured = parsed.scheme == "https"
+        self._tls = TlsProbe(self._host, self._port, context, self._lookup) if secured else None
+        self._session: aiohttp.ClientSession | None = None
+
+    @classmethod
+    def missing(cls, settings: Settings) -> str | None:
+        """There must be a door to knock at."""
+        return None if settings.probe_url else "--probe"
+
+    @classmethod
+    def make(cls, sources: Sources) -> Self:
+        """Prepare for one front door."""
+        settings = sources.settings
+        probes = [EDGE, page(settings.probe_page_text)]
+        if settings.probe_api_path:
+            probes.append(api(settings.probe_api_path))
+        return cls(settings.probe_url or "", tuple(probes), trust(settings))
+
+    async def start(self) -> None:
+        """Make the session."""
+        self._session = open_session(self._context, self._lookup)
+
+    async def collect(self, readings: Readings, deadline: Deadline) -> None:
+        """Probe; each probe has its own limit, writes down its own failure, and takes no other one with it."""
+        assert self._session is not None, "start() comes first"
+        running = [probe.run(self._session, self._base, readings, deadline) for probe in self._probes]
+        if self._named:
+            running.append(dns.run(self._lookup, self._host, self._port, readings, deadline))
+        if self._tls is not None:
+            running.append(self._tls.run(readings, deadline))
+        await asyncio.gather(*running)
+
+    def lost(self, readings: Readings, reason: Reason) -> None:
+        """A probe that could not even be tried has failed."""
+        failure = "timeout" if reason is Reason.TIMEOUT else "error"
+        for probe in self._probes:
+            probe.write(readings, failure, 0.0, Timeline())
+        if self._named:
+            dns.write(readings, failure, 0.0)
+        if self._tls is not None:
+            self._tls.write(readings, failure, 0.0)
+
+    async def close(self) -> None:
+        """Close the session."""
+        if self._session is not None:
+            await self._session.close()
