@@ -5,14 +5,13 @@ Nothing is asked for these: they are other names for the answers that the fast f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from exporters.mongodb import replset
 from exporters.mongodb.member import Document, Member
 from exporters.mongodb.percona import named
 from exporters.mongodb.percona_table import OWN_NAMES, ROWS
-from exporters.mongodb.status import find
 from exporters.readings import Readings
 from telemetry.metric import Metric
 
@@ -27,6 +26,7 @@ _TICKETS = {
     )
     for key, name in (("out", "out"), ("available", "available"), ("totalTickets", "total"))
 }
+_PRIMARY = 1
 _ENGINE = named("mongodb_mongod_storage_engine", "serverStatus.storageEngine.name", "engine")
 _OPLOG = {
     key: named(f"mongodb_mongod_replset_oplog_{end}_timestamp", f"serverStatus.oplog.{key}", unit="Unix seconds")
@@ -83,7 +83,7 @@ def write(target: Member, status: Document, view: Document | None, readings: Rea
     """Write one member's samples; ``view`` is its replSetGetStatus, where it belongs to a set."""
     member = target.name
     for row in ROWS:
-        values = [value for path in row.paths if (value := find(status, path)) is not None]
+        values = [value for path in row.paths if (value := _number(status, path)) is not None]
         if values:
             readings.add(row.metric, sum(values), member, *row.labels)
     _write_tickets(member, status, readings)
@@ -102,10 +102,10 @@ def write(target: Member, status: Document, view: Document | None, readings: Rea
 
 def _write_tickets(member: str, status: Document, readings: Readings) -> None:
     for place in (("queues", "execution"), ("wiredTiger", "concurrentTransactions")):
-        if any(find(status, (*place, kind, "out")) is not None for kind in ("read", "write")):
+        if any(_number(status, (*place, kind, "out")) is not None for kind in ("read", "write")):
             for key, metrics in _TICKETS.items():
                 for kind in ("read", "write"):
-                    value = find(status, (*place, kind, key))
+                    value = _number(status, (*place, kind, key))
                     for metric in metrics:
                         if value is not None and metric in _DECLARED:
                             readings.add(metric, value, member, kind)
@@ -116,7 +116,7 @@ def _write_set(member: str, view: Document, readings: Readings) -> None:
     name_of_set, rows = str(view["set"]), view["members"]
     readings.add(_MY_STATE, view["myState"], member, name_of_set)
     readings.add(_MEMBERS, len(rows), member, name_of_set)
-    newest = next((_seconds(row.get("optimeDate")) for row in rows if row["state"] == replset.PRIMARY), None)
+    newest = next((_seconds(row.get("optimeDate")) for row in rows if row["state"] == _PRIMARY), None)
     for row in rows:
         labels = (member, str(row["name"]), name_of_set)
         if row.get("self"):
@@ -130,7 +130,7 @@ def _write_set(member: str, view: Document, readings: Readings) -> None:
             if seconds is not None:
                 readings.add(metric, seconds, *labels)
         applied = _seconds(row.get("optimeDate"))
-        if newest is not None and applied is not None and row["state"] != replset.PRIMARY:
+        if newest is not None and applied is not None and row["state"] != _PRIMARY:
             # Theirs takes the size of the difference: a member that is ahead in this view would seem to lag.
             readings.add(_LAG, max(0.0, newest - applied), *labels)
 
@@ -139,3 +139,10 @@ def _seconds(date: Any) -> float | None:
     """Unix seconds; the epoch means that there never was any."""
     seconds = date.replace(tzinfo=UTC).timestamp() if isinstance(date, datetime) else 0
     return seconds if seconds > 0 else None
+
+
+def _number(document: Document, path: tuple[str, ...]) -> float | None:
+    value: Any = document
+    for key in path:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value if isinstance(value, (int, float)) else None

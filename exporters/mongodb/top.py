@@ -44,7 +44,7 @@ Totals = Mapping[str, Document]
 """What ``top`` says, by namespace."""
 
 
-class _Ranking:
+class Ranking:
     """What is remembered of one member."""
 
     def __init__(self, limit: int) -> None:
@@ -75,13 +75,13 @@ class TopCollector(MemberCollector):
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(source, settings)
-        self._rankings: dict[str, _Ranking] = {}
+        self._rankings: dict[str, Ranking] = {}
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
         """Ask once; what MongoDB does for itself is left out."""
         answer = await member.run({"top": 1}, deadline)
         totals = {name: row for name, row in answer["totals"].items() if is_users(name)}
-        ranking = self._rankings.setdefault(member.name, _Ranking(self.settings.mongodb_namespace_budget))
+        ranking = self._rankings.setdefault(member.name, Ranking(self.settings.mongodb_namespace_budget))
         listed = ranking.weigh(totals)
         ranking.rest.update({name: numbers(row) for name, row in totals.items()}, listed)
         write(member.name, {name: totals[name] for name in sorted(listed)}, ranking.rest.totals, readings)
