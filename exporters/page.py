@@ -39,7 +39,11 @@ class Page:
     """Renders readings of the declared metrics; keeps the prefix of each series between scrapes."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
-        self._families = {metric.name: _Family(metric) for metric in metrics}
+        declared = {metric.name: metric for metric in metrics}
+        self._families = {
+            name: _Family(metric, clash=metric.type == "counter" and name.removesuffix("_total") in declared)
+            for name, metric in declared.items()
+        }
 
     def render(self, readings: Iterable[Readings], flavour: Flavour) -> bytes:
         """Write the page. Families without samples are left out, headers and all."""
@@ -56,10 +60,13 @@ class Page:
 class _Family:
     __slots__ = ("_headers", "_metric", "_prefixes")
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, metric: Metric, *, clash: bool) -> None:
         self._metric = metric
         self._prefixes: dict[Key, str] = {}
-        self._headers = {Flavour.TEXT: _text_header(metric), Flavour.OPENMETRICS: _openmetrics_header(metric)}
+        self._headers = {
+            Flavour.TEXT: _text_header(metric),
+            Flavour.OPENMETRICS: _openmetrics_header(metric, clash=clash),
+        }
 
     def write(self, parts: list[str], keys: list[Key], values: list[float], flavour: Flavour) -> None:
         known = self._prefixes
@@ -110,8 +117,13 @@ def _text_header(metric: Metric) -> str:
     return f"\n# HELP {metric.name} {text}\n# TYPE {metric.name} {kind}"
 
 
-def _openmetrics_header(metric: Metric) -> str:
-    family = metric.name.removesuffix("_total") if metric.type == "counter" else metric.name
-    header = f"\n# HELP {family} {_escape(metric.help)}\n# TYPE {family} {metric.type}"
+def _openmetrics_header(metric: Metric, *, clash: bool) -> str:
+    """Name a counter's family without ``_total``, as OpenMetrics wants it.
+
+    Where others gave a gauge that very name, only an ``unknown`` may keep the name that their dashboards ask for.
+    """
+    kind = "unknown" if clash else metric.type
+    family = metric.name.removesuffix("_total") if kind == "counter" else metric.name
+    header = f"\n# HELP {family} {_escape(metric.help)}\n# TYPE {family} {kind}"
     # OpenMetrics allows a unit only where the family's name ends with it.
     return f"{header}\n# UNIT {family} {metric.unit}" if metric.unit and family.endswith(f"_{metric.unit}") else header

@@ -11,6 +11,8 @@ from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
+from exporters.declare import family
+from exporters.negotiate import wants_gzip
 from exporters.page import Flavour, Page
 from exporters.readings import Readings, UndeclaredError
 from telemetry.metric import Metric
@@ -71,6 +73,16 @@ def test_openmetrics_names_families_without_total_and_ends_with_eof() -> None:
         "latency_seconds",
         "node_vmstat_pgfault",
     }
+
+
+def test_a_counter_and_a_gauge_of_the_same_stem_are_two_families_in_both_formats() -> None:
+    metrics = (family("cache_bytes", "Now."), family("cache_bytes_total", "So far."))
+    found = Readings(metrics)
+    found.add(metrics[0], 1)
+    found.add(metrics[1], 2)
+    body = Page(metrics).render([found], Flavour.OPENMETRICS).decode()
+    assert {one.name: one.type for one in strict(body)} == {"cache_bytes": "gauge", "cache_bytes_total": "unknown"}
+    assert "# TYPE cache_bytes_total counter" in Page(metrics).render([found], Flavour.TEXT).decode()
 
 
 def test_both_formats_carry_equal_samples() -> None:
@@ -134,14 +146,50 @@ def test_what_was_never_declared_cannot_reach_a_page() -> None:
         Readings(METRICS).histogram(LATENCY, (1, 2), 1.0, "read")
 
 
-def test_a_family_stops_growing_at_its_limit_and_says_so() -> None:
-    found = Readings(METRICS, cap=10)
+MEMBERS = family("operations_total", "How many.", "member", "op")
+STATE = family("member_state", "Which.", "member", "state")
+CLIENTS = family("clients", "How many.", "name", additive=True)
+
+
+def test_past_its_budget_a_family_goes_on_in_one_series_where_a_sum_means_something() -> None:
+    found = Readings((REQUESTS, MEMBERS, STATE, CLIENTS), cap=10)
     for number in range(15):
         found.add(REQUESTS, 1, str(number))
-    for op in ("read", "write"):
-        found.histogram(LATENCY, (1, 1, 1, 1), 1.0, op)
-    assert len(found.series["requests_total"][0]) == 10
-    assert found.dropped == {"requests_total": 5, "latency_seconds": 1}
+        found.add(CLIENTS, 2.5, str(number))
+        found.add(STATE, 1, "m1", str(number))
+        found.add(MEMBERS, 1, f"m{number % 2}", str(number))
+    shown = {name: dict(zip(*series, strict=True)) for name, series in found.series.items()}
+    assert shown["requests_total"][("__other__",)] == 5
+    assert shown["clients"][("__other__",)] == 12.5
+    assert sum(shown["operations_total"].values()) == 15, "nothing is lost of a sum"
+    assert shown["operations_total"]["m0", "__other__"] == 3
+    assert shown["operations_total"]["m1", "__other__"] == 2
+    assert len(shown["member_state"]) == 10, "a sum of states says nothing"
+    assert found.dropped == dict.fromkeys(("requests_total", "clients", "member_state", "operations_total"), 5)
+
+
+def test_histograms_past_the_budget_are_summed_up_as_a_histogram() -> None:
+    found = Readings(METRICS, cap=10)
+    for op in ("read", "write", "command"):
+        found.histogram(LATENCY, (1, 1, 1, 2), 1.5, op)
+    body = Page(METRICS).render([found], Flavour.TEXT).decode()
+    assert 'latency_seconds_bucket{op="__other__",le="+Inf"} 4\n' in body
+    assert 'latency_seconds_count{op="__other__"} 4\n' in body
+    assert 'latency_seconds_sum{op="__other__"} 3.0\n' in body
+    assert found.dropped == {"latency_seconds": 2}
+
+
+def test_many_samples_at_once_are_as_good_as_one_after_the_other() -> None:
+    keys, values = [(str(number),) for number in range(12)], list(range(12))
+    for cap in (100, 10):
+        one, other = Readings(METRICS, cap=cap), Readings(METRICS, cap=cap)
+        one.extend(REQUESTS, keys, values)
+        for key, value in zip(keys, values, strict=True):
+            other.add(REQUESTS, value, *key)
+        assert one.series == other.series
+        assert one.dropped == other.dropped
+    with pytest.raises(UndeclaredError, match="labels"):
+        Readings(METRICS).extend(REQUESTS, [("a", "b")], [1])
 
 
 def test_labels_that_come_and_go_do_not_fill_the_memory() -> None:
@@ -164,7 +212,32 @@ def test_labels_that_come_and_go_do_not_fill_the_memory() -> None:
         ("text/plain;version=0.0.4", Flavour.TEXT),
         ("*/*", Flavour.TEXT),
         ("", Flavour.TEXT),
+        ("application/openmetrics-text;version=1.0.0;q=0.3,text/plain;version=0.0.4;q=0.5", Flavour.TEXT),
+        ("text/plain;version=0.0.4;q=0.3,application/openmetrics-text;version=1.0.0;q=0.5", Flavour.OPENMETRICS),
+        ("application/openmetrics-text;q=0.000,text/plain;q=nonsense", Flavour.TEXT),
+        (";;,=,;q=,application/openmetrics-text;;q", Flavour.TEXT),
     ],
 )
 def test_the_format_is_the_one_that_was_asked_for(accept: str, flavour: Flavour) -> None:
     assert Flavour.accepted(accept) is flavour
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "compressed"),
+    [
+        ("gzip", True),
+        ("gzip, deflate, br", True),
+        ("deflate, GZIP;q=1.0", True),
+        ("*", True),
+        ("*;q=0.1, br", True),
+        ("", False),
+        ("br", False),
+        ("identity", False),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0, *", False),
+        ("gzip;q=2", False),
+        ("notgzip", False),
+    ],
+)
+def test_a_page_is_compressed_for_whoever_can_read_that(accept_encoding: str, *, compressed: bool) -> None:
+    assert wants_gzip(accept_encoding) is compressed
