@@ -258,6 +258,8 @@ def authenticated(request: web.Request) -> Caller:
     caller = request.app[keys.TOKENS].caller(token.strip()) if scheme.casefold() == "bearer" else None
     if caller is None:
         raise Problem(UNAUTHENTICATED, headers={"WWW-Authenticate": 'Bearer realm="appointments"'})
+    if caller.synthetic is None:
+        request.app[keys.ACTIVITY].seen(caller.patient)
     return caller
 
 

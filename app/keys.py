@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from app.activity import Activity
 from app.appointments import Appointments
 from app.erasure import Erasure
 from app.metrics import Metrics
@@ -23,6 +24,7 @@ READINESS = web.AppKey("readiness", Readiness)
 TOKENS = web.AppKey("tokens", Tokens)
 PASSWORDS = web.AppKey("passwords", Passwords)
 USERS = web.AppKey("users", Users)
+ACTIVITY = web.AppKey("activity", Activity)
 APPOINTMENTS = web.AppKey("appointments", Appointments)
 FREE_SLOTS = web.AppKey("free_slots", FreeSlots)
 ERASURE = web.AppKey("erasure", Erasure)

@@ -19,6 +19,7 @@ from prometheus_client import (
 )
 
 from app import __version__, cache, handlers, keys, lag, mongodb, page
+from app.activity import Activity
 from app.appointments import Appointments
 from app.encryption import FieldEncryption
 from app.erasure import Erasure
@@ -49,6 +50,8 @@ log = get_logger()
 Context = Callable[[web.Application], AsyncIterator[None]]
 
 _LARGEST_BODY = 16 * 1024
+_ACTIVITY_INTERVAL = 5.0
+"""Seconds between two writes of who was active."""
 
 ROUTES = (
     web.post("/api/v1/auth/register", handlers.register),
@@ -97,7 +100,7 @@ def make_app(settings: Settings) -> web.Application:
             _telemetry(tracing, settings),
             _metrics_site(registry, settings),
             _password_threads,
-            _stores(read_field_key(settings)),
+            _stores(read_field_key(settings), read_jwt_key(settings)),
         )
     )
     app.add_routes(ROUTES)
@@ -184,7 +187,7 @@ async def _password_threads(app: web.Application) -> AsyncIterator[None]:
     passwords.close()
 
 
-def _stores(field_key: bytes) -> Context:
+def _stores(field_key: bytes, activity_key: bytes) -> Context:
     async def context(app: web.Application) -> AsyncIterator[None]:
         settings, metrics, clinic = app[keys.SETTINGS], app[keys.METRICS], app[keys.CLINIC]
         redis = cache.connect(settings)
@@ -192,15 +195,20 @@ def _stores(field_key: bytes) -> Context:
         client = mongodb.connect(settings, metrics)
         database = mongodb.Database(client, settings, metrics)
         encryption = FieldEncryption(client, field_key, database)
+        activity = app[keys.ACTIVITY] = Activity(redis, activity_key)
         app[keys.USERS] = Users(database, encryption)
         appointments = app[keys.APPOINTMENTS] = Appointments(database)
         free = app[keys.FREE_SLOTS] = FreeSlots(clinic, database, slots)
         erasure = app[keys.ERASURE] = Erasure(database, appointments, free, metrics)
         leftovers = Leftovers(erasure, metrics, timedelta(seconds=settings.synthetic_lifetime))
         upkeep = Upkeep(database, encryption, clinic, metrics, app[keys.READINESS], leftovers)
-        task = asyncio.create_task(upkeep.run(settings.upkeep_interval))
+        tasks = (
+            asyncio.create_task(upkeep.run(settings.upkeep_interval)),
+            asyncio.create_task(activity.run(_ACTIVITY_INTERVAL)),
+        )
         yield
-        await _end(task)
+        for task in tasks:
+            await _end(task)
         await encryption.close()
         await client.close()
         await slots.close()

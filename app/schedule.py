@@ -73,6 +73,17 @@ class Clinic:
             yield Slot(start, start + SLOT, practitioner)
             start += SLOT
 
+    def hours(self) -> dict[str, object]:
+        """All that is needed to compute the slots on offer, for those who read the database and do not know us."""
+        return {
+            "time_zone": self.zone.key,
+            "opens": DAY_STARTS.isoformat("minutes"),
+            "closes": DAY_ENDS.isoformat("minutes"),
+            "weekdays": [day + 1 for day in _WORKING_DAYS],
+            "slot_minutes": SLOT // timedelta(minutes=1),
+            "horizon_days": self.horizon.days,
+        }
+
     def slots_between(self, practitioner: str, start: datetime, end: datetime) -> Iterator[Slot]:
         """All slots that lie within a period, free or not, in order."""
         for day in self.days_between(start, end):

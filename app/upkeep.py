@@ -111,6 +111,9 @@ class Upkeep:
         present = await self._database.data["practitioners"].count_documents({})
         if present < len(practitioners):
             await self._database.data["practitioners"].bulk_write(practitioners, ordered=False)
+        schedule = {"_id": "schedule", **self._clinic.hours()}
+        if await self._database.data["clinic"].find_one({"_id": "schedule"}) != schedule:
+            await self._database.data["clinic"].replace_one({"_id": "schedule"}, schedule, upsert=True)
 
     async def _look_for_overlaps(self) -> None:
         try:

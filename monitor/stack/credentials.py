@@ -12,10 +12,10 @@ from monitor.stack.layout import MONGODB_USERS, REDIS_USERS, Layout
 
 REDIS_RULES = {
     "admin": "~* &* +@all",
-    "app": "~slots:* -@all +ping +select +get +mget +set +del +client|setname",
+    "app": "~slots:* ~active:* -@all +ping +select +get +mget +set +del +pfadd +expire +client|setname",
     "exporters": (
-        "-@all +ping +info +config|get +latency|latest +latency|histogram +latency|history +slowlog|get +slowlog|len"
-        " +client|list +client|setname +dbsize +select +memory|stats +command|count +echo"
+        "~active:* -@all +ping +info +pfcount +config|get +latency|latest +latency|histogram +slowlog|get +slowlog|len"
+        " +client|list"
     ),
     "backup": "-@all +ping +info +psync +sync +replconf +client|setname",
 }

@@ -1,85 +1,218 @@
-"""Business figures point at nobody, and are gone when they are old."""
+"""Business figures point at nobody, cost little, and are gone when they are old."""
 
 from __future__ import annotations
 
-import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
-from pymongo import AsyncMongoClient
+from hypothesis import given
+from hypothesis import strategies as st
 
-from exporters.business import BusinessCollector, Figures, pipeline
+from app.activity import PIECES
+from app.schedule import make_clinic
+from exporters.business import families as f
+from exporters.business.access import _third_free
+from exporters.business.active import pieces
+from exporters.business.cells import cumulative, rounded, stepped
+from exporters.business.clinic import parse, shifted
+from exporters.business.moment import Moment, Staff, staff_of
+from exporters.business.query import SHARE, Query, Turn
+from exporters.business.reader import Reader
 from exporters.collector import CollectError, Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
 
-BOOKED = {
-    "count": 7,
-    "made_last_day": 3,
-    "changed_last_day": 0,
-    "upcoming_1d": 2,
-    "upcoming_7d": 6,
-    "booked_7d": 5_400_000,
-}
-CANCELLED = {"count": 2, "made_last_day": 1, "changed_last_day": 1}
+COUNTS = st.integers(0, 10_000)
+NOW = datetime(2026, 11, 22, 21, 15, 30, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
 
 
-async def collect(*, smallest_cell: int = 0, age: float = 0, fault: Reason | None = None) -> Readings:
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(connect=False)
-    collector = BusinessCollector(client, database="appointments", interval=30, smallest_cell=smallest_cell)
-    groups = {"booked": BOOKED, "cancelled": CANCELLED}
-    collector._figures = Figures(groups, 40, 0, 0.01, time.monotonic() - age)
-    collector._fault = fault
-    collector._tried.set()
-    readings = Readings(collector.metrics)
-    try:
-        await collector.collect(readings, Deadline(1))
-    finally:
-        await collector.close()
-    return readings
+@given(COUNTS, st.integers(2, 20))
+def test_a_rounded_count_is_never_a_small_one_and_close_to_the_true_one(count: int, smallest: int) -> None:
+    shown = rounded(count, smallest)
+    assert shown == 0 or shown >= smallest
+    assert abs(shown - count) <= smallest / 2
 
 
-def samples(readings: Readings, name: str) -> dict[tuple[str, ...], float]:
-    return dict(zip(*readings.series[name], strict=True))
+@given(COUNTS, COUNTS, st.integers(0, 20))
+def test_rounding_keeps_the_order_so_that_counters_never_fall(one: int, other: int, smallest: int) -> None:
+    low, high = sorted((one, other))
+    assert rounded(low, smallest) <= rounded(high, smallest)
 
 
-async def test_every_status_is_shown_even_at_zero() -> None:
-    readings = await collect()
-    shown = samples(readings, "appointments")
-    assert shown["booked",] == 7
-    assert shown["noshow",] == 0
-    assert len(shown) == 10
-    assert samples(readings, "appointments_booked_last_day") == {(): 4}
-    assert samples(readings, "appointments_cancelled_last_day") == {(): 1}
-    assert samples(readings, "appointments_booked_time_seconds")["7d",] == 5_400
+@pytest.mark.parametrize("smallest", [0, 1])
+def test_without_a_smallest_cell_counts_are_shown_as_they_are(smallest: int) -> None:
+    assert [rounded(count, smallest) for count in range(7)] == list(range(7))
+    assert stepped(123.4, smallest, 86_400) == 123.4
 
 
-async def test_small_cells_are_left_out_where_that_is_asked_for() -> None:
-    readings = await collect(smallest_cell=5)
-    assert ("cancelled",) not in samples(readings, "appointments")
-    assert samples(readings, "appointments")["noshow",] == 0
-    assert samples(readings, "appointments_upcoming") == {("7d",): 6, ("30d",): 0}
-    assert ("1d",) not in samples(readings, "appointments_booked_time_seconds")
-    assert samples(readings, "appointments_cancelled_last_day") == {}
+@given(st.lists(COUNTS, min_size=1, max_size=11), st.integers(2, 20))
+def test_no_difference_of_a_histograms_buckets_is_a_small_count(cells: list[int], smallest: int) -> None:
+    totals = cumulative(cells, smallest)
+    between = [high - low for low, high in zip([0, *totals], totals, strict=False)]
+    assert all(one == 0 or one >= smallest for one in between)
 
 
-async def test_figures_carry_their_age_and_a_missed_turn_is_told() -> None:
-    readings = await collect(age=45, fault=Reason.TIMEOUT)
-    assert 45 <= samples(readings, "business_metric_age_seconds")[()] < 50
-    assert samples(readings, "patients") == {(): 40}
-    assert readings.fault is Reason.TIMEOUT
+def test_a_sum_of_times_goes_in_steps_that_several_people_make() -> None:
+    assert stepped(3 * 86_400, 5, 86_400) == 0
+    assert stepped(12 * 86_400, 5, 86_400) == 10 * 86_400
 
 
-async def test_after_three_missed_turns_they_are_gone() -> None:
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/St_Johns", "Pacific/Apia", "Africa/Casablanca"])
+def test_the_slots_on_offer_are_those_that_the_app_offers(zone: str) -> None:
+    theirs = make_clinic(5, zone, 90)
+    ours = parse(theirs.hours())
+    for month in (1, 3, 4, 10, 11):
+        start = datetime(2026, month, 20, 3, 7, tzinfo=UTC)
+        end = start + timedelta(days=21)
+        offered = [slot.start for slot in theirs.slots_between("x", start, end + timedelta(days=1))]
+        assert ours.starts(start, end) == [one for one in offered if one < end]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"time_zone": "Mars/Olympus"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": None},
+        {"slot_minutes": 0},
+        {"slot_minutes": "often"},
+        {"horizon_days": 10**9},
+        {"opens": "early"},
+        {"weekdays": 5},
+    ],
+)
+def test_hours_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(CollectError) as caught:
-        await collect(age=91, fault=Reason.REFUSED)
-    assert caught.value.reason is Reason.REFUSED
+        parse(make_clinic(5, "UTC", 90).hours() | wrong)
+    assert caught.value.reason is Reason.MALFORMED
 
 
-def test_the_aggregation_returns_numbers_by_status_and_nothing_else() -> None:
-    match, group = pipeline(datetime(2026, 11, 22, tzinfo=UTC))
-    assert "free text" not in match["$match"]["status"]["$in"]
-    sums = {name: value for name, value in group["$group"].items() if name != "_id"}
-    assert group["$group"]["_id"] == "$status"
-    assert all(set(value) == {"$sum"} for value in sums.values())
+def test_a_day_ahead_is_the_same_time_on_the_clinics_clock() -> None:
+    before = datetime(2026, 10, 24, 12, 0, tzinfo=BERLIN)
+    assert shifted(before, 1, BERLIN) - before.astimezone(UTC) == timedelta(hours=25)
+    assert shifted(before, 1, BERLIN).astimezone(BERLIN).hour == 12
+    spring = datetime(2026, 3, 28, 12, 0, tzinfo=BERLIN)
+    assert shifted(spring, 1, BERLIN) - spring.astimezone(UTC) == timedelta(hours=23)
+
+
+def test_services_are_a_closed_list() -> None:
+    staff = staff_of(None, ("General practice", "Cardiology"), {"a": "cardiology", "b": "Quillon", "c": None, "d": []})
+    assert staff.services == ("general_practice", "cardiology", "other")
+    assert staff.by_service() == {"general_practice": 0, "cardiology": 1, "other": 3}
+    assert staff.service({"$gt": ""}) == "other"
+
+
+def test_the_third_free_slot_is_found_among_appointments_of_any_length() -> None:
+    starts = [0, 15, 30, 45, 60, 75]
+    assert _third_free(starts, 15, ()) == 30
+    assert _third_free(starts, 15, [{"from": 0, "to": 15}]) == 45
+    assert _third_free(starts, 15, [{"from": 10, "to": 40}]) == 75
+    assert _third_free(starts, 15, [{"from": 0, "to": None}, {"from": None, "to": None}]) == 45
+    assert _third_free(starts, 15, [{"from": -30, "to": 50}]) is None
+
+
+def test_the_pieces_of_a_window_are_named_as_the_app_names_them() -> None:
+    assert set(PIECES) == {"minute", "hour"}
+    minute, hour = (int(NOW.timestamp()) // length for length, _ in PIECES.values())
+    assert list(pieces("5m", NOW)) == [f"active:minute:{minute - back}" for back in range(5, -1, -1)]
+    assert len(list(pieces("1h", NOW))) == 61
+    assert next(iter(pieces("24h", NOW))) == f"active:hour:{hour - 24}"
+    longest = {"minute": 3_600, "hour": 86_400}
+    assert all(kept > longest[name] + length for name, (length, kept) in PIECES.items()), "kept until it is counted"
+
+
+class Question(Query):
+    name = "totals"
+    slow = True
+
+    def __init__(self) -> None:
+        self.fails: Exception | None = None
+
+    async def ask(self, reader: Reader, at: Moment) -> None:
+        if self.fails is not None:
+            raise self.fails
+
+    def write(self, readings: Readings, smallest: int) -> None:
+        readings.add(f.PATIENTS, 1)
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr("exporters.business.query.time.monotonic", clock)
+    return clock
+
+
+async def run(turn: Turn, clock: Clock, *, seconds: float = 0) -> None:
+    reader: Any = type("Reader", (), {"examined": 7, "deadline": Deadline(5)})()
+    original = turn.query.ask
+
+    async def slowly(reader: Reader, at: Moment) -> None:
+        clock.now += seconds
+        await original(reader, at)
+
+    turn.query.ask = slowly  # type: ignore[method-assign]  # only to let time pass
+    try:
+        await turn.run(reader, Moment(NOW, Staff()))
+    finally:
+        turn.query.ask = original  # type: ignore[method-assign]  # as it was
+
+
+def shown(turn: Turn) -> dict[str, int]:
+    readings = Readings(f.METRICS)
+    turn.write(readings, 5)
+    return {name: len(keys) for name, (keys, _) in readings.series.items() if keys}
+
+
+async def test_a_query_rests_fifty_times_as_long_as_it_took(passing: Clock) -> None:
+    turn = Turn(Question(), 30)
+    assert turn.is_due()
+    await run(turn, passing, seconds=0.01)
+    passing.now += 200
+    assert not turn.is_due(), "whole collections are counted every 5 minutes"
+    passing.now += 100
+    assert turn.is_due()
+    await run(turn, passing, seconds=20)
+    passing.now += SHARE * 20 - 1
+    assert not turn.is_due()
+    passing.now += 1
+    assert turn.is_due()
+
+
+async def test_a_query_that_fails_rests_too_and_its_answer_goes_when_it_is_old(passing: Clock) -> None:
+    turn = Turn(Question(), 30)
+    assert shown(turn) == {}
+    await run(turn, passing)
+    turn.query.fails = CollectError(Reason.TIMEOUT)  # type: ignore[attr-defined]  # it is a Question
+    passing.now += 300
+    with pytest.raises(CollectError):
+        await run(turn, passing, seconds=5)
+    assert not turn.is_due()
+    assert set(shown(turn)) == {
+        "patients",
+        "business_query_duration_seconds",
+        "business_query_examined",
+        "business_query_timestamp_seconds",
+    }
+    passing.now += 600
+    assert shown(turn) == {}
+
+
+def test_no_family_has_a_label_that_could_hold_a_person() -> None:
+    allowed = {"status", "service", "horizon", "window", "by", "notice", "lead", "hour", "weekday", "state", "query"}
+    assert {label for metric in f.METRICS for label in metric.labels} <= allowed
+    assert len(f.LEADS) == len(f.LEAD_EDGES) + 1
+    assert all(metric.source and metric.cost == "slow" for metric in f.METRICS)
