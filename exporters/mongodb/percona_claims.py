@@ -71,6 +71,9 @@ COMPATIBLE: tuple[str, ...] = (
     "mongodb_mongod_replset_member_optime_date",
     "mongodb_mongod_replset_oplog_head_timestamp",
     "mongodb_mongod_replset_oplog_tail_timestamp",
+    "mongodb_oplog_stats_size",
+    "mongodb_oplog_stats_maxSize",
+    "mongodb_oplog_stats_count",
     "mongodb_dbstats_dataSize",
     "mongodb_dbstats_indexSize",
     "mongodb_dbstats_storageSize",
@@ -183,11 +186,6 @@ NOT_CLAIMED: tuple[NotClaimed, ...] = (
         ("mongodb_rs_members_state", "mongodb_rs_members_pingMs", "mongodb_members_health"),
         "The label member_state renames them at each failover.",
         "mongodb_mongod_replset_*, mongodb_replset_member_state",
-    ),
-    NotClaimed(
-        ("mongodb_oplog_stats_size", "mongodb_oplog_stats_maxSize", "mongodb_oplog_stats_count"),
-        "Another question to the server at each scrape, for a figure that hardly moves.",
-        "mongodb_oplog_window_seconds",
     ),
     NotClaimed(
         ("mongodb_mongos_sharding_shards_total", "mongodb_mongos_db_data_size_bytes"),

@@ -33,6 +33,11 @@ _OPLOG = {
     for key, end in (("latestOptime", "head"), ("earliestOptime", "tail"))
 }
 
+_OPLOG_STATS = {
+    field: named(f"mongodb_oplog_stats_{field}", f"collStats.{field} of the oplog")
+    for field in ("size", "maxSize", "count", "storageSize")
+}
+
 
 def _set(name: str, source: str, *labels: str, unit: str = "") -> Metric:
     return named(f"mongodb_mongod_replset_{name}", f"replSetGetStatus.{source}", *labels, "set", unit=unit)
@@ -64,6 +69,7 @@ METRICS: tuple[Metric, ...] = tuple(
             *(metric for pair in _TICKETS.values() for metric in pair),
             _ENGINE,
             *_OPLOG.values(),
+            *_OPLOG_STATS.values(),
             _MY_STATE,
             _MY_NAME,
             _MEMBERS,
@@ -94,6 +100,9 @@ def write(target: Member, status: Document, view: Document | None, readings: Rea
         end = status.get("oplog", {}).get(key)
         if end is not None:
             readings.add(metric, end.time, member)
+    for field, metric in _OPLOG_STATS.items():
+        if target.oplog is not None and field in target.oplog:
+            readings.add(metric, target.oplog[field], member)
     if view is not None:
         _write_set(member, view, readings)
     for collector, seconds in target.seconds.items():

@@ -51,9 +51,52 @@ _CHECKPOINT = "transaction checkpoint"
 _REPL = ("metrics", "repl")
 _OPS = ("insert", "query", "update", "delete", "getmore", "command")
 _LATENCY_OF = {"read": "reads", "write": "writes", "command": "commands", "transactions": "transactions"}
+_ASSERTS = ("regular", "warning", "msg", "user", "rollovers")
+_CURSORS = ("noTimeout", "pinned", "total")
 _STATES = ("deleted", "inserted", "returned", "updated")
 
 _COMPATIBLE: tuple[Row, ...] = (
+    *_by("mongodb_connections", "state", _same("current", "available", "active", "threaded"), "connections"),
+    *_one("mongodb_connections_metrics_created_total", "connections", "totalCreated"),
+    *_by("mongodb_op_counters_total", "type", _same(*_OPS), "opcounters"),
+    *_by("mongodb_mongod_op_counters_repl_total", "type", _same(*_OPS), "opcountersRepl"),
+    *_by("mongodb_asserts_total", "type", _same(*_ASSERTS), "asserts"),
+    *_one("mongodb_extra_info_page_faults_total", "extra_info", "page_faults"),
+    *_by("mongodb_network_bytes_total", "state", {"in_bytes": "bytesIn", "out_bytes": "bytesOut"}, "network"),
+    *_one("mongodb_network_metrics_num_requests_total", "network", "numRequests"),
+    *_by("mongodb_mongod_metrics_document_total", "state", _same(*_STATES), "metrics", "document"),
+    *_by(
+        "mongodb_mongod_metrics_query_executor_total",
+        "state",
+        {"scanned": "scanned", "scanned_objects": "scannedObjects"},
+        "metrics",
+        "queryExecutor",
+    ),
+    *_by(
+        "mongodb_mongod_metrics_operation_total",
+        "state",
+        _same("scanAndOrder", "writeConflicts"),
+        "metrics",
+        "operation",
+    ),
+    *_by("mongodb_mongod_metrics_cursor_open", "state", _same(*_CURSORS), "metrics", "cursor", "open"),
+    *_one("mongodb_mongod_metrics_cursor_timed_out_total", "metrics", "cursor", "timedOut"),
+    *_one("mongodb_mongod_metrics_ttl_deleted_documents_total", "metrics", "ttl", "deletedDocuments"),
+    *_by(
+        "mongodb_mongod_global_lock_current_queue",
+        "type",
+        {"reader": "readers", "writer": "writers", "total": "total"},
+        "globalLock",
+        "currentQueue",
+    ),
+    *_by(
+        "mongodb_mongod_wiredtiger_cache_bytes",
+        "type",
+        {"total": "bytes currently in the cache", "dirty": "tracked dirty bytes in the cache"},
+        *_CACHE,
+    ),
+    *_one("mongodb_mongod_wiredtiger_cache_max_bytes", *_CACHE, "maximum bytes configured"),
+    *_one("mongodb_instance_uptime_seconds", "uptime"),
     *_by(
         "mongodb_mongod_op_latencies_latency_total",
         "type",
@@ -212,7 +255,7 @@ _PLAIN: tuple[Row, ...] = (
     *_by(
         "mongodb_ss_asserts",
         "assert_type",
-        _same("regular", "warning", "msg", "user", "rollovers"),
+        _same(*_ASSERTS),
         "asserts",
         kind=_UNKNOWN,
     ),
@@ -243,7 +286,7 @@ _PLAIN: tuple[Row, ...] = (
     *_by(
         "mongodb_ss_metrics_cursor_open",
         "csr_type",
-        _same("noTimeout", "pinned", "total"),
+        _same(*_CURSORS),
         "metrics",
         "cursor",
         "open",

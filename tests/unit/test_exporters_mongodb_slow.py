@@ -411,9 +411,19 @@ def test_no_name_is_declared_twice_and_each_says_whose_it_is() -> None:
     assert len(names) == len(set(names))
     theirs = metrics[len(f.METRICS) :]
     assert [metric.name for metric in theirs if metric.compatible_with != ("mongodb_exporter",)] == []
-    forbidden = {"rs_state", "cl_role", "state", "member_state"}
+    forbidden = {"rs_state", "cl_role", "member_state"}
+    of_members = [m for m in theirs if m.name.startswith("mongodb_mongod_replset_")]
     renamed = [m.name for m in theirs if forbidden & set(m.labels)]
+    renamed += [m.name for m in of_members if "state" in m.labels]
     assert renamed == [], "a failover would rename these"
+
+
+def test_names_that_are_ours_as_well_have_the_labels_that_their_dashboards_ask_for() -> None:
+    asked = {"mongodb_connections": "state", "mongodb_op_counters_total": "type", "mongodb_asserts_total": "type"}
+    others = {"mongodb_up", "mongodb_version_info", "mongodb_instance_uptime_seconds"}
+    for metric in f.METRICS:
+        if metric.name in COMPATIBLE and metric.name not in others:
+            assert metric.labels == ("member", asked[metric.name]), metric.name
 
 
 def test_what_is_not_claimed_is_not_declared_and_has_a_reason() -> None:
@@ -459,4 +469,5 @@ class Spoken:
     """A member that a collector has read."""
 
     name = A
+    oplog = None
     seconds = {"mongodb_top": 0.25}  # noqa: RUF012  # nobody writes to it
