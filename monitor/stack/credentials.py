@@ -14,7 +14,7 @@ REDIS_RULES = {
     "admin": "~* &* +@all",
     "app": "~slots:* ~active:* -@all +ping +select +get +mget +set +del +pfadd +expire +client|setname",
     "exporters": (
-        "~active:* -@all +ping +info +pfcount +config|get +latency|latest +latency|histogram +slowlog|get +slowlog|len"
+        "~active:* -@all +info +pfcount +config|get +latency|latest +latency|histogram +slowlog|get +slowlog|len"
         " +client|list"
     ),
     "backup": "-@all +ping +info +psync +sync +replconf +client|setname",

@@ -1,47 +1,27 @@
-"""INFO's text becomes samples; what is odd in it is left out."""
+"""What Redis answers becomes samples; what is odd in it is left out."""
 
 from __future__ import annotations
 
 import pytest
 
-from exporters.readings import Readings
+from exporters.readings import OTHER, Readings
+from exporters.reasons import Reason
 from exporters.redis import families as f
-from exporters.redis import info
+from exporters.redis import info, modes, replication
+from exporters.redis.commands import Commands, Errors
+from exporters.redis.server import FIRST, Server
+from exporters.redis.slowlog import SlowLog
+from exporters.redis.wire import Command, Refusal
+from tests.unit import redis_infos as texts
 
-INFO = """# Server\r
-redis_version:7.0.15\r
-redis_mode:standalone\r
-os:Linux 6.1 x86_64\r
-server_time_usec:1795371194900000\r
-uptime_in_seconds:100\r
-# Clients\r
-connected_clients:3\r
-# Memory\r
-used_memory:1048576\r
-mem_fragmentation_ratio:1.25\r
-maxmemory_policy:allkeys-lru\r
-# Persistence\r
-rdb_last_bgsave_status:err\r
-aof_last_write_status:ok\r
-# Stats\r
-latest_fork_usec:1500\r
-used_cpu_sys:0.500000\r
-keyspace_hits:9007199254740993\r
-instantaneous_input_kbps:-nan\r
-mem_fragmentation_bytes:-12\r
-# Commandstats\r
-cmdstat_client|no-evict:calls=50,usec=37,usec_per_call=0.74,rejected_calls=1,failed_calls=2\r
-cmdstat_get:calls=7,usec=2000000,usec_per_call=1\r
-# Errorstats\r
-errorstat_WRONGPASS:count=4\r
-# Keyspace\r
-db3:keys=5,expires=2,avg_ttl=1500\r
-"""
+Found = dict[tuple[str, ...], float]
 
 
-def read(text: str) -> dict[tuple[str, ...], float]:
-    readings = Readings(f.METRICS)
-    info.write(info.parse(text), readings)
+def parsed(text: str) -> info.Info:
+    return info.parse(text.replace("\n", "\r\n"))
+
+
+def shown(readings: Readings) -> Found:
     return {
         (name, *key): value
         for name, (keys, values) in readings.series.items()
@@ -49,36 +29,62 @@ def read(text: str) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_numbers_keep_their_kind_and_get_base_units() -> None:
-    found = read(INFO)
+def read(text: str) -> Found:
+    found, readings = parsed(text), Readings(f.METRICS)
+    info.write(found, readings)
+    Commands().write(found.commands, readings)
+    Errors().write(found.errors, readings)
+    replication.write(found, readings)
+    modes.write_sentinel(found, readings)
+    return shown(readings)
+
+
+@pytest.mark.parametrize("version", texts.ALL)
+def test_every_version_tells_what_it_knows(version: str) -> None:
+    found = read(texts.ALL[version])
     assert found["redis_memory_used_bytes",] == 1_048_576
-    assert found["redis_keyspace_hits_total",] == 9_007_199_254_740_993, "more than a float can hold"
+    assert found["redis_total_system_memory_bytes",] == 16_777_216_000
     assert found["redis_latest_fork_seconds",] == pytest.approx(0.0015)
     assert found["redis_cpu_sys_seconds_total",] == 0.5
-    assert found["redis_mem_fragmentation_bytes",] == -12
+    assert found["redis_commands_total", "get"] == 7
+    assert found["redis_commands_duration_seconds_total", "get"] == 2
+    assert found["redis_replication_lag_bytes", "10.0.0.2:6379"] == 100
+    assert found["redis_replica_full_resyncs_total",] == 1
+    assert found["redis_aof_last_bgrewrite_status",] == 1
+    assert ("redis_rdb_last_bgsave_duration_seconds",) not in found, "-1 is never"
 
 
-def test_words_become_flags_and_one_info_series() -> None:
-    found = read(INFO)
-    assert found["redis_rdb_last_bgsave_status",] == 0
-    assert found["redis_aof_last_write_status",] == 1
-    assert found["redis_instance_info", "", "7.0.15", "standalone", "Linux 6.1 x86_64", "allkeys-lru"] == 1
+def test_what_a_version_lacks_is_absent() -> None:
+    old, new = read(texts.V5_0), read(texts.V7_4)
+    assert ("redis_commands_failed_calls_total", "get") not in old
+    assert new["redis_commands_failed_calls_total", "get"] == 2
+    assert new["redis_commands_rejected_calls_total", "get"] == 1
+    assert ("redis_max_clients",) not in old
+    assert new["redis_max_clients",] == 10_000
+    assert new["redis_acl_access_denied_cmd_total",] == 2
+    assert new["redis_client_output_buffer_limit_disconnections_total",] == 6
+    assert new["redis_eviction_exceeded_seconds_total",] == 0.25
+    assert new["redis_errors_total", "WRONGPASS"] == 4
+    assert new["redis_module_info", "bf", "20609"] == 1
 
 
-def test_commands_with_bars_and_dashes_are_counted_like_any_other() -> None:
-    found = read(INFO)
-    assert found["redis_commands_total", "client|no-evict"] == 50
-    assert found["redis_commands_duration_seconds_total", "client|no-evict"] == pytest.approx(37e-6)
-    assert found["redis_commands_failed_calls_total", "client|no-evict"] == 2
-    assert found["redis_commands_rejected_calls_total", "client|no-evict"] == 1
-    assert ("redis_commands_failed_calls_total", "get") not in found, "older versions do not count them"
-    assert found["redis_errors_total", "WRONGPASS"] == 4
+def test_a_fork_is_told_by_the_version_that_it_behaves_like() -> None:
+    assert parsed(texts.VALKEY_8).version == (7, 2)
+    assert parsed("redis_version:255.255.255").version == (255, 255), "what is built from the unstable branch"
+    assert parsed("redis_version:").version == (0, 0)
+
+
+def test_one_info_series_says_what_runs_there() -> None:
+    found = read(texts.V7_0)
+    labels = ("master", "7.0.15", "standalone", "Linux 4.19.0 x86_64", "noeviction", "6379", "a" * 40, "1", "bbbb")
+    assert found["redis_instance_info", *labels] == 1
 
 
 def test_used_databases_are_shown_and_the_first_one_always() -> None:
-    found = read(INFO)
+    found = read(texts.V7_4)
     assert {key[1]: value for key, value in found.items() if key[0] == "redis_db_keys"} == {"db0": 0, "db3": 5}
     assert found["redis_db_avg_ttl_seconds", "db3"] == 1.5
+    assert {key[1] for key in read(texts.V8_0) if key[0] == "redis_db_keys"} == {"db0", "db3"}
 
 
 @pytest.mark.parametrize("text", ["", "nan", "-nan", "inf", "ok", "1,2"])
@@ -86,6 +92,225 @@ def test_what_is_no_finite_number_is_nothing(text: str) -> None:
     assert info.number(text) is None
 
 
-def test_the_start_is_told_by_redis_own_clock() -> None:
-    assert info.start_time(info.parse(INFO)) == 1_795_371_095
-    assert info.start_time({}) is None
+def test_whole_numbers_stay_whole() -> None:
+    assert info.number("9007199254740993") == 9_007_199_254_740_993, "more than a float can hold"
+    assert repr(info.number("-12")) == "-12"
+
+
+@pytest.mark.parametrize("text", ["", "garbage", "redis_version", ":::\r\n=:=", "cmdstat_:=", "cmdstat_x:calls=a,b=c"])
+def test_garbage_in_info_is_left_out(text: str) -> None:
+    assert {key for key in read(text) if key[0].startswith("redis_commands")} == set()
+
+
+def test_the_start_is_told_by_redis_own_clock_and_stands() -> None:
+    first = parsed(texts.V7_0)
+    assert info.start_time(first) == 1_795_371_095
+    assert info.start_time(parsed(texts.V5_0)) is None, "it did not tell the time"
+    server = Server(first)
+    assert server.started_at(first) == 1_795_371_095
+    later = parsed(texts.V7_0.replace("1795371194900000", "1795371195300000"))
+    assert server.started_at(later) == 1_795_371_095, "half a second is rounding"
+
+
+def latency(text: str, *replies: object) -> Found:
+    commands, readings = Commands(), Readings(f.METRICS)
+    commands.write(parsed(text).commands, readings)
+    commands.write_latency(list(replies), readings)
+    return {key[1:]: value for key, value in shown(readings).items() if key[0] == f.LATENCY.name}
+
+
+def test_latencies_have_the_same_edges_whatever_redis_shows() -> None:
+    found = latency(texts.V7_0, "get", ["calls", 7, "histogram_usec", [1, 2, 33, 3, 67_633, 6, 1_073_741, 7]])
+    edges = ["1.6e-05", "6.6e-05", "0.000264", "0.001056", "0.004227", "0.033816", "0.270532", "+Inf"]
+    assert [found["_bucket", "get", edge] for edge in edges] == [2, 3, 3, 3, 3, 3, 6, 7]
+    assert found["_count", "get"] == 7
+    assert found["_sum", "get"] == 2, "from commandstats"
+
+
+def test_a_bound_may_be_rounded_another_way() -> None:
+    for bound in (1_055, 1_056, 1_057, 1_080):
+        found = latency(texts.V7_0, "get", ["calls", 7, "histogram_usec", [bound, 7]])
+        assert found["_bucket", "get", "0.001056"] == 7
+        assert found["_bucket", "get", "0.000264"] == 0
+
+
+@pytest.mark.parametrize(("command", "seconds"), [("client|no-evict", 37e-6), ("ft.search", 90e-6)])
+def test_bars_dashes_and_dots_are_part_of_a_name(command: str, seconds: float) -> None:
+    assert read(texts.V7_0)["redis_commands_duration_seconds_total", command] == pytest.approx(seconds)
+    found = latency(texts.V7_0, command, ["calls", 2, "histogram_usec", [1, 2]])
+    assert found["_sum", command] == pytest.approx(seconds)
+
+
+def test_a_command_that_was_not_called_again_is_not_worked_out_again_but_a_called_one_is() -> None:
+    commands = Commands()
+    for calls in (1, 1, 2):
+        readings = Readings(f.METRICS)
+        commands.write({"get": f"calls={calls},usec={calls},usec_per_call=1"}, readings)
+        commands.write_latency(["get", ["calls", calls, "histogram_usec", [1, calls]]], readings)
+        found = shown(readings)
+        assert found["redis_commands_total", "get"] == calls
+        assert found[f.LATENCY.name, "_count", "get"] == calls
+    readings = Readings(f.METRICS)
+    commands.write({}, readings)
+    assert shown(readings) == {}, "after CONFIG RESETSTAT"
+
+
+def test_only_errors_of_redis_own_kind_keep_their_name() -> None:
+    errors, readings = Errors(), Readings(f.METRICS)
+    errors.write(
+        {"ERR": "count=2", "Mrs": "count=3", "X" * 40: "count=4", "NO-GO": "count=5", "WRONGTYPE": "count="}, readings
+    )
+    assert shown(readings) == {("redis_errors_total", "ERR"): 2, ("redis_errors_total", OTHER): 12}
+
+
+def test_too_many_errors_are_summed_up_and_no_counter_falls() -> None:
+    errors, last = Errors(), 0.0
+    for scrape in range(1, 4):
+        readings = Readings(f.METRICS)
+        errors.write({f"E{number}": f"count={scrape}" for number in range(100)}, readings)
+        found = shown(readings)
+        assert len(found) == 65
+        assert found["redis_errors_total", OTHER] == 36 * scrape > last
+        last = found["redis_errors_total", OTHER]
+
+
+def test_a_replica_that_is_being_sent_everything_has_no_lag_yet() -> None:
+    found = read(texts.V7_0.replace("state=online,offset=900", "state=send_bulk,offset=0"))
+    assert ("redis_replication_lag_bytes", "10.0.0.2:6379") not in found
+    assert found["redis_replica_online", "10.0.0.2:6379"] == 0
+    assert found["redis_connected_slave_lag_seconds", "10.0.0.2", "6379"] == 1
+
+
+def test_a_replica_tells_its_link_and_position() -> None:
+    found = read(texts.REPLICA)
+    assert found["redis_master_link_up", "10.0.0.1", "6379"] == 0
+    assert found["redis_master_last_io_seconds_ago", "10.0.0.1", "6379"] == -1
+    assert found["redis_slave_repl_offset", "10.0.0.1", "6379"] == 950
+    assert found["redis_slave_info", "10.0.0.1", "6379", "1"] == 1
+
+
+def test_an_address_with_colons_is_put_in_brackets() -> None:
+    assert ("redis_replica_online", "[fe80::1]:6379") in read(texts.V7_0.replace("ip=10.0.0.2", "ip=fe80::1"))
+
+
+def test_a_sentinel_tells_states_as_values_and_the_address_apart() -> None:
+    found = read(texts.SENTINEL)
+    states = [found["redis_sentinel_master_status", "cache", state] for state in ("ok", "sdown", "odown")]
+    assert states == [0, 1, 0]
+    assert found["redis_sentinel_master_info", "cache", "10.0.0.1:6379"] == 1
+    assert found["redis_sentinel_master_sentinels", "cache"] == 3
+    assert found["redis_sentinel_masters",] == 1
+    assert ("redis_db_keys", "db0") not in found
+    readings = Readings(f.METRICS)
+    modes.write_quorum([["name", "cache", "quorum", "2"]], readings)
+    assert shown(readings) == {("redis_sentinel_master_quorum", "cache"): 2}
+
+
+def names(commands: tuple[Command, ...]) -> list[str]:
+    return [" ".join(command[:2]) for command in commands]
+
+
+def test_a_server_is_asked_what_its_version_and_mode_know() -> None:
+    new = ["CONFIG GET", "SLOWLOG LEN", "SLOWLOG GET", "LATENCY LATEST", "LATENCY HISTOGRAM"]
+    for text in (texts.V7_0, texts.V8_0, texts.VALKEY_8):
+        server = Server(parsed(text))
+        assert names(server.questions()) == new
+        assert server.info == ("INFO", "default", "commandstats")
+    old = Server(parsed(texts.V6_2))
+    assert names(old.questions()) == ["CONFIG GET"] * 8 + ["SLOWLOG LEN", "SLOWLOG GET", "LATENCY LATEST"]
+    assert old.info == FIRST
+    assert names(Server(parsed(texts.SENTINEL)).questions()) == ["SENTINEL MASTERS"]
+    cluster = Server(parsed(texts.V7_0.replace("cluster_enabled:0", "cluster_enabled:1")))
+    assert names(cluster.questions()) == [*new, "CLUSTER INFO"]
+
+
+def test_what_is_unknown_is_not_asked_again_and_what_is_denied_only_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    server, moment = Server(parsed(texts.V7_0)), 1_000.0
+    monkeypatch.setattr("exporters.redis.server.time.monotonic", lambda: moment)
+    server.refused(("LATENCY", "LATEST"), Refusal("ERR unknown command 'LATENCY'"))
+    server.refused(("SLOWLOG", "LEN"), Refusal("NOPERM this user has no permissions"))
+    assert names(server.questions()) == ["CONFIG GET", "SLOWLOG GET", "LATENCY HISTOGRAM"]
+    assert server.something_is_denied
+    moment += 61
+    assert "SLOWLOG LEN" in names(server.questions())
+    assert "LATENCY LATEST" not in names(server.questions())
+    server.allowed(("SLOWLOG", "LEN"))
+    assert not server.something_is_denied
+
+
+def test_another_run_is_another_server() -> None:
+    server = Server(parsed(texts.V7_0))
+    assert server.is_still(parsed(texts.V7_0))
+    assert not server.is_still(parsed(texts.V7_0.replace("run_id:a", "run_id:b")))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("NOAUTH Authentication required.", Reason.AUTH),
+        ("WRONGPASS invalid username-password pair or user is disabled.", Reason.AUTH),
+        ("NOPERM User x has no permissions to run the 'info' command", Reason.DENIED),
+        ("ERR max number of clients reached", Reason.REFUSED),
+        ("BUSY Redis is busy running a script.", Reason.BUSY),
+        ("ERR unknown command", Reason.ERROR),
+    ],
+)
+def test_a_refusal_has_a_closed_reason(text: str, reason: Reason) -> None:
+    assert Refusal(text).reason is reason
+
+
+def entry(number: int, *words: str, microseconds: int = 20_000) -> list[object]:
+    return [number, 1_795_371_095, microseconds, list(words), "127.0.0.1:5000", "name"]
+
+
+def slow(log: SlowLog) -> Found:
+    readings = Readings(f.METRICS)
+    log.write(readings)
+    return shown(readings)
+
+
+KNOWN = {"get", "config|get", "eval"}
+
+
+def test_what_stood_in_the_slow_log_before_is_known_but_not_counted() -> None:
+    log = SlowLog()
+    assert log.missing([entry(41, "GET", "k")]) == 0
+    log.count([entry(41, "GET", "k")], KNOWN)
+    assert slow(log) == {
+        ("redis_slowlog_entries_total",): 42,
+        ("redis_slowlog_last_id",): 41,
+        ("redis_last_slow_execution_duration_seconds",): 0.02,
+    }
+
+
+def test_a_slow_command_is_born_at_zero_and_counted_on_the_next_page() -> None:
+    log = SlowLog()
+    log.count([], KNOWN)
+    assert slow(log) == {("redis_slowlog_entries_total",): 0}
+    log.count([entry(0, "GeT", "k")], KNOWN)
+    assert slow(log)["redis_slow_commands_total", "get"] == 0
+    assert slow(log)["redis_slow_commands_total", "get"] == 1
+    assert slow(log)["redis_slow_commands_seconds_total", "get"] == pytest.approx(0.02)
+
+
+def test_several_new_entries_are_read_and_those_that_are_gone_are_counted_without_a_name() -> None:
+    log = SlowLog()
+    log.count([entry(0, "GET", "k")], KNOWN)
+    newest = [entry(200, "CONFIG", "GET", "save")]
+    assert log.missing(newest) == 128
+    log.count([entry(200, "CONFIG", "GET", "save"), entry(199, "EVAL", "x"), entry(198, "patient-7")], KNOWN)
+    slow(log)
+    counted = {key[1]: value for key, value in slow(log).items() if key[0] == "redis_slow_commands_total"}
+    assert counted == {"config|get": 1, "eval": 1, OTHER: 1 + 197}
+    assert sum(counted.values()) == 200, "as many as the ids say"
+
+
+def test_the_first_entry_of_a_log_that_was_emptied_is_one() -> None:
+    log = SlowLog()
+    log.count([], KNOWN)
+    log.count([entry(57, "GET", "k")], KNOWN)
+    slow(log)
+    counted = {key[1]: value for key, value in slow(log).items() if key[0] == "redis_slow_commands_total"}
+    assert counted == {"get": 1}
+    log.count([], KNOWN)
+    assert slow(log)["redis_slowlog_entries_total",] == 58, "SLOWLOG RESET takes no id back"

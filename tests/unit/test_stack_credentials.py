@@ -61,6 +61,16 @@ def test_only_the_admin_may_do_everything_in_redis() -> None:
     assert [user for user, rules in credentials.REDIS_RULES.items() if "~*" in rules] == ["admin"]
 
 
+def test_the_exporters_may_ask_redis_what_they_ask_and_nothing_else() -> None:
+    rules = credentials.REDIS_RULES["exporters"].split()
+    allowed = {rule[1:] for rule in rules if rule.startswith("+")}
+    # What the collectors ask; pfcount is for the figures about active users, on keys that hold nothing else.
+    server = {"info", "config|get", "latency|latest", "latency|histogram", "slowlog|get", "slowlog|len", "client|list"}
+    assert allowed == server | {"pfcount"}
+    assert "-@all" in rules
+    assert [rule for rule in rules if rule.startswith(("~", "%", "&"))] in ([], ["~active:*"])
+
+
 def test_only_the_admin_is_root_in_mongodb() -> None:
     assert set(ROLES) == set(MONGODB_USERS)
     assert [user for user, roles in ROLES.items() if any(role["role"] == "root" for role in roles)] == ["admin"]

@@ -1,0 +1,69 @@
+"""Clients become groups; how they call themselves is their own choice, and must not matter."""
+
+from __future__ import annotations
+
+from exporters.readings import OTHER, Readings
+from exporters.redis.clients import Groups, RedisClientsCollector
+
+LINE = (
+    "id=3 addr=127.0.0.1:5000 laddr=127.0.0.1:6379 fd=8 name={name} age=1 idle={idle} flags={flags} db=0 sub=0 psub=0 "
+    "ssub=0 multi=-1 qbuf=26 qbuf-free=20448 argv-mem=10 multi-mem=0 rbs=1024 rbp=0 obl=0 oll=0 omem=5 tot-mem=100 "
+    "events=r cmd=client|list user={user} redir=-1 resp=2 lib-name= lib-ver="
+)
+
+
+def client(name: str = "app", user: str = "default", flags: str = "N", idle: int = 0) -> str:
+    return LINE.format(name=name, user=user, flags=flags, idle=idle)
+
+
+def grouped(*lines: str) -> dict[tuple[str, ...], float]:
+    groups, readings = Groups(), Readings(RedisClientsCollector.metrics)
+    groups.add(lines)
+    groups.write(readings)
+    return {
+        (name, *key): value
+        for name, (keys, values) in readings.series.items()
+        for key, value in zip(keys, values, strict=True)
+    }
+
+
+def test_clients_of_one_name_user_and_kind_are_one_group() -> None:
+    found = grouped(client(idle=3), client(idle=9), client(flags="S"), client(user="backup"))
+    assert found["redis_clients", "app", "default", "normal"] == 2
+    assert found["redis_clients", "app", "default", "replica"] == 1
+    assert found["redis_clients", "app", "backup", "normal"] == 1
+    assert found["redis_clients_memory_bytes", "app", "default", "normal"] == 200
+    assert found["redis_clients_output_buffer_bytes", "app", "default", "normal"] == 10
+    assert found["redis_clients_longest_idle_seconds", "app", "default", "normal"] == 9
+    assert not [key for key in found if "127.0.0.1" in "".join(key)]
+
+
+def test_kinds_are_a_closed_list() -> None:
+    kinds = {
+        flags: next(key[3] for key in grouped(client(flags=flags))) for flags in ("N", "b", "P", "O", "M", "x", "?")
+    }
+    assert kinds == {
+        "N": "normal",
+        "b": "blocked",
+        "P": "pubsub",
+        "O": "monitor",
+        "M": "master",
+        "x": "transaction",
+        "?": "normal",
+    }
+
+
+def test_as_many_names_as_clients_make_few_series_that_add_up() -> None:
+    found = grouped(*(client(name=f"worker-{number}") for number in range(500)), *([client()] * 7))
+    counts = {key[1]: value for key, value in found.items() if key[0] == "redis_clients"}
+    assert len(counts) == 33
+    assert counts["app"] == 7
+    assert sum(counts.values()) == 507
+    assert counts[OTHER] == 507 - 7 - 31
+
+
+def test_a_name_cannot_forge_a_field() -> None:
+    found = grouped(client(name="user=admin,flags=M"), client(name='"},{evil="1'), "garbage", "")
+    assert found["redis_clients", "user=admin,flags=M", "default", "normal"] == 1
+    assert found["redis_clients", '"},{evil="1', "default", "normal"] == 1
+    assert found["redis_clients", "", "", "normal"] == 2
