@@ -1,8 +1,9 @@
 """Writes a metrics page: Prometheus text 0.0.4 or OpenMetrics 1.0.0. The exporters' hot path.
 
-A sample costs one dictionary look-up and one ``repr``: name, escaping and label order are worked out once per series
-and kept. Both formats share these prefixes, because every counter of ours ends in ``_total``; only the header lines
-differ. ``benchmarks/exporter_page.py`` measures it against prometheus_client.
+A family whose series are those of the last scrape costs one comparison, and one formatting of all its values at once:
+names, escaping and label order are worked out once per series, and joined into a template once per set of series. Both
+formats share it, because every counter of ours ends in ``_total``; only the header lines differ.
+``benchmarks/exporter_page.py`` measures it against prometheus_client.
 """
 
 from __future__ import annotations
@@ -48,46 +49,46 @@ class Page:
     def render(self, readings: Iterable[Readings], flavour: Flavour) -> bytes:
         """Write the page. Families without samples are left out, headers and all."""
         parts: list[str] = []
+        families, is_text = self._families, flavour is Flavour.TEXT
         for reading in readings:
             for name, (keys, values) in reading.series.items():
                 if keys:
-                    self._families[name].write(parts, keys, values, flavour)
-        parts.append("\n# EOF\n" if flavour is Flavour.OPENMETRICS else "\n")
+                    families[name].write(parts, keys, values, is_text=is_text)
+        parts.append("\n" if is_text else "\n# EOF\n")
         # Each header begins with the newline that ends the line before it; the page has none before its first.
         return "".join(parts).encode("utf-8", "replace").lstrip(b"\n")
 
 
 class _Family:
-    __slots__ = ("_headers", "_metric", "_prefixes")
+    """One family's part of the page: a template that the values of the next scrape are put into."""
+
+    __slots__ = ("_keys", "_metric", "_openmetrics", "_prefixes", "_template", "_text")
 
     def __init__(self, metric: Metric, *, clash: bool) -> None:
         self._metric = metric
         self._prefixes: dict[Key, str] = {}
-        self._headers = {
-            Flavour.TEXT: _text_header(metric),
-            Flavour.OPENMETRICS: _openmetrics_header(metric, clash=clash),
-        }
+        self._keys: list[Key] = []
+        self._template = ""
+        self._text = _text_header(metric)
+        self._openmetrics = _openmetrics_header(metric, clash=clash)
 
-    def write(self, parts: list[str], keys: list[Key], values: list[float], flavour: Flavour) -> None:
+    def write(self, parts: list[str], keys: list[Key], values: list[float], *, is_text: bool) -> None:
+        if keys != self._keys:
+            self._learn(keys)
+        # A sum is finite only where all its parts are: one look instead of one for each.
+        shown = tuple(values) if math.isfinite(sum(values)) else tuple(map(_number, values))
+        parts += (self._text if is_text else self._openmetrics, self._template % shown)
+
+    def _learn(self, keys: list[Key]) -> None:
+        """Take other series than last time; what is known of one that comes back was kept."""
         known = self._prefixes
-        try:
-            prefixes = [known[key] for key in keys]
-        except KeyError:
-            prefixes = self._learn(keys)
-        shown = map(repr, values) if all(map(math.isfinite, values)) else map(_number, values)
-        lines: list[str] = [""] * (2 * len(keys))
-        lines[0::2] = prefixes
-        lines[1::2] = shown
-        parts.append(self._headers[flavour])
-        parts += lines
-
-    def _learn(self, keys: list[Key]) -> list[str]:
-        if len(self._prefixes) > 2 * max(SERIES_CAP, len(keys)):  # labels came and went: forget those that are gone
-            self._prefixes.clear()
+        if len(known) > 2 * max(SERIES_CAP, len(keys)):  # labels came and went: forget those that are gone
+            known.clear()
         for key in keys:
-            if key not in self._prefixes:
-                self._prefixes[key] = _prefix(self._metric, key)
-        return [self._prefixes[key] for key in keys]
+            if key not in known:
+                known[key] = _prefix(self._metric, key)
+        self._keys = keys.copy()
+        self._template = "".join([known[key] for key in keys])
 
 
 def _prefix(metric: Metric, key: Key) -> str:
@@ -96,7 +97,8 @@ def _prefix(metric: Metric, key: Key) -> str:
         name, values = name + key[0], key[1:]
         names = (*names, "le") if key[0] == "_bucket" else names
     pairs = ",".join(f'{label}="{_escape(value)}"' for label, value in zip(names, values, strict=True))
-    return f"\n{name}{{{pairs}}} " if pairs else f"\n{name} "
+    series = f"{name}{{{pairs}}}" if pairs else name
+    return f"\n{series.replace('%', '%%')} %s"
 
 
 def _escape(value: str) -> str:

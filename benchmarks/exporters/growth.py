@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.exporters import pages
+from benchmarks.exporters import containers, pages
 from benchmarks.exporters.arms import Plan, collectors
 from benchmarks.exporters.client import PLAIN, Client
 from benchmarks.exporters.figures import Growth, growth, percentile
@@ -89,6 +89,19 @@ def _mongodb(plan: Plan, against: str, sizes: Sequence[tuple[int, int]], counts:
     yield Curve("MongoDB's answers to the first reading of everything", against, tuple(reading))
 
 
+def containers_running(plan: Plan) -> Iterator[Curve]:
+    """A page of containers, from control groups written as the kernel shows them."""
+    points = []
+    root = plan.place / "cgroup"
+    containers.grow(root, 1)
+    subject = ours("--collect", "containers", environment={"EXPORTERS_CGROUP_ROOT": str(root)})
+    with started([subject], plan.place / "containers-x") as (one,):
+        for count in CONTAINERS:
+            containers.grow(root, count)
+            points.append((float(count), _p50(one, plan.scrapes)))
+    yield Curve("a page of containers", "containers", tuple(points))
+
+
 def _first_reading_ms(one: Running) -> float:
     """Return how long MongoDB's answers took altogether until every collector has had its first one."""
     ends = time.monotonic() + _READ_WITHIN
@@ -116,4 +129,5 @@ GROWTHS: dict[str, Callable[[Plan], Iterator[Curve]]] = {
     "clients": redis_clients,
     "collections": mongodb_collections,
     "databases": mongodb_databases,
+    "containers": containers_running,
 }

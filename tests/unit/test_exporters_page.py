@@ -100,6 +100,17 @@ def strict(body: str) -> list[Family]:
     return list(openmetrics.text_string_to_metric_families(body))  # type: ignore[no-untyped-call]  # client_python
 
 
+def test_series_that_change_from_scrape_to_scrape_keep_their_own_values() -> None:
+    page = Page(METRICS)
+    for names in (("a", "b"), ("a", "b"), ("b", "100%s %"), ("c",), (), ("a", "b")):
+        found = Readings(METRICS)
+        for number, name in enumerate(names):
+            found.add(REQUESTS, math.inf if number else 3, name)
+        body = page.render([found], Flavour.TEXT).decode()
+        lines = [f'requests_total{{who="{name}"}} {"+Inf" if number else 3}' for number, name in enumerate(names)]
+        assert body.splitlines()[2:] == lines
+
+
 def test_an_empty_page_is_still_a_page() -> None:
     page = Page(METRICS)
     assert page.render([Readings(METRICS)], Flavour.OPENMETRICS) == b"# EOF\n"
