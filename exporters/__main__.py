@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--redis", dest="redis_uri", metavar="URI", help="Redis, without password")
     parser.add_argument("--probe", dest="probe_url", metavar="URL", help="the front door that is probed from outside")
     parser.add_argument("--collect", metavar="NAME,...", help="collectors to run (default: all that have a source)")
+    parser.add_argument("--names", metavar="NAME", help="percona: mongodb_exporter's names besides our own")
     parser.add_argument(
         "--web.config.file",
         "--web-config",
@@ -91,10 +92,10 @@ async def _serve(read: Callable[[], Settings], configuration: Configuration) -> 
         await runner.setup()
         listener = Listener(runner, configuration.settings.listen)
         try:
-            address = await listener.open(configuration.protection.ssl_context)
+            service.address = await listener.open(configuration.protection.ssl_context)
             service.serve = listener.serve
             collectors = len(service.fleet.main.scraper.names)
-            log.info("exporters.started", address=address, version=package_version(), collectors=collectors)
+            log.info("exporters.started", address=service.address, version=package_version(), collectors=collectors)
             # What is loaded by now stays: no need for the collector to look through it after each decoded answer.
             gc.collect()
             gc.freeze()

@@ -63,6 +63,8 @@ class Service:
         self.process = Process()
         self.fault: str | None = None
         """Why the last reload failed, for people."""
+        self.address = configuration.settings.listen
+        """Where the exporters listen."""
         self.serve: Callable[[SSLContext | None], Awaitable[None]] | None = None
         """Called with the certificate that new callers should meet."""
         self.fleet = Fleet.of(configuration.settings, configuration.targets, self.process)
@@ -72,11 +74,6 @@ class Service:
         self._users = webconfig.require_users(configuration.protection)
         self._one_at_a_time = asyncio.Lock()
         self._leaving: set[asyncio.Task[None]] = set()
-
-    @property
-    def address(self) -> str:
-        """Where the settings say that the exporters listen."""
-        return self._settings.listen
 
     def require_users(self) -> Middleware:
         """Return a middleware that lets in those whom the last good web-config file names."""

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -21,12 +21,11 @@ from tests.contract.telemetry_receivers import otlp_receiver
 
 
 @contextlib.contextmanager
-def prometheus(directory: Path, target: str) -> Iterator[str]:
-    """Run Prometheus with one target; yield its URL."""
+def prometheus(directory: Path, scrape: Mapping[str, object]) -> Iterator[str]:
+    """Run Prometheus with one job; yield its URL."""
     config = directory / "prometheus.yml"
-    scrape = {"job_name": "exporters", "static_configs": [{"targets": [target]}]}
     config.write_text(
-        json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [scrape]}),
+        json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [dict(scrape)]}),
         encoding="utf-8",
     )
     address = f"127.0.0.1:{free_port()}"
@@ -45,6 +44,10 @@ def prometheus(directory: Path, target: str) -> Iterator[str]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
+
+
+def static(target: str) -> dict[str, object]:
+    return {"job_name": "exporters", "static_configs": [{"targets": [target]}]}
 
 
 def free_port() -> int:
@@ -69,7 +72,7 @@ def query(url: str, promql: str) -> list[Any]:
 def test_prometheus_stores_every_sample_of_the_page(tmp_path: Path) -> None:
     with (
         exporters("--collect", "host,blackbox", "--probe", "http://127.0.0.1:9") as process,
-        prometheus(tmp_path, process.url.removeprefix("http://")) as url,
+        prometheus(tmp_path, static(process.url.removeprefix("http://"))) as url,
     ):
         assert query(url, "up == 1")
         scraped = float(query(url, "scrape_samples_scraped > 0")[0]["value"][1])
