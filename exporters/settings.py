@@ -28,6 +28,7 @@ OF_THE_PROCESS = frozenset(
 """Fields that belong to the whole process; all others belong to what is watched."""
 _ADDRESSES = ("mongodb_uri", "redis_uri", "probe_url")
 _LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+_NAMES = ("", "percona")
 _ABOVE_ZERO = ("_budget", "_interval")
 
 
@@ -128,6 +129,8 @@ class Settings:
                 if one.name.endswith(_ABOVE_ZERO) and getattr(self, one.name) <= 0
             ),
         ]
+        if self.names not in _NAMES:
+            faults.append(f"names should be one of {', '.join(filter(None, _NAMES))}, or nothing")
         if self.log_level not in _LOG_LEVELS:
             faults.append(f"log_level should be one of {', '.join(_LOG_LEVELS)}")
         if self.probe_url is not None and urlsplit(self.probe_url).scheme not in {"http", "https"}:

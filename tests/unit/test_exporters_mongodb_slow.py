@@ -25,6 +25,7 @@ from exporters.mongodb.source import Member
 from exporters.mongodb.sweep import Namespace, Sweep
 from exporters.readings import OTHER, Readings
 from exporters.reasons import Reason
+from exporters.settings import Settings, SettingsError
 
 A = "a:1"
 
@@ -471,3 +472,8 @@ class Spoken:
     name = A
     oplog = None
     seconds = {"mongodb_top": 0.25}  # noqa: RUF012  # nobody writes to it
+
+
+def test_only_names_that_there_are_can_be_asked_for() -> None:
+    with pytest.raises(SettingsError, match="names should be one of percona"):
+        Settings(names="telegraf")
