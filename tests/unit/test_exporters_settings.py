@@ -59,7 +59,12 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
         load({"config": str(file)}, {})
 
 
-EVERYTHING = Settings(mongodb_uri=MONGODB, redis_uri="redis://127.0.0.1", probe_url="http://127.0.0.1")
+EVERYTHING = Settings(
+    mongodb_uri=MONGODB,
+    redis_uri="redis://127.0.0.1",
+    probe_url="http://127.0.0.1",
+    synthetic_secret_file=Path("secret"),
+)
 
 
 def names(settings: Settings, *, local: bool = True) -> set[str]:
