@@ -89,7 +89,7 @@ class Settings:
     series_budget: int = SERIES_CAP
     """The most series of one family on one page; a counter's surplus goes into one series, a gauge's is left out."""
     mongodb_collection_budget: int = 50
-    """How many collections (and databases) of each member have series of their own, largest first; the rest is summed."""
+    """How many collections (and databases) of each member have series of their own, largest first."""
     mongodb_namespace_budget: int = 20
     """How many namespaces of each member have series of their own in ``top``, busiest first; the rest is summed."""
     mongodb_time_budget: float = 0.05
