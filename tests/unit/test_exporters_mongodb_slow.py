@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -20,7 +21,7 @@ from exporters.mongodb import families as f
 from exporters.mongodb.asking import Pace
 from exporters.mongodb.chosen import Chosen, Rest
 from exporters.mongodb.collstats import CollstatsCollector
-from exporters.mongodb.percona_claims import COMPATIBLE, NOT_CLAIMED
+from exporters.mongodb.percona_claims import COMPATIBLE, NOT_CLAIMED, WITH_OTHERS
 from exporters.mongodb.source import Member
 from exporters.mongodb.sweep import Namespace, Sweep
 from exporters.readings import OTHER, Readings
@@ -477,3 +478,11 @@ class Spoken:
 def test_only_names_that_there_are_can_be_asked_for() -> None:
     with pytest.raises(SettingsError, match="names should be one of percona"):
         Settings(names="telegraf")
+
+
+def test_the_page_about_compatibility_names_what_is_there_and_what_is_not() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compatibility.md").read_text(encoding="utf-8")
+    text = " ".join(page.split())
+    listed = {*COMPATIBLE, *WITH_OTHERS, *(name for claim in NOT_CLAIMED for name in claim.names)}
+    assert [name for name in sorted(listed) if f"`{name}`" not in text] == []
+    assert [claim.reason for claim in NOT_CLAIMED if claim.reason not in text] == []
