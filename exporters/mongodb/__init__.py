@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Self
 
-from exporters.collector import Deadline
+from exporters.collector import CollectError, Deadline
 from exporters.mongodb import families as f
+from exporters.mongodb import families_replset as r
 from exporters.mongodb import percona_status, replset, status
 from exporters.mongodb.ask import Answer, ask_all
+from exporters.mongodb.member import SPARE, Document, Member, plainly
 from exporters.mongodb.percona import PERCONA
 from exporters.mongodb.source import Mongodb
 from exporters.readings import Readings
@@ -16,9 +18,15 @@ from exporters.settings import Settings
 from exporters.sources import Sources
 from telemetry.metric import Metric
 
+_REPLSET_CONFIG = {"replSetGetConfig": 1}
+_LAGGING = 30.0
+"""Seconds behind from which on a member should not be kept busy with questions."""
+
+Answers = dict[Member, Answer | Reason]
+
 
 class MongodbCollector:
-    """Reads every member that the URI names."""
+    """Reads every member that the URI names or the replica set has."""
 
     name: ClassVar[str] = "mongodb"
     optional: ClassVar[bool] = False
@@ -27,10 +35,12 @@ class MongodbCollector:
     def __init__(self, source: Mongodb, *, percona: bool = False) -> None:
         self._source = source
         self._percona = percona
+        self._config: Document | None = None
+        self._config_version: tuple[object, ...] = ()
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
-        """There must be a replica set to read."""
+        """There must be a server to read."""
         return None if settings.mongodb_uri else "--mongodb"
 
     @classmethod
@@ -43,40 +53,104 @@ class MongodbCollector:
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Ask all members side by side; a dead or frozen one costs only its own samples."""
-        targets = self._source.members
-        answers = await ask_all(targets, deadline)
-        for target, answer in zip(targets, answers, strict=True):
-            self._write(target.name, answer, readings)
-            if self._percona and isinstance(answer, Answer):
-                percona_status.write(target, answer.status, answer.replset, readings)
-        self._write_set(answers, readings)
+        answers = await ask_all(self._source.members, deadline)
+        while fresh := self._follow(answers):
+            answers |= await ask_all(fresh, deadline)
+        seen = _seen(answers)
+        await self._read_config(answers, seen, readings, deadline)
+        for member, answer in answers.items():
+            self._write(member, answer, readings)
+            if self._percona and isinstance(answer, Answer) and answer.status is not None:
+                in_set = answer.replset is not None and answer.replset["members"]
+                percona_status.write(member, answer.status, answer.replset if in_set else None, readings)
+        self._write_set(answers, seen, readings)
 
     def lost(self, readings: Readings, reason: Reason) -> None:
         """Say that all members are down, and why."""
-        for target in self._source.members:
-            self._write(target.name, reason, readings)
-        readings.add(f.HAS_PRIMARY, 0)
-        readings.add(f.HEALTHY, 0)
+        answers: Answers = dict.fromkeys(self._source.members, reason)
+        for member in answers:
+            self._write(member, reason, readings)
+        self._write_set(answers, _seen(answers), readings)
 
     async def close(self) -> None:
         """Leave the clients to the sources."""
 
-    @staticmethod
-    def _write(name: str, answer: Answer | Reason, readings: Readings) -> None:
-        down = answer if isinstance(answer, Reason) else None
-        readings.add(f.UP, int(down is None), name)
-        readings.states(f.UP_REASON, down, f.REASONS, name)
-        if isinstance(answer, Answer):
-            status.write(name, answer.status, readings)
+    def _follow(self, answers: Answers) -> tuple[Member, ...]:
+        """Watch whom the set names; those whom it names no more are forgotten, and not on this page either."""
+        views = [answer.replset for answer in answers.values() if isinstance(answer, Answer) and answer.replset]
+        best = replset.best_view(views)
+        if best is None:
+            return ()
+        names = [str(row["name"]) for row in best["members"]]
+        fresh = self._source.follow(names, certain=best["myState"] == replset.PRIMARY)
+        watched = {*self._source.members}
+        for gone in [member for member in answers if member not in watched]:
+            del answers[gone]
+        return tuple(member for member in fresh if member not in answers)
 
-    def _write_set(self, answers: list[Answer | Reason], readings: Readings) -> None:
-        replied = [answer for answer in answers if isinstance(answer, Answer)]
-        if not replied:
-            readings.fault = next(answer for answer in answers if isinstance(answer, Reason))
-        elif all(answer.replset is None for answer in replied):
-            return  # a server that belongs to no replica set has no such figures
-        views = {
-            target.name: answer.replset if isinstance(answer, Answer) else None
-            for target, answer in zip(self._source.members, answers, strict=True)
-        }
-        replset.write(views, readings)
+    async def _read_config(self, answers: Answers, seen: replset.Seen, readings: Readings, deadline: Deadline) -> None:
+        """Read the set's configuration when it has changed: a version is in every answer, so that none is missed."""
+        best = replset.best_view(list(seen.views.values()))
+        if best is None:
+            return
+        own: Document = next((row for row in best["members"] if row.get("self")), {})
+        version = (best.get("set"), own.get("configTerm"), own.get("configVersion"))
+        if version == self._config_version:
+            return
+        member = next(one for one, answer in answers.items() if isinstance(answer, Answer) and answer.replset is best)
+        self._config = None
+        try:
+            with plainly():
+                async with deadline.guard(spare=SPARE):
+                    self._config = (await member.command(_REPLSET_CONFIG, deadline))["config"]
+        except CollectError as error:
+            readings.partial.append(error.reason)
+            if error.reason is not Reason.DENIED:
+                return
+        self._config_version = version
+
+    @staticmethod
+    def _write(member: Member, answer: Answer | Reason, readings: Readings) -> None:
+        down = answer if isinstance(answer, Reason) else None
+        readings.add(f.UP, int(down is None), member.name)
+        readings.states(f.UP_REASON, down, f.REASONS, member.name)
+        if not isinstance(answer, Answer):
+            return
+        readings.partial += answer.partial
+        if answer.status is not None:
+            status.write(member.name, answer.status, readings)
+        if answer.pools is not None:
+            status.write_pools(member.name, answer.pools, readings)
+        if answer.replset is not None:
+            replset.write_own(member.name, answer.replset, readings)
+        if member.oplog is not None:
+            readings.add(r.OPLOG_BYTES, member.oplog["size"], member.name)
+            readings.add(r.OPLOG_MAX_BYTES, member.oplog["maxSize"], member.name)
+
+    def _write_set(self, answers: Answers, seen: replset.Seen, readings: Readings) -> None:
+        faults = [answer for answer in answers.values() if isinstance(answer, Reason)]
+        if len(faults) == len(answers):
+            readings.fault = faults[0]
+        # A server outside of a set has no such figures; of a member that may not tell them, nothing is known.
+        known = [answer for answer in answers.values() if isinstance(answer, Answer)]
+        if not seen.views and any(answer.state != replset.ARBITER for answer in known):
+            return
+        if all(member.in_set is False for member in answers):
+            return
+        replset.write(seen, readings)
+        if seen.views and self._config is not None:
+            replset.write_config(self._config, seen, readings)
+        for name, lag in zip(*readings.series[r.LAG.name], strict=True):
+            for member in answers:
+                if member.name == name[0] and lag > _LAGGING:
+                    member.struggling = True
+
+
+def _seen(answers: Answers) -> replset.Seen:
+    replied = {member: answer for member, answer in answers.items() if isinstance(answer, Answer)}
+    return replset.Seen(
+        views={member.name: answer.replset for member, answer in replied.items() if answer.replset},
+        states={member.name: answer.state for member, answer in replied.items() if answer.state is not None},
+        silent=frozenset(member.name for member in answers if member not in replied),
+        aliases={member.own_name: member.name for member in answers},
+    )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.errors import (
@@ -17,10 +19,12 @@ from pymongo.errors import (
     ExecutionTimeout,
     NetworkTimeout,
     OperationFailure,
+    ProtocolError,
     PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
+from pymongo.topology_description import TopologyDescription
 
 from exporters.collector import CollectError, Deadline
 from exporters.reasons import Reason
@@ -63,22 +67,31 @@ class Access:
 
 
 class Member:
-    """Asks one mongod or mongos. The fast figures' collector keeps ``up`` and the facts below it."""
+    """Asks one mongod or mongos. What it is and how it fares is kept by the collector of the fast figures."""
 
     def __init__(self, name: str, access: Access, bill: Bill) -> None:
         self.name = name
+        self.own_name = name
+        """What its replica set calls it; the URI may know it by another name of the same host."""
         self.up = True
         """Whether it answered when it was last asked for the fast figures; nobody is called down unasked."""
         self.bears_data = True
         """Whether it holds data of its own: neither an arbiter nor a mongos does."""
+        self.in_set: bool | None = None
+        """Whether it belongs to a replica set; not known before it has answered."""
         self.state: int | None = None
         """Its state in the replica set as it says itself (1 is the primary); ``None`` outside of one."""
         self.struggling = False
         """Whether it had more work than it could do."""
         self.seconds: dict[str, float] = {}
         """How long each collector took to read it, last time."""
+        self.oplog: Document | None = None
+        """How large its oplog is, as of the last look; the next one is at ``oplog_due``."""
+        self.oplog_due = 0.0
+        self._access = access
         self._bill = bill
         self._client = access.client(name)
+        self._stranger: AsyncMongoClient[Document] | None = None
         self._slow = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def run(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
@@ -87,15 +100,9 @@ class Member:
         Raises:
             CollectError: there was no answer in time, or at all.
         """
-        try:
+        with plainly():
             async with deadline.guard(spare=SPARE), self._slow:
                 return await self.command(command, deadline, database=database)
-        except TimeoutError as error:
-            raise CollectError(Reason.TIMEOUT) from error
-        except PyMongoError as error:
-            raise CollectError(reason(error)) from error
-        except OSError as error:
-            raise CollectError(Reason.REFUSED) from error
 
     async def command(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
         """Run one command and enter it in the bill.
@@ -104,28 +111,38 @@ class Member:
             PyMongoError: it failed.
             OSError: nobody listens.
         """
-        if not self._known():
+        return await self._run(self._client, command, deadline, database)
+
+    async def hello(self, deadline: Deadline) -> Document:
+        """Ask who it is without logging in: an arbiter has no users, so nobody can.
+
+        Raises:
+            PyMongoError: it failed.
+            OSError: nobody listens.
+        """
+        if self._stranger is None:
+            self._stranger = self._access.client(self.name, known=False)
+        return await self._run(self._stranger, {"hello": 1}, deadline, "admin")
+
+    async def _run(
+        self, client: AsyncMongoClient[Document], command: Document, deadline: Deadline, database: str
+    ) -> Document:
+        if not _reached(client):
             await self._knock()
-        left = max(1, int(1000 * deadline.remaining(spare=SPARE)))
-        sent = {**command, "maxTimeMS": left}
-        started = time.perf_counter()
-        received = 0
+        sent = {**command, "maxTimeMS": max(1, int(1000 * deadline.remaining(spare=SPARE)))}
+        started, received = time.perf_counter(), 0
         try:
-            answer = await self._client[database].command(sent, codec_options=_RAW)
+            # Undecoded, so that the bill has its size; decoding it whole in C is then as fast as it gets.
+            answer = await client[database].command(sent, codec_options=_RAW)
             received = len(answer.raw)
             return bson.decode(answer.raw)
         finally:
-            self._bill.note(
-                next(iter(command)), time.perf_counter() - started, sent=len(bson.encode(sent)), received=received
-            )
+            seconds = time.perf_counter() - started
+            self._bill.note(next(iter(command)), seconds, sent=len(bson.encode(sent)), received=received)
 
     async def close(self) -> None:
         """Close its connections."""
-        await self._client.close()
-
-    def _known(self) -> bool:
-        servers = self._client.topology_description.server_descriptions().values()
-        return any(server.is_server_type_known for server in servers)
+        await asyncio.gather(*(client.close() for client in (self._client, self._stranger) if client is not None))
 
     async def _knock(self) -> None:
         """Try the port of a member that was not there last time.
@@ -140,6 +157,30 @@ class Member:
         writer.close()
 
 
+def _reached(client: AsyncMongoClient[Document]) -> bool:
+    servers = client.topology_description.server_descriptions().values()
+    return any(server.is_server_type_known for server in servers)
+
+
+@contextmanager
+def plainly() -> Iterator[None]:
+    """Turn whatever goes wrong while asking into a CollectError.
+
+    Raises:
+        CollectError: something did.
+    """
+    try:
+        yield
+    except TimeoutError as error:
+        raise CollectError(Reason.TIMEOUT) from error
+    except PyMongoError as error:
+        raise CollectError(reason(error)) from error
+    except BSONError as error:
+        raise CollectError(Reason.MALFORMED) from error
+    except OSError as error:
+        raise CollectError(Reason.REFUSED) from error
+
+
 def reason(error: PyMongoError) -> Reason:
     """Say in one of our closed words what pymongo says in prose."""
     if isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED:
@@ -147,8 +188,20 @@ def reason(error: PyMongoError) -> Reason:
     if isinstance(error, OperationFailure) and error.code == _UNAUTHORIZED:
         return Reason.DENIED
     if isinstance(error, ServerSelectionTimeoutError):
-        # Nobody was selected: a closed port says so at once in each attempt, silence only times out.
-        return Reason.REFUSED if "refused" in str(error).lower() else Reason.TIMEOUT
+        return _why_unreached(error)
     if error.timeout or isinstance(error, (NetworkTimeout, ExecutionTimeout, WaitQueueTimeoutError)):
         return Reason.TIMEOUT
+    if isinstance(error, ProtocolError):
+        return Reason.MALFORMED
     return Reason.REFUSED if isinstance(error, AutoReconnect) else Reason.ERROR
+
+
+def _why_unreached(error: ServerSelectionTimeoutError) -> Reason:
+    """Look at what the driver met each time: a closed port says so at once, nonsense too; silence only times out."""
+    topology = error.details
+    servers = topology.server_descriptions().values() if isinstance(topology, TopologyDescription) else ()
+    met = [server.error for server in servers]
+    if any(isinstance(one, (ProtocolError, BSONError)) for one in met):
+        return Reason.MALFORMED
+    refused = any(isinstance(one, AutoReconnect) and not isinstance(one, NetworkTimeout) for one in met)
+    return Reason.REFUSED if refused or "refused" in str(error).lower() else Reason.TIMEOUT

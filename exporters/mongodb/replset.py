@@ -7,39 +7,87 @@ the primary's where there is one, else that of the member whose own data is newe
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from exporters.mongodb import families as f
+from exporters.mongodb import families_replset as f
 from exporters.mongodb.member import Document
 from exporters.readings import Readings
 
 PRIMARY = 1
-_SERVING = {PRIMARY, 2, 7}
+ARBITER = 7
+_SERVING = {PRIMARY, 2, ARBITER}
 _HEARTBEAT_DEFAULT = 2000
 _MISSED_HEARTBEATS = 2
 _HEARTBEAT_SLACK = timedelta(seconds=1)
+_NO_TIME = timedelta(0)
 
 
-def write(targets: Mapping[str, Document | None], readings: Readings) -> None:
-    """Write the set's families. ``targets``: each watched member's replSetGetStatus, ``None`` if silent."""
-    views = {name: view for name, view in targets.items() if view is not None}
-    readings.add(f.HAS_PRIMARY, int(any(sees_primary(view) for view in views.values())))
-    best = best_view(list(views.values()))
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a set's members; all are named as the page names them."""
+
+    views: Mapping[str, Document]
+    """replSetGetStatus of those that answer."""
+    states: Mapping[str, int] = field(default_factory=dict)
+    """What those that answer say about themselves."""
+    silent: frozenset[str] = frozenset()
+    """Those who are watched and do not answer."""
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """How the page calls those whom the set calls otherwise."""
+
+    def name(self, of: object) -> str:
+        """Return a member's name on the page."""
+        return self.aliases.get(str(of), str(of))
+
+
+def write(seen: Seen, readings: Readings) -> None:
+    """Write the set's families."""
+    readings.add(f.HAS_PRIMARY, int(any(sees_primary(view) for view in seen.views.values())))
+    best = best_view(list(seen.views.values()))
     if best is None:
         readings.add(f.HEALTHY, 0)
         return
-    states = {**_seen_states(best), **{name: int(view["myState"]) for name, view in views.items()}}
-    silent = {name for name, view in targets.items() if view is None}
+    states = {seen.name(row["name"]): int(row["state"]) for row in best["members"]}
+    states.update(seen.states)
     readings.add(f.CONFIGURED, len(best["members"]))
-    readings.add(f.HEALTHY, sum(state in _SERVING and name not in silent for name, state in states.items()))
+    readings.add(f.HEALTHY, sum(state in _SERVING and name not in seen.silent for name, state in states.items()))
     for name, state in states.items():
         readings.add(f.MEMBER_STATE, state, name)
+    _write_set(best, readings)
+    for row in best["members"]:
+        _write_row(seen.name(row["name"]), row, best, readings)
+    _write_sources(seen, best, readings)
     if best["myState"] == PRIMARY:
-        for name, lag in lags(best).items():
+        for name, lag in lags(best, seen).items():
             readings.add(f.LAG, lag, name)
-        commit = commit_lag(best)
-        if commit is not None:
-            readings.add(f.COMMIT_LAG, commit)
+
+
+def write_config(config: Document, seen: Seen, readings: Readings) -> None:
+    """Write what the set's configuration says of each member."""
+    for row in config["members"]:
+        name = seen.name(row["host"])
+        readings.add(f.PRIORITY, row.get("priority", 1), name)
+        readings.add(f.VOTES, row.get("votes", 1), name)
+        readings.add(f.HIDDEN, row.get("hidden", False), name)
+        readings.add(f.ARBITER, row.get("arbiterOnly", False), name)
+        readings.add(f.DELAY, row.get("secondaryDelaySecs", row.get("slaveDelay", 0)), name)
+
+
+def write_own(name: str, view: Document, readings: Readings) -> None:
+    """Write what only the member itself knows."""
+    own = _self(view)
+    if "configVersion" in own:
+        readings.add(f.CONFIG_VERSION, own["configVersion"], name)
+    progress = view.get("initialSyncStatus", {})
+    for key, metric, per in (
+        ("approxTotalBytesCopied", f.SYNC_COPIED, 1),
+        ("approxTotalDataSize", f.SYNC_SIZE, 1),
+        ("totalInitialSyncElapsedMillis", f.SYNC_ELAPSED, 1e3),
+        ("remainingInitialSyncEstimatedMillis", f.SYNC_REMAINING, 1e3),
+    ):
+        if key in progress:
+            readings.add(metric, progress[key] if per == 1 else progress[key] / per, name)
 
 
 def sees_primary(view: Document) -> bool:
@@ -50,33 +98,41 @@ def sees_primary(view: Document) -> bool:
     """
     if view["myState"] == PRIMARY:
         return True
-    patience = timedelta(milliseconds=_MISSED_HEARTBEATS * int(view.get("heartbeatIntervalMillis", _HEARTBEAT_DEFAULT)))
-    for member in view["members"]:
-        heard = member.get("lastHeartbeat")
-        if member["state"] == PRIMARY and member["health"] and isinstance(heard, datetime):
-            return bool(view["date"] - heard <= patience + _HEARTBEAT_SLACK)
-    return False
+    patience = _MISSED_HEARTBEATS * _heartbeat_interval(view) + _HEARTBEAT_SLACK
+    return any(
+        row["state"] == PRIMARY and row["health"] and (age := _heartbeat_age(row, view)) is not None and age <= patience
+        for row in view["members"]
+    )
 
 
 def best_view(views: list[Document]) -> Document | None:
     """Choose whose word to take: a primary of the latest term, else whoever applied the newest write."""
-    return max(views, key=lambda view: (view["myState"] == PRIMARY, view.get("term", 0), _newest(view)), default=None)
+    members = [view for view in views if view["members"]]
+    return max(members, key=lambda view: (view["myState"] == PRIMARY, view.get("term", 0), _newest(view)), default=None)
 
 
-def lags(view: Document) -> dict[str, float]:
-    """Return each live secondary's lag in seconds, from the primary's view.
+def lags(view: Document, seen: Seen) -> dict[str, float]:
+    """Return how far each live member's data is behind, in seconds, from the primary's view; its own lag is 0.
 
-    Members that are down or have nothing yet are left out: their age since 1970 is no lag. Never negative: a
-    secondary's figure may be fresher than the primary's own.
+    Both times are of the primary's clock: when it made the write that the member applied last. Members that are down
+    or have nothing yet are left out: their age since 1970 is no lag. Never negative: a member's figure may be fresher
+    than the primary's own.
     """
-    newest = _applied(next(member for member in view["members"] if member.get("self")))
+    newest = _applied(_self(view))
     if newest is None:
         return {}
-    return {
-        str(member["name"]): max(0.0, (newest - applied).total_seconds())
-        for member in view["members"]
-        if not member.get("self") and member["health"] and (applied := _applied(member)) is not None
-    }
+    known = {}
+    for row in view["members"]:
+        name, applied = seen.name(row["name"]), _applied(row)
+        if applied is None or not row["health"]:
+            continue
+        # What the member says itself can only be newer than what the primary has heard of it.
+        own = _applied(_self(seen.views[name])) if name in seen.views else None
+        behind = newest - max(applied, own or applied)
+        if own is None and "lastAppliedWallTime" not in row:
+            behind -= min(_heartbeat_age(row, view) or _NO_TIME, _heartbeat_interval(view))
+        known[name] = max(0.0, behind.total_seconds())
+    return known
 
 
 def commit_lag(view: Document) -> float | None:
@@ -88,16 +144,59 @@ def commit_lag(view: Document) -> float | None:
     return max(0.0, (applied - committed).total_seconds())
 
 
-def _seen_states(view: Document) -> dict[str, int]:
-    return {str(member["name"]): int(member["state"]) for member in view["members"]}
+def _write_set(best: Document, readings: Readings) -> None:
+    readings.add(f.SET_INFO, 1, str(best.get("set", "")))
+    for key, metric in (("term", f.TERM), ("votingMembersCount", f.VOTING), ("majorityVoteCount", f.MAJORITY)):
+        if key in best:
+            readings.add(metric, best[key])
+    elected = next((row.get("electionDate") for row in best["members"] if row["state"] == PRIMARY), None)
+    if isinstance(elected, datetime):
+        readings.add(f.ELECTED, (elected - datetime(1970, 1, 1, tzinfo=elected.tzinfo)).total_seconds())
+    commit = commit_lag(best) if best["myState"] == PRIMARY else None
+    if commit is not None:
+        readings.add(f.COMMIT_LAG, commit)
 
 
-def _applied(member: Document) -> datetime | None:
+def _write_row(name: str, row: Document, best: Document, readings: Readings) -> None:
+    readings.add(f.MEMBER_HEALTH, int(row["health"]), name)
+    readings.add(f.PING, row.get("pingMs", 0) / 1e3, name)
+    age = _NO_TIME if row.get("self") else _heartbeat_age(row, best)
+    if age is not None:
+        readings.add(f.HEARTBEAT_AGE, max(0.0, age.total_seconds()), name)
+
+
+def _write_sources(seen: Seen, best: Document, readings: Readings) -> None:
+    """Write one series for each pair of those who hold data, so that a change of source renames nothing."""
+    told = {seen.name(row["name"]): row.get("syncSourceHost", "") for row in best["members"]}
+    told |= {name: view["syncSourceHost"] for name, view in seen.views.items() if "syncSourceHost" in view}
+    bearers = [seen.name(row["name"]) for row in best["members"] if row["state"] != ARBITER]
+    for name in bearers:
+        source = seen.name(told.get(name, ""))
+        for other in bearers:
+            if other != name:
+                readings.add(f.SYNCS_FROM, int(source == other), name, other)
+
+
+def _self(view: Document) -> Document:
+    """Return the row of the member whose view this is."""
+    return next((row for row in view["members"] if row.get("self")), {})
+
+
+def _applied(row: Document) -> datetime | None:
     """When the member's last write was made: to the millisecond where mongod tells it (4.4 and later)."""
-    instant = member.get("lastAppliedWallTime", member.get("optimeDate"))
+    instant = row.get("lastAppliedWallTime", row.get("optimeDate"))
     return instant if isinstance(instant, datetime) and instant.year > 1970 else None  # noqa: PLR2004  # the epoch means never
 
 
 def _newest(view: Document) -> float:
-    own = next((_applied(member) for member in view["members"] if member.get("self")), None)
+    own = _applied(_self(view))
     return own.timestamp() if own else 0.0
+
+
+def _heartbeat_age(row: Document, view: Document) -> timedelta | None:
+    heard = row.get("lastHeartbeat")
+    return view["date"] - heard if isinstance(heard, datetime) and heard.year > 1970 else None  # noqa: PLR2004  # the epoch means never
+
+
+def _heartbeat_interval(view: Document) -> timedelta:
+    return timedelta(milliseconds=int(view.get("heartbeatIntervalMillis", _HEARTBEAT_DEFAULT)))

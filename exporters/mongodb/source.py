@@ -41,7 +41,7 @@ class Mongodb:
         try:
             names, options = split(settings.mongodb_uri or "")
             access = Access(options, settings.mongodb_username, password)
-            return cls(names, access)
+            return cls(names, access, discover=settings.mongodb_discover)
         except (ConfigurationError, ValueError) as error:
             raise SettingsError(f"mongodb_uri is not usable: {error}") from error
 
@@ -54,6 +54,29 @@ class Mongodb:
     def struggling(self) -> bool:
         """Whether a member had more work than it could do when the fast figures were last read."""
         return any(member.struggling for member in self._members.values())
+
+    def follow(self, names: Iterable[str], *, certain: bool) -> tuple[Member, ...]:
+        """Watch those whom the replica set names as well, and return who is new.
+
+        ``certain`` says that the list is the primary's own: who is missing from it has been removed from the set.
+        What the URI names is watched for ever.
+        """
+        if not self.discover:
+            return ()
+        named = set(names)
+        seeds = {self._members[name].own_name for name in self._seeds}
+        for name in list(self._members) if certain else ():
+            if name not in self._seeds and (name not in named or name in seeds):
+                self._forget(name)
+        unknown = sorted(named - seeds - self._members.keys())
+        fresh = {name: Member(name, self._access, self.bill) for name in unknown}
+        self._members |= fresh
+        return tuple(fresh.values())
+
+    def _forget(self, name: str) -> None:
+        task = asyncio.create_task(self._members.pop(name).close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     async def close(self) -> None:
         """Close all connections."""

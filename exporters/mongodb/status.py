@@ -2,45 +2,144 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, Self
+
+from bson import Int64
 
 from exporters.mongodb import families as f
+from exporters.mongodb import families_replset as r
+from exporters.mongodb.fields import Field, Path
 from exporters.mongodb.member import Document
-from exporters.readings import Readings
+from exporters.readings import Key, Readings
+from telemetry.metric import Metric
 
-_OPERATIONS = {"read": "reads", "write": "writes", "command": "commands"}
-_TICKET_KINDS = ("read", "write")
+_NO_DOCUMENT: dict[str, Any] = {}
+_QUEUED = 20
+"""So many operations waiting for a lock or a ticket are more than a moment's crowd."""
+_NUMBERS = (int, float)
+_PLAIN = frozenset({int, float, Int64})
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """One family: in which documents its numbers are, under which keys, and what they are divided or multiplied by."""
+
+    metric: Metric
+    sections: tuple[Path, ...]
+    """One for all leaves, or one for each."""
+    leaves: tuple[str, ...]
+    labels: tuple[tuple[str, ...], ...]
+    times: int
+    per: int
+
+    @classmethod
+    def of(cls, metric: Metric, fields: tuple[Field, ...]) -> Self:
+        """Make a group of one family's fields."""
+        paths = [field.paths[0] for field in fields]
+        sections = tuple(path[:-1] for path in paths)
+        return cls(
+            metric,
+            sections[:1] if len(set(sections)) == 1 else sections,
+            tuple(path[-1] for path in paths),
+            tuple(field.labels for field in fields),
+            fields[0].times,
+            fields[0].per,
+        )
+
+
+_MOVED = tuple(field for field in f.FIELDS if len(field.paths) > 1)
+"""What versions keep in different places."""
+_GROUPS = tuple(
+    _Group.of(metric, tuple(fields))
+    for metric, fields in groupby((one for one in f.FIELDS if len(one.paths) == 1), key=lambda one: one.metric)
+)
+_SECTIONS = tuple(dict.fromkeys(section for group in _GROUPS for section in group.sections))
+"""Each is looked up once."""
+
+
+@lru_cache(maxsize=256)
+def _keys(member: str) -> tuple[tuple[Key, ...], ...]:
+    """Put the member's name before each group's labels; the same at each scrape."""
+    return tuple(tuple((member, *labels) for labels in group.labels) for group in _GROUPS)
 
 
 def write(member: str, status: Document, readings: Readings) -> None:
-    """Write every family that serverStatus feeds; what this version or role of mongod lacks is left out."""
-    readings.add(f.VERSION_INFO, 1, member, str(status.get("version", "")))
-    for field in f.FIELDS:
-        value = find(status, field.path)
-        if value is not None:
-            readings.add(field.metric, value if field.scale == 1 else value * field.scale, member, *field.labels)
-    _write_tickets(member, status, readings)
+    """Write every family that serverStatus feeds; what this version or role lacks is left out."""
+    process = str(status.get("process", "")).rpartition("/")[2]
+    readings.add(f.VERSION_INFO, 1, member, str(status.get("version", "")), process)
+    _write_groups(member, status, readings)
+    for field in _MOVED:
+        found = next((value for path in field.paths if (value := number(status, path)) is not None), None)
+        if found is not None:
+            value = found * field.times if field.per == 1 else found / field.per
+            readings.add(field.metric, value, member, *field.labels)
     _write_latencies(member, status, readings)
-    window = oplog_window(status)
-    if window is not None:
-        readings.add(f.OPLOG_WINDOW, window, member)
+    _write_locks(member, status, readings)
+    _write_logins(member, status, readings)
+    _write_oplog(member, status, readings)
 
 
-def find(document: Document, path: tuple[str, ...]) -> float | None:
-    """Return the number at ``path``, or ``None`` where there is none."""
+def _write_groups(member: str, status: Document, readings: Readings) -> None:
+    """Write most of the page; this is the exporters' busiest loop."""
+    documents = {section: below(status, section) for section in _SECTIONS}
+    for group, keys in zip(_GROUPS, _keys(member), strict=True):
+        if len(group.sections) == 1:
+            values: list[Any] = [*map(documents[group.sections[0]].get, group.leaves)]
+        else:
+            values = [documents[place].get(leaf) for place, leaf in zip(group.sections, group.leaves, strict=True)]
+        if not _PLAIN.issuperset(map(type, values)):
+            # Some versions lack some of them, and truth is a number to Python.
+            known = [pair for pair in zip(keys, values, strict=True) if isinstance(pair[1], _NUMBERS)]
+            if not known:
+                continue
+            keys = tuple(key for key, _ in known)  # noqa: PLW2901  # what is left of them
+            values = [value if value.__class__ in _PLAIN else int(value) for _, value in known]
+        if group.per != 1:
+            values = [value / group.per for value in values]
+        elif group.times != 1:
+            values = [value * group.times for value in values]
+        readings.extend(group.metric, keys, values)
+
+
+def below(document: Document, path: Path) -> Document:
+    """Return the document at ``path``, empty where there is none."""
     value: Any = document
     for key in path:
-        if not isinstance(value, Mapping):
-            return None
         value = value.get(key)
+        if not isinstance(value, dict):  # what bson decodes to; asking for any mapping takes three times as long
+            return _NO_DOCUMENT
+    return value  # type: ignore[no-any-return]  # a mapping, as just seen
+
+
+def number(document: Document, path: Path) -> float | None:
+    """Return the number at ``path``, or ``None`` where there is none."""
+    value = below(document, path[:-1]).get(path[-1])
     return value if isinstance(value, (int, float)) else None
+
+
+def struggling(status: Document) -> bool:
+    """Tell whether this member has more work than it can do: whoever can wait should."""
+    if (number(status, ("globalLock", "currentQueue", "total")) or 0) >= _QUEUED:
+        return True
+    if below(status, ("flowControl",)).get("isLagged"):
+        return True
+    for place in (("queues", "execution"), ("wiredTiger", "concurrentTransactions")):
+        for operation in ("read", "write"):
+            tickets = below(status, (*place, operation))
+            # From 7.0 on few tickets are handed out, and none left is a busy moment; a queue tells more.
+            queue = number(tickets, ("normalPriority", "queueLength")) or number(tickets, ("queueLength",))
+            if (queue or 0) >= _QUEUED or (queue is None and tickets.get("available") == 0):
+                return True
+    return False
 
 
 def oplog_window(status: Document) -> int | None:
     """Return the seconds between the oplog's ends; ``None`` where there is no oplog (or nothing in it yet)."""
     oplog = status.get("oplog")
-    if not isinstance(oplog, Mapping):
+    if not isinstance(oplog, dict):
         return None
     first, last = oplog.get("earliestOptime"), oplog.get("latestOptime")
     if first is None or last is None or not first.time or not last.time:
@@ -66,24 +165,48 @@ def cumulative(histogram: list[Document]) -> list[int]:
 
 
 def _write_latencies(member: str, status: Document, readings: Readings) -> None:
-    latencies = status.get("opLatencies", {})
-    for label, name in _OPERATIONS.items():
-        section = latencies.get(name, {})
-        total = find(section, ("latency",))
-        if total is not None:
-            readings.histogram(f.OP_LATENCY, cumulative(section.get("histogram", [])), total / 1e6, member, label)
+    latencies = below(status, ("opLatencies",))
+    for label, name in f.OPERATIONS.items():
+        section = below(latencies, (name,))
+        total = number(section, ("latency",))
+        if total is not None and "histogram" in section:
+            readings.histogram(f.OP_LATENCY, cumulative(section["histogram"]), total / 1e6, member, label)
 
 
-def _write_tickets(member: str, status: Document, readings: Readings) -> None:
-    """Up to 6.0 tickets are in the storage engine's section, later in ``queues.execution``."""
-    for place in (("queues", "execution"), ("wiredTiger", "concurrentTransactions")):
-        found = [
-            (metric, value, kind)
-            for kind in _TICKET_KINDS
-            for key, metric in f.TICKETS.items()
-            if (value := find(status, (*place, kind, key))) is not None
-        ]
-        for metric, value, kind in found:
-            readings.add(metric, value, member, kind)
-        if found:
-            return
+def _write_locks(member: str, status: Document, readings: Readings) -> None:
+    """Write all resources and modes: mongod names those that were waited for, and the first wait must be seen too."""
+    locks = below(status, ("locks",))
+    if not locks:
+        return
+    for resource, name in f.LOCK_RESOURCES.items():
+        lock = below(locks, (name,))
+        waits, micros = below(lock, ("acquireWaitCount",)), below(lock, ("timeAcquiringMicros",))
+        for mode, letter in f.LOCK_MODES.items():
+            readings.add(f.LOCK_WAITS, waits.get(letter, 0), member, resource, mode)
+            readings.add(f.LOCK_SECONDS, micros.get(letter, 0) / 1e6, member, resource, mode)
+
+
+def _write_logins(member: str, status: Document, readings: Readings) -> None:
+    mechanisms = below(status, ("security", "authentication", "mechanisms"))
+    for mechanism in mechanisms:
+        for kind, name in f.AUTHENTICATION_KINDS.items():
+            counts = below(mechanisms, (mechanism, name))
+            if counts:
+                readings.add(f.LOGINS, counts.get("received", 0), member, mechanism, kind)
+                readings.add(f.LOGINS_DONE, counts.get("successful", 0), member, mechanism, kind)
+
+
+def _write_oplog(member: str, status: Document, readings: Readings) -> None:
+    window = oplog_window(status)
+    if window is not None:
+        readings.add(r.OPLOG_WINDOW, window, member)
+        readings.add(r.OPLOG_LAST, int(status["oplog"]["latestOptime"].time), member)
+
+
+def write_pools(member: str, pools: Document, readings: Readings) -> None:
+    """Write the server's own connections to others."""
+    for state, key in (("in_use", "totalInUse"), ("available", "totalAvailable"), ("refreshing", "totalRefreshing")):
+        if key in pools:
+            readings.add(f.POOL, pools[key], member, state)
+    if "totalCreated" in pools:
+        readings.add(f.POOL_CREATED, pools["totalCreated"], member)

@@ -12,6 +12,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMo
 from exporters.mongodb import families as f
 from exporters.mongodb import replset, status
 from exporters.mongodb.member import reason
+from exporters.mongodb.replset import Seen
 from exporters.mongodb.source import split
 from exporters.readings import Readings
 from exporters.reasons import Reason
@@ -37,9 +38,20 @@ def view(of: str, states: dict[str, int], **changes: Any) -> dict[str, Any]:
     return {**made, "members": members, **changes}
 
 
+def seen(targets: dict[str, dict[str, Any] | None], aliases: dict[str, str] | None = None) -> Seen:
+    """Make what is known from each watched member's view, ``None`` where it is silent."""
+    views = {name: one for name, one in targets.items() if one is not None}
+    return Seen(
+        views=views,
+        states={name: one["myState"] for name, one in views.items()},
+        silent=frozenset(targets.keys() - views.keys()),
+        aliases=aliases or {},
+    )
+
+
 def written(targets: dict[str, dict[str, Any] | None]) -> dict[tuple[str, ...], float]:
     readings = Readings(f.METRICS)
-    replset.write(targets, readings)
+    replset.write(seen(targets), readings)
     return flat(readings)
 
 
@@ -95,31 +107,33 @@ def test_of_two_who_claim_to_be_primary_the_later_term_counts() -> None:
 
 
 def test_lag_is_never_negative_and_leaves_out_who_is_down_or_empty() -> None:
-    seen = view(A, {A: 1, B: 2, C: 2, "d:4": 8, "e:5": 5})
+    primary = view(A, {A: 1, B: 2, C: 2, "d:4": 8, "e:5": 5})
     applied = {B: timedelta(seconds=-1.5), C: timedelta(seconds=2), "e:5": None}
-    for member in seen["members"]:
+    for member in primary["members"]:
         if member["name"] in applied:
             ahead = applied[member["name"]]
             member["lastAppliedWallTime"] = NOW + ahead if ahead else datetime(1970, 1, 1, tzinfo=UTC)
-    assert replset.lags(seen) == {B: 1.5, C: 0.0}
+    assert replset.lags(primary, seen({A: primary})) == {A: 0.0, B: 1.5, C: 0.0}
 
 
 @pytest.mark.parametrize("shape", ["6.0", "8.0"])
 def test_tickets_are_found_where_this_version_keeps_them(shape: str) -> None:
     tickets = {"read": {"out": 1, "available": 127}, "write": {"out": Int64(2), "available": 126}}
     place = {"6.0": {"wiredTiger": {"concurrentTransactions": tickets}}, "8.0": {"queues": {"execution": tickets}}}
+    found = told({"version": shape, "process": "mongod", **place[shape]})
+    assert found["mongodb_wiredtiger_tickets_out", A, "write"] == 2
+    assert found["mongodb_wiredtiger_tickets_available", A, "read"] == 127
+
+
+def told(document: dict[str, Any]) -> dict[tuple[str, ...], float]:
     readings = Readings(f.METRICS)
-    status.write(A, {"version": shape, **place[shape]}, readings)
-    found = flat(readings)
-    name = "mongodb_mongod_wiredtiger_concurrent_transactions_{}_tickets"
-    assert found[name.format("out"), A, "write"] == 2
-    assert found[name.format("available"), A, "read"] == 127
+    status.write(A, document, readings)
+    return flat(readings)
 
 
 def test_what_a_member_does_not_tell_is_left_out() -> None:
-    readings = Readings(f.METRICS)
-    status.write(A, {"connections": {"current": "many"}, "opcounters": None, "version": "6.0.5"}, readings)
-    assert set(flat(readings)) == {("mongodb_version_info", A, "6.0.5")}
+    found = told({"connections": {"current": "many"}, "opcounters": None, "version": "6.0.5"})
+    assert set(found) == {("mongodb_version_info", A, "6.0.5", "")}
 
 
 def test_latencies_keep_fixed_edges_whatever_mongod_leaves_out() -> None:
