@@ -30,7 +30,7 @@ _LEAD: Mapping[str, Any] = {
         None,
     ]
 }
-_CLASS: Mapping[str, Any] = {
+_CLASSES: Mapping[str, Any] = {
     "$switch": {
         "branches": [
             {"case": {"$eq": ["$$lead", None]}, "then": None},
@@ -39,6 +39,7 @@ _CLASS: Mapping[str, Any] = {
         "default": len(f.LEAD_EDGES),
     }
 }
+_LEAD_CLASS: Mapping[str, Any] = {"$let": {"vars": {"lead": _LEAD}, "in": _CLASSES}}
 """The number of a lead time's class in ``LEADS``; its upper edge belongs to it, as in a histogram."""
 
 
@@ -88,7 +89,7 @@ class Usage(Query):
         key = {
             "hour": {"$cond": [recent, {"$hour": local}, None]},
             "weekday": {"$cond": [recent, {"$isoDayOfWeek": local}, None]},
-            "lead": {"$let": {"vars": {"lead": _LEAD}, "in": _CLASS}},
+            "lead": _LEAD_CLASS,
         }
         group = {"$group": {"_id": key, "n": {"$sum": 1}}}
         rows = await reader.rows(_APPOINTMENTS, [made(at.days(-_LEAD_DAYS), at.now), group], _BY_CREATED)
@@ -127,10 +128,9 @@ class LeadTimes(Query):
         if self._counted_to is None or until <= self._counted_to:
             self._counted_to = self._counted_to or until
             return
-        add = {"$set": {"lead": _LEAD}}
-        key = {"$let": {"vars": {"lead": "$lead"}, "in": _CLASS}}
-        group = {"$group": {"_id": key, "n": {"$sum": 1}, "sum": {"$sum": "$lead"}}}
-        rows = await reader.rows(_APPOINTMENTS, [made(self._counted_to, until), add, group], _BY_CREATED)
+        # The sum repeats the expression: a stage that adds a field would have whole documents read for it.
+        group = {"$group": {"_id": _LEAD_CLASS, "n": {"$sum": 1}, "sum": {"$sum": _LEAD}}}
+        rows = await reader.rows(_APPOINTMENTS, [made(self._counted_to, until), group], _BY_CREATED)
         for row in rows:
             if row["_id"] is not None:
                 self._cells[row["_id"]] += int(row["n"])

@@ -106,7 +106,7 @@ class BusinessCollector(SlowCollector):
                 await turn.run(reader, Moment(now, self._staff.staff))
             except CollectError as error:
                 failed.append(error.reason)
-            except (KeyError, TypeError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001  # a document that nobody foresaw costs its own figures only
                 log.warning("exporters.collector_failed", collector=self.name, reason="malformed", error=error)
                 failed.append(Reason.MALFORMED)
         if failed and not any(turn.is_known for turn in self._turns):
