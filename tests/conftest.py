@@ -37,6 +37,29 @@ class EmbeddedStack:
     settings: Settings
 
 
+WHOLE_STACKS = "whole stacks"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share servers, so that two workers neither start them twice nor run two whole stacks at once.
+
+    A file stays together; all files that run a whole stack are one worker's, and first, for they take longest. Order
+    within both is as it came.
+    """
+    groups = {item.path: _servers(item) or str(item.path) for item in sorted(items, key=_servers)}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    items.sort(key=lambda item: groups[item.path] != WHOLE_STACKS)
+
+
+def _servers(item: pytest.Item) -> str:
+    """Which of the servers that files share a test uses; whole stacks sort last, so that they decide for their file."""
+    if item.get_closest_marker("stack"):
+        return WHOLE_STACKS
+    return "replica set" if "replica_set" in getattr(item, "fixturenames", ()) else ""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def strict_logs() -> None:
     """Let a log event, field or value that is not declared fail the test that wrote it."""
