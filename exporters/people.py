@@ -13,7 +13,6 @@ from aiohttp import web
 
 from exporters.cardinality import Row
 from exporters.fleet import Fleet
-from exporters.process import package_version
 from exporters.scrape import Scraper, State
 from exporters.service import Service
 
@@ -59,7 +58,7 @@ def landing(service: Service) -> str:
         "Exporters",
         '<nav aria-label="Pages"><a href="metrics">Metrics</a> <a href="cardinality">Cardinality</a> '
         '<a href="sd">Service discovery</a> <a href="-/healthy">Healthy</a> <a href="-/ready">Ready</a></nav>'
-        f"<p>Version {escape(package_version())}.</p>"
+        f"<p>Version {escape(service.process.version)}.</p>"
         f"{fault if service.fault else ''}"
         f"<h2>This exporter's own page</h2>{_states(fleet.main.scraper, 'metrics')}{targets}",
     )

@@ -135,7 +135,7 @@ class Scraper:
 
     async def _scrape(self, deadline: Deadline, allowance: Allowance, only: frozenset[str]) -> Snapshot:
         try:
-            if self._started is None:
+            if self._started is None or not self._started.done():
                 await self.start()
             chosen = [one for one in self.collectors if one.name in only] if only else self.collectors
             self._own.scrapes += 1
@@ -151,10 +151,11 @@ class Scraper:
         summary.add(own.BUDGET, allowance.seconds)
         for collector, result in zip(chosen, results, strict=True):
             self._note(collector.name, result)
-            summary.add(own.SUCCESS, int(result.reason is None), collector.name)
-            summary.add(own.DURATION, result.seconds, collector.name)
-            summary.add(own.AGE, result.readings.age, collector.name)
-            summary.add(own.PAUSED, int(result.readings.paused), collector.name)
+        names = [(collector.name,) for collector in chosen]
+        summary.extend(own.SUCCESS, names, [int(result.reason is None) for result in results])
+        summary.extend(own.DURATION, names, [result.seconds for result in results])
+        summary.extend(own.AGE, names, [result.readings.age for result in results])
+        summary.extend(own.PAUSED, names, [int(result.readings.paused) for result in results])
         if whole:
             self.last = LastScrape(time.time(), tuple(map(_state, chosen, results)))
             self._own.bills(self._sources.bills(), summary)

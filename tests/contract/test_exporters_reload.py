@@ -240,7 +240,14 @@ def guarded(files: Files) -> Iterator[tuple[Exporters, Files]]:
 
 def test_no_page_log_or_error_tells_a_password(guarded: tuple[Exporters, Files]) -> None:
     process, files = guarded
-    paths = ("/metrics", "/probe?target=one", "/probe?target=two", "/probe", f"/probe?target={quote(CANARY)}", "/sd")
+    paths: tuple[str, ...] = (
+        "/metrics",
+        "/probe?target=one",
+        "/probe?target=two",
+        "/probe",
+        f"/probe?target={quote(CANARY)}",
+        "/sd",
+    )
     paths += (
         "/cardinality",
         "/cardinality?format=json",
