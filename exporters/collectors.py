@@ -7,6 +7,7 @@ from exporters.blackbox import BlackboxCollector
 from exporters.blackbox.journey import JourneyCollector
 from exporters.business import BusinessCollector
 from exporters.collector import Collector
+from exporters.containers import ContainersCollector
 from exporters.host import HostCollector
 from exporters.mongodb import MongodbCollector
 from exporters.mongodb.collstats import CollstatsCollector
@@ -29,6 +30,7 @@ COLLECTORS: tuple[type[Collector], ...] = (
     RedisCollector,
     RedisClientsCollector,
     HostCollector,
+    ContainersCollector,
     BusinessCollector,
     BlackboxCollector,
     JourneyCollector,

@@ -112,6 +112,12 @@ EXPORTERS = (
     event("exporters.stopped", seconds=SECONDS),
     event("exporters.collector_failed", collector=NAME, reason=REASON, error=ERROR, seconds=SECONDS),
     event("exporters.collector_recovered", collector=NAME),
+    event(
+        "exporters.source_missing",
+        collector=NAME,
+        source=one_of("cgroup"),
+        reason=one_of("absent", "version_1"),
+    ),
     event("exporters.reloaded", targets=COUNT, changed=COUNT, seconds=SECONDS),
     event("exporters.reload_failed", error=ERROR),
 )

@@ -15,7 +15,8 @@ class Files:
     """The files below one root. None of them touches a disk, so they are read where they are needed."""
 
     def __init__(self, root: Path) -> None:
-        self._root = f"{root}/"
+        self.root = f"{root}/"
+        """With the slash that a file's name goes behind."""
         self._kept: dict[str, int] = {}
 
     def read(self, name: str) -> str:
@@ -44,7 +45,7 @@ class Files:
         self.forget(tuple(self._kept))
 
     def _open_and_read(self, name: str) -> str:
-        descriptor = os.open(self._root + name, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(self.root + name, os.O_RDONLY | os.O_CLOEXEC)
         kept = False
         try:
             text = _read(descriptor)
@@ -54,6 +55,19 @@ class Files:
         finally:
             if not kept:
                 os.close(descriptor)
+
+
+def read_once(path: str) -> str:
+    """Return the text of a file that will not be read again and again.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _read(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _read(descriptor: int) -> str:

@@ -96,14 +96,14 @@ def _file_nr(text: str, readings: Readings) -> None:
     readings.add(f.FILEFD[1], int(maximum))
 
 
-def pressure(families: Mapping[str, Metric]) -> Parse:
+def pressure(families: Mapping[str, Metric], labels: tuple[str, ...] = ()) -> Parse:
     """Make the parser of a pressure file; ``families`` is what ``some`` and ``full`` feed."""
 
     def write(text: str, readings: Readings) -> None:
         for line in text.splitlines():
             share, _, rest = line.partition(" ")
             if metric := families.get(share):
-                readings.add(metric, int(rest.rpartition("total=")[2]) / 1e6)
+                readings.add(metric, int(rest.rpartition("total=")[2]) / 1e6, *labels)
 
     return write
 
