@@ -1,19 +1,21 @@
 """Writes a metrics page: Prometheus text 0.0.4 or OpenMetrics 1.0.0. The exporters' hot path.
 
-A family whose series are those of the last scrape costs one comparison, and one formatting of all its values at once:
-names, escaping and label order are worked out once per series, and joined into a template once per set of series. Both
-formats share it, because every counter of ours ends in ``_total``; only the header lines differ.
+A collector's series are those of the last scrape, nearly always. Then its part of the page costs one comparison of the
+series and one formatting of all values at once: names, escaping, label order and headers stand in a template. Where
+series differ, the template is joined anew from those of the families, and these from what is known of each series. Both
+formats share all of that, because every counter of ours ends in ``_total``; only the header lines differ.
 ``benchmarks/exporter_page.py`` measures it against prometheus_client.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
+from itertools import chain
 
 from exporters.negotiate import offers
-from exporters.readings import SERIES_CAP, Key, Readings
+from exporters.readings import SERIES_CAP, Key, Readings, Series
 from telemetry.metric import Metric
 
 
@@ -37,7 +39,7 @@ class Flavour(Enum):
 
 
 class Page:
-    """Renders readings of the declared metrics; keeps the prefix of each series between scrapes."""
+    """Renders readings of the declared metrics; keeps what it will need again."""
 
     def __init__(self, metrics: Iterable[Metric]) -> None:
         declared = {metric.name: metric for metric in metrics}
@@ -45,53 +47,85 @@ class Page:
             name: _Family(metric, clash=metric.type == "counter" and name.removesuffix("_total") in declared)
             for name, metric in declared.items()
         }
+        self._parts: dict[tuple[str, ...], _Part] = {}
+        """Of each collector, by the families that it declares."""
 
     def render(self, readings: Iterable[Readings], flavour: Flavour) -> bytes:
         """Write the page. Families without samples are left out, headers and all."""
-        parts: list[str] = []
-        families, is_text = self._families, flavour is Flavour.TEXT
-        for reading in readings:
-            for name, (keys, values) in reading.series.items():
-                if keys:
-                    families[name].write(parts, keys, values, is_text=is_text)
-        parts.append("\n" if is_text else "\n# EOF\n")
+        is_text = flavour is Flavour.TEXT
+        written = [self._write(reading, is_text=is_text) for reading in readings]
+        written.append("\n" if is_text else "\n# EOF\n")
         # Each header begins with the newline that ends the line before it; the page has none before its first.
-        return "".join(parts).encode("utf-8", "replace").lstrip(b"\n")
+        return "".join(written).encode("utf-8", "replace").lstrip(b"\n")
+
+    def _write(self, readings: Readings, *, is_text: bool) -> str:
+        names = tuple(readings.series)
+        part = self._parts.get(names)
+        if part is None:
+            part = self._parts[names] = _Part([self._families[name] for name in names])
+        return part.write(list(readings.series.values()), is_text=is_text)
+
+
+class _Part:
+    """What one collector adds to the page."""
+
+    __slots__ = ("_families", "_openmetrics", "_series", "_text")
+
+    def __init__(self, families: Sequence[_Family]) -> None:
+        self._families = families
+        self._series: list[list[Key]] = []
+        """Those that the templates were made for, a list for each family."""
+        self._text = self._openmetrics = ""
+
+    def write(self, read: Sequence[Series], *, is_text: bool) -> str:
+        series = [keys for keys, _ in read]
+        if series != self._series:
+            self._series, self._text, self._openmetrics = series, "", ""
+        template = self._text if is_text else self._openmetrics
+        if not template:
+            template = self._template(is_text=is_text)
+        values = tuple(chain.from_iterable([values for _, values in read]))
+        # A sum is finite only where all its parts are: one look instead of one for each.
+        return template % (values if math.isfinite(sum(values)) else tuple(map(_number, values)))
+
+    def _template(self, *, is_text: bool) -> str:
+        found = zip(self._families, self._series, strict=True)
+        template = "".join([family.template(keys, is_text=is_text) for family, keys in found if keys])
+        if is_text:
+            self._text = template
+        else:
+            self._openmetrics = template
+        return template
 
 
 class _Family:
-    """One family's part of the page: a template that the values of the next scrape are put into."""
+    """One family's lines, with a place for each value."""
 
-    __slots__ = ("_keys", "_metric", "_openmetrics", "_prefixes", "_template", "_text")
+    __slots__ = ("_keys", "_lines", "_metric", "_openmetrics", "_places", "_text")
 
     def __init__(self, metric: Metric, *, clash: bool) -> None:
         self._metric = metric
-        self._prefixes: dict[Key, str] = {}
+        self._places: dict[Key, str] = {}
         self._keys: list[Key] = []
-        self._template = ""
-        self._text = _text_header(metric)
-        self._openmetrics = _openmetrics_header(metric, clash=clash)
+        self._lines = ""
+        # In a template a percent sign stands for a place; two stand for itself.
+        self._text = _text_header(metric).replace("%", "%%")
+        self._openmetrics = _openmetrics_header(metric, clash=clash).replace("%", "%%")
 
-    def write(self, parts: list[str], keys: list[Key], values: list[float], *, is_text: bool) -> None:
+    def template(self, keys: list[Key], *, is_text: bool) -> str:
+        """Return header and lines for these series; what is known of one that comes back was kept."""
         if keys != self._keys:
-            self._learn(keys)
-        # A sum is finite only where all its parts are: one look instead of one for each.
-        shown = tuple(values) if math.isfinite(sum(values)) else tuple(map(_number, values))
-        parts += (self._text if is_text else self._openmetrics, self._template % shown)
-
-    def _learn(self, keys: list[Key]) -> None:
-        """Take other series than last time; what is known of one that comes back was kept."""
-        known = self._prefixes
-        if len(known) > 2 * max(SERIES_CAP, len(keys)):  # labels came and went: forget those that are gone
-            known.clear()
-        for key in keys:
-            if key not in known:
-                known[key] = _prefix(self._metric, key)
-        self._keys = keys.copy()
-        self._template = "".join([known[key] for key in keys])
+            known = self._places
+            if len(known) > 2 * max(SERIES_CAP, len(keys)):  # labels came and went: forget those that are gone
+                known.clear()
+            for key in keys:
+                if key not in known:
+                    known[key] = _place(self._metric, key)
+            self._keys, self._lines = keys, "".join([known[key] for key in keys])
+        return (self._text if is_text else self._openmetrics) + self._lines
 
 
-def _prefix(metric: Metric, key: Key) -> str:
+def _place(metric: Metric, key: Key) -> str:
     name, names, values = metric.name, metric.labels, key
     if metric.type == "histogram":
         name, values = name + key[0], key[1:]

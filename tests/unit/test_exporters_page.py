@@ -210,7 +210,7 @@ def test_labels_that_come_and_go_do_not_fill_the_memory() -> None:
         for number in range(start, start + 1_000):
             found.add(REQUESTS, 1, str(number))
         page.render([found], Flavour.TEXT)
-    assert len(page._families["requests_total"]._prefixes) <= 5_000
+    assert len(page._families["requests_total"]._places) <= 5_000
 
 
 @pytest.mark.parametrize(
