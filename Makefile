@@ -60,7 +60,7 @@ proof-quiet: install-tests
 
 .PHONY: proof-exporters
 proof-exporters: install-tests
-	$(BIN)/python -m pytest -m proof tests/proof/test_exporters_soak.py
+	$(BIN)/python -m pytest -m proof $(wildcard tests/proof/test_exporters_*.py)
 
 .PHONY: bench
 bench: install-tests ## Measure the exporters side by side with Debian's, on this machine; fails when a bar is missed
