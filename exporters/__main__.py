@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="exporters",
         allow_abbrev=False,
-        description="Exposes metrics of MongoDB, Redis, this host, the business and the front door.",
+        description="Exposes metrics of MongoDB, Redis, this host, its containers, the business and the front door.",
         epilog="Users and passwords: EXPORTERS_MONGODB_USERNAME, EXPORTERS_MONGODB_PASSWORD_FILE, "
         "EXPORTERS_REDIS_USERNAME, EXPORTERS_REDIS_PASSWORD_FILE. Every flag may be given as EXPORTERS_<NAME> too.",
     )
@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mongodb", dest="mongodb_uri", metavar="URI", help="the replica set, without password")
     parser.add_argument("--redis", dest="redis_uri", metavar="URI", help="Redis, without password")
     parser.add_argument("--probe", dest="probe_url", metavar="URL", help="the front door that is probed from outside")
+    for name, what in (("procfs", "/proc"), ("sysfs", "/sys"), ("rootfs", "/"), ("cgroup-root", "/sys/fs/cgroup")):
+        parser.add_argument(f"--{name}", metavar="DIR", help=f"where the host's {what} is (default {what})")
     parser.add_argument("--collect", metavar="NAME,...", help="collectors to run (default: all that have a source)")
     parser.add_argument("--names", metavar="NAME", help="percona: mongodb_exporter's names besides our own")
     parser.add_argument(
