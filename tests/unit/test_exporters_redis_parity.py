@@ -45,7 +45,7 @@ REDIS_MIXIN = {
     "redis_connected_slaves",
     "redis_master_last_io_seconds_ago",
 }
-"""contrib/redis-mixin: alerts, rules, dashboard. Its redis_memory_fragmentation_ratio is a recording rule of its own."""
+"""contrib/redis-mixin: alerts, rules, dashboard. redis_memory_fragmentation_ratio is a rule of its own."""
 JSONNET_MIXIN = {
     "redis_instance_info",
     "redis_master_link_up",

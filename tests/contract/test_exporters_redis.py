@@ -1,0 +1,466 @@
+"""The Redis exporter against real servers in every mode and every trouble."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporters.redis import RedisCollector
+from exporters.redis import families as f
+from exporters.redis.clients import MOST_CLIENTS, RedisClientsCollector
+from exporters.redis.fields import FIELDS
+from monitor.stack import programs
+from telemetry.metric import Metric
+from tests.contract.exporters_process import Page, exporters, samples
+from tests.contract.exporters_redis import (
+    Server,
+    busy,
+    free_port,
+    open_files_limit,
+    redis_server,
+    until,
+    watching,
+)
+
+HEADER = 2.0
+"""Seconds that Prometheus would wait."""
+CLIENTS = 10_000
+
+ABSENT = {
+    "redis_module_info": "no module is installed here; tests/unit has recorded ones",
+    "redis_acl_access_denied_auth_total": "from Redis 7.2 on; tests/unit",
+    "redis_acl_access_denied_cmd_total": "from Redis 7.2 on; tests/unit",
+    "redis_acl_access_denied_key_total": "from Redis 7.2 on; tests/unit",
+    "redis_acl_access_denied_channel_total": "from Redis 7.2 on; tests/unit",
+    "redis_client_query_buffer_limit_disconnections_total": "from Redis 7.2 on; tests/unit",
+    "redis_client_output_buffer_limit_disconnections_total": "from Redis 7.2 on; tests/unit",
+    "redis_rdb_current_bgsave_duration_seconds": "only while a snapshot is being written",
+}
+"""Declared families that a server of this version does not have in any mode, and why."""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    options = (
+        *("slowlog-log-slower-than 5000", "latency-monitor-threshold 5", "appendonly yes", "maxclients 12000"),
+        "repl-diskless-sync-delay 0",
+    )
+    open_files_limit(CLIENTS + 2_000)  # inherited by the server
+    with redis_server(tmp_path_factory.mktemp("redis"), *options) as running:
+        yield running
+
+
+def declared() -> dict[str, Metric]:
+    return {metric.name: metric for metric in (*RedisCollector.metrics, *RedisClientsCollector.metrics)}
+
+
+def families(page: Page) -> dict[str, str]:
+    """Return the type of each of Redis's families on the page."""
+    lines = [line.split() for line in page.body.splitlines() if line.startswith("# TYPE redis_")]
+    return {name: kind for _, _, name, kind in lines}
+
+
+async def test_every_declared_family_appears_in_some_mode_with_its_type_and_labels(
+    server: Server, tmp_path: Path
+) -> None:
+    server.ask("SET", "k", "v")
+    for command, running in (("BGREWRITEAOF", "aof_rewrite_in_progress"), ("BGSAVE", "rdb_bgsave_in_progress")):
+        server.ask(command)
+        until(lambda running=running: not server.info("persistence")[running])
+    pages = []
+    async with watching(server.uri, "redis,redis_clients") as watch:
+        await watch.page()
+        busy(server, 20)
+        await watch.page()
+        pages.append(await watch.page())
+    with (
+        redis_server(tmp_path / "replica", f"replicaof 127.0.0.1 {server.port}") as replica,
+        redis_server(tmp_path / "cluster", "cluster-enabled yes") as node,
+        redis_server(
+            tmp_path / "sentinel", f"sentinel monitor cache 127.0.0.1 {server.port} 1", sentinel=True
+        ) as sentinel,
+    ):
+        until(lambda: replica.info("replication")["master_link_status"] == "up")
+        until(lambda: server.info("replication")["slave0"]["state"] == "online")
+        for one in (server, replica, node, sentinel):
+            async with watching(one.uri) as watch:
+                pages.append(await watch.page())
+                assert pages[-1].value("redis_up") == 1
+    shown = {name: kind for page in pages for name, kind in families(page).items()}
+    expected = declared()
+    assert {name: expected[name].type for name in shown} == shown
+    assert expected.keys() - shown.keys() == ABSENT.keys()
+    for page in pages:
+        for name, labels in page.samples:
+            metric = expected.get(name) or expected.get(name.rpartition("_")[0])
+            if metric is not None:
+                assert {label for label, _ in labels} - {"le"} == set(metric.labels), name
+
+
+async def test_figures_are_those_of_the_server_in_the_same_second(server: Server) -> None:
+    server.ask("SET", "k", "v")
+    async with watching(server.uri) as watch:
+        await watch.page()
+        before, page, after = server.info(), await watch.page(), server.info()
+    wrong = []
+    for field in FIELDS:
+        first, last = before.get(field.field), after.get(field.field)
+        if isinstance(first, int | float) and isinstance(last, int | float):
+            low, high = sorted((first * field.scale, last * field.scale))
+            found = page.samples.get((field.metric.name, frozenset()))
+            # Memory and connections breathe with each question, up and down.
+            if found is not None and not low * 0.8 - 2 <= found <= high * 1.25 + 2:
+                wrong.append((field.metric.name, low, found, high))
+    assert wrong == []
+    for command in ("set", "info", "config|get"):
+        counts = [info[f"cmdstat_{command}"]["calls"] for info in (before, after)]
+        assert counts[0] <= page.value("redis_commands_total", cmd=command) <= counts[1]
+    assert page.value("redis_config_maxclients") == 12_000
+    assert page.value("redis_slowlog_threshold_seconds") == 0.005
+    assert page.value("redis_config_info", maxmemory_policy="noeviction", appendonly="yes", save="") == 1
+
+
+async def test_histograms_hold_every_call_and_agree_with_the_counters(server: Server) -> None:
+    server.ask("SET", "k", "v")
+    with server.client() as client:
+        had = client.info("commandstats").get("cmdstat_client|no-evict", {}).get("calls", 0)
+    for _ in range(20):
+        server.ask("CLIENT", "NO-EVICT", "OFF")
+    async with watching(server.uri) as watch:
+        await watch.page()
+        page = await watch.page()
+    commands = [dict(labels)["cmd"] for labels in page.values("redis_command_latency_seconds_count")]
+    assert {"client|no-evict", "config|get", "set"} <= set(commands)
+    edges = sorted(f.LATENCY.buckets)
+    for command in commands:
+        found = {
+            float(dict(labels)["le"]): value
+            for labels, value in page.values("redis_command_latency_seconds_bucket").items()
+            if dict(labels)["cmd"] == command
+        }
+        assert sorted(found) == [*edges, float("inf")]
+        assert list(found.values()) == sorted(found.values())
+        assert found[float("inf")] == page.value("redis_command_latency_seconds_count", cmd=command)
+        seconds = page.value("redis_commands_duration_seconds_total", cmd=command)
+        assert page.value("redis_command_latency_seconds_sum", cmd=command) == seconds
+    assert page.value("redis_command_latency_seconds_count", cmd="client|no-evict") == had + 20
+    assert page.value("redis_command_latency_seconds_sum", cmd="client|no-evict") > 0
+
+
+async def test_a_scrape_is_one_write_and_opens_no_connection(server: Server) -> None:
+    async with watching(server.uri) as watch:
+        await watch.page()
+        first = await watch.page()
+        last = [await watch.page() for _ in range(20)][-1]
+    moved = {
+        name: last.value(name, **labels) - first.value(name, **labels)
+        for name, labels in {
+            "redis_connections_received_total": {},
+            "exporter_target_commands_total": {"source": "redis", "command": "info"},
+        }.items()
+    }
+    assert moved == {"redis_connections_received_total": 0, "exporter_target_commands_total": 20}
+    asked = {
+        dict(labels)["command"]: value
+        for labels, value in last.values("exporter_target_commands_total").items()
+        if dict(labels)["source"] == "redis"
+    }
+    expected = {"info", "config|get", "slowlog|len", "slowlog|get", "latency|latest", "latency|histogram"}
+    assert asked.keys() == expected
+    assert last.value("exporter_target_bytes_total", source="redis", direction="received") > 100_000
+
+
+async def test_slow_commands_are_counted_once_each_by_name(server: Server) -> None:
+    async with watching(server.uri) as watch:
+        first = await watch.page()
+        for _ in range(3):
+            busy(server, 10)
+        born, page = await watch.page(), await watch.page()
+    assert born.value("redis_slow_commands_total", cmd="eval") == 0
+    assert page.value("redis_slow_commands_total", cmd="eval") == 3
+    assert page.value("redis_slow_commands_seconds_total", cmd="eval") >= 0.03
+    # On a busy machine other commands may have been slow as well.
+    assert page.value("redis_slowlog_entries_total") - first.value("redis_slowlog_entries_total") >= 3
+    assert page.value("redis_last_slow_execution_duration_seconds") >= 0.01
+    assert page.value("redis_latency_spike_max_seconds", event_name="command") >= 0.01
+
+
+async def test_resetting_statistics_resets_the_counters_and_nothing_else(server: Server) -> None:
+    async with watching(server.uri) as watch:
+        await watch.page()
+        busy(server, 10)
+        await watch.page()
+        before = await watch.page()
+        server.ask("CONFIG", "RESETSTAT")
+        after = await watch.page()
+    assert after.value("redis_commands_processed_total") < before.value("redis_commands_processed_total")
+    assert not [labels for labels in after.values("redis_command_latency_seconds_count") if ("cmd", "eval") in labels]
+    for name in ("redis_slowlog_entries_total", "redis_start_time_seconds", "redis_slowlog_last_id"):
+        assert after.value(name) == before.value(name)
+    slow = "redis_slow_commands_total"
+    assert after.value(slow, cmd="eval") == before.value(slow, cmd="eval") == 1
+
+
+async def test_a_right_that_is_missing_costs_its_families_and_is_not_tried_in_every_scrape(
+    server: Server, tmp_path: Path
+) -> None:
+    server.ask("ACL", "SETUSER", "few", "on", ">few", "-@all", "+info")
+    password = tmp_path / "password"
+    password.write_text("few\n", encoding="utf-8")
+    server.ask("ACL", "LOG", "RESET")
+    async with watching(server.uri, redis_username="few", redis_password_file=password) as watch:
+        pages = [await watch.page() for _ in range(5)]
+        page = pages[-1]
+        assert page.value("redis_up") == 1
+        assert page.value("exporter_collector_success", collector="redis") == 1
+        assert page.value("redis_connected_clients") >= 1
+        assert page.value("redis_commands_total", cmd="info") >= 5
+        absent = ("redis_slowlog_length", "redis_config_maxclients", "redis_command_latency_seconds_count")
+        assert [name for name in absent if page.values(name)] == []
+        assert page.value("exporter_collector_failures_total", collector="redis", reason="denied") >= 5
+    with server.client() as client:
+        denials = client.acl_log()
+    assert sum(int(denial["count"]) for denial in denials) == 5, "each question once, not once a scrape"
+
+
+async def test_a_user_who_may_not_even_ask_info_is_denied(server: Server, tmp_path: Path) -> None:
+    server.ask("ACL", "SETUSER", "nothing", "on", ">nothing", "-@all")
+    password = tmp_path / "password"
+    password.write_text("nothing\n", encoding="utf-8")
+    async with watching(server.uri, redis_username="nothing", redis_password_file=password) as watch:
+        page = await watch.page()
+    assert page.value("redis_up") == 0
+    assert page.value("redis_up_reason", reason="denied") == 1
+
+
+async def test_a_wrong_password_is_told_and_a_new_one_is_read_without_a_restart(server: Server, tmp_path: Path) -> None:
+    server.ask("ACL", "SETUSER", "rotated", "on", ">right", "-@all", "+info")
+    password = tmp_path / "password"
+    password.write_text("wrong\n", encoding="utf-8")
+    async with watching(server.uri, redis_username="rotated", redis_password_file=password) as watch:
+        page = await watch.page()
+        assert page.value("redis_up") == 0
+        assert page.value("redis_up_reason", reason="auth") == 1
+        assert page.values("redis_connected_clients") == {}
+        password.write_text("right\n", encoding="utf-8")
+        assert (await watch.page()).value("redis_up") == 1
+
+
+async def test_nobody_listening_is_refused_at_once() -> None:
+    async with watching(f"redis://127.0.0.1:{free_port()}") as watch:
+        page = await watch.page(HEADER)
+    assert page.seconds < HEADER / 2
+    assert page.value("redis_up") == 0
+    assert page.value("redis_up_reason", reason="refused") == 1
+
+
+async def test_a_frozen_server_is_down_in_time_and_up_when_it_thaws(server: Server) -> None:
+    async with watching(server.uri) as watch:
+        assert (await watch.page(HEADER)).value("redis_up") == 1
+        with server.frozen():
+            for _ in range(2):
+                page = await watch.page(HEADER)
+                assert page.seconds < HEADER - 0.3, "the page is sent within what the header leaves"
+                assert page.value("redis_up") == 0
+                assert page.value("redis_up_reason", reason="timeout") == 1
+                assert page.values("redis_connected_clients") == {}
+        assert (await watch.page(HEADER)).value("redis_up") == 1
+
+
+async def test_a_restart_resets_the_counters_and_leaves_nothing_stale(tmp_path: Path) -> None:
+    port = free_port()
+    options = ("slowlog-log-slower-than 5000",)
+    with redis_server(tmp_path, *options, port=port) as first:
+        async with watching(first.uri) as watch:
+            await watch.page()
+            busy(first, 10)
+            busy(first, 10)
+            await watch.page()
+            before = await watch.page()
+            assert before.value("redis_slow_commands_total", cmd="eval") == 2
+            first.process.kill()
+            first.process.wait(10)
+            assert (await watch.page()).value("redis_up_reason", reason="refused") == 1
+            with redis_server(tmp_path, *options, port=port):
+                after = await watch.page()
+    assert after.value("redis_up") == 1
+    assert after.value("redis_slowlog_entries_total") == 0
+    assert after.values("redis_slow_commands_total") == {}
+    assert after.value("redis_commands_processed_total") < before.value("redis_commands_processed_total")
+    assert after.value("redis_start_time_seconds") >= before.value("redis_start_time_seconds")
+    runs = [{dict(labels)["run_id"] for labels in page.values("redis_instance_info")} for page in (before, after)]
+    assert len(runs[0]) == len(runs[1]) == 1
+    assert runs[0] != runs[1]
+
+
+async def test_the_start_time_does_not_move_between_scrapes(server: Server) -> None:
+    async with watching(server.uri) as watch:
+        starts = set()
+        ends = time.monotonic() + 1.2
+        while time.monotonic() < ends:
+            starts.add((await watch.page()).value("redis_start_time_seconds"))
+            await asyncio.sleep(0.05)
+    assert len(starts) == 1
+
+
+async def test_replicas_have_their_lag_in_bytes_and_a_broken_link_is_seen(server: Server, tmp_path: Path) -> None:
+    with redis_server(tmp_path, f"replicaof 127.0.0.1 {server.port}") as replica:
+        name = f"127.0.0.1:{replica.port}"
+        until(lambda: replica.info("replication")["master_link_status"] == "up")
+        async with watching(server.uri) as primary, watching(replica.uri) as secondary:
+            until(lambda: server.info("replication")["slave0"]["state"] == "online")
+            page = await primary.page()
+            assert page.value("redis_connected_slaves") == 1
+            assert page.value("redis_replica_online", replica=name) == 1
+            master = {"master_host": "127.0.0.1", "master_port": str(server.port)}
+            page = await secondary.page()
+            assert page.value("redis_master_link_up", **master) == 1
+            assert page.value("redis_slave_info", **master, read_only="1") == 1
+            with replica.frozen():
+                for _ in range(10):
+                    server.ask("SET", "k", "x" * 10_000)
+                page = await primary.page()
+                assert page.value("redis_replication_lag_bytes", replica=name) >= 100_000
+            lag = "redis_replication_lag_bytes"
+            await primary.until(lambda page: sum(page.values(lag).values()) < 1_000)
+            replica.ask("REPLICAOF", "127.0.0.1", str(free_port()))
+            assert list((await secondary.page()).values("redis_master_link_up").values()) == [0]
+
+
+async def test_a_sentinel_tells_what_it_watches(server: Server, tmp_path: Path) -> None:
+    monitor = f"sentinel monitor cache 127.0.0.1 {server.port} 1"
+    with redis_server(tmp_path, monitor, "sentinel down-after-milliseconds cache 500", sentinel=True) as sentinel:
+        async with watching(sentinel.uri) as watch:
+            await watch.page()
+            page = await watch.page()
+            assert page.value("redis_up") == 1
+            assert page.value("redis_sentinel_masters") == 1
+            assert page.value("redis_sentinel_master_status", master_name="cache", master_status="ok") == 1
+            assert page.value("redis_sentinel_master_quorum", master_name="cache") == 1
+            assert page.value("exporter_collector_failures_total", collector="redis", reason="error") == 0
+            status = "redis_sentinel_master_status"
+            with server.frozen():
+                await watch.until(lambda page: page.value(status, master_name="cache", master_status="odown") == 1)
+            page = await watch.until(lambda page: page.value(status, master_name="cache", master_status="ok") == 1)
+            assert sum(page.values(status).values()) == 1
+
+
+async def test_a_cluster_of_one_node_is_well_once_it_has_all_slots(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "cluster-enabled yes") as node:
+        async with watching(node.uri) as watch:
+            page = await watch.page()
+            assert page.value("redis_cluster_enabled") == 1
+            assert page.value("redis_cluster_state") == 0
+            assert page.value("redis_cluster_slots_assigned") == 0
+            node.ask("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            until(lambda: "cluster_state:ok" in str(node.ask("CLUSTER", "INFO")))
+            page = await watch.page()
+            assert page.value("redis_cluster_state") == 1
+            assert page.value("redis_cluster_slots_ok") == 16_384
+
+
+@contextlib.asynccontextmanager
+async def speaking(said: bytes, *, hang_up: bool = False) -> AsyncIterator[str]:
+    """Serve somebody who says the same whatever is asked."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            await reader.read(1)
+            writer.write(said)
+            await writer.drain()
+            if not hang_up:
+                while await reader.read(65_536):
+                    pass
+        writer.close()
+
+    endpoint = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield f"redis://127.0.0.1:{endpoint.sockets[0].getsockname()[1]}"
+    finally:
+        endpoint.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "hang_up", "reason"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", False, "malformed"),
+        (b"\x00\xff\xfe garbage \r\n" * 100, False, "malformed"),
+        (b"$5\r\nhello\r\n", False, "malformed"),
+        (b"*1000000000000\r\n", False, "malformed"),
+        (b"+OK\r\n" * 100_000, False, "malformed"),
+        (b"-ERR unknown command\r\n", False, "error"),
+        (b"-NOAUTH Authentication required.\r\n", False, "auth"),
+        (b"-BUSY Redis is busy running a script.\r\n", False, "busy"),
+        (b"$1000\r\nhalf of", True, "refused"),
+        (b"", True, "refused"),
+        (b"$1000\r\nhalf of", False, "timeout"),
+    ],
+)
+async def test_whoever_does_not_speak_like_redis_is_told_by_reason(said: bytes, hang_up: bool, reason: str) -> None:  # noqa: FBT001  # a column of the table
+    async with speaking(said, hang_up=hang_up) as uri, watching(uri) as watch:
+        page = await watch.page(1)
+        again = await watch.page(1)
+    for one in (page, again):
+        assert one.value("redis_up") == 0
+        assert one.value("redis_up_reason", reason=reason) == 1
+        assert one.seconds < 1
+
+
+async def test_ten_thousand_clients_cost_neither_redis_nor_us_much(server: Server) -> None:
+    count = min(CLIENTS, open_files_limit(CLIENTS + 2_000) - 1_000)
+    sockets: list[socket.socket] = []
+    try:
+        async with watching(server.uri, "redis,redis_clients") as watch:
+            page = await watch.page()
+            assert sum(page.values("redis_clients").values()) >= 1
+            while len(sockets) < count:
+                sockets.append(socket.create_connection(("127.0.0.1", server.port)))
+            until(lambda: server.info("clients")["connected_clients"] >= count)
+        async with watching(server.uri, "redis,redis_clients") as watch:
+            page = await watch.page()
+            assert page.value("redis_connected_clients") >= count > MOST_CLIENTS
+            assert page.value("redis_up") == 1
+            # The list of so many is not asked for, and the page says so.
+            assert page.value("exporter_collector_success", collector="redis_clients") == 0
+            assert page.value("exporter_collector_failures_total", collector="redis_clients", reason="busy") >= 1
+            assert page.values("redis_clients") == {}
+            seconds = sorted([(await watch.page()).seconds for _ in range(20)])
+            assert seconds[10] < 0.1
+    finally:
+        for one in sockets:
+            one.close()
+
+
+async def test_clients_are_grouped_and_no_address_is_shown(server: Server) -> None:
+    with server.client(client_name="booking") as named, contextlib.ExitStack() as open_clients:
+        for _ in range(3):
+            open_clients.enter_context(server.client(client_name="booking")).ping()
+        named.ping()
+        async with watching(server.uri, "redis_clients") as watch:
+            page = await watch.page()
+    group = {"client_name": "booking", "user": "default", "kind": "normal"}
+    assert page.value("redis_clients", **group) == 4
+    assert page.value("redis_clients_memory_bytes", **group) > 0
+    assert not [labels for labels in page.values("redis_clients") if "127.0.0.1" in str(labels)]
+
+
+def test_promtool_has_nothing_to_say_about_our_own_names(server: Server) -> None:
+    # The whole process, since the other tests use the scraper without HTTP.
+    with exporters("--redis", server.uri, "--collect", "redis,redis_clients") as process:
+        body = process.get().body
+    assert samples(body)["redis_up", frozenset()] == 1
+    told = subprocess.run(
+        [programs.locate("promtool"), "check", "metrics"], input=body, text=True, capture_output=True, check=False
+    )
+    inherited = {name for name, metric in declared().items() if metric.compatible_with}
+    complaints = [
+        line for line in (told.stdout + told.stderr).splitlines() if line.split()[0].rstrip(":") not in inherited
+    ]
+    assert complaints == []
