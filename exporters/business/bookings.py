@@ -131,11 +131,13 @@ class LeadTimes(Query):
         # The sum repeats the expression: a stage that adds a field would have whole documents read for it.
         group = {"$group": {"_id": _LEAD_CLASS, "n": {"$sum": 1}, "sum": {"$sum": _LEAD}}}
         rows = await reader.rows(_APPOINTMENTS, [made(self._counted_to, until), group], _BY_CREATED)
+        cells, total = self._cells.copy(), self._sum
         for row in rows:
             if row["_id"] is not None:
-                self._cells[row["_id"]] += int(row["n"])
-                self._sum += float(row["sum"])
-        self._counted_to = until
+                cells[row["_id"]] += int(row["n"])
+                total += float(row["sum"])
+        # Only now, and all at once: what is counted again after a failure must not be counted twice.
+        self._cells, self._sum, self._counted_to = cells, total, until
 
     def write(self, readings: Readings, smallest: int) -> None:
         """Write buckets that never fall, since rounding keeps the order of counts."""

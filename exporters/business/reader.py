@@ -92,7 +92,9 @@ async def choose(source: Mongodb, deadline: Deadline) -> Member:
     Raises:
         CollectError: nobody who holds data answers.
     """
-    candidates = [member for member in source.members if member.bears_data]
+    bearers = [member for member in source.members if member.bears_data]
+    # One that is known to be down would keep the others waiting; of a sharded cluster only the routers are known.
+    candidates = [member for member in bearers if member.up] or bearers or list(source.members)
     within = Deadline(min(_HELLO, deadline.remaining()))
     answers = await asyncio.gather(*(_hello(member, within) for member in candidates))
     known = [

@@ -19,7 +19,7 @@ from exporters.business.cells import cumulative, rounded, stepped
 from exporters.business.clinic import parse, shifted
 from exporters.business.moment import Moment, Staff, staff_of
 from exporters.business.query import SHARE, Query, Turn
-from exporters.business.reader import Reader
+from exporters.business.reader import Reader, choose
 from exporters.collector import CollectError, Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
@@ -216,3 +216,40 @@ def test_no_family_has_a_label_that_could_hold_a_person() -> None:
     assert {label for metric in f.METRICS for label in metric.labels} <= allowed
     assert len(f.LEADS) == len(f.LEAD_EDGES) + 1
     assert all(metric.source and metric.cost == "slow" for metric in f.METRICS)
+
+
+class Server:
+    """A member that says of itself what it is told to; how far a real one is behind cannot be arranged."""
+
+    def __init__(self, name: str, hello: dict[str, Any] | Reason, *, bears_data: bool = True, up: bool = True) -> None:
+        self.name, self.bears_data, self.up = name, bears_data, up
+        self._hello = hello
+
+    async def run(self, _command: object, _deadline: Deadline) -> dict[str, Any]:
+        if isinstance(self._hello, Reason):
+            raise CollectError(self._hello)
+        return self._hello
+
+
+def member(name: str, role: str, *, behind: float = 0, **facts: bool) -> Server:
+    return Server(name, {role: True, "lastWrite": {"lastWriteDate": NOW - timedelta(seconds=behind)}}, **facts)
+
+
+async def chosen(*members: Server) -> str:
+    source: Any = type("Source", (), {"members": members})()
+    return (await choose(source, Deadline(1))).name
+
+
+async def test_the_freshest_secondary_is_asked_and_never_one_that_is_far_behind() -> None:
+    primary = member("a", "isWritablePrimary")
+    assert await chosen(primary, member("b", "secondary", behind=20), member("c", "secondary", behind=5)) == "c"
+    assert await chosen(primary, member("b", "secondary", behind=90)) == "a"
+    assert await chosen(primary, member("b", "secondary", bears_data=False)) == "a"
+    assert await chosen(Server("frozen", Reason.TIMEOUT, up=False), primary) == "a"
+
+
+async def test_without_anybody_who_can_answer_the_reason_is_told() -> None:
+    with pytest.raises(CollectError) as caught:
+        await chosen(Server("a", Reason.AUTH), member("b", "arbiterOnly"))
+    assert caught.value.reason is Reason.AUTH
+    assert await chosen(Server("router", {"isWritablePrimary": True, "msg": "isdbgrid"}, bears_data=False)) == "router"
