@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from pymongo.errors import OperationFailure
 
@@ -107,18 +108,18 @@ class CollstatsCollector(SweepCollector[Figures]):
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(source, settings)
-        self._chosen: dict[str, Chosen[Namespace]] = {}
-        self._rest: dict[str, Rest[Namespace]] = {}
+        self._chosen: WeakKeyDictionary[Member, Chosen[Namespace]] = WeakKeyDictionary()
+        self._rest: WeakKeyDictionary[Member, Rest[Namespace]] = WeakKeyDictionary()
         self._spec: Document = _LEAN
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
         """Ask those that are due, and write all that is known."""
         found = await self.sweep(member, readings, deadline, partial(self._collection, member, deadline))
         known = found.values
-        listed = self._chosen.setdefault(member.name, Chosen(self.settings.mongodb_collection_budget)).update(
+        listed = self._chosen.setdefault(member, Chosen(self.settings.mongodb_collection_budget)).update(
             {name: figures.weight for name, figures in known.items()}
         )
-        rest = self._rest.setdefault(member.name, Rest(2 * len(OPERATIONS_OF)))
+        rest = self._rest.setdefault(member, Rest(2 * len(OPERATIONS_OF)))
         rest.update({name: figures.counts for name, figures in known.items()}, listed, born=False)
         readings.add(COLLECTIONS, len(found.names), member.name)
         readings.add(UNREAD, len(found.names) - len(known), member.name)

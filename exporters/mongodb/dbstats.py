@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from exporters.collector import Deadline
 from exporters.declare import family
@@ -57,7 +58,7 @@ class DbstatsCollector(MemberCollector):
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(source, settings)
-        self._chosen: dict[str, Chosen[str]] = {}
+        self._chosen: WeakKeyDictionary[Member, Chosen[str]] = WeakKeyDictionary()
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
         """Ask about one database after the other: on a server of thousands this takes its time."""
@@ -65,7 +66,7 @@ class DbstatsCollector(MemberCollector):
             name: await member.run({"dbStats": 1}, deadline, database=name)
             for name in await databases(member, readings, deadline)
         }
-        chosen = self._chosen.setdefault(member.name, Chosen(self.settings.mongodb_collection_budget))
+        chosen = self._chosen.setdefault(member, Chosen(self.settings.mongodb_collection_budget))
         listed = chosen.update({name: _size(answer) for name, answer in answers.items()})
         write(member.name, answers, listed, readings)
         if self.percona:

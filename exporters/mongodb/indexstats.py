@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from pymongo.errors import OperationFailure
 
@@ -98,18 +99,18 @@ class IndexstatsCollector(SweepCollector[Indexes]):
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(source, settings)
-        self._chosen: dict[str, Chosen[Namespace]] = {}
-        self._rest: dict[str, Rest[tuple[Namespace, str]]] = {}
+        self._chosen: WeakKeyDictionary[Member, Chosen[Namespace]] = WeakKeyDictionary()
+        self._rest: WeakKeyDictionary[Member, Rest[tuple[Namespace, str]]] = WeakKeyDictionary()
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
         """Ask those that are due, and write all that is known."""
         found = await self.sweep(member, readings, deadline, partial(self._collection, member, deadline))
         known = found.values
-        listed = self._chosen.setdefault(member.name, Chosen(self.settings.mongodb_collection_budget)).update(
+        listed = self._chosen.setdefault(member, Chosen(self.settings.mongodb_collection_budget)).update(
             {name: indexes.weight for name, indexes in known.items()}
         )
         counts = {(name, index.name): (index.accesses,) for name, of in known.items() for index in of.indexes}
-        rest = self._rest.setdefault(member.name, Rest(1))
+        rest = self._rest.setdefault(member, Rest(1))
         rest.update(counts, {key for key in counts if key[0] in listed}, born=False)
         write(member.name, known, listed, rest.totals[0], readings)
         if self.percona:
@@ -125,7 +126,7 @@ class IndexstatsCollector(SweepCollector[Indexes]):
             if not isinstance(error.__cause__, OperationFailure) or error.__cause__.code != _NOT_THERE:
                 raise
             rows = await aggregate(member, database, collection, _STAGES, deadline)
-        before = self.sweeps[member.name].values.get(name)
+        before = self.sweeps[member].values.get(name)
         return read(rows, before, time.monotonic())
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import ClassVar, Generic, TypeVar
+from weakref import WeakKeyDictionary
 
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb.asking import MemberCollector, Pace, collections, databases, is_gone
@@ -26,6 +27,8 @@ REFRESH = 300.0
 """Seconds after which a collection is due again."""
 _RELIST = 60.0
 """Seconds after which the names are listed again; what was dropped meanwhile is noticed when it is asked about."""
+_LISTING_SHARE = 50
+"""Listing takes at most one part in so many of the time: of thousands of databases it is done less often."""
 _FIRST = 0.25
 """Seconds of questions in the first turn: the first page waits for it."""
 _KEPT = 3
@@ -49,7 +52,7 @@ class Sweep(Generic[_T]):
         self.names: set[Namespace] = set()
         self._known: dict[Namespace, _Known[_T]] = {}
         self._tried: dict[Namespace, float] = {}
-        self._listed_at: float | None = None
+        self._list_due = 0.0
         self._cost = 0.0
 
     async def turn(
@@ -108,12 +111,14 @@ class Sweep(Generic[_T]):
         return time.monotonic() - min((known.at for known in self._known.values()), default=time.monotonic())
 
     async def _list(self, member: Member, readings: Readings, deadline: Deadline) -> None:
-        if self._listed_at is not None and time.monotonic() < self._listed_at + _RELIST:
+        started = time.monotonic()
+        if started < self._list_due:
             return
         names = set()
         for database in await databases(member, readings, deadline):
             names |= {(database, name) for name in await collections(member, database, deadline)}
-        self._listed_at = time.monotonic()
+        ended = time.monotonic()
+        self._list_due = ended + max(_RELIST, _LISTING_SHARE * (ended - started))
         self.names = names
         self._known = {name: known for name, known in self._known.items() if name in names}
         self._tried = {name: tried for name, tried in self._tried.items() if name in names}
@@ -137,12 +142,12 @@ class SweepCollector(MemberCollector, Generic[_T]):
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(source, settings)
-        self.sweeps: dict[str, Sweep[_T]] = {}
+        self.sweeps: WeakKeyDictionary[Member, Sweep[_T]] = WeakKeyDictionary()
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Show the last turn's result, and as its age that of the oldest figure in it."""
         await super().collect(readings, deadline)
-        readings.age = max([readings.age, *(sweep.oldest for sweep in self.sweeps.values())])
+        readings.age = max([readings.age, *(found.oldest for member, found in self.sweeps.items() if member.up)])
 
     async def sweep(
         self, member: Member, readings: Readings, deadline: Deadline, ask: Callable[[Namespace], Awaitable[_T]]
@@ -152,6 +157,6 @@ class SweepCollector(MemberCollector, Generic[_T]):
         Raises:
             CollectError: nothing is known of it.
         """
-        found = self.sweeps.setdefault(member.name, Sweep())
+        found = self.sweeps.setdefault(member, Sweep())
         await found.turn(member, readings, deadline, share=self.settings.mongodb_time_budget, ask=ask)
         return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 from exporters.collector import Deadline
 from exporters.declare import family
@@ -75,13 +76,13 @@ class TopCollector(MemberCollector):
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(source, settings)
-        self._rankings: dict[str, Ranking] = {}
+        self._rankings: WeakKeyDictionary[Member, Ranking] = WeakKeyDictionary()
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
         """Ask once; what MongoDB does for itself is left out."""
         answer = await member.run({"top": 1}, deadline)
         totals = {name: row for name, row in answer["totals"].items() if is_users(name)}
-        ranking = self._rankings.setdefault(member.name, Ranking(self.settings.mongodb_namespace_budget))
+        ranking = self._rankings.setdefault(member, Ranking(self.settings.mongodb_namespace_budget))
         listed = ranking.weigh(totals)
         ranking.rest.update({name: numbers(row) for name, row in totals.items()}, listed)
         write(member.name, {name: totals[name] for name in sorted(listed)}, ranking.rest.totals, readings)
