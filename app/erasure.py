@@ -80,7 +80,7 @@ class Erasure:
         """
         mark: Document = {"synthetic": prober}
         whose = mark if patient is None else mark | {"patient": patient}
-        await self._remove(whose, mark if patient is None else mark | {"_id": patient})
+        await self._remove(whose, mark if patient is None else mark | {"_id": patient}, whose)
 
     async def expired(self, age: timedelta) -> int:
         """Remove what synthetic patients left behind and no prober came back for; say how many accounts that were.
@@ -88,12 +88,16 @@ class Erasure:
         Raises:
             DatabaseUnavailable: MongoDB gave no answer in time.
         """
-        old = {"synthetic": {"$exists": True}, "created": {"$lt": now() - age}}
-        return await self._remove(old, old)
+        mark: Document = {"synthetic": {"$exists": True}}
+        over: Document = {"created": {"$lt": now() - age}}
+        users = self._data["users"]
+        rows = await self._database.run("find", lambda: users.find(mark | over, {"patient": 1}).to_list())
+        held = mark | {"$or": [over, {"patient": {"$in": [row["patient"] for row in rows]}}]}
+        return await self._remove(mark | over, mark | over, held)
 
-    async def _remove(self, which: Document, which_patients: Document) -> int:
+    async def _remove(self, which: Document, which_patients: Document, held: Document) -> int:
         # The account goes last: while it is there, this can be asked for again.
-        await self._remove_appointments(which)
+        await self._remove_appointments(held)
         patients, users = self._data["patients"], self._data["users"]
         first = await self._database.run("delete", lambda: patients.delete_many(which_patients))
         second = await self._database.run("delete", lambda: users.delete_many(which))

@@ -119,8 +119,8 @@ class Patient:
     async def erase(self) -> None:
         """Remove the account, and see that nothing is left of it."""
         await self._ask("DELETE", "/api/v1/patients/me", 204)
-        self.known = False
         _expect(_resources(await self._ask("GET", "/api/v1/appointments", 200)) == [], 200)
+        self.known = False
 
     async def leave(self) -> None:
         """Remove the account after a journey that was cut off, wherever that was."""

@@ -129,6 +129,7 @@ def _start_app(running: Clinic, app_settings: dict[str, str]) -> None:
         "APP_JWT_KEY_FILE": str(running.folder / "jwt-key"),
         "APP_SYNTHETIC_SECRET_FILE": str(running.secret_file),
         "APP_DRAIN_DELAY": "0.1",
+        "APP_SHUTDOWN_TIMEOUT": "1",
     }
     environment |= {f"APP_{name.upper()}": value for name, value in app_settings.items()}
     running.start("app", sys.executable, "-m", "app", env=environment)
