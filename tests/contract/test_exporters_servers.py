@@ -29,6 +29,8 @@ HEADER = 3.0
 CONDITIONAL = {
     "exporter_series_dropped_total": "only after a family grew past its limit",
     "probe_ssl_earliest_cert_expiry": "only for https; test_exporters_blackbox.py has a certificate",
+    "probe_tls_version_info": "only for https; test_exporters_blackbox.py has a certificate",
+    "probe_dns_lookup_time_seconds": "only for a name; test_exporters_blackbox.py has one",
     "redis_acl_access_denied_auth_total": "from Redis 7.2 on",
     "redis_acl_access_denied_cmd_total": "from Redis 7.2 on",
     "redis_acl_access_denied_key_total": "from Redis 7.2 on",
@@ -50,8 +52,9 @@ KERNEL = (
     *("node_network_speed_bytes", "node_network_carrier", "node_memory_H", "node_sockstat_TCP6", "node_sockstat_UDP6"),
 )
 """What a kernel, its hardware or a container may not have; test_exporters_host.py compares with node_exporter."""
-ELSEWHERE = ("container_", "docker_up")
-"""Containers need containers: test_exporters_containers.py has some."""
+ELSEWHERE = ("container_", "docker_up", "probe_journey_")
+"""Containers need containers: test_exporters_containers.py has some.
+test_exporters_journey.py has a whole clinic."""
 
 
 @pytest.fixture(scope="module")
