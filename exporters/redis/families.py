@@ -260,7 +260,8 @@ CLUSTER_STATE = family(
     like=LIKE,
 )
 CLUSTER_FIELDS: dict[str, Metric] = {
-    field: family(name, text, source=f"CLUSTER INFO {field}", like=LIKE)
+    # The counts of messages are gauges there.
+    field: family(name, text, source=f"CLUSTER INFO {field}", like=() if name.endswith("_total") else LIKE)
     for field, name, text in (
         ("cluster_slots_assigned", "redis_cluster_slots_assigned", "Slots that have a node."),
         ("cluster_slots_ok", "redis_cluster_slots_ok", "Slots whose node is well."),
