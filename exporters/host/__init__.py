@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import ClassVar, Self
@@ -29,7 +30,9 @@ class HostCollector:
     def __init__(self, procfs: Path, sysfs: Path, rootfs: Path) -> None:
         self._proc = Files(procfs)
         self._sys = Files(sysfs)
-        self._parsers = proc.system_files() | network.FILES
+        # The first process's network is the host's, also where ours is a container's own.
+        net = "1/net" if os.access(procfs / "1" / "net" / "dev", os.R_OK) else "net"
+        self._parsers = proc.system_files() | network.files(net)
         self._links = network.Links(self._sys)
         self._clock = Clock()
         self._filesystems = Filesystems(rootfs)

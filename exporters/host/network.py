@@ -92,18 +92,19 @@ def _softnet(text: str, readings: Readings) -> None:
             readings.add(metric, int(columns[column], 16), str(cpu))
 
 
-FILES: dict[str, Parse] = {
-    "net/dev": _net_dev,
-    "net/snmp": _netstat,
-    "net/netstat": _netstat,
-    "net/sockstat": _sockstat,
-    "net/sockstat6": _sockstat,
-    "net/stat/nf_conntrack": _conntrack,
-    "net/arp": _arp,
-    "net/softnet_stat": _softnet,
-    **{file: number(metric) for file, metric in f.CONNTRACK.items()},
-}
-"""Which file of /proc feeds which families."""
+def files(net: str) -> dict[str, Parse]:
+    """Return which file of /proc feeds which families; ``net`` is the folder of the network that is looked at."""
+    return {
+        f"{net}/dev": _net_dev,
+        f"{net}/snmp": _netstat,
+        f"{net}/netstat": _netstat,
+        f"{net}/sockstat": _sockstat,
+        f"{net}/sockstat6": _sockstat,
+        f"{net}/stat/nf_conntrack": _conntrack,
+        f"{net}/arp": _arp,
+        f"{net}/softnet_stat": _softnet,
+        **{file: number(metric) for file, metric in f.CONNTRACK.items()},
+    }
 
 
 class Links:

@@ -17,6 +17,7 @@ DEVICE: tuple[tuple[int, Metric], ...] = tuple(
         (9, "node_network_transmit_packets_total", "Packets sent"),
         (10, "node_network_transmit_errs_total", "Send errors"),
         (11, "node_network_transmit_drop_total", "Packets dropped on their way out"),
+        (12, "node_network_transmit_fifo_total", "Packets not sent because the device's buffer was full"),
         (14, "node_network_transmit_carrier_total", "Packets lost because the link was gone"),
     )
 )
@@ -129,6 +130,7 @@ ARP = node("node_arp_entries", "Neighbours known on this network.", "device", so
 SOFTNET: tuple[tuple[int, Metric], ...] = tuple(
     (column, node(name, text, "cpu", source=f"/proc/net/softnet_stat column {column + 1}"))
     for column, name, text in (
+        (0, "node_softnet_processed_total", "Packets that this processor took from the network."),
         (1, "node_softnet_dropped_total", "Packets dropped because this processor's queue was full."),
         (2, "node_softnet_times_squeezed_total", "Times that this processor had to leave packets for later."),
     )

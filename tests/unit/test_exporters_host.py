@@ -181,6 +181,13 @@ async def test_the_network_is_told_by_device_protocol_and_link(root: Path) -> No
     assert devices == {"eth0"}, "the host's ends of containers' interfaces come and go"
 
 
+async def test_from_inside_a_container_the_hosts_network_is_told_not_its_own(root: Path) -> None:
+    (root / "proc" / "1" / "net").mkdir()
+    (root / "proc" / "1" / "net" / "dev").write_text(TREE["net/dev"].replace("eth0", "host0"), encoding="utf-8")
+    _, found = await collect(root)
+    assert {key[1] for key in found if key[0] == "node_network_receive_bytes_total"} == {"host0"}
+
+
 async def test_a_kernel_that_knows_less_has_fewer_families_and_no_faults(root: Path) -> None:
     (root / "proc" / "diskstats").write_text(" 8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n", encoding="utf-8")
     (root / "proc" / "net" / "softnet_stat").write_text(
