@@ -126,7 +126,7 @@ class IndexstatsCollector(SweepCollector[Indexes]):
             if not isinstance(error.__cause__, OperationFailure) or error.__cause__.code != _NOT_THERE:
                 raise
             rows = await aggregate(member, database, collection, _STAGES, deadline)
-        before = self.sweeps[member].values.get(name)
+        before = self.sweeps[member].last(name)
         return read(rows, before, time.monotonic())
 
 

@@ -2,8 +2,8 @@
 
 A question about one collection costs its server a millisecond. So all of them are never asked at once: every quarter
 of a minute there is a turn, and a turn asks those that are due until its share of the server's time is spent. Two
-thousand collections are read within a minute after the start, and then take 1 % of one processor; of fifty thousand
-each would simply be asked less often.
+thousand collections are read within two minutes after the start, and then take 1 % of one processor; of fifty
+thousand each is simply asked less often.
 """
 
 from __future__ import annotations
@@ -104,6 +104,11 @@ class Sweep(Generic[_T]):
         """What was read, by collection, but what is too old."""
         ends = time.monotonic() - _KEPT * max(REFRESH, self._cost)
         return {name: known.value for name, known in self._known.items() if known.at >= ends}
+
+    def last(self, name: Namespace) -> _T | None:
+        """What was read of one collection, however long ago."""
+        known = self._known.get(name)
+        return known.value if known else None
 
     @property
     def oldest(self) -> float:

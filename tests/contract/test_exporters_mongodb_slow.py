@@ -11,6 +11,7 @@ from datetime import UTC
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.collector import Collector, Deadline
@@ -342,11 +343,14 @@ async def test_the_names_that_community_dashboards_ask_for_are_there_when_asked_
     sources = Sources(server.settings(names="percona"))
     made = await scraper(sources)
     try:
-        samples = await page(made)
+        await page(made)
         samples = await page(made)  # by now each collector knows how long it took
+        other = made.render(await made.scrape(None), Flavour.OPENMETRICS).decode()
     finally:
         await made.close()
     names = {name for name, _ in samples}
+    parsed = openmetrics.text_string_to_metric_families(other)  # type: ignore[no-untyped-call]  # theirs
+    assert {sample.name for family in parsed for sample in family.samples} == names
     assert set(COMPATIBLE) - names == set()
     assert names & {name for claim in NOT_CLAIMED for name in claim.names} == set()
     value = {name: value for (name, labels), value in samples.items() if len(labels) == 1}
