@@ -36,6 +36,9 @@ COLLECTORS: tuple[type[Collector], ...] = (
     JourneyCollector,
 )
 
+_OF_THE_SERVICE = frozenset({"business"})
+"""Speaks of our one service: a named target is a system, whatever runs on it."""
+
 METRICS: tuple[Metric, ...] = (*own.METRICS, *(metric for kind in COLLECTORS for metric in kind.metrics))
 """What ``python -m exporters --metrics`` prints."""
 
@@ -45,7 +48,7 @@ def choose(settings: Settings, *, local: bool = True) -> tuple[type[Collector], 
 
     ``default`` (also when nothing is chosen) stands for each that has something to read and is not optional, ``all``
     for the optional ones as well; other names are added to these. Without ``local`` these two leave out what reads the
-    machine that the exporters run on.
+    machine that the exporters run on, and the business figures.
 
     Raises:
         SettingsError: a name is unknown, or a chosen collector lacks its flag.
@@ -64,5 +67,6 @@ def choose(settings: Settings, *, local: bool = True) -> tuple[type[Collector], 
 def _implied(kind: type[Collector], settings: Settings, chosen: set[str], *, local: bool) -> bool:
     if not chosen & {"default", "all"} or kind.missing(settings) is not None:
         return False
-    # Who has something to read without being told where reads this machine.
-    return ("all" in chosen or not kind.optional) and (local or kind.missing(Settings()) is not None)
+    if not local and (kind.name in _OF_THE_SERVICE or kind.missing(Settings()) is None):
+        return False  # who has something to read without being told where reads this machine
+    return "all" in chosen or not kind.optional

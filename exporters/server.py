@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 import telemetry.own
-from exporters import people
+from exporters import markup, people
 from exporters.cardinality import as_json, rows
 from exporters.negotiate import wants_gzip
 from exporters.page import Flavour
@@ -107,12 +107,12 @@ async def _discovery(request: web.Request) -> web.Response:
 async def _cardinality(request: web.Request) -> web.Response:
     found = rows(request.app[_SERVICE].fleet)
     if request.query.get("format") == "json":
-        return web.json_response(as_json(request.app[_SERVICE].fleet, found), headers=people.NOT_KEPT)
-    return people.answer(people.cardinality(request.app[_SERVICE].fleet, found))
+        return web.json_response(as_json(request.app[_SERVICE].fleet, found), headers=markup.NOT_KEPT)
+    return markup.answer(people.cardinality(request.app[_SERVICE].fleet, found))
 
 
 async def _landing(request: web.Request) -> web.Response:
-    return people.answer(people.landing(request.app[_SERVICE]))
+    return markup.answer(people.landing(request.app[_SERVICE]))
 
 
 async def _reload(request: web.Request) -> web.Response:

@@ -11,8 +11,8 @@
     redis_uri = "redis://cache:6379"
     collect = ["redis"]
 
-A table inherits nothing, so that no target's password is ever sent to another. What reads the exporters' own machine
-runs for a target only where its ``collect`` names it.
+A table inherits nothing, so that no target's password is ever sent to another. What reads the exporters' own machine,
+and the business figures, run for a target only where its ``collect`` names them.
 """
 
 from __future__ import annotations

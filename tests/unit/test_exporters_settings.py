@@ -95,6 +95,9 @@ def test_what_reads_this_machine_runs_for_a_target_only_where_it_is_named() -> N
     assert names(target, local=False).isdisjoint(names(Settings()))
     assert names(replace(target, collect="all"), local=False).isdisjoint(names(Settings(collect="all")))
     assert names(replace(target, collect="host"), local=False) == {"host"}
+    database = Settings(mongodb_uri=MONGODB)
+    assert "business" not in names(database, local=False)
+    assert "business" in names(replace(database, collect="default,business"), local=False)
     assert names(Settings(), local=False) == set()
 
 
