@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 
 from tests.conftest import EmbeddedStack, running_stack
 from tests.contract.app_api import PASSWORD, Answer, Person, appointments, database, working_day
@@ -279,6 +280,20 @@ async def test_a_frozen_primary_fails_no_booking(served: EmbeddedStack, patient:
         served.client.wait_for(frozen, "healthy")
     assert served.client.component(frozen).pid == pid  # frozen, not killed
     assert Counter(answer.status for answer in done) == {201: 20}
+
+
+async def test_who_asks_is_counted_as_active_and_not_kept(served: EmbeddedStack, patient: Person) -> None:
+    assert (await patient.ask("GET", "/api/v1/appointments")).status == 200
+    password = served.layout.redis_password("admin").read_text().strip()
+    async with Redis(
+        port=served.layout.port("redis"), username="admin", password=password, decode_responses=True
+    ) as admin:
+        async with asyncio.timeout(15):
+            while len(await admin.keys("active:*")) < 2:  # noqa: ASYNC110  # Redis has nothing to wait on
+                await asyncio.sleep(0.2)
+        kept = {key: (await admin.pfcount(key), await admin.ttl(key)) for key in await admin.keys("active:*")}
+    assert {key.split(":")[1] for key in kept} == {"minute", "hour"}
+    assert all(count >= 1 and 0 < seconds <= 26 * 3_600 for count, seconds in kept.values())
 
 
 async def metrics(session: aiohttp.ClientSession, served: EmbeddedStack, app: str) -> str:
