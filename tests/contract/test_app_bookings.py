@@ -292,7 +292,7 @@ async def test_who_asks_is_counted_as_active_and_not_kept(served: EmbeddedStack,
             while len(await admin.keys("active:*")) < 2:  # noqa: ASYNC110  # Redis has nothing to wait on
                 await asyncio.sleep(0.2)
         kept = {key: (await admin.pfcount(key), await admin.ttl(key)) for key in await admin.keys("active:*")}
-    assert {key.split(":")[1] for key in kept} == {"minute", "hour"}
+    assert {str(key).split(":")[1] for key in kept} == {"minute", "hour"}
     assert all(count >= 1 and 0 < seconds <= 26 * 3_600 for count, seconds in kept.values())
 
 
