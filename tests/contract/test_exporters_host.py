@@ -283,9 +283,15 @@ def test_a_mount_that_hangs_costs_a_second_once_and_the_page_goes_on(hung: Hung)
         assert page[hung.mount] == 1
         assert page[root] > 0
     assert seconds < 0.5, "it is not waited for again"
-    assert hung.threads() <= threads + 1, "one thread waits for the mount, one asks the others"
+    until_threads(hung, threads + 1, "one waits for the mount, one asks the others")
     hung.say()
+    until_threads(hung, threads, "the one that hung ends with its call")
+
+
+def until_threads(hung: Hung, most: int, why: str) -> None:
+    """Look between scrapes: on a busy machine one of them may have called for help that is just going home."""
     ends = time.monotonic() + 10
-    while hung.threads() >= threads + 1:
+    while hung.threads() > most:
         hung.page()
-        assert time.monotonic() < ends, "the thread that hung did not end with its call"
+        assert time.monotonic() < ends, why
+        time.sleep(0.05)
