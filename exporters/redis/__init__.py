@@ -49,7 +49,7 @@ class RedisCollector:
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Ask everything at once; only a server that was not known before is first asked what it is."""
         del deadline  # the scrape's own guard cancels us, and the source then hangs up
-        found, server, answers = await self._ask()
+        found, server, answers = await self._ask(readings)
         readings.add(f.UP, 1)
         readings.states(f.UP_REASON, None, f.REASONS)
         info.write(found, readings)
@@ -73,7 +73,7 @@ class RedisCollector:
     async def close(self) -> None:
         """Leave the connection to its owner."""
 
-    async def _ask(self) -> tuple[Info, Server, Answers]:
+    async def _ask(self, readings: Readings) -> tuple[Info, Server, Answers]:
         server = self._server
         if server is not None:
             asked = server.questions()
@@ -81,13 +81,13 @@ class RedisCollector:
             if not isinstance(text, Refusal) or text.reason is not Reason.ERROR:
                 found = self._read(text)
                 if server.is_still(found):
-                    return found, server, _sort(server, asked, replies)
+                    return found, server, _sort(server, asked, replies, readings)
             self._server = None  # another server answers at this address now
         (text,) = await self._source.ask(FIRST)
         found = self._read(text)
         server = self._server = Server(found)
         asked = server.questions()
-        return found, server, _sort(server, asked, await self._source.ask(*asked))
+        return found, server, _sort(server, asked, await self._source.ask(*asked), readings)
 
     def _read(self, text: Reply) -> Info:
         if isinstance(text, Refusal):
@@ -104,17 +104,18 @@ class RedisCollector:
             entries = newest
             if more := server.slow_log.missing(newest):
                 (entries,) = await self._source.ask(("SLOWLOG", "GET", str(more)))
-            if not isinstance(entries, Refusal):
-                server.slow_log.count(entries, found.commands)
+            _understand(lambda entries: server.slow_log.count(entries, found.commands), entries, readings)
             server.slow_log.write(readings)
 
 
-def _sort(server: Server, asked: tuple[Command, ...], replies: list[Reply]) -> Answers:
-    """Keep what was answered, and let the server remember what was not."""
+def _sort(server: Server, asked: tuple[Command, ...], replies: list[Reply], readings: Readings) -> Answers:
+    """Keep what was answered, and let the server remember what will not be."""
     answers: Answers = {}
     for command, reply in zip(asked, replies, strict=True):
         if isinstance(reply, Refusal):
             server.refused(command, reply)
+            if reply.reason is Reason.BUSY:  # it is still loading its data
+                readings.partial.append(Reason.BUSY)
         else:
             server.allowed(command)
             answers.setdefault((command[0], command[1]), []).append(reply)
@@ -131,12 +132,20 @@ def _write_answers(answers: Answers, server: Server, readings: Readings) -> None
     }
     for command, replies in answers.items():
         if command in writers:
-            writers[command](replies[0])
+            _understand(writers[command], replies[0], readings)
     config: dict[str, str] = {}
     for flat in answers.get(("CONFIG", "GET"), ()):
-        config |= dict(zip(flat[::2], flat[1::2], strict=True))
+        _understand(lambda flat: config.update(zip(flat[::2], flat[1::2], strict=True)), flat, readings)
     if config:
         _write_config(config, readings)
+
+
+def _understand(read: Callable[[Reply], None], reply: Reply, readings: Readings) -> None:
+    """Read one answer. One of another shape (a proxy's, a relative's of Redis) costs its own families only."""
+    try:
+        read(reply)
+    except (TypeError, ValueError, LookupError, AttributeError):
+        readings.partial.append(Reason.MALFORMED)
 
 
 def _write_config(config: dict[str, str], readings: Readings) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Self
 
 from exporters.collector import CollectError, Deadline
@@ -53,11 +52,11 @@ IDLE = family(
 )
 
 MOST_CLIENTS = 2_000
-"""Redis serves nobody while it writes this list, about 3 us a client; with more clients than this it is not asked."""
+"""Redis serves nobody while it writes this list, about 2 us a client; with more clients than this it is not asked."""
 _MOST_GROUPS = 32
 """Groups kept apart; names are chosen by the clients, so there may be as many as there are clients."""
-_AT_ONCE = 200
-"""Lines read before others get their turn: 0.5 ms."""
+_AT_ONCE = 100
+"""Lines read before others get their turn: less than a millisecond."""
 _INTERVAL = 15.0
 _LIMIT = 2.0
 
@@ -107,49 +106,57 @@ class RedisClientsCollector(SlowCollector):
             await asyncio.sleep(0)
         groups.write(readings)
 
-    async def close(self) -> None:
-        """Stop the clock; the connection is its owner's."""
-        await super().close()
-
 
 class Groups:
     """Clients, counted by group."""
 
     def __init__(self) -> None:
-        self._clients: Counter[Group] = Counter()
-        self._memory: Counter[Group] = Counter()
-        self._output: Counter[Group] = Counter()
-        self._idle: Counter[Group] = Counter()
+        self._groups: dict[Group, list[int]] = {}
 
-    def add(self, lines: Sequence[str]) -> None:
+    def add(self, lines: Iterable[str]) -> None:
         """Count the clients of these lines. Redis allows no space in a name, so that none can forge a field."""
         for line in lines:
-            client = dict(part.partition("=")[::2] for part in line.split(" "))
-            group = client.get("name", ""), client.get("user", ""), _kind(client.get("flags", ""))
-            self._clients[group] += 1
-            self._memory[group] += _whole(client.get("tot-mem"))
-            self._output[group] += _whole(client.get("omem"))
-            self._idle[group] = max(self._idle[group], _whole(client.get("idle")))
+            group = _field(line, " name="), _field(line, " user="), _kind(_field(line, " flags="))
+            figures = 1, _whole(line, " tot-mem="), _whole(line, " omem="), _whole(line, " idle=")
+            _merge(self._groups, group, figures)
 
     def write(self, readings: Readings) -> None:
         """Write the largest groups under their names, and all others together, but still by kind."""
-        largest = sorted(self._clients, key=lambda group: (-self._clients[group], group))
-        kept = set(largest[:_MOST_GROUPS])
+        largest = sorted(self._groups, key=lambda group: (-self._groups[group][0], group))
         shown: dict[Group, list[int]] = {}
-        for group, count in self._clients.items():
-            figures = shown.setdefault(group if group in kept else (OTHER, OTHER, group[2]), [0, 0, 0, 0])
-            figures[0] += count
-            figures[1] += self._memory[group]
-            figures[2] += self._output[group]
-            figures[3] = max(figures[3], self._idle[group])
+        for rank, group in enumerate(largest):
+            _merge(shown, group if rank < _MOST_GROUPS else (OTHER, OTHER, group[2]), self._groups[group])
         for group, figures in sorted(shown.items()):
             for metric, value in zip((CLIENTS, MEMORY, OUTPUT, IDLE), figures, strict=True):
                 readings.add(metric, value, *group)
+
+
+def _merge(groups: dict[Group, list[int]], group: Group, figures: Sequence[int]) -> None:
+    """Add clients, memory and output; keep the longer of two idle times."""
+    known = groups.get(group)
+    if known is None:
+        groups[group] = list(figures)
+        return
+    known[0] += figures[0]
+    known[1] += figures[1]
+    known[2] += figures[2]
+    known[3] = max(known[3], figures[3])
+
+
+def _field(line: str, name: str) -> str:
+    """Cut one field out of a line: a fifth of the time that reading all thirty takes."""
+    start = line.find(name)
+    if start < 0:
+        return ""
+    start += len(name)
+    end = line.find(" ", start)
+    return line[start:end] if end >= 0 else line[start:]
 
 
 def _kind(flags: str) -> str:
     return next((kind for flag, kind in _KINDS if flag in flags), "normal")
 
 
-def _whole(text: str | None) -> int:
-    return int(text) if text is not None and text.isdecimal() else 0
+def _whole(line: str, name: str) -> int:
+    text = _field(line, name)
+    return int(text) if text.isdecimal() else 0

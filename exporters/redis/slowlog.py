@@ -28,10 +28,12 @@ class SlowLog:
         self._microseconds: Counter[str] = Counter()
         self._shown: set[str] = set()
 
-    def missing(self, newest: Sequence[Reply]) -> int:
+    def missing(self, newest: Reply) -> int:
         """Tell how many entries must be read before ``count`` knows all; 0 when ``newest`` is enough."""
-        gone = newest[0][0] - self._last if newest and self._last is not None else 0
-        return min(gone, self.MOST) if gone > 1 else 0
+        match newest:
+            case [[int(number), *_], *_] if self._last is not None and number - self._last > 1:
+                return min(number - self._last, self.MOST)
+        return 0
 
     def count(self, entries: Sequence[Reply], commands: Collection[str]) -> None:
         """Count what is new; ``commands`` are the only names that may become a label.

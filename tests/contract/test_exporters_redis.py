@@ -456,7 +456,7 @@ def test_promtool_has_nothing_to_say_about_our_own_names(server: Server) -> None
     # The whole process, since the other tests use the scraper without HTTP.
     with exporters("--redis", server.uri, "--collect", "redis,redis_clients") as process:
         body = process.get().body
-    assert samples(body)["redis_up", frozenset()] == 1
+    assert samples(body)["redis_up", frozenset()] == 1, process.log
     told = subprocess.run(
         [programs.locate("promtool"), "check", "metrics"], input=body, text=True, capture_output=True, check=False
     )
