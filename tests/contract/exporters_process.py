@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import random
 import subprocess
 import sys
 import threading
@@ -20,11 +19,9 @@ from urllib.request import Request, urlopen
 from prometheus_client.parser import text_string_to_metric_families
 
 from monitor.stack.client import StackClient
-from monitor.stack.components import Choices
-from monitor.stack.launch import start_detached
 from monitor.stack.layout import Layout
-from monitor.stack.run import Plan
 from monitor.stack.teardown import tear_down
+from tests.conftest import start_on_free_ports
 
 STORES = ("mongo-1", "mongo-2", "mongo-3", "redis")
 Series = tuple[str, frozenset[tuple[str, str]]]
@@ -57,8 +54,7 @@ class Stores:
 @contextlib.contextmanager
 def stores(run_dir: Path) -> Iterator[Stores]:
     """Run MongoDB and Redis as the embedded stack does, on a block of free ports."""
-    layout = Layout(run_dir=run_dir, port_offset=random.randrange(3_000, 30_000))
-    start_detached(Plan(layout=layout, choices=Choices(only=STORES, traffic_rate=0)))
+    layout = start_on_free_ports(run_dir, only=STORES)
     try:
         yield Stores(layout, StackClient(layout.control_socket))
     finally:
