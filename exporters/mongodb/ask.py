@@ -45,8 +45,8 @@ _REPLSET_STATUS = {"replSetGetStatus": 1}
 _POOLS = {"connPoolStats": 1}
 _OPLOG = {"collStats": "oplog.rs"}
 _OPLOG_INTERVAL = 60.0
-_NO_SET = frozenset({76, 94})
-"""NoReplicationEnabled, NotYetInitialized."""
+_NO_SET = frozenset({26, 76, 94})
+"""NamespaceNotFound (there is no oplog), NoReplicationEnabled, NotYetInitialized."""
 _NOT_A_MEMBER = 93
 """InvalidReplicaSetConfig: this server is in no configuration that it knows of."""
 REMOVED = 10
@@ -113,16 +113,17 @@ async def _as_arbiter(member: Member, deadline: Deadline) -> Answer | None:
 
 async def _as_known(member: Member, deadline: Deadline) -> Answer:
     partial: list[Reason] = []
-    look_at_oplog = member.in_set and time.monotonic() >= member.oplog_due
+    look_at_oplog = member.in_set is not False and time.monotonic() >= member.oplog_due
     status, pools, replset, oplog = await asyncio.gather(
         member.command(_SERVER_STATUS, deadline),
         _optional(member, _POOLS, deadline, partial),
         _nothing() if member.in_set is False else _replset(member, deadline, partial),
         _optional(member, _OPLOG, deadline, partial, database="local") if look_at_oplog else _nothing(),
     )
-    if look_at_oplog:
-        member.oplog, member.oplog_due = oplog, time.monotonic() + _OPLOG_INTERVAL
     member.in_set = "repl" in status
+    if look_at_oplog:
+        member.oplog = oplog if oplog is not None and "maxSize" in oplog else None
+        member.oplog_due = time.monotonic() + _OPLOG_INTERVAL
     member.struggling = server_status.struggling(status)
     state = replset.get("myState") if replset else _own_state(status) if member.in_set else None
     member.bears_data = state != ARBITER and not str(status.get("process", "")).endswith(MONGOS)
@@ -164,5 +165,6 @@ async def _optional(
     except OperationFailure as error:
         if reason(error) is Reason.AUTH:
             raise
-        partial.append(reason(error))
+        if error.code not in _NO_SET:
+            partial.append(reason(error))
         return None

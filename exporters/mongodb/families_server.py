@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exporters.declare import family
-from exporters.mongodb.fields import MEBI, MEMBER, MICRO, Field, each, one, same
+from exporters.mongodb.fields import MEBI, MEMBER, MICRO, MILLI, Field, each, one, same
 
 _CONNECTIONS = (
     *each(
@@ -188,7 +188,8 @@ FIELDS: tuple[Field, ...] = (
     *one(
         "mongodb_instance_uptime_seconds",
         "Seconds since the process started.",
-        "uptime",
+        "uptimeMillis",
+        per=MILLI,
         like=("mongodb_exporter",),
     ),
     *_CONNECTIONS,

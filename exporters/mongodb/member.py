@@ -24,7 +24,6 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
 )
-from pymongo.topology_description import TopologyDescription
 
 from exporters.collector import CollectError, Deadline
 from exporters.reasons import Reason
@@ -136,6 +135,8 @@ class Member:
             answer = await client[database].command(sent, codec_options=_RAW)
             received = len(answer.raw)
             return bson.decode(answer.raw)
+        except ServerSelectionTimeoutError as error:
+            raise _met(client) or error from error
         finally:
             seconds = time.perf_counter() - started
             self._bill.note(next(iter(command)), seconds, sent=len(bson.encode(sent)), received=received)
@@ -160,6 +161,12 @@ class Member:
 def _reached(client: AsyncMongoClient[Document]) -> bool:
     servers = client.topology_description.server_descriptions().values()
     return any(server.is_server_type_known for server in servers)
+
+
+def _met(client: AsyncMongoClient[Document]) -> Exception | None:
+    """Return what the driver met at the server's port each time, where it only says that time is over."""
+    servers = client.topology_description.server_descriptions().values()
+    return next((server.error for server in servers if server.error is not None), None)
 
 
 @contextmanager
@@ -188,20 +195,10 @@ def reason(error: PyMongoError) -> Reason:
     if isinstance(error, OperationFailure) and error.code == _UNAUTHORIZED:
         return Reason.DENIED
     if isinstance(error, ServerSelectionTimeoutError):
-        return _why_unreached(error)
+        # Nobody was selected: a closed port says so at once in each attempt, silence only times out.
+        return Reason.REFUSED if "refused" in str(error).lower() else Reason.TIMEOUT
     if error.timeout or isinstance(error, (NetworkTimeout, ExecutionTimeout, WaitQueueTimeoutError)):
         return Reason.TIMEOUT
     if isinstance(error, ProtocolError):
         return Reason.MALFORMED
     return Reason.REFUSED if isinstance(error, AutoReconnect) else Reason.ERROR
-
-
-def _why_unreached(error: ServerSelectionTimeoutError) -> Reason:
-    """Look at what the driver met each time: a closed port says so at once, nonsense too; silence only times out."""
-    topology = error.details
-    servers = topology.server_descriptions().values() if isinstance(topology, TopologyDescription) else ()
-    met = [server.error for server in servers]
-    if any(isinstance(one, (ProtocolError, BSONError)) for one in met):
-        return Reason.MALFORMED
-    refused = any(isinstance(one, AutoReconnect) and not isinstance(one, NetworkTimeout) for one in met)
-    return Reason.REFUSED if refused or "refused" in str(error).lower() else Reason.TIMEOUT

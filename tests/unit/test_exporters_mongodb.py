@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,9 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMo
 
 from exporters.mongodb import families as f
 from exporters.mongodb import replset, status
-from exporters.mongodb.member import reason
+from exporters.mongodb.member import Access, reason
 from exporters.mongodb.replset import Seen
-from exporters.mongodb.source import split
+from exporters.mongodb.source import Mongodb, split
 from exporters.readings import Readings
 from exporters.reasons import Reason
 
@@ -116,13 +118,55 @@ def test_lag_is_never_negative_and_leaves_out_who_is_down_or_empty() -> None:
     assert replset.lags(primary, seen({A: primary})) == {A: 0.0, B: 1.5, C: 0.0}
 
 
-@pytest.mark.parametrize("shape", ["6.0", "8.0"])
-def test_tickets_are_found_where_this_version_keeps_them(shape: str) -> None:
-    tickets = {"read": {"out": 1, "available": 127}, "write": {"out": Int64(2), "available": 126}}
-    place = {"6.0": {"wiredTiger": {"concurrentTransactions": tickets}}, "8.0": {"queues": {"execution": tickets}}}
-    found = told({"version": shape, "process": "mongod", **place[shape]})
+SHAPES: dict[str, dict[str, Any]] = json.loads(
+    Path(__file__).with_name("mongodb_shapes.json").read_text(encoding="utf-8")
+)
+"""Parts of serverStatus as other versions are documented to write them; written by hand, 6.0 is tested on a server."""
+
+
+@pytest.mark.parametrize("version", ["4.4", "5.0", "7.0", "8.0"])
+def test_what_versions_keep_in_different_places_is_found(version: str) -> None:
+    found = told(SHAPES[version])
+    newer = version in {"7.0", "8.0"}
     assert found["mongodb_wiredtiger_tickets_out", A, "write"] == 2
-    assert found["mongodb_wiredtiger_tickets_available", A, "read"] == 127
+    assert found["mongodb_wiredtiger_tickets_available", A, "read"] == (6 if newer else 127)
+    assert found["mongodb_wiredtiger_tickets_limit", A, "read"] == (7 if newer else 128)
+    assert found.get(("mongodb_wiredtiger_tickets_queue", A, "read")) == (4 if newer else None)
+    assert found.get(("mongodb_wiredtiger_tickets_queued_seconds_total", A, "read")) == (2.5 if newer else None)
+    assert found["mongodb_wiredtiger_checkpoints_total", A] == 7
+    assert found["mongodb_wiredtiger_checkpoint_seconds_total", A] == 1.5
+    assert found["mongodb_wiredtiger_checkpoint_running", A] == (0 if newer else 1)
+    assert found["mongodb_replication_buffer_bytes", A] == 300
+    assert found["mongodb_authentications_total", A, "SCRAM-SHA-256", "client"] == 9
+    assert found.get(("mongodb_authentications_total", A, "SCRAM-SHA-256", "cluster")) == (
+        None if version == "4.4" else 2
+    )
+    assert found["mongodb_instance_uptime_seconds", A] == 90.5
+    assert found.get(("mongodb_connections_rejected_total", A)) == (13 if version == "8.0" else None)
+    assert found.get(("mongodb_plan_cache_lookups_total", A, "hit")) == (70 if newer else None)
+
+
+def test_a_mongos_has_what_a_router_has_and_no_engine() -> None:
+    found = told(SHAPES["mongos"])
+    assert found["mongodb_version_info", A, "7.0.12", "mongos"] == 1
+    assert found["mongodb_connections", A, "current"] == 12
+    assert found["mongodb_cursors_open", A] == 8
+    assert not [key for key in found if "wiredtiger" in key[0] or "repl" in key[0].removeprefix("mongodb_op_counters_")]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, False),
+        ({"globalLock": {"currentQueue": {"total": 25}}}, True),
+        ({"flowControl": {"isLagged": True}}, True),
+        ({"wiredTiger": {"concurrentTransactions": {"read": {"out": 128, "available": 0}}}}, True),
+        ({"wiredTiger": {"concurrentTransactions": {"read": {"out": 7, "available": 0, "queueLength": 3}}}}, False),
+        ({"queues": {"execution": {"write": {"available": 0, "normalPriority": {"queueLength": 30}}}}}, True),
+    ],
+)
+def test_a_member_with_more_work_than_it_can_do_struggles(changes: dict[str, Any], *, expected: bool) -> None:
+    assert status.struggling({**SHAPES["5.0"], **changes}) is expected
 
 
 def told(document: dict[str, Any]) -> dict[tuple[str, ...], float]:
@@ -134,6 +178,74 @@ def told(document: dict[str, Any]) -> dict[tuple[str, ...], float]:
 def test_what_a_member_does_not_tell_is_left_out() -> None:
     found = told({"connections": {"current": "many"}, "opcounters": None, "version": "6.0.5"})
     assert set(found) == {("mongodb_version_info", A, "6.0.5", "")}
+
+
+def test_before_4_4_told_milliseconds_a_heartbeat_s_age_is_no_lag() -> None:
+    primary = view(A, {A: 1, B: 2, C: 2})
+    for row in primary["members"]:
+        row["optimeDate"] = row.pop("lastAppliedWallTime") - timedelta(seconds=0 if row["name"] == A else 3)
+    primary["heartbeatIntervalMillis"] = 2000
+    assert replset.lags(primary, seen({A: primary})) == {A: 0.0, B: 2.7, C: 2.7}
+    primary["members"][1]["lastHeartbeat"] -= timedelta(seconds=60)
+    assert replset.lags(primary, seen({A: primary}))[B] == 1.0, "a silent member's lag is not explained away"
+
+
+def test_what_a_member_says_of_itself_is_fresher_than_what_the_primary_has_heard() -> None:
+    primary, own = view(A, {A: 1, B: 2}), view(B, {A: 1, B: 2})
+    primary["members"][1]["lastAppliedWallTime"] -= timedelta(seconds=8)
+    own["members"][1]["lastAppliedWallTime"] -= timedelta(seconds=1)
+    assert replset.lags(primary, seen({A: primary}))[B] == 8.0
+    assert replset.lags(primary, seen({A: primary, B: own}))[B] == 1.0
+
+
+def test_the_page_has_one_name_for_a_member_that_the_set_calls_otherwise() -> None:
+    primary = view("rs-a:1", {"rs-a:1": 1, B: 2})
+    readings = Readings(f.METRICS)
+    replset.write(seen({A: primary, B: None}, {"rs-a:1": A, B: B}), readings)
+    config = {"members": [{"host": "rs-a:1", "priority": 2}, {"host": B, "slaveDelay": 3600, "hidden": True}]}
+    replset.write_config(config, seen({A: primary}, {"rs-a:1": A}), readings)
+    found = flat(readings)
+    assert not [key for key in found if "rs-a:1" in key]
+    assert found["mongodb_replset_member_state", A] == 1
+    assert found["mongodb_replset_members_healthy",] == 1
+    assert found["mongodb_replset_member_priority", A] == 2
+    assert found["mongodb_replset_member_delay_seconds", B] == 3600
+
+
+def test_an_initial_sync_shows_how_far_it_is() -> None:
+    progress = {"approxTotalBytesCopied": 25, "approxTotalDataSize": Int64(100), "totalInitialSyncElapsedMillis": 1500}
+    readings = Readings(f.METRICS)
+    replset.write_own(B, view(B, {A: 1, B: 5}, initialSyncStatus=progress), readings)
+    found = flat(readings)
+    assert found["mongodb_replset_initial_sync_copied_bytes", B] == 25
+    assert found["mongodb_replset_initial_sync_expected_bytes", B] == 100
+    assert found["mongodb_replset_initial_sync_elapsed_seconds", B] == 1.5
+
+
+def test_who_fetches_from_whom_is_one_series_for_each_pair() -> None:
+    primary = view(A, {A: 1, B: 2, C: 2, "d:4": 7})
+    primary["members"][1]["syncSourceHost"] = A
+    primary["members"][2]["syncSourceHost"] = B
+    found = written({A: primary})
+    pairs = {key[1:]: value for key, value in found.items() if key[0] == "mongodb_replset_member_syncs_from"}
+    assert pairs == {(A, B): 0, (A, C): 0, (B, A): 1, (B, C): 0, (C, A): 0, (C, B): 1}
+
+
+async def test_the_set_s_members_are_followed_and_seeds_kept() -> None:
+    source = Mongodb([A, B], Access("directConnection=true"))
+    try:
+        assert [member.name for member in source.follow([A, B, C], certain=False)] == [C]
+        assert source.follow([A, B], certain=False) == ()
+        assert [member.name for member in source.members] == [A, B, C], "who knows less forgets nobody"
+        source.follow([A, B], certain=True)
+        assert [member.name for member in source.members] == [A, B]
+        source.follow([C], certain=True)
+        assert [member.name for member in source.members] == [A, B, C], "what the URI names is watched for ever"
+        source.members[0].own_name = C
+        assert source.follow([C, B], certain=True) == ()
+        assert [member.name for member in source.members] == [A, B], "it was the same one by another name"
+    finally:
+        await source.close()
 
 
 def test_latencies_keep_fixed_edges_whatever_mongod_leaves_out() -> None:
