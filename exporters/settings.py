@@ -1,4 +1,4 @@
-"""The exporters' settings: read once at start, from flags, the environment and a TOML file, then passed along.
+"""The exporters' settings: read at the start and at each reload, from flags, the environment and a TOML file.
 
 Order, later wins: the defaults below; the file given by ``--config`` or ``EXPORTERS_CONFIG``; environment variables
 ``EXPORTERS_<FIELD>``; flags. Passwords are never values here, only the paths of the files that hold them.
@@ -7,19 +7,16 @@ Order, later wins: the defaults below; the file given by ``--config`` or ``EXPOR
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from cattrs import Converter, transform_error
-from cattrs.errors import ForbiddenExtraKeysError
-from cattrs.gen import make_dict_structure_fn
-
 from exporters.readings import SERIES_CAP
-from exporters.secrets import masked
+from exporters.structure import SettingsError, read_toml, structure
+
+__all__ = ["OF_THE_PROCESS", "Settings", "SettingsError", "host_port", "load", "read_password"]
 
 PREFIX = "EXPORTERS_"
 OF_THE_PROCESS = frozenset(
@@ -30,16 +27,6 @@ _ADDRESSES = ("mongodb_uri", "redis_uri", "probe_url")
 _LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 _NAMES = ("", "percona")
 _ABOVE_ZERO = ("_budget", "_interval")
-
-
-class SettingsError(Exception):
-    """A setting is missing, unknown, malformed or unsafe; the process ends with exit code 2, a reload with status 500.
-
-    Its text is for people, one line per fault, and holds no secret even where one was typed into the wrong place.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(masked(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +48,7 @@ class Settings:
     redis_username: str | None = None
     redis_password_file: Path | None = None
     redis_ca_file: Path | None = None
-    """Who may have signed Redis's certificate where the URI is ``rediss://``, if not one of the system's authorities."""
+    """Who may have signed Redis's certificate (``rediss://``), where that is not one of the system's authorities."""
     probe_url: str | None = None
     """Where patients come in; ``/``, ``/readyz`` and the API below it are probed."""
     probe_ca_file: Path | None = None
@@ -186,7 +173,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     values = read_toml(Path(file)) if file else {}
     known = sorted(field.name for field in fields(Settings))
     values |= {name: env[PREFIX + name.upper()] for name in known if env.get(PREFIX + name.upper())}
-    return structure(values | given)
+    return structure(values | given, Settings)
 
 
 def read_password(file: Path | None) -> str | None:
@@ -218,79 +205,3 @@ def _password_in(name: str, uri: str | None) -> Iterator[str]:
             f"{name} carries a user or password, which every user of this machine could read: leave it out"
             + (where if name.endswith("_uri") else "")
         )
-
-
-def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file.
-
-    Raises:
-        SettingsError: it cannot be read, or is not TOML.
-    """
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"cannot read settings from {file}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not TOML: {error}") from error
-
-
-def structure(values: Mapping[str, Any]) -> Settings:
-    """Build settings from what a file says.
-
-    Raises:
-        SettingsError: something is unknown, malformed or unsafe; every fault is named.
-    """
-    converter = Converter(forbid_extra_keys=True)
-    for path_type in (Path, Path | None):
-        converter.register_structure_hook(path_type, lambda value, _: Path(_text(value)))
-    for text_type in (str, str | None):
-        converter.register_structure_hook(text_type, lambda value, _: _text(value))
-    converter.register_structure_hook(bool, lambda value, _: _true(value))
-    hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
-    try:
-        return hook({name: _joined(value) for name, value in values.items()}, Settings)
-    except SettingsError:
-        raise
-    except Exception as error:
-        if own := _settings_error(error):
-            raise own from None
-        faults = transform_error(error, path="", format_exception=_in_words)
-        raise SettingsError("\n".join(sorted(map(_field_first, faults)))) from error
-
-
-def _joined(value: object) -> object:
-    """TOML has lists where flags have commas; both will do."""
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return ",".join(value)
-    return value
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str | Path):
-        raise TypeError
-    return str(value)
-
-
-def _true(value: object) -> bool:
-    """``bool("false")`` would be true."""
-    return {"true": True, "1": True, "false": False, "0": False}[str(value).lower()]
-
-
-def _in_words(error: BaseException, kind: type | None) -> str:
-    if isinstance(error, ForbiddenExtraKeysError):
-        return f"there is no setting {', '.join(sorted(error.extra_fields))}"
-    wanted = {int: "a whole number", float: "a number", bool: "true or false"}
-    return f"should be {wanted.get(kind, 'text') if kind is not None else 'text'}"
-
-
-def _field_first(fault: str) -> str:
-    what, _, where = fault.rpartition(" @ ")
-    return f"{where.lstrip('.')} {what}".strip()
-
-
-def _settings_error(error: BaseException) -> SettingsError | None:
-    if isinstance(error, SettingsError):
-        return error
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for inner in error.exceptions if (found := _settings_error(inner))), None)
-    return None

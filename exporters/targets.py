@@ -21,7 +21,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from exporters.settings import OF_THE_PROCESS, Settings, SettingsError, read_toml, structure
+from exporters.settings import OF_THE_PROCESS, Settings, SettingsError
+from exporters.structure import read_toml, structure
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 
@@ -51,7 +52,7 @@ def _target(name: str, table: object) -> Settings:
     if not _NAME.fullmatch(name):
         faults.append("a target's name has letters, digits and . _ : - only, 100 at most")
     try:
-        settings = structure({field: value for field, value in table.items() if field not in OF_THE_PROCESS})
+        settings = structure({field: value for field, value in table.items() if field not in OF_THE_PROCESS}, Settings)
     except SettingsError as error:
         raise SettingsError("\n".join((*faults, str(error)))) from None
     if faults:

@@ -10,7 +10,8 @@ import pytest
 
 from exporters.__main__ import main
 from exporters.collectors import COLLECTORS, METRICS, choose
-from exporters.settings import Settings, SettingsError, load, read_password, structure
+from exporters.settings import Settings, SettingsError, load, read_password
+from exporters.structure import structure
 
 MONGODB = "mongodb://127.0.0.1:27017,127.0.0.1:27018/?replicaSet=rs0"
 
@@ -114,8 +115,12 @@ def test_every_fault_is_named_at_once() -> None:
 
 
 def test_every_wrong_type_is_named_at_once_and_in_words() -> None:
+    typed = {"lissten": "x", "scrape_budget": "soon", "redis_uri": 6379, "series_budget": [], "mongodb_uri": {}}
     with pytest.raises(SettingsError) as told:
-        structure({"lissten": "x", "scrape_budget": "soon", "redis_uri": 6379, "series_budget": [], "mongodb_uri": {}})
+        structure(
+            {"lissten": "x", "scrape_budget": "soon", "redis_uri": 6379, "series_budget": [], "mongodb_uri": {}},
+            Settings,
+        )
     assert str(told.value).splitlines() == [
         "mongodb_uri should be text",
         "redis_uri should be text",
@@ -123,7 +128,7 @@ def test_every_wrong_type_is_named_at_once_and_in_words() -> None:
         "series_budget should be a whole number",
         "there is no setting lissten",
     ]
-    assert structure({"collect": ["redis", "host"]}).chosen == ("redis", "host")
+    assert structure({"collect": ["redis", "host"]}, Settings).chosen == ("redis", "host")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,7 @@ def test_every_wrong_type_is_named_at_once_and_in_words() -> None:
 def test_no_address_may_hold_a_password_wherever_it_hides(uri: str) -> None:
     for field in ("redis_uri", "mongodb_uri", "probe_url"):
         with pytest.raises(SettingsError, match="carries a user or password") as told:
-            structure({field: uri})
+            structure({field: uri}, Settings)
         assert "hunter2" not in str(told.value)
 
 
