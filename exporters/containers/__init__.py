@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from exporters.collector import CollectError, Deadline
-from exporters.containers import cgroup, stats
+from exporters.containers import cgroup, stats, told
 from exporters.containers import families as f
 from exporters.containers.cgroup import Group
 from exporters.containers.docker import Docker, is_socket
-from exporters.containers.facts import Detail
 from exporters.containers.running import Processes
 from exporters.host.files import Files
 from exporters.readings import Readings
@@ -29,8 +28,6 @@ from telemetry.logs import get_logger
 from telemetry.metric import Metric
 
 log = get_logger()
-
-Labels = tuple[str, str, str]
 
 FIND_EVERY = 10.0
 """Seconds between two walks through the tree; what Docker tells of makes one due at once."""
@@ -54,6 +51,8 @@ class ContainersCollector:
         self._processes = Processes(self._files)
         self._docker = docker
         self._groups: list[Group] = []
+        self._paths: dict[str, str] = {}
+        """Where each container's group is, or was before it ended: its series must not change their names then."""
         self._due = 0.0
         self._changes = 0
         self._started: dict[tuple[str, int], int | None] = {}
@@ -92,7 +91,9 @@ class ContainersCollector:
                 if self._docker.up is None:
                     raise CollectError(_reason(error)) from error
                 readings.partial.append(_reason(error))
-        self._write_docker(readings)
+        told.write(self._docker, self._path, readings)
+        alive = self._docker.names.keys() | {group.container for group in self._groups}
+        self._paths = {container: path for container, path in self._paths.items() if container in alive}
 
     def lost(self, readings: Readings, reason: Reason) -> None:
         """There is nothing to say about containers that cannot be read."""
@@ -134,14 +135,25 @@ class ContainersCollector:
         self._started = {
             (one.path, one.inode): self._started.get((one.path, one.inode)) or self._start_of(one) for one in found
         }
+        self._paths |= {one.container: one.path for one in found}
         # Those that started first come first: of several that share a network, the one that made it tells of it.
         self._groups = sorted(found, key=lambda one: (self._started[one.path, one.inode] or 0, one.path))
+
+    def _path(self, container: str) -> str:
+        """Say where a container's group is, was, or would be by what Docker's driver calls the others."""
+        known = self._paths.get(container)
+        if known is None:
+            plain = cgroup.has_docker_folder(self._root)
+            known = self._paths[container] = (
+                f"/docker/{container}" if plain else f"/system.slice/docker-{container}.scope"
+            )
+        return known
 
     def _start_of(self, group: Group) -> int | None:
         _, detail = self._docker.known.get(group.container, (None, None))
         return (detail and detail.started) or self._processes.started(cgroup.processes(group.folder))
 
-    def _write_processes(self, group: Group, labels: Labels, namespaces: set[str | None], readings: Readings) -> None:
+    def _write_processes(self, group: Group, labels: f.Labels, namespaces: set[str | None], readings: Readings) -> None:
         if started := self._started.get((group.path, group.inode)):
             readings.add(f.STARTED, started, *labels)
         pids = cgroup.processes(group.folder)
@@ -154,39 +166,9 @@ class ContainersCollector:
             namespaces.add(namespace)
             self._processes.network(pids, labels, readings)
 
-    def _labels(self, group: Group) -> Labels:
+    def _labels(self, group: Group) -> f.Labels:
         name, image = self._docker.names.get(group.container, (group.container[:_SHORT], ""))
         return group.path, name, image
-
-    def _write_docker(self, readings: Readings) -> None:
-        docker = self._docker
-        if docker.up is None:
-            return
-        readings.add(f.UP, int(docker.up))
-        readings.states(f.UP_REASON, docker.reason.value if docker.reason else None, f.REASONS)
-        if docker.reason is not None:
-            readings.partial.append(docker.reason)
-        paths = {group.container: group.path for group in self._groups}
-        plain = any(path.startswith("/docker/") for path in paths.values())
-        for container, (summary, detail) in docker.known.items():
-            # One that has ended has no group: this is where it would be, by the driver that the others show.
-            path = paths.get(container) or (
-                f"/docker/{container}" if plain else f"/system.slice/docker-{container}.scope"
-            )
-            _write_detail((path, summary.name, summary.image), detail, readings)
-
-
-def _write_detail(labels: Labels, detail: Detail, readings: Readings) -> None:
-    readings.states(f.STATE, detail.state, f.STATES, *labels)
-    readings.add(f.RESTARTS, detail.restarts, *labels)
-    readings.add(f.OOM_KILLED, int(detail.oom_killed), *labels)
-    if detail.ended:
-        readings.add(f.EXIT_CODE, detail.exit_code, *labels)
-    if detail.state == "running":
-        readings.states(f.HEALTH_STATUS, detail.health, f.HEALTH, *labels)
-        readings.add(f.HEALTH_STATE, -1 if detail.health == "none" else int(detail.health == "healthy"), *labels)
-        if detail.health != "none":
-            readings.add(f.FAILING_STREAK, detail.failing_streak, *labels)
 
 
 def _reason(error: Exception) -> Reason:

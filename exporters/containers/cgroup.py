@@ -37,10 +37,20 @@ class Group:
 
 def missing(root: Path) -> Literal["absent", "version_1"] | None:
     """Say why there is no tree of version 2 at ``root``, or nothing if there is."""
-    if (root / "cgroup.controllers").exists():
-        return None
-    # Version 1, also where it stands beside a version 2 that has no controllers ("hybrid").
-    return "version_1" if (root / "memory").is_dir() or (root / "unified").is_dir() else "absent"
+    with contextlib.suppress(OSError):  # not ours to see
+        if (root / "cgroup.controllers").exists():
+            return None
+        # Version 1, also where it stands beside a version 2 that has no controllers ("hybrid").
+        if (root / "memory").is_dir() or (root / "unified").is_dir():
+            return "version_1"
+    return "absent"
+
+
+def has_docker_folder(root: Path) -> bool:
+    """Tell whether Docker uses its cgroupfs driver here: it keeps this folder when the last container has ended."""
+    with contextlib.suppress(OSError):
+        return (root / "docker").is_dir()
+    return False
 
 
 def find(root: Path) -> list[Group]:

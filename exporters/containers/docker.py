@@ -7,7 +7,7 @@ import contextlib
 import random
 import stat
 import time
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Mapping
 from pathlib import Path
 from typing import Self
 
@@ -43,7 +43,7 @@ class Docker:
         self.reason: Reason | None = None
         """Why the engine does not answer, if it does not."""
         self.changes = 0
-        """Counts up whenever containers came or went."""
+        """Counts up whenever containers started or ended."""
         self.tried = asyncio.Event()
         """Set as soon as it is clear whether the engine answers."""
         self._socket = socket
@@ -159,7 +159,7 @@ class Docker:
             detail = details.get(one.container, old[1] if old else None)
             if isinstance(detail, Detail):
                 known[one.container] = one, detail
-        self.changes += known.keys() != self.known.keys()
+        self.changes += _running(known) != _running(self.known)
         self.known = known
         self.names = {one.container: (one.name, one.image) for one in listed.values()}
 
@@ -184,6 +184,10 @@ async def _ended(task: asyncio.Task[None]) -> None:
 
 def _running_first(listed: Iterable[Summary]) -> list[Summary]:
     return sorted(listed, key=lambda one: (one.state != "running", one.container))[:MOST]
+
+
+def _running(known: Mapping[str, tuple[Summary, Detail]]) -> set[tuple[str, int | None]]:
+    return {(container, detail.started) for container, (_, detail) in known.items() if detail.state == "running"}
 
 
 def is_socket(path: Path) -> bool:

@@ -6,6 +6,7 @@ from exporters.declare import family
 from exporters.reasons import Reason
 from telemetry.metric import Metric
 
+Labels = tuple[str, str, str]
 LABELS = ("id", "name", "image")
 """The control group's path, and the name and image by which Docker knows it; the short id and nothing without Docker.
 

@@ -52,7 +52,7 @@ class Processes:
             return str(Path(f"{self._root}{pid}/ns/net").readlink())
         return None
 
-    def network(self, pids: Sequence[int], labels: tuple[str, str, str], readings: Readings) -> None:
+    def network(self, pids: Sequence[int], labels: f.Labels, readings: Readings) -> None:
         """Write what the interfaces carry that these processes see."""
         for pid in pids[:3]:
             try:

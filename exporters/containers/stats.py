@@ -14,7 +14,7 @@ from telemetry.metric import Metric
 _UNLIMITED = "max"
 
 
-def write(folder: str, labels: tuple[str, str, str], devices: Mapping[str, str], readings: Readings) -> None:
+def write(folder: str, labels: f.Labels, devices: Mapping[str, str], readings: Readings) -> None:
     """Write the families of one container; ``devices`` are the names of disks by their numbers.
 
     Raises:
@@ -34,13 +34,13 @@ def write(folder: str, labels: tuple[str, str, str], devices: Mapping[str, str],
         pressure(shares, labels)(_try(folder, f"{resource}.pressure"), readings)
 
 
-def _cpu(values: Mapping[str, int], labels: tuple[str, str, str], readings: Readings) -> None:
+def _cpu(values: Mapping[str, int], labels: f.Labels, readings: Readings) -> None:
     for field, metric in f.CPU.items():
         if field in values:
             readings.add(metric, values[field] / 1e6 if field.endswith("_usec") else values[field], *labels)
 
 
-def _cpu_limit(text: str, labels: tuple[str, str, str], readings: Readings) -> None:
+def _cpu_limit(text: str, labels: f.Labels, readings: Readings) -> None:
     if text:
         quota, period = text.split()
         readings.add(f.CPU_PERIOD, int(period), *labels)
@@ -48,7 +48,7 @@ def _cpu_limit(text: str, labels: tuple[str, str, str], readings: Readings) -> N
             readings.add(f.CPU_QUOTA, int(quota), *labels)
 
 
-def _memory(folder: str, labels: tuple[str, str, str], readings: Readings) -> None:
+def _memory(folder: str, labels: f.Labels, readings: Readings) -> None:
     usage, stat = _try(folder, "memory.current"), _fields(_try(folder, "memory.stat"))
     if usage:
         used = int(usage)
@@ -58,15 +58,13 @@ def _memory(folder: str, labels: tuple[str, str, str], readings: Readings) -> No
     _named(f.MEMORY_EVENTS, _fields(_try(folder, "memory.events")), labels, readings)
 
 
-def _named(
-    families: Mapping[str, Metric], values: Mapping[str, int], labels: tuple[str, str, str], readings: Readings
-) -> None:
+def _named(families: Mapping[str, Metric], values: Mapping[str, int], labels: f.Labels, readings: Readings) -> None:
     for field, metric in families.items():
         if field in values:
             readings.add(metric, values[field], *labels)
 
 
-def _io(text: str, labels: tuple[str, str, str], devices: Mapping[str, str], readings: Readings) -> None:
+def _io(text: str, labels: f.Labels, devices: Mapping[str, str], readings: Readings) -> None:
     for line in text.splitlines():
         device = ""
         for word in line.split():

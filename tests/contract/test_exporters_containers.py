@@ -398,6 +398,23 @@ async def test_groups_and_facts_of_a_container_carry_the_same_labels(socket: Pat
     assert page["container_state", f"/{driver.format(C)}", "job", "job:1.2", "exited"] == 1
 
 
+async def test_a_container_that_starts_is_measured_at_once_and_by_its_name(socket: Path, tmp_path: Path) -> None:
+    tree = tmp_path / "cgroup"
+    (tree / "docker").mkdir(parents=True)
+    (tree / "cgroup.controllers").write_text("cpu memory\n", encoding="utf-8")
+    async with Engine().listening(socket) as server, Watch(socket, tree) as watch:
+        await watch.page()
+        server.containers[A] = container("api", "created", State={"StartedAt": "0001-01-01T00:00:00Z"})
+        server.happen("create", A)
+        await watch.until(lambda page: ("container_oom_killed", f"/docker/{A}", "api", "api:1.2") in page)
+        (tree / "docker" / A).mkdir()
+        (tree / "docker" / A / "cpu.stat").write_text("usage_usec 1000000\n", encoding="utf-8")
+        server.containers[A] = container("api")
+        server.happen("start", A)
+        of = (f"/docker/{A}", "api", "api:1.2")
+        await watch.until(lambda page: ("container_cpu_usage_seconds_total", *of) in page, within_s=3)
+
+
 async def test_a_path_that_is_no_socket_leaves_docker_out(tmp_path: Path) -> None:
     settings = Settings(docker_socket=Path("/dev/null"), cgroup_root=tmp_path)
     assert ContainersCollector.missing(settings) is not None

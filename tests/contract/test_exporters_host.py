@@ -179,8 +179,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 def call(name, *arguments):
     if getattr(libc, name)(*arguments) < 0:
         error = ctypes.get_errno()
-        print(f"{name}: {os.strerror(error)}", flush=True)
-        sys.exit(77)
+        print(f"mounting FUSE ({name}: {os.strerror(error)})", flush=True)
+        sys.exit()
 call("unshare", 0x20000)  # CLONE_NEWNS: nobody else on this machine may walk into what hangs here
 call("mount", b"none", b"/", None, 0x4000 | 0x40000, None)  # MS_REC | MS_PRIVATE
 fuse = os.open("/dev/fuse", os.O_RDWR)
@@ -262,6 +262,8 @@ def address(process: subprocess.Popen[str]) -> str:
             event = json.loads(line)
             if event.get("event") == "exporters.started":
                 return f"http://{event['address']}/metrics"
+        if line.startswith("mounting"):
+            pytest.skip(f"not permitted here: {line.strip()}")
     raise AssertionError(f"no exporters; status {process.wait(5)}")
 
 
