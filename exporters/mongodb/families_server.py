@@ -149,7 +149,7 @@ _WAITING = (
     ),
     *one("mongodb_flow_control_enabled", "Whether the primary may slow writers down.", "flowControl.enabled"),
     *one("mongodb_flow_control_lagged", "Whether it does so now, because of lag.", "flowControl.isLagged"),
-    *one("mongodb_flow_control_lagged_total", "Times that it began to.", "flowControl.isLaggedCount"),
+    *one("mongodb_flow_control_engaged_total", "Times that it began to.", "flowControl.isLaggedCount"),
     *one(
         "mongodb_flow_control_lagged_seconds_total",
         "Time in which the primary slowed writers down.",
