@@ -117,10 +117,7 @@ def test_every_fault_is_named_at_once() -> None:
 def test_every_wrong_type_is_named_at_once_and_in_words() -> None:
     typed = {"lissten": "x", "scrape_budget": "soon", "redis_uri": 6379, "series_budget": [], "mongodb_uri": {}}
     with pytest.raises(SettingsError) as told:
-        structure(
-            {"lissten": "x", "scrape_budget": "soon", "redis_uri": 6379, "series_budget": [], "mongodb_uri": {}},
-            Settings,
-        )
+        structure(typed, Settings)
     assert str(told.value).splitlines() == [
         "mongodb_uri should be text",
         "redis_uri should be text",
