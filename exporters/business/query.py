@@ -18,6 +18,9 @@ SHARE = 50
 """A query rests for at least this many times as long as it took: at most 2 % of one server's time, at any size."""
 SLOW = 10
 """What looks at all of a collection, or at a month, has this many times the interval: 5 minutes with 30 s."""
+FEW = 10_000
+"""Until it has more than this to look at, it is asked with the others: some milliseconds, and a young practice (or a
+demo) sees its figures move."""
 
 
 class Query(ABC):
@@ -44,7 +47,7 @@ class Turn:
 
     def __init__(self, query: Query, interval: float) -> None:
         self.query = query
-        self._every = interval * (SLOW if query.slow else 1)
+        self._interval = interval
         self._rests_until = 0.0
         self._good_until = 0.0
         self._seconds = 0.0
@@ -73,11 +76,12 @@ class Turn:
             raise CollectError(Reason.TIMEOUT) from error
         finally:
             took = time.monotonic() - started
+            every = self._interval * (SLOW if self.query.slow and reader.examined > FEW else 1)
             # A little less than the interval, or the clock's jitter would skip every other turn.
-            rest = max(0.75 * self._every, SHARE * took)
+            rest = max(0.75 * every, SHARE * took)
             self._rests_until = time.monotonic() + rest
         self._seconds, self._examined, self._answered_at = took, reader.examined, at.now.timestamp()
-        self._good_until = time.monotonic() + KEPT_INTERVALS * max(self._every, rest)
+        self._good_until = time.monotonic() + KEPT_INTERVALS * max(every, rest)
 
     @property
     def is_known(self) -> bool:

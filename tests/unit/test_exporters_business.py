@@ -156,8 +156,8 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def run(turn: Turn, clock: Clock, *, seconds: float = 0) -> None:
-    reader: Any = type("Reader", (), {"examined": 7, "deadline": Deadline(5)})()
+async def run(turn: Turn, clock: Clock, *, seconds: float = 0, examined: int = 20_000) -> None:
+    reader: Any = type("Reader", (), {"examined": examined, "deadline": Deadline(5)})()
     original = turn.query.ask
 
     async def slowly(reader: Reader, at: Moment) -> None:
@@ -190,6 +190,13 @@ async def test_a_query_rests_fifty_times_as_long_as_it_took(passing: Clock) -> N
     assert not turn.is_due()
     passing.now += 1
     assert turn.is_due()
+
+
+async def test_a_small_collection_is_counted_with_each_turn(passing: Clock) -> None:
+    turn = Turn(Question(), 30)
+    await run(turn, passing, seconds=0.01, examined=9_000)
+    passing.now += 27
+    assert turn.is_due(), "earlier than after 30 s, since the clock's turns jitter"
 
 
 async def test_a_query_that_fails_rests_too_and_its_answer_goes_when_it_is_old(passing: Clock) -> None:
