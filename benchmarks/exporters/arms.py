@@ -99,6 +99,9 @@ def redis(plan: Plan) -> Iterator[Row]:
                 yield from _both(arm, running, server, plan.scrapes)
                 if kinds == MANY:
                     yield from together(f"{arm}, 8 clients", running, scrapes=plan.scrapes)
+        # Without latencies: ours shows them as histograms and the peer as percentiles, which are not the same family.
+        without = ("--latency-tracking", "no")
+        with redis_server(plan.place / f"redis-{kinds}-same", flags=without) as server:
             yield from _same_families(plan, server, kinds)
 
 
@@ -117,10 +120,11 @@ def _reach(server: RedisServer, running: Sequence[Running], kinds: int) -> None:
 def _same_families(plan: Plan, server: RedisServer, kinds: int) -> Iterator[Row]:
     """Compare per series; the peer's page cannot be narrowed, so all of its own series count for it."""
     flags = ("--redis", server.uri, "--collect", collectors("--redis"))
-    place = plan.place / f"redis-{kinds}-same"
+    place = plan.place / f"redis-{kinds}-same-exporters"
     for number, peer in enumerate(redis_peers(plan.peers, server)):
         peer_alone = Subject(peer.name, (*peer.command, "-redis-only-metrics"))
         with started([ours(*flags), peer_alone], place / f"{number}-wide") as running:
+            _reach(server, running, kinds)
             names = [pages.families(_page(one)) for one in running]
         families = place / f"{number}.families"
         families.write_text("\n".join(sorted(pages.shared(*names, prefix="redis_"))), encoding="utf-8")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from benchmarks.exporters import containers, pages
 from benchmarks.exporters.arms import Plan, collectors
 from benchmarks.exporters.client import PLAIN, Client
-from benchmarks.exporters.figures import Growth, growth, percentile
+from benchmarks.exporters.figures import Growth, growth, quietest
 from benchmarks.exporters.mongodb_server import mongodb_server
 from benchmarks.exporters.redis_server import clients, redis_server
 from benchmarks.exporters.subjects import Running, ours, started
@@ -121,7 +121,7 @@ def _p50(one: Running, scrapes: int) -> float:
     with Client(one.port) as client:
         for _ in range(5):
             client.get(PLAIN)
-        return percentile([client.get(PLAIN).seconds for _ in range(scrapes)], 0.5) * 1e3
+        return quietest([client.get(PLAIN).seconds for _ in range(scrapes)]) * 1e3
 
 
 GROWTHS: dict[str, Callable[[Plan], Iterator[Curve]]] = {

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from benchmarks.exporters import pages
 from benchmarks.exporters.client import HEADERS, Answer, Client
-from benchmarks.exporters.figures import Row, percentile
+from benchmarks.exporters.figures import Row, percentile, quietest
 from benchmarks.exporters.processes import cpu_seconds, rss_mb
 from benchmarks.exporters.subjects import Running
 
@@ -102,18 +102,22 @@ def _bill(client: Client, target: Target | None, headers: dict[str, str]) -> tup
 
 def _row(arm: str, one: Running, tally: _Tally, bill: tuple[float | None, float | None], headers: str) -> Row:
     assert tally.answer is not None, "nothing was scraped"
+    page = tally.answer.text
+    if missing := pages.faults(page):
+        raise RuntimeError(f"{arm}: the page of {one.name} says {', '.join(missing)}")
     scrapes = len(tally.seconds)
     return Row(
         arm=arm,
         exporter=one.name,
         headers=headers,
         scrapes=scrapes,
+        quiet_ms=quietest(tally.seconds) * 1e3,
         p50_ms=percentile(tally.seconds, 0.5) * 1e3,
         p99_ms=percentile(tally.seconds, 0.99) * 1e3,
         cpu_ms=(cpu_seconds(one.pid) - tally.cpu_before) / scrapes * 1e3,
         target_cpu_ms=tally.target_cpu / scrapes * 1e3 if bill[0] is not None else None,
         rss_mb=rss_mb(one.pid),
-        series=pages.series(tally.answer.text),
+        series=pages.series(page),
         bytes=len(tally.answer.body),
         connections=bill[0],
         commands=bill[1],

@@ -51,6 +51,16 @@ def total(text: str, name: str) -> float:
     return sum(samples(text, name))
 
 
+_HEALTH = ("exporter_collector_success", "redis_up", "mongodb_up", "node_scrape_collector_success")
+"""What is 1 on a page that holds what it should."""
+
+
+def faults(text: str) -> list[str]:
+    """Return the samples that say of a page that parts of it are missing: a quick answer that holds less is no feat."""
+    starts = tuple(f"{name}{end}" for name in _HEALTH for end in ("{", " "))
+    return [line for line in text.splitlines() if line.startswith(starts) and not line.endswith(" 1")]
+
+
 def _family(line: str, types: dict[str, str]) -> str:
     name = line.partition("{")[0].partition(" ")[0]
     if name in types:

@@ -106,12 +106,12 @@ def _is_harmless(name: str) -> bool:
 
 
 @contextlib.contextmanager
-def redis_server(place: Path, *, keys: int = KEYS) -> Iterator[RedisServer]:
+def redis_server(place: Path, *, keys: int = KEYS, flags: Sequence[str] = ()) -> Iterator[RedisServer]:
     """Run a Redis with ``keys`` keys, a tenth of them with an end."""
     port = free_port()
     place.mkdir(parents=True, exist_ok=True)
-    flags = ("--bind", "127.0.0.1", "--save", "", "--dir", place, "--maxclients", "20000", "--databases", "16")
-    command: Sequence[str | Path] = (locate("redis-server"), "--port", str(port), *flags)
+    usual = ("--bind", "127.0.0.1", "--save", "", "--dir", place, "--maxclients", "20000", "--databases", "16")
+    command: Sequence[str | Path] = (locate("redis-server"), "--port", str(port), *usual, *flags)
     # Some of the commands called answer with bytes that are no text.
     told = functools.partial(Redis, port=port, decode_responses=True, encoding_errors="replace")
     with running(command, port, place / "redis.log") as process, told() as admin:

@@ -10,7 +10,7 @@ from benchmarks.exporters.figures import Row
 from benchmarks.exporters.growth import Curve
 
 _HEADS = (
-    "exporter", "headers", "p50 ms", "p99 ms", "CPU ms", "target's CPU ms", "RSS MB", "series", "kB",
+    "exporter", "headers", "quiet p50 ms", "p50 ms", "p99 ms", "CPU ms", "target's CPU ms", "RSS MB", "series", "kB",
     "us per series", "connections", "commands",
 )  # fmt: skip
 
@@ -87,6 +87,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         row.exporter,
         row.headers,
+        f"{row.quiet_ms:.2f}",
         f"{row.p50_ms:.2f}",
         f"{row.p99_ms:.2f}",
         f"{row.cpu_ms:.2f}",

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from benchmarks.exporters import bars, pages, plot, tables
 from benchmarks.exporters.client import Answer, BadAnswerError, content_length, dechunked, prepared
-from benchmarks.exporters.figures import Row, growth, percentile
+from benchmarks.exporters.figures import ROUND, Row, growth, percentile, quietest
 from benchmarks.exporters.growth import Curve
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +50,7 @@ def row(arm: str, exporter: str = "ours", *, p50_ms: float = 1.0, rss_mb: float 
         exporter=exporter,
         headers="plain",
         scrapes=10,
+        quiet_ms=p50_ms,
         p50_ms=p50_ms,
         p99_ms=2 * p50_ms,
         cpu_ms=p50_ms,
@@ -73,6 +74,15 @@ def test_no_more_than_its_share_lies_below_a_percentile(values: list[float], sha
     found = percentile(values, share)
     assert found in values
     assert sum(value < found for value in values) <= share * len(values)
+
+
+def test_the_quietest_round_is_the_median_where_nothing_disturbs() -> None:
+    assert quietest([1.0, 2.0, 3.0]) == 2
+    assert quietest([2.0, 1.0, 3.0] * 1000) == 2
+    disturbed = [5.0] * (4 * ROUND) + [1.0] * ROUND + [9.0] * ROUND
+    assert quietest(disturbed) == 1
+    # A handful of lucky scrapes are no round.
+    assert quietest([5.0] * 100 + [0.1] * 5) == 5
 
 
 def test_growth_tells_linear_from_worse_whatever_does_not_grow() -> None:
@@ -109,6 +119,12 @@ def test_values_are_found_by_whole_names() -> None:
     assert pages.samples(TEXT, "redis_commands_total") == [3, 4.5]
     assert pages.total(TEXT, "redis_commands_total") == 7.5
     assert pages.total(TEXT, "absent") == 0
+
+
+def test_a_page_that_lacks_something_is_told() -> None:
+    assert pages.faults(TEXT + 'exporter_collector_success{collector="redis"} 1\n') == []
+    ailing = 'exporter_collector_success{collector="host"} 0\nredis_up 0\nredis_uptime_in_seconds 5\n'
+    assert pages.faults(ailing) == ['exporter_collector_success{collector="host"} 0', "redis_up 0"]
 
 
 def test_answers_are_taken_apart() -> None:
