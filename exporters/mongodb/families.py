@@ -25,6 +25,7 @@ UP_REASON = family(
     "Why this member did not answer: 1 for the reason that holds, 0 for all others; all 0 while it answers.",
     MEMBER,
     "reason",
+    source="serverStatus",
 )
 REASONS = tuple(reason.value for reason in Reason)
 VERSION_INFO = family(
