@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -80,6 +81,7 @@ def pages() -> tuple[Seen, Seen, Seen]:
 
 @contextlib.contextmanager
 def node_exporter() -> Iterator[str]:
+    assert shutil.which(NODE_EXPORTER), f"{NODE_EXPORTER} is installed by `make test`"
     with socket.socket() as chosen:
         chosen.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{chosen.getsockname()[1]}"
