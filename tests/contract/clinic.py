@@ -50,15 +50,15 @@ class Clinic:
             )
 
     def stop(self) -> None:
+        """End who asks before who answers: a client without its server waits before it gives up."""
         for process in reversed(self.processes.values()):
             process.send_signal(signal.SIGCONT)
             process.terminate()
-        for process in self.processes.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            try:
                 process.wait(20)
-                continue
-            process.kill()
-            process.wait()
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def log(self, name: str) -> list[dict[str, Any]]:
         lines = (self.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace").splitlines()
