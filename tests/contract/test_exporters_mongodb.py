@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import subprocess
 import time
+import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -90,6 +92,11 @@ async def watching(settings: Settings) -> AsyncIterator[Watch]:
     finally:
         await watch.collector.close()
         await watch.sources.close()
+        # pymongo leaves a connection that it was just making to the garbage collector, which then complains of it.
+        await asyncio.sleep(0.01)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()
 
 
 def reason_of(page: dict[Key, float], member: str) -> str | None:
