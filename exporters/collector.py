@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import ClassVar, Protocol, Self
 
 from exporters.readings import Readings
@@ -49,24 +48,36 @@ class Deadline:
         for timeout, spare in self._guards.items():
             timeout.reschedule(_loop_time(earlier - spare))
 
-    @asynccontextmanager
-    async def guard(self, *, spare: float = 0.0, limit: float | None = None) -> AsyncIterator[None]:
+    def guard(self, *, spare: float = 0.0, limit: float | None = None) -> Guard:
         """Cancel the body ``spare`` seconds before the deadline, or after ``limit`` seconds when that is sooner.
 
-        Raises:
-            TimeoutError: the body was cancelled by this guard.
+        The body of ``async with`` ends with ``TimeoutError`` when it was cancelled by this guard.
         """
         own = self.remaining(spare=spare)
         if limit is not None and limit < own:
-            async with asyncio.timeout(limit):
-                yield
-            return
-        async with asyncio.timeout(own) as timeout:
-            self._guards[timeout] = spare
-            try:
-                yield
-            finally:
-                del self._guards[timeout]
+            return Guard(limit, {}, spare)
+        return Guard(own, self._guards, spare)
+
+
+class Guard:
+    """A timeout that moves with its deadline; a class, since a dozen are opened in each scrape."""
+
+    __slots__ = ("_guards", "_spare", "_timeout")
+
+    def __init__(self, seconds: float, guards: dict[asyncio.Timeout, float], spare: float) -> None:
+        self._timeout = asyncio.timeout(seconds)
+        self._guards = guards
+        self._spare = spare
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+        self._guards[self._timeout] = self._spare
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        del self._guards[self._timeout]
+        await self._timeout.__aexit__(kind, error, trace)
 
 
 class Collector(Protocol):
