@@ -25,10 +25,10 @@ def rows(fleet: Fleet) -> list[Row]:
     found = []
     for name, watched in fleet.all():
         last = watched.scraper.last
-        for state in last.states if last is not None else ():
-            for family, series in {**dict.fromkeys(state.dropped, 0), **state.series}.items():
-                dropped = state.dropped.get(family, 0)
-                found.append(Row(name, state.name, family, series, watched.scraper.budget, dropped))
+        for collector, result in last.results.items() if last is not None else ():
+            past = result.readings.dropped
+            for family, series in {**dict.fromkeys(past, 0), **result.series}.items():
+                found.append(Row(name, collector, family, series, watched.scraper.budget, past.get(family, 0)))
     return sorted(found, key=lambda row: (-row.series, row.family, row.target or ""))
 
 

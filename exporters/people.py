@@ -10,7 +10,7 @@ from urllib.parse import quote
 from exporters.cardinality import Row
 from exporters.fleet import Fleet
 from exporters.markup import frame, table
-from exporters.scrape import Scraper, State
+from exporters.scrape import Result, Scraper
 from exporters.service import Service
 
 OWN_PAGE = "own page"
@@ -79,16 +79,16 @@ def _link(name: str | None) -> str:
 
 
 def _failed(scraper: Scraper) -> list[str]:
-    return [state.name for state in scraper.last.states if state.reason is not None] if scraper.last else []
+    return [name for name, result in scraper.last.results.items() if result.reason is not None] if scraper.last else []
 
 
 def _overview(scraper: Scraper) -> tuple[str, str, str]:
     if scraper.last is None:
         return "not scraped yet", "", ""
     failed = _failed(scraper)
-    words = f"failed: {', '.join(failed)}" if failed else f"ok, {len(scraper.last.states)} collectors"
+    words = f"failed: {', '.join(failed)}" if failed else f"ok, {len(scraper.last.results)} collectors"
     at = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(scraper.last.at))
-    return words, at, _total(sum(state.series.values()) for state in scraper.last.states)
+    return words, at, _total(sum(result.series.values()) for result in scraper.last.results.values())
 
 
 def _states(name: str, scraper: Scraper) -> str:
@@ -97,21 +97,16 @@ def _states(name: str, scraper: Scraper) -> str:
     return table(
         f"{name}: collectors in the last scrape",
         ("collector", "state", "#took (ms)", "#age (s)", "#series"),
-        (_cells(state) for state in scraper.last.states),
+        (_cells(collector, result) for collector, result in scraper.last.results.items()),
     )
 
 
-def _cells(state: State) -> tuple[str, ...]:
-    words = "paused: the source is struggling" if state.paused else "ok"
-    if state.reason is not None:
-        words = f"failed: {state.reason.value}"
-    return (
-        state.name,
-        words,
-        f"{state.seconds * 1e3:.1f}",
-        f"{state.age:.0f}" if state.age else "0",
-        str(sum(state.series.values())),
-    )
+def _cells(collector: str, result: Result) -> tuple[str, ...]:
+    words = "paused: the source is struggling" if result.readings.paused else "ok"
+    if result.reason is not None:
+        words = f"failed: {result.reason.value}"
+    series = _total(result.series.values())
+    return collector, words, f"{result.seconds * 1e3:.1f}", f"{result.readings.age:.0f}", series
 
 
 def _total(numbers: Iterable[int]) -> str:

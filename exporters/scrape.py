@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporters import own
@@ -37,20 +37,10 @@ class Result:
     noted: bool = False
     """Whether it has been counted: two scrapes may wait for one answer."""
 
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """How a collector fared, without what it read."""
-
-    name: str
-    reason: Reason | None
-    seconds: float
-    age: float
-    paused: bool
-    series: dict[str, int]
-    """Number of series by family."""
-    dropped: dict[str, int]
-    """Samples past their family's budget."""
+    @property
+    def series(self) -> dict[str, int]:
+        """The number of series by family; counted when somebody asks, which is not at each scrape."""
+        return {name: len(keys) for name, (keys, _) in self.readings.series.items() if keys}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,8 @@ class LastScrape:
     """What the last whole scrape said, for people who look at the other pages."""
 
     at: float
-    states: tuple[State, ...]
+    results: Mapping[str, Result]
+    """By collector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +148,7 @@ class Scraper:
         summary.extend(own.AGE, names, [result.readings.age for result in results])
         summary.extend(own.PAUSED, names, [int(result.readings.paused) for result in results])
         if whole:
-            self.last = LastScrape(time.time(), tuple(map(_state, chosen, results)))
+            self.last = LastScrape(time.time(), {one.name: found for one, found in zip(chosen, results, strict=True)})
             self._own.bills(self._sources.bills(), summary)
             self._own.write(summary)
             if self._process is not None:
@@ -228,22 +219,10 @@ class Scraper:
                     error=result.error,
                     seconds=result.seconds,
                 )
+            result.error = None  # with it go the frames that it came through, and all that they hold
         elif name in self._down:
             self._down.discard(name)
             log.info("exporters.collector_recovered", collector=name)
-
-
-def _state(collector: Collector, result: Result) -> State:
-    readings = result.readings
-    return State(
-        name=collector.name,
-        reason=result.reason,
-        seconds=result.seconds,
-        age=readings.age,
-        paused=readings.paused,
-        series={name: len(keys) for name, (keys, _) in readings.series.items() if keys},
-        dropped=dict(readings.dropped),
-    )
 
 
 def _lost(collector: Collector, reason: Reason, seconds: float, error: BaseException | None = None) -> Result:

@@ -187,7 +187,7 @@ async def test_a_request_for_some_collectors_asks_no_other_and_shares_those_unde
     assert "process_" not in part, "two jobs that ask for a part each must not count the process twice"
     assert "process_open_fds" in await whole
     assert scraper.last is not None
-    assert [state.name for state in scraper.last.states] == ["fast", "slow"], "a part is not the last whole scrape"
+    assert list(scraper.last.results) == ["fast", "slow"], "a part is not the last whole scrape"
 
 
 async def test_a_failure_that_two_requests_waited_for_is_counted_once() -> None:
@@ -238,8 +238,8 @@ async def test_a_familys_surplus_is_counted_on_the_page() -> None:
     assert seen['wide_total{who="__other__"}'] == "7"
     assert seen['exporter_series_dropped_total{family="wide_total"}'] == "4"
     assert scraper.last is not None
-    assert scraper.last.states[0].series["wide_total"] == 4
-    assert scraper.last.states[0].dropped == {"wide_total": 2}
+    assert scraper.last.results["fast"].series["wide_total"] == 4
+    assert scraper.last.results["fast"].readings.dropped == {"wide_total": 2}
 
 
 async def test_an_impatient_caller_makes_the_shared_scrape_shorter() -> None:
