@@ -60,7 +60,8 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         description="Exposes metrics of MongoDB, Redis, this host, its containers, the business and the front door.",
         epilog="Users and passwords: EXPORTERS_MONGODB_USERNAME, EXPORTERS_MONGODB_PASSWORD_FILE, "
-        "EXPORTERS_REDIS_USERNAME, EXPORTERS_REDIS_PASSWORD_FILE. Every flag may be given as EXPORTERS_<NAME> too.",
+        "EXPORTERS_REDIS_USERNAME, EXPORTERS_REDIS_PASSWORD_FILE. Flags have such names too: EXPORTERS_REDIS_URI, "
+        "EXPORTERS_TARGETS_FILE, EXPORTERS_WEB_CONFIG_FILE, EXPORTERS_COLLECT ...",
     )
     parser.add_argument("--listen", metavar="ADDR", help="host:port of the page (default 127.0.0.1:9400)")
     parser.add_argument("--mongodb", dest="mongodb_uri", metavar="URI", help="the replica set, without password")
