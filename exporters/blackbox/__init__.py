@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from typing import ClassVar, Self
 
 import aiohttp
-from yarl import URL
 
 from exporters.blackbox import dns
 from exporters.blackbox.api import api
-from exporters.blackbox.client import Timeline, open_session, trust
+from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.edge import EDGE
 from exporters.blackbox.families import PROBE_METRICS
 from exporters.blackbox.http_probe import HttpProbe
-from exporters.blackbox.lookup import Lookup, is_literal
 from exporters.blackbox.page import page
+from exporters.blackbox.timeline import Timeline
 from exporters.blackbox.tls import TlsProbe
 from exporters.collector import Deadline
 from exporters.readings import Readings
@@ -33,16 +31,10 @@ class BlackboxCollector:
     optional: ClassVar[bool] = False
     metrics: ClassVar[tuple[Metric, ...]] = PROBE_METRICS
 
-    def __init__(self, url: str, probes: tuple[HttpProbe, ...], context: ssl.SSLContext) -> None:
-        self._base = url.rstrip("/")
+    def __init__(self, door: Frontdoor, probes: tuple[HttpProbe, ...]) -> None:
+        self._door = door
         self._probes = probes
-        self._context = context
-        self._lookup = Lookup()
-        parsed = URL(url)
-        self._host, self._port = parsed.host or "", parsed.port or 0
-        self._named = not is_literal(self._host)
-        secured = parsed.scheme == "https"
-        self._tls = TlsProbe(self._host, self._port, context, self._lookup) if secured else None
+        self._tls = TlsProbe(door) if door.secured else None
         self._session: aiohttp.ClientSession | None = None
 
     @classmethod
@@ -57,18 +49,18 @@ class BlackboxCollector:
         probes = [EDGE, page(settings.probe_page_text)]
         if settings.probe_api_path:
             probes.append(api(settings.probe_api_path))
-        return cls(settings.probe_url or "", tuple(probes), trust(settings))
+        return cls(sources.use(Frontdoor), tuple(probes))
 
     async def start(self) -> None:
         """Make the session."""
-        self._session = open_session(self._context, self._lookup)
+        self._session = self._door.session()
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Probe; each probe has its own limit, writes down its own failure, and takes no other one with it."""
         assert self._session is not None, "start() comes first"
-        running = [probe.run(self._session, self._base, readings, deadline) for probe in self._probes]
-        if self._named:
-            running.append(dns.run(self._lookup, self._host, self._port, readings, deadline))
+        running = [probe.run(self._session, self._door, readings, deadline) for probe in self._probes]
+        if self._door.named:
+            running.append(dns.run(self._door, readings, deadline))
         if self._tls is not None:
             running.append(self._tls.run(readings, deadline))
         await asyncio.gather(*running)
@@ -78,7 +70,7 @@ class BlackboxCollector:
         failure = "timeout" if reason is Reason.TIMEOUT else "error"
         for probe in self._probes:
             probe.write(readings, failure, 0.0, Timeline())
-        if self._named:
+        if self._door.named:
             dns.write(readings, failure, 0.0)
         if self._tls is not None:
             self._tls.write(readings, failure, 0.0)

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import time
-from contextvars import ContextVar
-from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from exporters.blackbox.families import PHASES
 from exporters.blackbox.lookup import Lookup
-from exporters.settings import Settings, SettingsError
+from exporters.blackbox.timeline import Timeline, current, enter
 from telemetry.logs import get_logger
 
 log = get_logger()
@@ -37,68 +33,6 @@ class ProbeError(Exception):
         self.reason = reason
 
 
-@dataclass(slots=True)
-class Timeline:
-    """How far a probe came, and how long each phase took; of one that never ended, how long until it was given up."""
-
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
-    phase: str = ""
-    status: int = 0
-    """Of the last answer that began to come."""
-    redirects: int = 0
-    _since: float = 0.0
-    _over: bool = False
-
-    def enter(self, phase: str) -> None:
-        """End the phase that was, and begin this one."""
-        if self._over:
-            return
-        now = time.monotonic()
-        if self.phase:
-            self.seconds[self.phase] += now - self._since
-        self.phase, self._since = phase, now
-
-    def end(self) -> None:
-        """Stop; what comes late is not noted any more. The phase stays as it was."""
-        phase = self.phase
-        self.enter("")
-        self.phase, self._over = phase, True
-
-
-_timeline: ContextVar[Timeline | None] = ContextVar("timeline", default=None)
-
-
-def _enter(phase: str) -> None:
-    if (timeline := _timeline.get()) is not None:
-        timeline.enter(phase)
-
-
-class Trust(ssl.SSLContext):
-    """Whom to believe; notes when a handshake begins, which aiohttp does not tell."""
-
-    def wrap_bio(self, *given: Any, **named: Any) -> ssl.SSLObject:
-        """Begin a handshake."""
-        _enter("tls")
-        return super().wrap_bio(*given, **named)
-
-
-def trust(settings: Settings) -> Trust:
-    """Believe the system's authorities, or only the one that the settings name.
-
-    Raises:
-        SettingsError: the file cannot be used.
-    """
-    context = Trust(ssl.PROTOCOL_TLS_CLIENT)
-    if settings.probe_ca_file is None:
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-        return context
-    try:
-        context.load_verify_locations(cafile=str(settings.probe_ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"cannot read certificates from {settings.probe_ca_file}: {error.strerror}") from error
-    return context
-
-
 class _NotingResolver(Lookup):
     """Looks names up through the probes' one ``Lookup``, and notes the phase."""
 
@@ -107,16 +41,19 @@ class _NotingResolver(Lookup):
         self._lookup = lookup
 
     async def resolve(self, *given: Any, **named: Any) -> Any:
-        _enter("resolve")
+        enter("resolve")
         found = await self._lookup.resolve(*given, **named)
-        _enter("connect")
+        enter("connect")
         return found
 
 
-def open_session(context: ssl.SSLContext, lookup: Lookup, *, keep: bool = False) -> aiohttp.ClientSession:
+def open_session(
+    context: ssl.SSLContext, lookup: Lookup, *, keep: bool, also: aiohttp.TraceConfig
+) -> aiohttp.ClientSession:
     """Make a session; unless ``keep``, each request opens its own connection, since that is what a patient does first.
 
-    Deadlines are the callers'. There are no cookies, no proxies and no credentials but those that a request carries.
+    ``also`` hears of every request. Deadlines are the callers'. There are no cookies, no proxies and no credentials but
+    those that a request carries.
     """
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_create_start.append(_connecting)
@@ -129,17 +66,17 @@ def open_session(context: ssl.SSLContext, lookup: Lookup, *, keep: bool = False)
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
-        trace_configs=[tracing],
+        trace_configs=[tracing, also],
         auto_decompress=False,
     )
 
 
 async def _connecting(_session: aiohttp.ClientSession, _context: SimpleNamespace, _given: Any) -> None:
-    _enter("connect")
+    enter("connect")
 
 
 async def _connected(_session: aiohttp.ClientSession, _context: SimpleNamespace, _given: Any) -> None:
-    _enter("processing")
+    enter("processing")
 
 
 async def get(session: aiohttp.ClientSession, url: str, timeline: Timeline) -> bytes:
@@ -148,7 +85,7 @@ async def get(session: aiohttp.ClientSession, url: str, timeline: Timeline) -> b
     Raises:
         ProbeError: there is no good answer.
     """
-    _timeline.set(timeline)
+    current.set(timeline)
     try:
         return await _follow(session, URL(url), timeline)
     except ProbeError:

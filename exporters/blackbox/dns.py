@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import time
 
+from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import DNS_SECONDS
 from exporters.blackbox.http_probe import LIMIT, SPARE, outcome
-from exporters.blackbox.lookup import Lookup
 from exporters.collector import Deadline
 from exporters.readings import Readings
 
 NAME = "dns"
 
 
-async def run(lookup: Lookup, host: str, port: int, readings: Readings, deadline: Deadline) -> None:
+async def run(door: Frontdoor, readings: Readings, deadline: Deadline) -> None:
     """Look the name up, and write what came of it."""
     started, failure = time.monotonic(), None
     try:
         async with deadline.guard(spare=SPARE, limit=LIMIT):
-            await lookup.resolve(host, port)
+            await door.lookup.resolve(door.host, door.port)
     except (TimeoutError, OSError):
         failure = "dns"
-    write(readings, failure, time.monotonic() - started)
+    seconds = time.monotonic() - started
+    door.bill.note(NAME, seconds)
+    write(readings, failure, seconds)
 
 
 def write(readings: Readings, failure: str | None, seconds: float) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import aiohttp
 
-from exporters.blackbox.client import ProbeError, Timeline, get
+from exporters.blackbox.client import ProbeError, get
+from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import (
     DURATION,
     FAILURE,
@@ -19,6 +20,7 @@ from exporters.blackbox.families import (
     STATUS,
     SUCCESS,
 )
+from exporters.blackbox.timeline import Timeline
 from exporters.collector import Deadline
 from exporters.readings import Readings
 
@@ -36,18 +38,22 @@ class HttpProbe:
     path: str
     good: Callable[[bytes], bool]
 
-    async def run(self, session: aiohttp.ClientSession, base: str, readings: Readings, deadline: Deadline) -> None:
+    async def run(
+        self, session: aiohttp.ClientSession, door: Frontdoor, readings: Readings, deadline: Deadline
+    ) -> None:
         """Ask, and write what came of it, whatever that is."""
-        timeline, started, failure = Timeline(), time.monotonic(), None
+        timeline, started, failure, body = Timeline(), time.monotonic(), None, b""
         try:
             async with deadline.guard(spare=SPARE, limit=LIMIT):
-                if not self.good(await get(session, base + self.path, timeline)):
-                    failure = "content"
+                body = await get(session, door.base + self.path, timeline)
+            failure = None if self.good(body) else "content"
         except TimeoutError:
             failure = "dns" if timeline.phase == "resolve" else "timeout"
         except ProbeError as error:
             failure = error.reason
-        self.write(readings, failure, time.monotonic() - started, timeline)
+        seconds = time.monotonic() - started
+        door.bill.note(self.name, seconds, received=len(body))
+        self.write(readings, failure, seconds, timeline)
 
     def write(self, readings: Readings, failure: str | None, seconds: float, timeline: Timeline) -> None:
         """Write every series of this probe, the same ones whatever happened."""

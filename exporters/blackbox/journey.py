@@ -12,13 +12,14 @@ import contextlib
 import hashlib
 import secrets
 import socket
-import ssl
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from exporters.blackbox.client import open_session, reason_of, trust
+from exporters.blackbox.answers import StepError
+from exporters.blackbox.client import reason_of
+from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import (
     FAILED_STEP,
     FAILURES,
@@ -36,8 +37,7 @@ from exporters.blackbox.families import (
     STEP_SUCCESS,
     STEPS,
 )
-from exporters.blackbox.lookup import Lookup
-from exporters.blackbox.patient import Patient, StepError
+from exporters.blackbox.patient import Patient
 from exporters.collector import Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
@@ -74,14 +74,12 @@ class JourneyCollector(SlowCollector):
     name: ClassVar[str] = "journey"
     metrics: ClassVar[tuple[Metric, ...]] = JOURNEY_METRICS
 
-    def __init__(self, settings: Settings, secret: bytes, context: ssl.SSLContext) -> None:
+    def __init__(self, settings: Settings, secret: bytes, door: Frontdoor) -> None:
         super().__init__(interval=settings.journey_interval, limit=LIMIT)
-        self._base = (settings.probe_url or "").rstrip("/")
         self._days = settings.journey_days_ahead
         self._secret = secret
-        self._context = context
+        self._door = door
         self._prober = prober(settings)
-        self._lookup = Lookup()
         self._runs = Counter(dict.fromkeys(OUTCOMES, 0))
         self._failures = Counter(dict.fromkeys(STEPS, 0))
         self._last_success = 0.0
@@ -104,7 +102,7 @@ class JourneyCollector(SlowCollector):
         secret = read_password(settings.synthetic_secret_file)
         if secret is None:
             raise SettingsError("synthetic_secret_file is not set: the app lets nobody register a synthetic patient")
-        return cls(settings, secret.encode(), trust(settings))
+        return cls(settings, secret.encode(), sources.use(Frontdoor))
 
     async def read(self, readings: Readings, deadline: Deadline) -> None:
         """Make one journey, and write how it went: a failure is a result like any other."""
@@ -114,6 +112,8 @@ class JourneyCollector(SlowCollector):
             self._last_success = time.time()
         else:
             self._failures[course.failed] += 1
+        for step, seconds in course.seconds.items():
+            self._door.bill.note(step, seconds)
         self._write(readings, course)
 
     def lost(self, readings: Readings, reason: Reason) -> None:
@@ -124,8 +124,8 @@ class JourneyCollector(SlowCollector):
 
     async def _travel(self, deadline: Deadline) -> Course:
         course, started = Course(), time.monotonic()
-        async with open_session(self._context, self._lookup, keep=True) as session:
-            patient = Patient(session, self._base, secret=self._secret, prober=self._prober, days=self._days)
+        async with self._door.session(keep=True) as session:
+            patient = Patient(session, self._door.base, secret=self._secret, prober=self._prober, days=self._days)
             try:
                 await _all_steps(patient, course, deadline, spare=min(CLEANING, self._limit / 4))
                 course.whole = time.monotonic() - started
@@ -138,6 +138,7 @@ class JourneyCollector(SlowCollector):
                         await patient.leave()
                 raise
             course.leftover = patient.known
+            self._door.bill.received += patient.received
         return course
 
     def _write(self, readings: Readings, course: Course) -> None:

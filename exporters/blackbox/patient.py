@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import random
 import secrets
 import time
@@ -14,24 +13,17 @@ from typing import Any
 
 import aiohttp
 
+from exporters.blackbox.answers import StepError, expect, parsed, resources, surely_refused, text
 from exporters.blackbox.client import ProbeError, read, reason_of
 from exporters.blackbox.families import STEPS
 
 SEARCHED = timedelta(days=4)
 """How long a period is searched for free slots: whatever the day, it has two working days."""
 _TRIES = 3
+_CONFLICT = 409
 """So many practitioners are asked for free slots, and so many slots tried, before a journey fails."""
 _LAST = 12
 """Of a period's free slots, one of the last so many is taken: a patient in a hurry wants the first ones."""
-
-
-class StepError(Exception):
-    """A step failed: ``reason`` is one of ``FAILURES``, ``status`` that of the answer, 0 without one."""
-
-    def __init__(self, reason: str, status: int = 0) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.status = status
 
 
 class Patient:
@@ -52,6 +44,8 @@ class Patient:
         self._appointment = ""
         self.known = False
         """Whether the app may have this patient."""
+        self.received = 0
+        """Bytes of all answers."""
 
     def steps(self) -> dict[str, Callable[[], Awaitable[None]]]:
         """Return what to do, by the names in ``STEPS`` and in their order."""
@@ -69,18 +63,18 @@ class Patient:
             header = {"X-Synthetic": f"{self._prober} {at} {proof}"}
             await self._ask("POST", "/api/v1/auth/register", 201, body=body, headers=header)
         except StepError as error:
-            self.known = not _surely_refused(error)
+            self.known = not surely_refused(error)
             raise
 
     async def login(self) -> None:
         """Get an access token."""
         answer = await self._ask("POST", "/api/v1/auth/login", 200, body=self._login)
-        self._token = _text(answer, "access_token")
+        self._token = text(answer, "access_token")
 
     async def slots(self) -> None:
         """Find what is free far ahead, where no patient misses it; nearer only where there is nothing."""
         found = await self._ask("GET", "/api/v1/practitioners", 200)
-        practitioners = [_text(one, "id") for one in _resources(found)]
+        practitioners = [text(one, "id") for one in resources(found)]
         days = self._days
         while practitioners and days > 0:
             for practitioner in random.sample(practitioners, min(_TRIES, len(practitioners))):
@@ -102,24 +96,24 @@ class Patient:
                 if error.status == _CONFLICT and self._wanted:
                     continue
                 raise
-            self._appointment = _text(booked, "id")
-            _expect(booked.get("status") == "booked", 201)
+            self._appointment = text(booked, "id")
+            expect(booked.get("status") == "booked", 201)
             return
 
     async def see(self) -> None:
         """See the appointment among one's own."""
-        own = _resources(await self._ask("GET", "/api/v1/appointments", 200))
-        _expect([(one.get("id"), one.get("status")) for one in own] == [(self._appointment, "booked")], 200)
+        own = resources(await self._ask("GET", "/api/v1/appointments", 200))
+        expect([(one.get("id"), one.get("status")) for one in own] == [(self._appointment, "booked")], 200)
 
     async def cancel(self) -> None:
         """Give the slot back."""
         cancelled = await self._ask("POST", f"/api/v1/appointments/{self._appointment}/cancel", 200)
-        _expect(cancelled.get("status") == "cancelled", 200)
+        expect(cancelled.get("status") == "cancelled", 200)
 
     async def erase(self) -> None:
         """Remove the account, and see that nothing is left of it."""
         await self._ask("DELETE", "/api/v1/patients/me", 204)
-        _expect(_resources(await self._ask("GET", "/api/v1/appointments", 200)) == [], 200)
+        expect(resources(await self._ask("GET", "/api/v1/appointments", 200)) == [], 200)
         self.known = False
 
     async def leave(self) -> None:
@@ -133,7 +127,7 @@ class Patient:
         start = datetime.now(UTC) + timedelta(days=days)  # noqa: TID251  # the service's own clock decides what is free
         period = {"from": f"{start:%Y-%m-%dT%H:%M:%SZ}", "to": f"{start + SEARCHED:%Y-%m-%dT%H:%M:%SZ}"}
         found = await self._ask("GET", "/api/v1/slots", 200, query=period | {"practitioner": practitioner})
-        return [_text(one, "id") for one in _resources(found)]
+        return [text(one, "id") for one in resources(found)]
 
     async def _ask(
         self,
@@ -154,50 +148,11 @@ class Patient:
             ) as response:
                 status = response.status
                 content = await read(response)
+                self.received += len(content)
         except ProbeError as error:
             raise StepError(error.reason, status) from None
         except Exception as error:  # noqa: BLE001  # whatever it is: a word from the list; texts may quote addresses
             raise StepError(reason_of(error), status) from None
         if status != expected:
             raise StepError("status", status)
-        return _json(content, status) if content else {}
-
-
-_CONFLICT = 409
-_REFUSALS = range(400, 500)
-
-
-def _surely_refused(error: StepError) -> bool:
-    return error.status in _REFUSALS or error.reason in {"dns", "tls"}
-
-
-def _json(content: bytes, status: int) -> dict[str, Any]:
-    try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):
-        raise StepError("malformed", status) from None
-    if not isinstance(found, dict):
-        raise StepError("content", status)
-    return found
-
-
-def _resources(bundle: dict[str, Any]) -> list[dict[str, Any]]:
-    entries = bundle.get("entry")
-    if bundle.get("resourceType") != "Bundle" or not isinstance(entries, list):
-        raise StepError("content", 200)
-    found = [one.get("resource") for one in entries if isinstance(one, dict)]
-    resources = [one for one in found if isinstance(one, dict)]
-    _expect(len(resources) == len(entries), 200)
-    return resources
-
-
-def _text(resource: dict[str, Any], name: str) -> str:
-    found = resource.get(name)
-    if not isinstance(found, str) or not found:
-        raise StepError("content", 200)
-    return found
-
-
-def _expect(so: bool, status: int) -> None:  # noqa: FBT001  # reads as an assertion
-    if not so:
-        raise StepError("content", status)
+        return parsed(content, status) if content else {}

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from exporters.blackbox.certificate import ends
 from exporters.blackbox.client import reason_of
+from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import TLS_EXPIRY, TLS_VERSION
 from exporters.blackbox.http_probe import LIMIT, SPARE, outcome
-from exporters.blackbox.lookup import Lookup, is_literal
 from exporters.collector import Deadline
 from exporters.readings import Readings
 
@@ -31,10 +31,8 @@ class _Seen:
 class TlsProbe:
     """Shakes hands at each scrape; a second time, believing anybody, where the first one found no trust."""
 
-    def __init__(self, host: str, port: int, trust: ssl.SSLContext, lookup: Lookup) -> None:
-        self._host, self._port = host, port
-        self._trust = trust
-        self._lookup = lookup
+    def __init__(self, door: Frontdoor) -> None:
+        self._door = door
         self._anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._anybody.check_hostname = False
         self._anybody.verify_mode = ssl.CERT_NONE
@@ -47,7 +45,7 @@ class TlsProbe:
                 addresses = await self._addresses()
                 phase = ""
                 try:
-                    await self._shake(addresses, self._trust, seen)
+                    await self._shake(addresses, self._door.context, seen)
                 except ssl.SSLCertVerificationError:
                     failure = "tls"
                     await self._shake(addresses, self._anybody, seen)
@@ -55,7 +53,9 @@ class TlsProbe:
             failure = failure or ("dns" if phase else "timeout")
         except (OSError, ValueError) as error:
             failure = failure or reason_of(error, phase)
-        self.write(readings, failure, time.monotonic() - started, seen)
+        seconds = time.monotonic() - started
+        self._door.bill.note(NAME, seconds)
+        self.write(readings, failure, seconds, seen)
 
     def write(self, readings: Readings, failure: str | None, seconds: float, seen: _Seen | None = None) -> None:
         """Write the series of this probe; of what was not seen there is none."""
@@ -66,14 +66,14 @@ class TlsProbe:
             readings.add(TLS_VERSION, 1, NAME, seen.version)
 
     async def _addresses(self) -> list[str]:
-        if is_literal(self._host):
-            return [self._host]
-        return [found["host"] for found in await self._lookup.resolve(self._host, self._port)]
+        if not self._door.named:
+            return [self._door.host]
+        return [found["host"] for found in await self._door.lookup.resolve(self._door.host, self._door.port)]
 
     async def _shake(self, addresses: list[str], context: ssl.SSLContext, seen: _Seen) -> None:
         connected = await self._connect(addresses)
         transport, _ = await asyncio.get_running_loop().create_connection(
-            asyncio.Protocol, sock=connected, ssl=context, server_hostname=self._host
+            asyncio.Protocol, sock=connected, ssl=context, server_hostname=self._door.host
         )
         try:
             secured: ssl.SSLObject = transport.get_extra_info("ssl_object")
@@ -89,7 +89,7 @@ class TlsProbe:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             one = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
             try:
-                await asyncio.get_running_loop().sock_connect(one, (address, self._port))
+                await asyncio.get_running_loop().sock_connect(one, (address, self._door.port))
             except OSError as error:
                 last = error
                 one.close()

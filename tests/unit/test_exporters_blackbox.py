@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 
 from exporters.blackbox.api import finds_something
 from exporters.blackbox.certificate import ends
-from exporters.blackbox.client import Timeline, reason_of
+from exporters.blackbox.client import reason_of
 from exporters.blackbox.families import FAILURES, JOURNEY_METRICS, PHASES, PROBE_METRICS
 from exporters.blackbox.journey import JourneyCollector, prober
 from exporters.blackbox.lookup import is_literal
 from exporters.blackbox.page import NEEDED, page
+from exporters.blackbox.timeline import Timeline
 from exporters.settings import Settings
 
 KEY = ec.generate_private_key(ec.SECP256R1())
