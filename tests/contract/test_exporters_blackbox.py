@@ -320,6 +320,26 @@ async def test_probes_that_could_not_run_have_failed(tmp_path: Path) -> None:
         BlackboxCollector.make(Sources(Settings(probe_url="https://x", probe_ca_file=tmp_path / "none")))
 
 
+async def test_what_probing_costs_is_what_the_edge_counts(place: Clinic) -> None:
+    def at_the_edge() -> tuple[float, float]:
+        counted, edge = place.counted("edge-metrics"), frozenset({("proxy", "edge")})
+        return counted["haproxy_frontend_bytes_in_total", edge], counted["haproxy_frontend_bytes_out_total", edge]
+
+    sources, before = Sources(Settings(probe_url=place.edge)), at_the_edge()
+    collector = BlackboxCollector.make(sources)
+    await collector.start()
+    for _ in range(5):
+        await collector.collect(Readings(collector.metrics), Deadline(4))
+    await collector.close()
+    bill = sources.bills()["frontdoor"]
+    assert dict(bill.commands) == dict.fromkeys(HTTP, 5)
+    after = at_the_edge()
+    # HAProxy leaves out what stands between a header's name and its value, and behind it; the app's answers have ten.
+    between = 15 * len(": \r\n")
+    assert bill.sent == pytest.approx(after[0] - before[0] + 6 * between, rel=0.1)
+    assert bill.received == pytest.approx(after[1] - before[1] + 10 * between, rel=0.1)
+
+
 async def test_a_hundred_scrapes_leave_no_connection_open(place: Clinic) -> None:
     collector = BlackboxCollector.make(Sources(Settings(probe_url=place.edge)))
     await collector.start()
