@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 from pymongo.errors import OperationFailure
@@ -114,7 +115,7 @@ async def _as_arbiter(member: Member, deadline: Deadline) -> Answer | None:
 async def _as_known(member: Member, deadline: Deadline) -> Answer:
     partial: list[Reason] = []
     look_at_oplog = member.in_set is not False and time.monotonic() >= member.oplog_due
-    status, pools, replset, oplog = await asyncio.gather(
+    status, pools, replset, oplog = await _side_by_side(
         member.command(_SERVER_STATUS, deadline),
         _optional(member, _POOLS, deadline, partial),
         _nothing() if member.in_set is False else _replset(member, deadline, partial),
@@ -131,6 +132,20 @@ async def _as_known(member: Member, deadline: Deadline) -> Answer:
         if row.get("self"):
             member.own_name = str(row["name"])
     return Answer(status, replset, state, pools, tuple(partial))
+
+
+async def _side_by_side(
+    status: Awaitable[Document], *others: Awaitable[Document | None]
+) -> tuple[Document, Document | None, Document | None, Document | None]:
+    """Wait for all, whatever goes wrong: of several failures serverStatus's own says best what is the matter.
+
+    A login that is refused breaks the connections of whoever asks at that moment.
+    """
+    results = await asyncio.gather(status, *others, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results  # type: ignore[return-value]  # none of them is a failure, as just seen
 
 
 async def _nothing() -> None:

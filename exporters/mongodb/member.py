@@ -127,6 +127,9 @@ class Member:
         self, client: AsyncMongoClient[Document], command: Document, deadline: Deadline, database: str
     ) -> Document:
         if not _reached(client):
+            if (refusal := _met(client)) is not None and _is_refusal(refusal):
+                # The driver would wait in vain; once its monitor has seen the server again it may try a new login.
+                raise refusal
             await self._knock()
         sent = {**command, "maxTimeMS": max(1, int(1000 * deadline.remaining(spare=SPARE)))}
         started, received = time.perf_counter(), 0
@@ -135,7 +138,7 @@ class Member:
             answer = await client[database].command(sent, codec_options=_RAW)
             received = len(answer.raw)
             return bson.decode(answer.raw)
-        except ServerSelectionTimeoutError as error:
+        except AutoReconnect as error:
             raise _met(client) or error from error
         finally:
             seconds = time.perf_counter() - started
@@ -166,7 +169,12 @@ def _reached(client: AsyncMongoClient[Document]) -> bool:
 def _met(client: AsyncMongoClient[Document]) -> Exception | None:
     """Return what the driver met at the server's port each time, where it only says that time is over."""
     servers = client.topology_description.server_descriptions().values()
-    return next((server.error for server in servers if server.error is not None), None)
+    # Without the traceback, which would grow each time that it is raised again.
+    return next((server.error.with_traceback(None) for server in servers if server.error is not None), None)
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED
 
 
 @contextmanager
@@ -190,7 +198,7 @@ def plainly() -> Iterator[None]:
 
 def reason(error: PyMongoError) -> Reason:
     """Say in one of our closed words what pymongo says in prose."""
-    if isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED:
+    if _is_refusal(error):
         return Reason.AUTH
     if isinstance(error, OperationFailure) and error.code == _UNAUTHORIZED:
         return Reason.DENIED

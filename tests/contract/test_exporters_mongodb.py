@@ -261,9 +261,11 @@ async def test_a_wrong_password_missing_rights_and_half_of_them_are_told_apart(s
     first, second, arbiter = servers.first, servers.second, servers.arbiter
     servers.primary()
     async with watching(servers.settings(first, second, password="wrong")) as watch:
-        page = await watch.page()
-        assert [reason_of(page, one.name) for one in (first, second)] == ["auth", "auth"]
-        assert watch.readings.fault is Reason.AUTH
+        for _ in range(3):
+            page = await watch.page()
+            assert [reason_of(page, one.name) for one in (first, second)] == ["auth", "auth"]
+            assert watch.readings.fault is Reason.AUTH
+            assert watch.seconds < 1
     async with watching(servers.settings(first, second, arbiter, user="nobody")) as watch:
         page = await watch.page()
         assert [reason_of(page, one.name) for one in (first, second, arbiter)] == ["denied", "denied", None]

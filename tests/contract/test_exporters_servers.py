@@ -46,9 +46,9 @@ KERNEL = (
     *("node_network_speed_bytes", "node_network_carrier", "node_memory_H", "node_sockstat_TCP6", "node_sockstat_UDP6"),
 )
 """What a kernel, its hardware or a container may not have; test_exporters_host.py compares with node_exporter."""
-ELSEWHERE = ("container_", "docker_up", "redis_", "probe_journey_")
-"""test_exporters_containers.py has containers, test_exporters_redis.py has Redis in every mode.
-test_exporters_journey.py has a whole clinic."""
+ELSEWHERE = ("container_", "docker_up", "redis_", "mongodb_", "probe_journey_")
+"""test_exporters_containers.py has containers, test_exporters_redis.py has Redis in every mode,
+test_exporters_mongodb.py says what a member of this version lacks, test_exporters_journey.py has a whole clinic."""
 
 
 @pytest.fixture(scope="module")
@@ -120,15 +120,11 @@ def test_every_family_on_the_page_is_declared_and_every_declared_one_appears(pro
 def test_promtool_finds_nothing_but_names_that_dashboards_already_use(process: Exporters) -> None:
     promtool, page = programs.locate("promtool"), process.get().body
     told = subprocess.run([promtool, "check", "metrics"], input=page, text=True, capture_output=True, check=False)
-    # Names that node_exporter, redis_exporter and percona's exporter gave; each is what a community dashboard asks for.
+    # Names that node_exporter, cAdvisor and redis_exporter gave; each is what a community dashboard asks for.
     inherited = (
         "node_",
         "container_",
         "redis_",
-        "mongodb_mongod_",
-        "mongodb_op_counters",
-        "mongodb_network_",
-        "mongodb_connections_",
     )
     complaints = [line for line in (told.stdout + told.stderr).splitlines() if not line.startswith(inherited)]
     assert complaints == []
@@ -243,24 +239,6 @@ def same_series(before: Page, after: Page) -> bool:
         for page in (before, after)
     )
     return first == last
-
-
-def test_a_frozen_member_costs_only_its_own_samples(servers: Stores, process: Exporters) -> None:
-    states = process.get().values("mongodb_replset_member_state")
-    secondary = next(dict(labels)["member"] for labels, state in states.items() if state == 2)
-    name = next(one.name for one in servers.client.status() if one.address == secondary)
-    servers.client.pause(name, 30)
-    try:
-        page = process.get(timeout=HEADER)
-        assert page.seconds < HEADER
-        assert page.value("mongodb_up", member=secondary) == 0
-        assert page.value("mongodb_up_reason", member=secondary, reason="timeout") == 1
-        assert sum(page.values("mongodb_up").values()) == 2
-        assert page.value("mongodb_replset_has_primary") == 1
-        assert page.value("exporter_collector_success", collector="mongodb") == 1
-    finally:
-        servers.client.resume(name)
-        servers.client.release(name)
 
 
 def test_no_password_is_on_the_command_line_in_the_log_or_on_the_page(servers: Stores, process: Exporters) -> None:
