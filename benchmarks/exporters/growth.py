@@ -52,15 +52,17 @@ def redis_kinds(plan: Plan) -> Iterator[Curve]:
 
 
 def redis_clients(plan: Plan) -> Iterator[Curve]:
-    """A page of Redis against its connected clients, everything about clients on."""
+    """A page of Redis, and a first reading of everything, against its connected clients."""
+    page, reading = [], []
     with redis_server(plan.place / "clients", keys=100) as server:
-        points = []
-        flags = ("--redis", server.uri, "--collect", collectors("--redis", optional=True))
-        with started([ours(*flags)], plan.place / "clients-x") as (one,):
-            for count in CLIENTS:
-                with clients(server, count):
-                    points.append((float(count), _p50(one, plan.scrapes)))
-    yield Curve("a page of Redis", "connected clients", tuple(points))
+        subject = ours("--redis", server.uri, "--collect", collectors("--redis", optional=True))
+        for count in CLIENTS:
+            # A new process each time: its slow clocks read at once, so their first reading is what is timed.
+            with clients(server, count), started([subject], plan.place / f"clients-{count}") as (one,):
+                reading.append((float(count), _first_reading_ms(one)))
+                page.append((float(count), _p50(one, plan.scrapes)))
+    yield Curve("a page of Redis", "connected clients", tuple(page))
+    yield Curve("Redis's answers to the first reading", "connected clients", tuple(reading))
 
 
 def mongodb_collections(plan: Plan) -> Iterator[Curve]:
@@ -81,29 +83,31 @@ def _mongodb(plan: Plan, against: str, sizes: Sequence[tuple[int, int]], counts:
         subject = ours(*flags, environment={**server.environment(), "EXPORTERS_NAMES": "percona"})
         for (databases, collections), count in zip(sizes, counts, strict=True):
             server.fill(databases, collections)
-            # A new process each time: its slow clocks read at once, so their first reading is what is timed.
             with started([subject], plan.place / f"{against}-{count}") as (one,):
                 reading.append((float(count), _first_reading_ms(one)))
                 page.append((float(count), _p50(one, plan.scrapes)))
     yield Curve("a page of MongoDB, everything on", against, tuple(page))
-    yield Curve("MongoDB's answers to the first reading of everything", against, tuple(reading))
+    yield Curve("MongoDB's answers to the first reading", against, tuple(reading))
 
 
 def containers_running(plan: Plan) -> Iterator[Curve]:
     """A page of containers, from control groups written as the kernel shows them."""
     points = []
     root = plan.place / "cgroup"
-    containers.grow(root, 1)
     subject = ours("--collect", "containers", environment={"EXPORTERS_CGROUP_ROOT": str(root)})
-    with started([subject], plan.place / "containers-x") as (one,):
-        for count in CONTAINERS:
-            containers.grow(root, count)
+    for count in CONTAINERS:
+        containers.grow(root, count)
+        # A new process each time: one that runs looks for new containers now and then only.
+        with started([subject], plan.place / f"containers-{count}") as (one,), Client(one.port) as client:
+            found = len(pages.samples(client.get(PLAIN).text, "container_cpu_usage_seconds_total"))
+            if found < count:
+                raise RuntimeError(f"{found} of {count} containers are on the page")
             points.append((float(count), _p50(one, plan.scrapes)))
     yield Curve("a page of containers", "containers", tuple(points))
 
 
 def _first_reading_ms(one: Running) -> float:
-    """Return how long MongoDB's answers took altogether until every collector has had its first one."""
+    """Return how long the answers of the source took altogether until every collector has had its first one."""
     ends = time.monotonic() + _READ_WITHIN
     with Client(one.port) as client:
         while True:
@@ -113,14 +117,15 @@ def _first_reading_ms(one: Running) -> float:
             ):
                 return pages.total(text, "exporter_target_command_seconds_total") * 1e3
             if time.monotonic() > ends:
-                raise RuntimeError(f"not every collector has read MongoDB within {_READ_WITHIN:.0f} s")
+                raise RuntimeError(f"not every collector has read its source within {_READ_WITHIN:.0f} s")
             time.sleep(1)
 
 
 def _p50(one: Running, scrapes: int) -> float:
     with Client(one.port) as client:
-        for _ in range(5):
-            client.get(PLAIN)
+        text = [client.get(PLAIN).text for _ in range(5)][-1]
+        if missing := pages.faults(text):
+            raise RuntimeError(f"the page says {', '.join(missing)}")
         return quietest([client.get(PLAIN).seconds for _ in range(scrapes)]) * 1e3
 
 

@@ -51,7 +51,7 @@ def total(text: str, name: str) -> float:
     return sum(samples(text, name))
 
 
-_HEALTH = ("exporter_collector_success", "redis_up", "mongodb_up", "node_scrape_collector_success")
+_HEALTH = ("exporter_collector_success", "redis_up", "mongodb_up")
 """What is 1 on a page that holds what it should."""
 
 
