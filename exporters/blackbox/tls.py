@@ -77,7 +77,8 @@ class TlsProbe:
         )
         try:
             secured: ssl.SSLObject = transport.get_extra_info("ssl_object")
-            seen.version = secured.version()
+            # As blackbox_exporter writes it: TLS 1.3.
+            seen.version = (secured.version() or "unknown").replace("TLSv", "TLS ")
             seen.ends = min(ends(der) for der in chain(secured))
         finally:
             transport.abort()

@@ -22,7 +22,7 @@ BUSINESS = ("booking_attempts_total", "appointments_transitions_total", "users_r
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
     folder = tmp_path_factory.mktemp("clinic")
-    with clinic(folder, upkeep_interval="0.2", synthetic_lifetime="4", practitioners="5") as running:
+    with clinic(folder, upkeep_interval="0.2", synthetic_lifetime="3", practitioners="5") as running:
         yield running
 
 

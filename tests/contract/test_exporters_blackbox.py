@@ -281,7 +281,7 @@ async def test_the_certificate_is_judged_and_its_end_told_even_where_it_is_not_b
     assert [why(found, name) for name in (*HTTP, "tls")] == [reason] * 4
     assert why(found, "dns") == ""
     assert (found["probe_ssl_earliest_cert_expiry", "tls"] - time.time()) / 86_400 == pytest.approx(days, abs=0.1)
-    assert found["probe_tls_version_info", "tls", "TLSv1.3"] == 1
+    assert found["probe_tls_version_info", "tls", "TLS 1.3"] == 1
     assert found["probe_http_duration_seconds", "page", "tls"] > 0
 
 
