@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 
 from aiohttp import web
 
 from exporters.settings import SettingsError, host_port
+
+_SETTLING = 0.05
 
 
 class Listener:
@@ -17,8 +20,7 @@ class Listener:
         self._runner = runner
         self._listen = listen
         self._sockets: list[socket.socket] = []
-        self._sites: list[web.SockSite] = []
-        self.secured = False
+        self._serving: list[tuple[socket.socket, web.SockSite]] = []
 
     async def open(self, tls: ssl.SSLContext | None) -> str:
         """Begin to listen; return the address.
@@ -40,15 +42,20 @@ class Listener:
 
     async def serve(self, tls: ssl.SSLContext | None) -> None:
         """Serve new callers with this certificate; those who are connected stay so."""
-        before, self._sites = self._sites, []
+        before, self._serving = self._serving, []
         for bound in self._sockets:
             # Both the old and the new copy take from the one queue, so that nobody is refused in between.
-            site = web.SockSite(self._runner, bound.dup(), ssl_context=tls)
+            copy = bound.dup()
+            site = web.SockSite(self._runner, copy, ssl_context=tls)
             await site.start()
-            self._sites.append(site)
-        for site in before:
+            self._serving.append((copy, site))
+        for copy, _ in before:
+            asyncio.get_running_loop().remove_reader(copy)
+        # Whoever was taken from the queue just now gets his transport in the next turn; a server that is closed by
+        # then would drop him without a word.
+        await asyncio.sleep(_SETTLING)
+        for _, site in before:
             await site.stop()
-        self.secured = tls is not None
 
     def close(self) -> None:
         """Let go of the address."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from exporters import own
-from exporters.budget import HARD, Allowance
+from exporters.budget import Allowance
 from exporters.collector import CollectError, Collector, Deadline
+from exporters.flight import Flight
 from exporters.own import Own
 from exporters.page import Flavour, Page
 from exporters.process import Process
@@ -52,14 +52,6 @@ class LastScrape:
     """By collector."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Flight:
-    """A scrape under way."""
-
-    deadline: Deadline
-    task: asyncio.Task[Snapshot]
-
-
 class Scraper:
     """Asks the collectors of one target, and writes the page of what they said in time."""
 
@@ -74,7 +66,7 @@ class Scraper:
         self._process = process
         self._own = Own(tuple(collector.name for collector in self.collectors))
         self._page = Page((*own.METRICS, *(metric for one in self.collectors for metric in one.metrics)))
-        self._flights: dict[frozenset[str], _Flight] = {}
+        self._flights: dict[frozenset[str], Flight[Snapshot]] = {}
         self._running: dict[str, asyncio.Task[Result]] = {}
         self._down: set[str] = set()
         self._started: asyncio.Task[None] | None = None
@@ -92,8 +84,7 @@ class Scraper:
 
     async def close(self) -> None:
         """Finish the scrapes under way, and let the collectors give everything back."""
-        flights = [flight.task for flight in self._flights.values()]
-        await asyncio.gather(*flights, return_exceptions=True)
+        await asyncio.gather(*(flight.result() for flight in self._flights.values()), return_exceptions=True)
         for task in self._running.values():
             task.cancel()
         if self._started is not None:
@@ -105,14 +96,11 @@ class Scraper:
         allowance = Allowance.of(self._limit, header)
         flight = self._flights.get(only)
         if flight is None:
-            deadline = Deadline(allowance.collecting)
-            task = asyncio.create_task(self._scrape(deadline, allowance, only))
-            flight = self._flights[only] = _Flight(deadline, task)
+            flight = self._flights[only] = self._flight(allowance, only)
         else:
             self._own.shared += 1
-            flight.deadline.tighten(allowance.collecting)
-        # A caller who hangs up must not take the scrape away from the others.
-        return await asyncio.shield(flight.task)
+            flight.tighten(allowance.collecting)
+        return await flight.result()
 
     def render(self, snapshot: Snapshot, flavour: Flavour) -> bytes:
         """Write the page of a scrape."""
@@ -124,16 +112,22 @@ class Scraper:
                 collector.cap = self.budget
             await collector.start()
 
-    async def _scrape(self, deadline: Deadline, allowance: Allowance, only: frozenset[str]) -> Snapshot:
-        try:
-            if self._started is None or not self._started.done():
-                await self.start()
-            chosen = [one for one in self.collectors if one.name in only] if only else self.collectors
-            self._own.scrapes += 1
-            results = await self._ask_all(chosen, deadline)
-            return self._report(chosen, results, allowance, whole=not only)
-        finally:
+    def _flight(self, allowance: Allowance, only: frozenset[str]) -> Flight[Snapshot]:
+        self._own.scrapes += 1
+        started = time.monotonic()
+        deadline = Deadline(allowance.collecting)
+        chosen = [one for one in self.collectors if one.name in only] if only else self.collectors
+        tasks = [self._asked(collector, deadline) for collector in chosen]
+
+        def report() -> Snapshot:
             del self._flights[only]
+            results = [
+                task.result() if task.done() else _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
+                for collector, task in zip(chosen, tasks, strict=True)
+            ]
+            return self._report(chosen, results, allowance, whole=not only)
+
+        return Flight(deadline, tasks, report)
 
     def _report(
         self, chosen: Sequence[Collector], results: Sequence[Result], allowance: Allowance, *, whole: bool
@@ -155,15 +149,6 @@ class Scraper:
                 self._process.write(summary)
         return (summary, *(result.readings for result in results))
 
-    async def _ask_all(self, collectors: Sequence[Collector], deadline: Deadline) -> list[Result]:
-        started = time.monotonic()
-        tasks = [self._asked(collector, deadline) for collector in collectors]
-        await self._wait(tasks, deadline)
-        return [
-            task.result() if task.done() else _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
-            for collector, task in zip(collectors, tasks, strict=True)
-        ]
-
     def _asked(self, collector: Collector, deadline: Deadline) -> asyncio.Task[Result]:
         """Return the task that asks; one that is still stuck in an earlier scrape is not asked a second time."""
         task = self._running.get(collector.name)
@@ -178,19 +163,14 @@ class Scraper:
         if self._running.get(task.get_name()) is task:
             del self._running[task.get_name()]
 
-    @staticmethod
-    async def _wait(tasks: Sequence[asyncio.Task[Result]], deadline: Deadline) -> None:
-        """Wait for all tasks, but not much past the deadline, which may move closer meanwhile."""
-        with contextlib.suppress(TimeoutError):
-            async with deadline.guard(spare=-HARD):
-                await asyncio.wait(tasks)
-
     async def _ask(self, collector: Collector, deadline: Deadline) -> Result:
         """Ask one collector; whatever happens in there ends here, as a result."""
         started = time.monotonic()
         readings = Readings(collector.metrics, cap=self.budget)
         try:
             async with deadline.guard():
+                if self._started is None or not self._started.done():
+                    await self.start()
                 await collector.collect(readings, deadline)
         except TimeoutError:
             return _lost(collector, Reason.TIMEOUT, time.monotonic() - started)

@@ -283,3 +283,13 @@ async def test_a_guard_moves_with_the_deadline() -> None:
     assert 0.05 < time.monotonic() - started < 0.5
     deadline.tighten(30)
     assert deadline.remaining() < 1
+
+
+async def test_a_fault_in_making_the_report_reaches_all_who_wait_and_nobody_after_them() -> None:
+    scraper = Scraper([Fast()], Sources(Settings()), Process())
+    scraper._process.write = None  # type: ignore[method-assign,union-attr]  # as if it had a fault
+    waiting = [asyncio.create_task(scraper.scrape(None)) for _ in range(3)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(result) for result in results] == [TypeError] * 3
+    scraper._process = None
+    assert (await page(scraper))["fast_up"] == "1"
