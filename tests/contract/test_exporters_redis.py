@@ -452,6 +452,26 @@ async def test_clients_are_grouped_and_no_address_is_shown(server: Server) -> No
     assert not [labels for labels in page.values("redis_clients") if "127.0.0.1" in str(labels)]
 
 
+def make_certificate(directory: Path) -> Path:
+    request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 1"
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1")
+    openssl = programs.locate("openssl")
+    subprocess.run([openssl, *request.split(), *names], cwd=directory, check=True, capture_output=True)
+    return directory / "cert.pem"
+
+
+async def test_over_tls_the_certificate_is_checked_and_a_unix_socket_will_do(tmp_path: Path) -> None:
+    tls, path, certificate = free_port(), tmp_path / "redis.sock", make_certificate(tmp_path)
+    options = (f"tls-port {tls}", f"tls-cert-file {certificate}", f"tls-key-file {tmp_path / 'key.pem'}")
+    with redis_server(tmp_path / "data", *options, "tls-auth-clients no", f"unixsocket {path}"):
+        async with watching(f"rediss://127.0.0.1:{tls}", redis_ca_file=certificate) as watch:
+            assert (await watch.page()).value("redis_up") == 1
+        async with watching(f"rediss://127.0.0.1:{tls}") as watch:
+            assert (await watch.page()).value("redis_up_reason", reason="refused") == 1
+        async with watching(f"unix://{path}") as watch:
+            assert (await watch.page()).value("redis_up") == 1
+
+
 def test_promtool_has_nothing_to_say_about_our_own_names(server: Server) -> None:
     # The whole process, since the other tests use the scraper without HTTP.
     with exporters("--redis", server.uri, "--collect", "redis,redis_clients") as process:
