@@ -85,10 +85,12 @@ def write(info: Info, readings: Readings) -> None:
         _write_databases(info, readings)
 
 
-def start_time(info: Info) -> float | None:
-    """Return when Redis started, by its own clock, in Unix seconds. Before 6.2 it did not tell the time."""
+def start_time(info: Info, now: float) -> float | None:
+    """Return when Redis started, in Unix seconds: by its own clock, which it tells since 6.2, before that by ours."""
     microseconds, uptime = number(info.fields.get("server_time_usec")), number(info.fields.get("uptime_in_seconds"))
-    return None if microseconds is None or uptime is None else round(microseconds / 1e6 - uptime)
+    if uptime is None:
+        return None
+    return round((now if microseconds is None else microseconds / 1e6) - uptime)
 
 
 def number(text: str | None) -> float | None:

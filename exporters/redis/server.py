@@ -73,7 +73,7 @@ class Server:
 
     def started_at(self, info: Info) -> float | None:
         """Return when it started; the first answer stands."""
-        seen = start_time(info)
+        seen = start_time(info, time.time())
         if seen is not None and (self._started_at is None or abs(seen - self._started_at) > _START_TOLERANCE):
             self._started_at = seen
         return self._started_at

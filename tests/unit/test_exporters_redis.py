@@ -104,8 +104,9 @@ def test_garbage_in_info_is_left_out(text: str) -> None:
 
 def test_the_start_is_told_by_redis_own_clock_and_stands() -> None:
     first = parsed(texts.V7_0)
-    assert info.start_time(first) == 1_795_371_095
-    assert info.start_time(parsed(texts.V5_0)) is None, "it did not tell the time"
+    assert info.start_time(first, now=0) == 1_795_371_095
+    assert info.start_time(parsed(texts.V5_0), now=1_795_371_195.4) == 1_795_371_095, "by our clock"
+    assert info.start_time(parsed("redis_version:7.0.15"), now=1) is None
     server = Server(first)
     assert server.started_at(first) == 1_795_371_095
     later = parsed(texts.V7_0.replace("1795371194900000", "1795371195300000"))
