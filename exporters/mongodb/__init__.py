@@ -133,7 +133,7 @@ class MongodbCollector:
             readings.fault = faults[0]
         # A server outside of a set has no such figures; of a member that may not tell them, nothing is known.
         known = [answer for answer in answers.values() if isinstance(answer, Answer)]
-        if not seen.views and any(answer.state != replset.ARBITER for answer in known):
+        if not seen.views and any(answer.status is not None for answer in known):
             return
         if all(member.in_set is False for member in answers):
             return

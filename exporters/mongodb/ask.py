@@ -60,7 +60,7 @@ class Answer:
     """What one member said. What it does not have, or may not tell, is ``None``."""
 
     status: Document | None
-    """``None`` from an arbiter that lets nobody log in."""
+    """``None`` from an arbiter, or a member in its initial sync, that lets nobody log in."""
     replset: Document | None = None
     state: int | None = None
     """Its state in the replica set."""
@@ -89,27 +89,36 @@ async def _or_reason(member: Member, deadline: Deadline) -> Answer | Reason:
 
 async def _ask(member: Member, deadline: Deadline) -> Answer:
     if member.state == ARBITER and not member.bears_data:
-        arbiter = await _as_arbiter(member, deadline)
-        if arbiter is not None:
-            return arbiter
+        answer = await _as_stranger(member, deadline)
+        if answer is not None:
+            return answer
     try:
         return await _as_known(member, deadline)
     except OperationFailure as error:
         if reason(error) is not Reason.AUTH:
             raise
-        arbiter = await _as_arbiter(member, deadline)
-        if arbiter is None:
+        was_starting = member.starting
+        answer = await _as_stranger(member, deadline)
+        if answer is not None:
+            return answer
+        if not was_starting:
             raise
-        return arbiter
+        # Its users have arrived meanwhile.
+        await member.renew()
+        return await _as_known(member, deadline)
 
 
-async def _as_arbiter(member: Member, deadline: Deadline) -> Answer | None:
+async def _as_stranger(member: Member, deadline: Deadline) -> Answer | None:
+    """Take what an arbiter or a member in its initial sync tells everybody: neither has users (yet) to log in as."""
     hello = await member.hello(deadline)
-    if not hello.get("arbiterOnly"):
+    arbiter = bool(hello.get("arbiterOnly"))
+    starting = "setName" in hello and not hello.get("isWritablePrimary") and not hello.get("secondary")
+    member.starting = starting and not arbiter
+    if not arbiter and not starting:
         return None
     member.bears_data, member.in_set = False, True
     member.own_name = str(hello.get("me", member.name))
-    return Answer(status=None, state=ARBITER)
+    return Answer(status=None, state=ARBITER if arbiter else None)
 
 
 async def _as_known(member: Member, deadline: Deadline) -> Answer:

@@ -19,7 +19,13 @@ OP_EDGES_MICROS = (
 """A choice of mongod's own bucket bounds, so that no count is split; 49.152 ms is the closest to the promised 50 ms."""
 OPERATIONS = {"read": "reads", "write": "writes", "command": "commands", "transaction": "transactions"}
 
-UP = family("mongodb_up", "Whether this member answered within this scrape.", MEMBER, source="serverStatus")
+UP = family(
+    "mongodb_up",
+    "Whether this member answered within this scrape.",
+    MEMBER,
+    source="serverStatus",
+    like=("mongodb_exporter",),
+)
 UP_REASON = family(
     "mongodb_up_reason",
     "Why this member did not answer: 1 for the reason that holds, 0 for all others; all 0 while it answers.",
@@ -35,6 +41,7 @@ VERSION_INFO = family(
     "mongodb",
     "process",
     source="serverStatus.{version,process}",
+    like=("mongodb_exporter",),
 )
 OP_LATENCY = family(
     "mongodb_op_latency_seconds",

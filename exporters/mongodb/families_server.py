@@ -190,7 +190,6 @@ FIELDS: tuple[Field, ...] = (
         "Seconds since the process started.",
         "uptimeMillis",
         per=MILLI,
-        like=("mongodb_exporter",),
     ),
     *_CONNECTIONS,
     *_NETWORK,

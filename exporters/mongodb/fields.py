@@ -31,12 +31,10 @@ class Field:
     times: int = 1
 
 
-def one(
-    name: str, text: str, *paths: str | Path, per: int = 1, times: int = 1, like: tuple[str, ...] = ()
-) -> tuple[Field, ...]:
+def one(name: str, text: str, *paths: str | Path, per: int = 1, times: int = 1) -> tuple[Field, ...]:
     """Declare a family with one sample per member."""
     found = tuple(_path(path) for path in paths)
-    metric = family(name, text, MEMBER, source=f"serverStatus.{' or '.join(map('.'.join, found))}", like=like)
+    metric = family(name, text, MEMBER, source=f"serverStatus.{' or '.join(map('.'.join, found))}")
     return (Field(metric, found, per=per, times=times),)
 
 
@@ -48,13 +46,12 @@ def each(
     *under: str,
     per: int = 1,
     times: int = 1,
-    like: tuple[str, ...] = (),
 ) -> tuple[Field, ...]:
     """Declare a family with one sample per label value, each from its own place below ``under``."""
     labels = (label,) if isinstance(label, str) else label
     leaves = "|".join(dict.fromkeys(places.values()))
     source = " or ".join(f"serverStatus.{root}.{{{leaves}}}" for root in under)
-    metric = family(name, text, MEMBER, *labels, source=source, like=like)
+    metric = family(name, text, MEMBER, *labels, source=source)
     return tuple(
         Field(
             metric,

@@ -76,6 +76,8 @@ class Member:
         """Whether it answered when it was last asked for the fast figures; nobody is called down unasked."""
         self.bears_data = True
         """Whether it holds data of its own: neither an arbiter nor a mongos does."""
+        self.starting = False
+        """Whether nobody could log in when it was last asked, because it has yet to copy the users."""
         self.in_set: bool | None = None
         """Whether it belongs to a replica set; not known before it has answered."""
         self.state: int | None = None
@@ -143,6 +145,11 @@ class Member:
         finally:
             seconds = time.perf_counter() - started
             self._bill.note(next(iter(command)), seconds, sent=len(bson.encode(sent)), received=received)
+
+    async def renew(self) -> None:
+        """Log in anew at once, where the driver would go on believing the last refusal for seconds."""
+        old, self._client = self._client, self._access.client(self.name)
+        await old.close()
 
     async def close(self) -> None:
         """Close its connections."""
