@@ -81,7 +81,9 @@ class Wire(asyncio.Protocol):
         except (hiredis.ProtocolError, MemoryError) as error:
             self._end(CollectError(Reason.MALFORMED), error)
         if self.received > _MOST_BYTES or len(self.replies) > self._expected:
-            self._end(CollectError(Reason.MALFORMED))
+            # One who refuses us at the door says so before being asked.
+            early = self.replies[0] if self.replies and not self._expected else None
+            self._end(CollectError(early.reason if isinstance(early, Refusal) else Reason.MALFORMED))
         elif self._waiting is not None and len(self.replies) == self._expected and not self._waiting.done():
             self._waiting.set_result(None)
 

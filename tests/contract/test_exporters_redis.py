@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import RedisError
 
 from exporters.redis import RedisCollector
 from exporters.redis import families as f
@@ -259,6 +261,24 @@ async def test_nobody_listening_is_refused_at_once() -> None:
     assert page.seconds < HEADER / 2
     assert page.value("redis_up") == 0
     assert page.value("redis_up_reason", reason="refused") == 1
+
+
+def is_in(client: Redis) -> bool:
+    """Whether the server has room for this client: the one before may not have been seen off yet."""
+    with contextlib.suppress(RedisError):
+        return bool(client.ping())
+    return False
+
+
+async def test_a_server_that_is_full_refuses_until_there_is_room(tmp_path: Path) -> None:
+    with redis_server(tmp_path, "maxclients 1") as full:
+        async with watching(full.uri) as watch:
+            with full.client() as holder:
+                until(lambda: is_in(holder))
+                page = await watch.page()
+                assert page.value("redis_up") == 0
+                assert page.value("redis_up_reason", reason="refused") == 1
+            assert (await watch.until(lambda page: page.value("redis_up") == 1)).value("redis_max_clients") == 1
 
 
 async def test_a_frozen_server_is_down_in_time_and_up_when_it_thaws(server: Server) -> None:
