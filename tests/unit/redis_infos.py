@@ -1,7 +1,7 @@
 """INFO texts of several versions.
 
-7.0 was answered by the redis-server 7.0.15 that the other tests run. The others are written after the documented shapes
-of their versions: which fields there are, how they are called, and how commandstats and keyspace look.
+All are written after the documented shapes of their versions: which fields there are, how they are called, and how
+commandstats and keyspace look. The fields of 7.0 are held against a real server by the contract tests.
 """
 
 from __future__ import annotations
