@@ -7,11 +7,13 @@ from typing import ClassVar, Self
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb import families as f
 from exporters.mongodb import families_replset as r
-from exporters.mongodb import percona_status, replset, status
+from exporters.mongodb import percona_status, replset, status, status_parts
 from exporters.mongodb.ask import Answer, ask_all
-from exporters.mongodb.member import SPARE, Document, Member, plainly
+from exporters.mongodb.faults import Document, plainly
+from exporters.mongodb.member import SPARE, Member
 from exporters.mongodb.percona import PERCONA
 from exporters.mongodb.source import Mongodb
+from exporters.mongodb.views import PRIMARY, Seen, best_view
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
@@ -78,19 +80,19 @@ class MongodbCollector:
     def _follow(self, answers: Answers) -> tuple[Member, ...]:
         """Watch whom the set names; those whom it names no more are forgotten, and not on this page either."""
         views = [answer.replset for answer in answers.values() if isinstance(answer, Answer) and answer.replset]
-        best = replset.best_view(views)
+        best = best_view(views)
         if best is None:
             return ()
         names = [str(row["name"]) for row in best["members"]]
-        fresh = self._source.follow(names, certain=best["myState"] == replset.PRIMARY)
+        fresh = self._source.follow(names, certain=best["myState"] == PRIMARY)
         watched = {*self._source.members}
         for gone in [member for member in answers if member not in watched]:
             del answers[gone]
         return tuple(member for member in fresh if member not in answers)
 
-    async def _read_config(self, answers: Answers, seen: replset.Seen, readings: Readings, deadline: Deadline) -> None:
+    async def _read_config(self, answers: Answers, seen: Seen, readings: Readings, deadline: Deadline) -> None:
         """Read the set's configuration when it has changed: a version is in every answer, so that none is missed."""
-        best = replset.best_view(list(seen.views.values()))
+        best = best_view(list(seen.views.values()))
         if best is None:
             return
         own: Document = next((row for row in best["members"] if row.get("self")), {})
@@ -120,14 +122,14 @@ class MongodbCollector:
         if answer.status is not None:
             status.write(member.name, answer.status, readings)
         if answer.pools is not None:
-            status.write_pools(member.name, answer.pools, readings)
+            status_parts.write_pools(member.name, answer.pools, readings)
         if answer.replset is not None:
             replset.write_own(member.name, answer.replset, readings)
         if member.oplog is not None:
             readings.add(r.OPLOG_BYTES, member.oplog["size"], member.name)
             readings.add(r.OPLOG_MAX_BYTES, member.oplog["maxSize"], member.name)
 
-    def _write_set(self, answers: Answers, seen: replset.Seen, readings: Readings) -> None:
+    def _write_set(self, answers: Answers, seen: Seen, readings: Readings) -> None:
         faults = [answer for answer in answers.values() if isinstance(answer, Reason)]
         if len(faults) == len(answers):
             readings.fault = faults[0]
@@ -146,9 +148,9 @@ class MongodbCollector:
                     member.struggling = True
 
 
-def _seen(answers: Answers) -> replset.Seen:
+def _seen(answers: Answers) -> Seen:
     replied = {member: answer for member, answer in answers.items() if isinstance(answer, Answer)}
-    return replset.Seen(
+    return Seen(
         views={member.name: answer.replset for member, answer in replied.items() if answer.replset},
         states={member.name: answer.state for member, answer in replied.items() if answer.state is not None},
         silent=frozenset(member.name for member in answers if member not in replied),

@@ -14,7 +14,8 @@ from pymongo.errors import OperationFailure
 
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb import status as server_status
-from exporters.mongodb.member import SPARE, Document, Member, plainly, reason
+from exporters.mongodb.faults import Document, plainly, reason
+from exporters.mongodb.member import SPARE, Member
 from exporters.reasons import Reason
 
 _LEFT_OUT = (

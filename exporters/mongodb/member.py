@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import bson
 from bson.codec_options import CodecOptions
-from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
-from pymongo.errors import (
-    AutoReconnect,
-    ExecutionTimeout,
-    NetworkTimeout,
-    OperationFailure,
-    ProtocolError,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-    WaitQueueTimeoutError,
-)
+from pymongo.errors import AutoReconnect
 
-from exporters.collector import CollectError, Deadline
-from exporters.reasons import Reason
+from exporters.collector import Deadline
+from exporters.mongodb.faults import Document, is_refusal, met, plainly, reached, reason
 from exporters.sources import Bill
 
-Document = Mapping[str, Any]
+__all__ = ["SPARE", "Access", "Document", "Member", "reason"]
 
-_UNAUTHORIZED = 13
-_AUTHENTICATION_FAILED = 18
 _CONNECT_MS = 2000
 _SIDE_BY_SIDE = 2
 """Commands that the slow clock may have under way at one member."""
@@ -128,8 +113,8 @@ class Member:
     async def _run(
         self, client: AsyncMongoClient[Document], command: Document, deadline: Deadline, database: str
     ) -> Document:
-        if not _reached(client):
-            if (refusal := _met(client)) is not None and _is_refusal(refusal):
+        if not reached(client):
+            if (refusal := met(client)) is not None and is_refusal(refusal):
                 # The driver would wait in vain; once its monitor has seen the server again it may try a new login.
                 raise refusal
             await self._knock()
@@ -141,7 +126,7 @@ class Member:
             received = len(answer.raw)
             return bson.decode(answer.raw)
         except AutoReconnect as error:
-            raise _met(client) or error from error
+            raise met(client) or error from error
         finally:
             seconds = time.perf_counter() - started
             self._bill.note(next(iter(command)), seconds, sent=len(bson.encode(sent)), received=received)
@@ -166,54 +151,3 @@ class Member:
         host, _, port = self.name.rpartition(":")
         _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
         writer.close()
-
-
-def _reached(client: AsyncMongoClient[Document]) -> bool:
-    servers = client.topology_description.server_descriptions().values()
-    return any(server.is_server_type_known for server in servers)
-
-
-def _met(client: AsyncMongoClient[Document]) -> Exception | None:
-    """Return what the driver met at the server's port each time, where it only says that time is over."""
-    servers = client.topology_description.server_descriptions().values()
-    # Without the traceback, which would grow each time that it is raised again.
-    return next((server.error.with_traceback(None) for server in servers if server.error is not None), None)
-
-
-def _is_refusal(error: Exception) -> bool:
-    return isinstance(error, OperationFailure) and error.code == _AUTHENTICATION_FAILED
-
-
-@contextmanager
-def plainly() -> Iterator[None]:
-    """Turn whatever goes wrong while asking into a CollectError.
-
-    Raises:
-        CollectError: something did.
-    """
-    try:
-        yield
-    except TimeoutError as error:
-        raise CollectError(Reason.TIMEOUT) from error
-    except PyMongoError as error:
-        raise CollectError(reason(error)) from error
-    except BSONError as error:
-        raise CollectError(Reason.MALFORMED) from error
-    except OSError as error:
-        raise CollectError(Reason.REFUSED) from error
-
-
-def reason(error: PyMongoError) -> Reason:
-    """Say in one of our closed words what pymongo says in prose."""
-    if _is_refusal(error):
-        return Reason.AUTH
-    if isinstance(error, OperationFailure) and error.code == _UNAUTHORIZED:
-        return Reason.DENIED
-    if isinstance(error, ServerSelectionTimeoutError):
-        # Nobody was selected: a closed port says so at once in each attempt, silence only times out.
-        return Reason.REFUSED if "refused" in str(error).lower() else Reason.TIMEOUT
-    if error.timeout or isinstance(error, (NetworkTimeout, ExecutionTimeout, WaitQueueTimeoutError)):
-        return Reason.TIMEOUT
-    if isinstance(error, ProtocolError):
-        return Reason.MALFORMED
-    return Reason.REFUSED if isinstance(error, AutoReconnect) else Reason.ERROR

@@ -18,7 +18,7 @@ from exporters.collector import Deadline
 from exporters.mongodb import MongodbCollector
 from exporters.mongodb import families as f
 from exporters.mongodb.source import Mongodb
-from exporters.mongodb.status import number
+from exporters.mongodb.status_parts import number
 from exporters.page import Flavour, Page
 from exporters.readings import Readings
 from exporters.reasons import Reason

@@ -12,10 +12,10 @@ from bson import Int64, Timestamp
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from exporters.mongodb import families as f
-from exporters.mongodb import replset, status
+from exporters.mongodb import replset, status, status_parts
 from exporters.mongodb.member import Access, reason
-from exporters.mongodb.replset import Seen
 from exporters.mongodb.source import Mongodb, split
+from exporters.mongodb.views import Seen, best_view, lags
 from exporters.readings import Readings
 from exporters.reasons import Reason
 
@@ -105,7 +105,7 @@ def test_silence_from_all_is_no_primary_and_no_guess_at_the_configuration() -> N
 def test_of_two_who_claim_to_be_primary_the_later_term_counts() -> None:
     old = view(A, {A: 1, B: 2, C: 2}, term=4)
     new = view(B, {A: 8, B: 1, C: 2}, term=5)
-    assert replset.best_view([old, new]) is new
+    assert best_view([old, new]) is new
 
 
 def test_lag_is_never_negative_and_leaves_out_who_is_down_or_empty() -> None:
@@ -115,7 +115,7 @@ def test_lag_is_never_negative_and_leaves_out_who_is_down_or_empty() -> None:
         if member["name"] in applied:
             ahead = applied[member["name"]]
             member["lastAppliedWallTime"] = NOW + ahead if ahead else datetime(1970, 1, 1, tzinfo=UTC)
-    assert replset.lags(primary, seen({A: primary})) == {A: 0.0, B: 1.5, C: 0.0}
+    assert lags(primary, seen({A: primary})) == {A: 0.0, B: 1.5, C: 0.0}
 
 
 SHAPES: dict[str, dict[str, Any]] = json.loads(
@@ -185,17 +185,17 @@ def test_before_4_4_told_milliseconds_a_heartbeat_s_age_is_no_lag() -> None:
     for row in primary["members"]:
         row["optimeDate"] = row.pop("lastAppliedWallTime") - timedelta(seconds=0 if row["name"] == A else 3)
     primary["heartbeatIntervalMillis"] = 2000
-    assert replset.lags(primary, seen({A: primary})) == {A: 0.0, B: 2.7, C: 2.7}
+    assert lags(primary, seen({A: primary})) == {A: 0.0, B: 2.7, C: 2.7}
     primary["members"][1]["lastHeartbeat"] -= timedelta(seconds=60)
-    assert replset.lags(primary, seen({A: primary}))[B] == 1.0, "a silent member's lag is not explained away"
+    assert lags(primary, seen({A: primary}))[B] == 1.0, "a silent member's lag is not explained away"
 
 
 def test_what_a_member_says_of_itself_is_fresher_than_what_the_primary_has_heard() -> None:
     primary, own = view(A, {A: 1, B: 2}), view(B, {A: 1, B: 2})
     primary["members"][1]["lastAppliedWallTime"] -= timedelta(seconds=8)
     own["members"][1]["lastAppliedWallTime"] -= timedelta(seconds=1)
-    assert replset.lags(primary, seen({A: primary}))[B] == 8.0
-    assert replset.lags(primary, seen({A: primary, B: own}))[B] == 1.0
+    assert lags(primary, seen({A: primary}))[B] == 8.0
+    assert lags(primary, seen({A: primary, B: own}))[B] == 1.0
 
 
 def test_the_page_has_one_name_for_a_member_that_the_set_calls_otherwise() -> None:
@@ -250,18 +250,18 @@ async def test_the_set_s_members_are_followed_and_seeds_kept() -> None:
 
 def test_latencies_keep_fixed_edges_whatever_mongod_leaves_out() -> None:
     rows = [{"micros": 0, "count": 1}, {"micros": 32_768, "count": 5}, {"micros": 49_152, "count": Int64(2)}]
-    counts = status.cumulative([*rows, {"micros": 1 << 40, "count": 1}])
+    counts = status_parts.cumulative([*rows, {"micros": 1 << 40, "count": 1}])
     by_edge = dict(zip(f.OP_EDGES_MICROS, counts, strict=False))
     assert (by_edge[128], by_edge[32_768], by_edge[49_152], by_edge[65_536]) == (1, 1, 6, 8)
     assert counts[-1] == 9
-    assert status.cumulative([]) == [0] * (len(f.OP_EDGES_MICROS) + 1)
+    assert status_parts.cumulative([]) == [0] * (len(f.OP_EDGES_MICROS) + 1)
 
 
 def test_the_oplog_window_is_the_time_between_its_ends() -> None:
     ends = {"earliestOptime": Timestamp(100, 1), "latestOptime": Timestamp(3_700, 9)}
-    assert status.oplog_window({"oplog": ends}) == 3_600
-    assert status.oplog_window({"oplog": {**ends, "earliestOptime": Timestamp(0, 0)}}) is None
-    assert status.oplog_window({}) is None
+    assert status_parts.oplog_window({"oplog": ends}) == 3_600
+    assert status_parts.oplog_window({"oplog": {**ends, "earliestOptime": Timestamp(0, 0)}}) is None
+    assert status_parts.oplog_window({}) is None
 
 
 def test_each_host_gets_a_direct_uri_with_the_other_options() -> None:
