@@ -48,6 +48,7 @@ def test_everybody_else_is_a_patient() -> None:
         "",
         "\u0661" * 16,
     ],
+    ids=["secret", "patient", "long ago", "far ahead", "capitals", "space", "longer", "empty", "other digits"],
 )
 def test_what_proves_nothing_is_refused(wrong: str) -> None:
     with pytest.raises(Problem) as caught:

@@ -210,6 +210,10 @@ def test_no_name_passes_any_kind_of_the_app(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["Erika Mustermann", "mustermann", "erika@example.org", "1964-08-12", "+49 30 123456"])
-@pytest.mark.parametrize("kind", [kinds.OPAQUE_ID, kinds.INSTANT, kinds.ADDRESS, kinds.VERSION, kinds.ERROR], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [kinds.OPAQUE_ID, kinds.INSTANT, kinds.ADDRESS, kinds.VERSION, kinds.ERROR],
+    ids=lambda kind: str(kind.name),
+)
 def test_no_patient_looks_like_something_that_we_generate(kind: kinds.Kind, text: str) -> None:
     assert not kind.accepts(text)
