@@ -46,13 +46,14 @@ class MongodbServer:
         """Return what our exporters need to log in."""
         return {"EXPORTERS_MONGODB_USERNAME": USER, "EXPORTERS_MONGODB_PASSWORD_FILE": str(self.password_file)}
 
-    def fill(self, databases: int, collections: int) -> None:
+    def fill(self, databases: int, collections: int, *, with_index: bool = True) -> None:
         """Have ``databases`` databases with ``collections`` collections altogether; what is there is kept."""
         for number in range(collections):
             collection = self.admin[f"clinic_{number % databases}"][f"things_{number // databases}"]
             if collection.estimated_document_count() == 0:
                 collection.insert_many([{"number": n, "text": "x" * 100} for n in range(_DOCUMENTS)])
-                collection.create_index("number")
+                if with_index:  # which takes longer than everything else about a collection
+                    collection.create_index("number")
                 collection.find_one({"number": 3})
 
     def bill(self) -> tuple[float, float]:
