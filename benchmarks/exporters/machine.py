@@ -26,7 +26,7 @@ def describe(peers: Peers) -> dict[str, str]:
         "ours": version_of("appointment-sre") + _commit(),
         "Redis": _redis(),
         "MongoDB": _first_number([locate_mongod(), "--version"]),
-        **{f"{binary}": version(binary) for group in (peers.redis, peers.mongodb, peers.node) for binary in group},
+        **{binary.name: version(binary) for group in (peers.redis, peers.mongodb, peers.node) for binary in group},
     }
 
 
