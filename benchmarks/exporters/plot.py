@@ -44,7 +44,7 @@ def _panel(curve: Curve) -> str:
     places = [at(size, ms) for size, ms in curve.points]
     dots = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{_LINE}"/>'
-        f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle">{ms:.3g}</text>'
+        f'<text x="{x:.1f}" y="{y - 7:.1f}" text-anchor="middle">{_shown(ms)}</text>'
         for (x, y), ms in zip(places, times, strict=True)
     )
     ticks = "".join(
@@ -61,6 +61,10 @@ def _panel(curve: Curve) -> str:
         f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">'
         f"{html.escape(curve.against)}</text>"
     )
+
+
+def _shown(ms: float) -> str:
+    return f"{ms:.0f}" if ms >= 100 else f"{ms:.3g}"
 
 
 def _linear(curve: Curve, at: _Place) -> str:
