@@ -139,10 +139,10 @@ def test_redis_refuses_what_a_user_has_no_business_with(
     stack: EmbeddedStack, user: str, command: tuple[str, ...]
 ) -> None:
     password = read_secret(stack.layout.redis_password(user), "redis_password")
-    with redis_client.Redis(port=stack.layout.port("redis"), username=user, password=password) as client:
-        # Whom Redis does not know it refuses with another error.
-        with pytest.raises(redis_client.exceptions.NoPermissionError):
-            client.execute_command(*command)
+    client = redis_client.Redis(port=stack.layout.port("redis"), username=user, password=password)
+    # Whom Redis does not know it refuses with another error.
+    with client, pytest.raises(redis_client.exceptions.NoPermissionError):
+        client.execute_command(*command)
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
