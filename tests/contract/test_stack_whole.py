@@ -142,7 +142,7 @@ def test_redis_refuses_what_a_user_has_no_business_with(
     client = redis_client.Redis(port=stack.layout.port("redis"), username=user, password=password)
     # Whom Redis does not know it refuses with another error.
     with client, pytest.raises(redis_client.exceptions.NoPermissionError):
-        client.execute_command(*command)
+        client.execute_command(*command)  # type: ignore[no-untyped-call]  # redis-py does not annotate it
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------

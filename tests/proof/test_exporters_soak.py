@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pymongo
 import pytest
@@ -177,15 +178,18 @@ def is_well(page: str) -> bool:
 
 def mongodb_connections(servers: Stores) -> int:
     password = servers.layout.mongodb_password("admin").read_text(encoding="utf-8").strip()
+    stages: list[dict[str, Any]] = [
+        {"$currentOp": {"allUsers": True, "idleConnections": True}},
+        {"$match": {"appName": "exporters"}},
+    ]
     found = 0
     for number in (1, 2, 3):
         port = servers.layout.port(f"mongo-{number}")
-        client: pymongo.MongoClient[dict[str, object]] = pymongo.MongoClient(
+        client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
             port=port, directConnection=True, username="admin", password=password
         )
         with client:
-            stages = [{"$currentOp": {"allUsers": True, "idleConnections": True}}, {"$match": {"appName": "exporters"}}]
-            found += sum(1 for _ in client.admin.aggregate(stages))
+            found += len(list(client.admin.aggregate(stages)))
     return found
 
 
