@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 import time
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from isal import igzip
 
 import telemetry.own
 from exporters import markup, people
@@ -78,7 +78,7 @@ async def _page(request: web.Request, scraper: Scraper) -> web.Response:
     headers = {"Content-Type": flavour.value, "Vary": "Accept, Accept-Encoding"}
     if wants_gzip(_joined(request, "Accept-Encoding")):
         # Level 1: a tenth of level 9's time for a page that is a fifth larger, on a network that is next door.
-        body = gzip.compress(body, compresslevel=1, mtime=0)
+        body = igzip.compress(body, compresslevel=1, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=body, headers=headers)
 
