@@ -17,7 +17,7 @@ table{border-collapse:collapse;margin:.5rem 0 1.5rem;min-width:60%}
 caption{text-align:left;font-weight:600;padding:.3rem 0}
 th,td{text-align:left;padding:.25rem 1.2rem .25rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-td,th{white-space:nowrap}
+th,td:first-child{white-space:nowrap}
 .scroll{overflow-x:auto}
 details{border:1px solid var(--line);border-radius:.3rem;margin:.5rem 0;padding:.4rem .8rem}
 summary{cursor:pointer;font-weight:600}
