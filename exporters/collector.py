@@ -46,7 +46,9 @@ class Deadline:
             return
         self.at = earlier
         for timeout, spare in self._guards.items():
-            timeout.reschedule(_loop_time(earlier - spare))
+            moved, own = _loop_time(earlier - spare), timeout.when()
+            if own is None or moved < own:  # one with a limit of its own may be to end sooner still
+                timeout.reschedule(moved)
 
     def guard(self, *, spare: float = 0.0, limit: float | None = None) -> Guard:
         """Cancel the body ``spare`` seconds before the deadline, or after ``limit`` seconds when that is sooner.
@@ -54,9 +56,7 @@ class Deadline:
         The body of ``async with`` ends with ``TimeoutError`` when it was cancelled by this guard.
         """
         own = self.remaining(spare=spare)
-        if limit is not None and limit < own:
-            return Guard(limit, {}, spare)
-        return Guard(own, self._guards, spare)
+        return Guard(own if limit is None else min(limit, own), self._guards, spare)
 
 
 class Guard:

@@ -285,6 +285,23 @@ async def test_a_guard_moves_with_the_deadline() -> None:
     assert deadline.remaining() < 1
 
 
+async def test_a_guard_with_a_limit_of_its_own_moves_with_the_deadline_but_never_past_its_limit() -> None:
+    loop, deadline = asyncio.get_running_loop(), Deadline(30)
+    loop.call_later(0.02, deadline.tighten, 0.05)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with deadline.guard(limit=5):
+            await asyncio.sleep(30)
+    assert time.monotonic() - started < 1
+    deadline = Deadline(30)
+    loop.call_later(0.02, deadline.tighten, 5)
+    started = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with deadline.guard(limit=0.1):
+            await asyncio.sleep(30)
+    assert time.monotonic() - started < 1
+
+
 async def test_a_fault_in_making_the_report_reaches_all_who_wait_and_nobody_after_them() -> None:
     scraper = Scraper([Fast()], Sources(Settings()), Process())
     scraper._process.write = None  # type: ignore[method-assign,union-attr]  # as if it had a fault
