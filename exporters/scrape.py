@@ -173,12 +173,15 @@ class Scraper:
                     await self.start()
                 await collector.collect(readings, deadline)
         except TimeoutError:
-            return _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
+            result = _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
         except CollectError as error:
-            return _lost(collector, error.reason, time.monotonic() - started, error.__cause__)
+            result = _lost(collector, error.reason, time.monotonic() - started, error.__cause__)
         except Exception as error:  # noqa: BLE001  # one broken collector must not take the page from the others
-            return _lost(collector, Reason.ERROR, time.monotonic() - started, error)
-        return Result(readings, time.monotonic() - started, readings.fault)
+            result = _lost(collector, Reason.ERROR, time.monotonic() - started, error)
+        else:
+            return Result(readings, time.monotonic() - started, readings.fault)
+        result.readings.paused = readings.paused
+        return result
 
     def _note(self, name: str, result: Result) -> None:
         """Count failures; log only when a collector changes between well and unwell."""

@@ -63,12 +63,12 @@ class SlowCollector(ABC):
         """Show the last reading; only right after the start is there anything to wait for."""
         async with deadline.guard():
             await self._tried.wait()
+        readings.paused = self._fault is Reason.BUSY  # also where there is nothing to show any more
         age = time.monotonic() - self._kept_at
         if self._kept is None or age > KEPT_INTERVALS * self.interval:
             raise CollectError(self._fault or Reason.TIMEOUT)
         readings.adopt(self._kept)
         readings.age = age
-        readings.paused = self._fault is Reason.BUSY
         readings.fault = None if readings.paused else self._fault
 
     def lost(self, readings: Readings, reason: Reason) -> None:  # noqa: B027  # silence is the right default

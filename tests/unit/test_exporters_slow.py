@@ -130,6 +130,18 @@ async def test_a_struggling_source_is_left_in_peace_while_the_last_figures_stay(
         assert state(await page(scraper), "paused") == 0
 
 
+async def test_a_pause_that_outlives_the_figures_is_still_told() -> None:
+    scans = Scans(interval=0.05)
+    async with running(scans) as scraper:
+        await page(scraper)
+        scans.busy = True
+        await asyncio.sleep(KEPT_INTERVALS * 0.05 + 0.1)
+        seen = await page(scraper)
+        assert "turn" not in seen
+        assert state(seen, "success") == 0
+        assert state(seen, "paused") == 1
+
+
 async def test_a_source_that_struggles_from_the_start_is_not_read_and_says_why() -> None:
     scans = Scans()
     scans.busy = True
