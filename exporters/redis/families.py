@@ -140,8 +140,9 @@ SLOWLOG_LAST_SECONDS = family(
 )
 SLOWLOG_ENTRIES = family(
     "redis_slowlog_entries_total",
-    "Commands that were slow since Redis started, also those that the log holds no more.",
-    source="SLOWLOG GET: the newest id, plus one",
+    "Commands that were slow since Redis started, also those that the log holds no more; since these exporters watch, "
+    "where the log was empty then.",
+    source="SLOWLOG GET: the newest id, plus one, less those before an empty log",
 )
 SLOW_COMMANDS = family(
     "redis_slow_commands_total",

@@ -23,6 +23,8 @@ class SlowLog:
     def __init__(self) -> None:
         self._last: int | None = None
         """The newest id, -1 where the log was empty so far, ``None`` before anything was read."""
+        self._zero = 0
+        """The first id that is counted."""
         self._seconds = 0.0
         self._counts: Counter[str] = Counter()
         self._microseconds: Counter[str] = Counter()
@@ -47,12 +49,15 @@ class SlowLog:
         self._last, self._seconds = entries[0][0], entries[0][2] / 1e6
         if before is None:
             return
+        if before < 0:
+            # An empty log may once have been full, which its first id tells too late: to count these now would show
+            # all that was ever slow as slow in this moment.
+            self._zero = entries[-1][0]
         fresh = [entry for entry in entries if entry[0] > before]
         for entry in fresh:
             name = _name(entry[3], commands)
             self._counts[name] += 1
             self._microseconds[name] += entry[2]
-        # An empty log may once have been full: then the ids before its first entry are nothing new.
         if before >= 0 and (unread := self._last - before - len(fresh)) > 0:
             self._counts[OTHER] += unread
 
@@ -60,7 +65,7 @@ class SlowLog:
         """Write the counters. A command's first appearance is at 0, so that its first slow run counts in ``rate``."""
         if self._last is None:
             return
-        readings.add(f.SLOWLOG_ENTRIES, self._last + 1)
+        readings.add(f.SLOWLOG_ENTRIES, self._last + 1 - self._zero)
         if self._last >= 0:
             readings.add(f.SLOWLOG_LAST_ID, self._last)
             readings.add(f.SLOWLOG_LAST_SECONDS, self._seconds)

@@ -313,5 +313,23 @@ def test_the_first_entry_of_a_log_that_was_emptied_is_one() -> None:
     slow(log)
     counted = {key[1]: value for key, value in slow(log).items() if key[0] == "redis_slow_commands_total"}
     assert counted == {"get": 1}
+    assert slow(log)["redis_slowlog_entries_total",] == 1, "not 58: those before were not slow just now"
     log.count([], KNOWN)
-    assert slow(log)["redis_slowlog_entries_total",] == 58, "SLOWLOG RESET takes no id back"
+    assert slow(log)["redis_slowlog_entries_total",] == 1, "SLOWLOG RESET takes nothing back"
+    log.count([entry(60, "GET", "k"), entry(59, "GET", "k"), entry(58, "GET", "k")], KNOWN)
+    assert slow(log)["redis_slowlog_entries_total",] == 4
+
+
+def test_all_that_is_found_at_once_in_a_log_that_was_emptied_counts() -> None:
+    log = SlowLog()
+    log.count([], KNOWN)
+    assert log.missing([entry(59, "GET", "k")]) == 60
+    log.count([entry(number, "GET", "k") for number in (59, 58, 57)], KNOWN)
+    assert slow(log)["redis_slowlog_entries_total",] == 3
+
+
+def test_a_server_that_was_never_slow_tells_its_own_total() -> None:
+    log = SlowLog()
+    log.count([], KNOWN)
+    log.count([entry(1, "GET", "k"), entry(0, "GET", "k")], KNOWN)
+    assert slow(log)["redis_slowlog_entries_total",] == 2
