@@ -188,7 +188,6 @@ CONFIG_INFO = family(
     source="CONFIG GET",
 )
 
-_MASTER = ("master_host", "master_port")
 REPLICATION_LAG = family(
     "redis_replication_lag_bytes",
     "Bytes of the replication stream that this replica has not confirmed; absent while it is being sent everything.",
@@ -215,36 +214,31 @@ REPLICA_OFFSET = family(
 MASTER_LINK_UP = family(
     "redis_master_link_up",
     "On a replica: whether it is connected to its primary.",
-    *_MASTER,
     source="INFO master_link_status",
     like=LIKE,
 )
 MASTER_LAST_IO = family(
     "redis_master_last_io_seconds_ago",
     "On a replica: seconds since its primary last said anything; -1 is never, or no link.",
-    *_MASTER,
     source="INFO master_last_io_seconds_ago",
     like=LIKE,
 )
 MASTER_SYNC = family(
     "redis_master_sync_in_progress",
     "On a replica: whether it is being sent everything.",
-    *_MASTER,
     source="INFO master_sync_in_progress",
     like=LIKE,
 )
 SLAVE_OFFSET = family(
     "redis_slave_repl_offset",
     "On a replica: its position in the replication stream.",
-    *_MASTER,
     source="INFO slave_repl_offset",
     like=LIKE,
 )
 SLAVE_INFO = family(
     "redis_slave_info",
     "On a replica: always 1; the labels say whose replica it is.",
-    *_MASTER,
-    "read_only",
+    *("master_host", "master_port", "read_only"),
     source="INFO master_host, slave_read_only",
     like=LIKE,
 )

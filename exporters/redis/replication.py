@@ -33,10 +33,10 @@ def _write_replica(replica: dict[str, str], written: float, readings: Readings) 
 
 def _write_master(info: Info, readings: Readings) -> None:
     fields = info.fields
-    master = fields.get("master_host", ""), fields.get("master_port", "")
-    readings.add(f.SLAVE_INFO, 1, *master, fields.get("slave_read_only", ""))
-    readings.add(f.MASTER_LINK_UP, int(fields.get("master_link_status") == "up"), *master)
+    labels = (fields.get(label, "") for label in ("master_host", "master_port", "slave_read_only"))
+    readings.add(f.SLAVE_INFO, 1, *labels)
+    readings.add(f.MASTER_LINK_UP, int(fields.get("master_link_status") == "up"))
     for metric, field in f.MASTER_FIELDS:
         value = number(fields.get(field))
         if value is not None:
-            readings.add(metric, value, *master)
+            readings.add(metric, value)

@@ -342,7 +342,7 @@ async def test_replicas_have_their_lag_in_bytes_and_a_broken_link_is_seen(server
             assert page.value("redis_replica_online", replica=name) == 1
             master = {"master_host": "127.0.0.1", "master_port": str(server.port)}
             page = await secondary.page()
-            assert page.value("redis_master_link_up", **master) == 1
+            assert page.value("redis_master_link_up") == 1
             assert page.value("redis_slave_info", **master, read_only="1") == 1
             with replica.frozen():
                 for _ in range(10):
@@ -352,7 +352,7 @@ async def test_replicas_have_their_lag_in_bytes_and_a_broken_link_is_seen(server
             lag = "redis_replication_lag_bytes"
             await primary.until(lambda page: sum(page.values(lag).values()) < 1_000)
             replica.ask("REPLICAOF", "127.0.0.1", str(free_port()))
-            assert list((await secondary.page()).values("redis_master_link_up").values()) == [0]
+            assert (await secondary.page()).value("redis_master_link_up") == 0
 
 
 async def test_a_sentinel_tells_what_it_watches(server: Server, tmp_path: Path) -> None:

@@ -184,10 +184,15 @@ def test_a_replica_that_is_being_sent_everything_has_no_lag_yet() -> None:
 
 def test_a_replica_tells_its_link_and_position() -> None:
     found = read(texts.REPLICA)
-    assert found["redis_master_link_up", "10.0.0.1", "6379"] == 0
-    assert found["redis_master_last_io_seconds_ago", "10.0.0.1", "6379"] == -1
-    assert found["redis_slave_repl_offset", "10.0.0.1", "6379"] == 950
+    assert found["redis_master_link_up",] == 0
+    assert found["redis_master_last_io_seconds_ago",] == -1
+    assert found["redis_slave_repl_offset",] == 950
     assert found["redis_slave_info", "10.0.0.1", "6379", "1"] == 1
+
+
+def test_a_failover_renames_no_series_of_a_replica() -> None:
+    before, after = (read(texts.REPLICA.replace("10.0.0.1", host)) for host in ("10.0.0.1", "10.0.0.9"))
+    assert {key[0] for key in before.keys() ^ after.keys()} == {"redis_slave_info"}
 
 
 def test_an_address_with_colons_is_put_in_brackets() -> None:

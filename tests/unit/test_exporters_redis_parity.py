@@ -95,7 +95,7 @@ def test_every_family_says_where_it_is_read() -> None:
 
 
 def test_no_state_and_no_role_is_a_label_of_a_number() -> None:
-    mutable = {"role", "slave_state", "master_address", "run_id", "redis_version"}
+    mutable = {"role", "slave_state", "master_address", "master_host", "master_port", "run_id", "redis_version"}
     assert [
         name for name, metric in DECLARED.items() if mutable & set(metric.labels) and not name.endswith("_info")
     ] == []
