@@ -197,6 +197,13 @@ REPLICATION_LAG = family(
 REPLICA_ONLINE = family(
     "redis_replica_online", "Whether this replica receives the stream.", "replica", source="INFO slaveN.state"
 )
+REPLICA_CONNECTIONS = family(
+    "redis_replica_connections",
+    "Replicas that announce this address; where it is more than one (behind a NAT), other figures are of the worst.",
+    "replica",
+    source="INFO slaveN.ip, slaveN.port",
+    additive=True,
+)
 REPLICA_SECONDS = family(
     "redis_connected_slave_lag_seconds",
     "Seconds since this replica last confirmed anything.",
@@ -311,7 +318,7 @@ METRICS: tuple[Metric, ...] = (
     *(DB_KEYS, DB_EXPIRING, DB_TTL, SPIKE_LAST, SPIKE_SECONDS, SPIKE_WORST),
     *(SLOWLOG_LENGTH, SLOWLOG_LAST_ID, SLOWLOG_LAST_SECONDS, SLOWLOG_ENTRIES, SLOWLOG_THRESHOLD),
     *(SLOW_COMMANDS, SLOW_SECONDS, *CONFIG_NUMBERS.values(), CONFIG_INFO),
-    *(REPLICATION_LAG, REPLICA_ONLINE, REPLICA_SECONDS, REPLICA_OFFSET),
+    *(REPLICATION_LAG, REPLICA_ONLINE, REPLICA_CONNECTIONS, REPLICA_SECONDS, REPLICA_OFFSET),
     *(MASTER_LINK_UP, MASTER_LAST_IO, MASTER_SYNC, SLAVE_OFFSET, SLAVE_INFO),
     *(CLUSTER_STATE, *CLUSTER_FIELDS.values()),
     *(SENTINEL_STATUS, SENTINEL_INFO, SENTINEL_SLAVES, SENTINEL_SENTINELS, SENTINEL_QUORUM),

@@ -182,6 +182,22 @@ def test_a_replica_that_is_being_sent_everything_has_no_lag_yet() -> None:
     assert found["redis_connected_slave_lag_seconds", "10.0.0.2", "6379"] == 1
 
 
+def test_replicas_behind_one_address_are_one_series_of_the_worst_and_are_counted() -> None:
+    first, address = "slave0:ip=10.0.0.2,port=6379,state=online,offset=900,lag=1", "10.0.0.2:6379"
+    second = "slave1:ip=10.0.0.2,port=6379,state=online,offset=700,lag=0"
+    third = "slave2:ip=10.0.0.2,port=6379,state=wait_bgsave,offset=0,lag=0"
+    readings = Readings(f.METRICS)
+    replication.write(parsed(texts.V7_0.replace(first, f"{first}\n{second}\n{third}")), readings)
+    assert all(len(keys) == len(set(keys)) for keys, _ in readings.series.values())
+    assert shown(readings) == {
+        ("redis_replica_connections", address): 3,
+        ("redis_replica_online", address): 0,
+        ("redis_replication_lag_bytes", address): 300,
+        ("redis_connected_slave_lag_seconds", "10.0.0.2", "6379"): 1,
+        ("redis_connected_slave_offset_bytes", "10.0.0.2", "6379"): 0,
+    }
+
+
 def test_a_replica_tells_its_link_and_position() -> None:
     found = read(texts.REPLICA)
     assert found["redis_master_link_up",] == 0
