@@ -56,11 +56,20 @@ class Flight(Generic[_T]):
         self._timer.cancel()
         try:
             report = self._report()
-        except Exception as error:  # noqa: BLE001  # it is theirs who wait, not the event loop's
+        except BaseException as error:  # noqa: BLE001  # it is theirs who wait, and nobody is left waiting
             for waiting in self._waiting:
                 if not waiting.done():
-                    waiting.set_exception(error)
+                    waiting.set_exception(_told(error))
             return
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(report)
+
+
+def _told(error: BaseException) -> Exception:
+    """Return what can be handed to those who wait: a cancelling that is not theirs would pass for their own."""
+    if isinstance(error, Exception):
+        return error
+    told = RuntimeError(f"the scrape ended with {type(error).__name__}")
+    told.__cause__ = error
+    return told

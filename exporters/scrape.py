@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from weakref import WeakSet
 
 from exporters import own
 from exporters.budget import Allowance
@@ -35,7 +36,9 @@ class Result:
     reason: Reason | None
     error: BaseException | None = None
     noted: bool = False
-    """Whether it has been counted: two scrapes may wait for one answer."""
+    """Whether it has been seen to: two scrapes may wait for one answer."""
+    counted: bool = False
+    """Whether the failure was counted before, when somebody else could not wait for it."""
 
     @property
     def series(self) -> dict[str, int]:
@@ -68,6 +71,10 @@ class Scraper:
         self._page = Page((*own.METRICS, *(metric for one in self.collectors for metric in one.metrics)))
         self._flights: dict[frozenset[str], Flight[Snapshot]] = {}
         self._running: dict[str, asyncio.Task[Result]] = {}
+        self._stuck: dict[str, asyncio.Task[Result]] = {}
+        """Those that were given up by all who waited, and that do not end."""
+        self._given_up: WeakSet[asyncio.Task[Result]] = WeakSet()
+        """Those that somebody could not wait for: that was counted, once."""
         self._down: set[str] = set()
         self._started: asyncio.Task[None] | None = None
 
@@ -85,7 +92,7 @@ class Scraper:
     async def close(self) -> None:
         """Finish the scrapes under way, and let the collectors give everything back."""
         await asyncio.gather(*(flight.result() for flight in self._flights.values()), return_exceptions=True)
-        for task in self._running.values():
+        for task in (*self._running.values(), *self._stuck.values()):
             task.cancel()
         if self._started is not None:
             await asyncio.gather(*(collector.close() for collector in self.collectors))
@@ -122,7 +129,7 @@ class Scraper:
         def report() -> Snapshot:
             del self._flights[only]
             results = [
-                task.result() if task.done() else _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
+                self._result(collector, task, time.monotonic() - started)
                 for collector, task in zip(chosen, tasks, strict=True)
             ]
             return self._report(chosen, results, allowance, whole=not only)
@@ -150,25 +157,44 @@ class Scraper:
         return (summary, *(result.readings for result in results))
 
     def _asked(self, collector: Collector, deadline: Deadline) -> asyncio.Task[Result]:
-        """Return the task that asks; one that is still stuck in an earlier scrape is not asked a second time."""
+        """Return the task that asks, shared with the scrapes under way."""
         task = self._running.get(collector.name)
         if task is None:
-            task = asyncio.create_task(self._ask(collector, deadline), name=collector.name)
+            stuck = self._stuck.get(collector.name)
+            task = asyncio.create_task(self._ask(collector, deadline, stuck), name=collector.name)
             self._running[collector.name] = task
             task.add_done_callback(self._forget)
         return task
 
     def _forget(self, task: asyncio.Task[Result]) -> None:
         """Keep no result longer than those who wait for it do."""
-        if self._running.get(task.get_name()) is task:
-            del self._running[task.get_name()]
+        for tasks in (self._running, self._stuck):
+            if tasks.get(task.get_name()) is task:
+                del tasks[task.get_name()]
 
-    async def _ask(self, collector: Collector, deadline: Deadline) -> Result:
-        """Ask one collector; whatever happens in there ends here, as a result."""
+    def _result(self, collector: Collector, task: asyncio.Task[Result], seconds: float) -> Result:
+        """Return what a task says, or that there is no time to wait for it."""
+        if task.done() and not task.cancelled():
+            return task.result()
+        lost = _lost(collector, Reason.ERROR if task.done() else Reason.TIMEOUT, seconds)
+        if not task.done() and self._running.get(collector.name) is task:
+            # What it will say some day is from before the next scrape: nobody may take that for fresh.
+            self._stuck[collector.name] = self._running.pop(collector.name)
+        lost.noted = task in self._given_up
+        self._given_up.add(task)
+        return lost
+
+    async def _ask(self, collector: Collector, deadline: Deadline, stuck: asyncio.Task[Result] | None) -> Result:
+        """Ask one collector; whatever happens in there ends here, as a result.
+
+        One that is ``stuck`` in an earlier scrape is not asked a second time before it is through.
+        """
         started = time.monotonic()
         readings = Readings(collector.metrics, cap=self.budget)
         try:
             async with deadline.guard():
+                if stuck is not None:
+                    await asyncio.wait((stuck,))
                 if self._started is None or not self._started.done():
                     await self.start()
                 await collector.collect(readings, deadline)
@@ -176,11 +202,14 @@ class Scraper:
             result = _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
         except CollectError as error:
             result = _lost(collector, error.reason, time.monotonic() - started, error.__cause__)
-        except Exception as error:  # noqa: BLE001  # one broken collector must not take the page from the others
+        except (Exception, asyncio.CancelledError) as error:  # one broken collector must not take the page from the others
+            if _told_to_end(error):
+                raise
             result = _lost(collector, Reason.ERROR, time.monotonic() - started, error)
         else:
             return Result(readings, time.monotonic() - started, readings.fault)
         result.readings.paused = readings.paused
+        result.counted = asyncio.current_task() in self._given_up
         return result
 
     def _note(self, name: str, result: Result) -> None:
@@ -192,7 +221,8 @@ class Scraper:
         for reason in result.readings.partial:
             self._own.failed(name, reason)
         if result.reason is not None:
-            self._own.failed(name, result.reason)
+            if not result.counted:
+                self._own.failed(name, result.reason)
             if name not in self._down:
                 self._down.add(name)
                 log.warning(
@@ -212,3 +242,9 @@ def _lost(collector: Collector, reason: Reason, seconds: float, error: BaseExcep
     readings = Readings(collector.metrics)
     collector.lost(readings, reason)
     return Result(readings, seconds, reason, error)
+
+
+def _told_to_end(error: BaseException) -> bool:
+    """Tell a task's own cancelling from one that a collector met, in something that it waited for."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

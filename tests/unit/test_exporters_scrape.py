@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import ClassVar, Self
 
 import pytest
 
+from exporters import own
 from exporters.budget import HARD, Allowance
 from exporters.collector import CollectError, Deadline
 from exporters.declare import family
@@ -201,6 +203,54 @@ async def test_a_failure_that_two_requests_waited_for_is_counted_once() -> None:
     assert whole['exporter_collector_failures_total{collector="slow",reason="refused"}'] == "1"
     again = await page(scraper)
     assert again['exporter_collector_failures_total{collector="slow",reason="refused"}'] == "2"
+
+
+@pytest.mark.parametrize("others_cancel", [True, False])
+async def test_a_collector_that_is_cancelled_is_lost_and_nobody_waits_for_ever(*, others_cancel: bool) -> None:
+    class Cancelled(Slow):
+        async def collect(self, readings: Readings, deadline: Deadline) -> None:
+            if others_cancel:
+                raise asyncio.CancelledError
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(10)
+
+    async with asyncio.timeout(3):
+        seen = await page(Scraper([Fast(), Cancelled(0)], Sources(Settings(scrape_budget=1))))
+    assert (seen["fast_up"], seen["slow_up"]) == ("1", "0")
+    assert seen['exporter_collector_failures_total{collector="slow",reason="error"}'] == "1"
+
+
+async def test_a_stuck_collector_that_two_requests_gave_up_is_counted_once() -> None:
+    stubborn = Slow(0.5, stubborn=True)
+    scraper = Scraper([stubborn], Sources(Settings(scrape_budget=0.1)))
+    await asyncio.gather(scraper.scrape(None), scraper.scrape(None, frozenset({"slow"})))
+    await scraper.close()
+    readings = Readings(own.METRICS)
+    scraper._own.write(readings)
+    found = dict(zip(*readings.series["exporter_collector_failures_total"], strict=True))
+    assert found["slow", "timeout"] == 1
+    assert stubborn.calls == 1
+
+
+async def test_what_a_stuck_collector_says_in_the_end_is_not_taken_for_fresh() -> None:
+    class Late(Slow):
+        async def collect(self, readings: Readings, deadline: Deadline) -> None:
+            self.calls += 1
+            call = self.calls
+            if call == 1:
+                ends = time.monotonic() + 0.4
+                while time.monotonic() < ends:
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await asyncio.sleep(ends - time.monotonic())
+            readings.add(OTHER_UP, call)
+
+    late = Late(0)
+    scraper = Scraper([late], Sources(Settings(scrape_budget=0.2)))
+    assert (await page(scraper))["slow_up"] == "0"
+    await asyncio.sleep(0.1)
+    assert (await page(scraper))["slow_up"] == "2", "it was asked anew as soon as it could be"
 
 
 async def test_only_the_page_of_the_process_speaks_of_the_process() -> None:
