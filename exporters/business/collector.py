@@ -87,7 +87,7 @@ class BusinessCollector(SlowCollector):
         )
 
     def struggling(self) -> bool:
-        """Wait while bookings need all that MongoDB can do."""
+        """Wait while bookings need all that every member can do."""
         return self._source.struggling
 
     async def read(self, readings: Readings, deadline: Deadline) -> None:

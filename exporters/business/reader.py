@@ -87,10 +87,10 @@ class Reader:
 
 
 async def choose(source: Mongodb, deadline: Deadline) -> Member:
-    """Return the member to read from: the freshest secondary, or else who takes the writes.
+    """Return the member to read from: the freshest secondary, or else who takes the writes; never one that struggles.
 
     Raises:
-        CollectError: nobody who holds data answers.
+        CollectError: nobody who holds data answers and has time for it.
     """
     bearers = [member for member in source.members if member.bears_data]
     # One that is known to be down would keep the others waiting; of a sharded cluster only the routers are known.
@@ -104,14 +104,18 @@ async def choose(source: Mongodb, deadline: Deadline) -> Member:
     secondaries = [
         (hello["lastWrite"]["lastWriteDate"], member.name, member)
         for member, hello in known
-        if hello.get("secondary") and newest is not None and newest - hello["lastWrite"]["lastWriteDate"] <= STALEST
+        if not member.struggling
+        and hello.get("secondary")
+        and newest is not None
+        and newest - hello["lastWrite"]["lastWriteDate"] <= STALEST
     ]
     if secondaries:
         return max(secondaries, key=lambda one: one[:2])[2]
     for member, hello in known:
-        if hello.get("isWritablePrimary"):
+        if hello.get("isWritablePrimary") and not member.struggling:
             return member
-    raise CollectError(next((hello for hello in answers if isinstance(hello, Reason)), Reason.REFUSED))
+    otherwise = Reason.BUSY if any(member.struggling for member, _ in known) else Reason.REFUSED
+    raise CollectError(next((hello for hello in answers if isinstance(hello, Reason)), otherwise))
 
 
 async def _hello(member: Member, deadline: Deadline) -> Document | Reason:

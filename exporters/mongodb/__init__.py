@@ -21,8 +21,6 @@ from exporters.sources import Sources
 from telemetry.metric import Metric
 
 _REPLSET_CONFIG = {"replSetGetConfig": 1}
-_LAGGING = 30.0
-"""Seconds behind from which on a member should not be kept busy with questions."""
 
 Answers = dict[Member, Answer | Reason]
 
@@ -66,6 +64,9 @@ class MongodbCollector:
                 in_set = answer.replset is not None and answer.replset["members"]
                 percona_status.write(member, answer.status, answer.replset if in_set else None, readings)
         self._write_set(answers, seen, readings)
+        behind = replset.behind(self._config, seen, readings)
+        for member in answers:
+            member.behind = member.up and member.name in behind
 
     def lost(self, readings: Readings, reason: Reason) -> None:
         """Say that all members are down, and why."""
@@ -142,10 +143,6 @@ class MongodbCollector:
         replset.write(seen, readings)
         if seen.views and self._config is not None:
             replset.write_config(self._config, seen, readings)
-        for name, lag in zip(*readings.series[r.LAG.name], strict=True):
-            for member in answers:
-                if member.name == name[0] and lag > _LAGGING:
-                    member.struggling = True
 
 
 def _seen(answers: Answers) -> Seen:

@@ -81,7 +81,7 @@ async def _or_reason(member: Member, deadline: Deadline) -> Answer | Reason:
             async with deadline.guard(spare=SPARE):
                 answer = await _ask(member, deadline)
     except CollectError as error:
-        member.up = False
+        member.lost()
         return error.reason
     member.up, member.state = True, answer.state
     member.seconds["mongodb"] = time.monotonic() - started
@@ -118,6 +118,7 @@ async def _as_stranger(member: Member, deadline: Deadline) -> Answer | None:
     if not arbiter and not starting:
         return None
     member.bears_data, member.in_set = False, True
+    member.busy = False
     member.own_name = str(hello.get("me", member.name))
     return Answer(status=None, state=ARBITER if arbiter else None)
 
@@ -135,7 +136,7 @@ async def _as_known(member: Member, deadline: Deadline) -> Answer:
     if look_at_oplog:
         member.oplog = oplog if oplog is not None and "maxSize" in oplog else None
         member.oplog_due = time.monotonic() + _OPLOG_INTERVAL
-    member.struggling = server_status.struggling(status)
+    member.busy = server_status.struggling(status)
     state = replset.get("myState") if replset else _own_state(status) if member.in_set else None
     member.bears_data = state != ARBITER and not str(status.get("process", "")).endswith(MONGOS)
     for row in replset["members"] if replset else ():

@@ -6,6 +6,7 @@ import asyncio
 import time
 from abc import abstractmethod
 from typing import ClassVar, Self
+from weakref import WeakKeyDictionary
 
 from pymongo.errors import OperationFailure
 
@@ -15,7 +16,7 @@ from exporters.mongodb.source import Document, Member, Mongodb
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
-from exporters.slow import SlowCollector
+from exporters.slow import KEPT_INTERVALS, SlowCollector
 from exporters.sources import Sources
 
 SYSTEM_DATABASES = frozenset({"admin", "config", "local"})
@@ -31,12 +32,15 @@ class MemberCollector(SlowCollector):
     """Seconds between two readings."""
     limit: ClassVar[float] = 10.0
     """Seconds that one reading may take, all its questions and rests together."""
+    spares: ClassVar[bool] = True
+    """Whether a member that struggles is left alone."""
 
     def __init__(self, source: Mongodb, settings: Settings) -> None:
         super().__init__(interval=self.every, limit=self.limit)
         self.source = source
         self.settings = settings
         self.percona = settings.names == PERCONA
+        self._read_at: WeakKeyDictionary[Member, float] = WeakKeyDictionary()
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -49,17 +53,36 @@ class MemberCollector(SlowCollector):
         return cls(sources.use(Mongodb), sources.settings)
 
     def struggling(self) -> bool:
-        """Leave a server alone that has more work than it can do."""
-        return self.source.struggling
+        """Pause when nobody is left to ask."""
+        return self.spares and self.source.struggling
+
+    async def collect(self, readings: Readings, deadline: Deadline) -> None:
+        """Show the last reading, and as its age that of the oldest figures in it."""
+        await super().collect(readings, deadline)
+        now = time.monotonic()
+        readings.age = max([readings.age, *(now - at for member, at in self._read_at.items() if member.up)])
 
     async def read(self, readings: Readings, deadline: Deadline) -> None:
-        """Ask all members that hold data, side by side."""
+        """Ask all members that hold data, side by side; of those that struggle the last figures stay for a while."""
         members = [member for member in self.source.members if member.bears_data and member.up]
-        reasons = await asyncio.gather(*(self._ask(member, readings, deadline) for member in members))
+        spared = {member for member in members if self.spares and member.struggling}
+        asked = [member for member in members if member not in spared]
+        reasons = await asyncio.gather(*(self._ask(member, readings, deadline) for member in asked))
         failed = [reason for reason in reasons if reason is not None]
-        if len(failed) == len(members):
-            raise CollectError(failed[0] if failed else Reason.REFUSED)
+        if len(failed) == len(asked):
+            raise CollectError(failed[0] if failed else Reason.BUSY if spared else Reason.REFUSED)
         readings.partial += failed
+        oldest = time.monotonic() - KEPT_INTERVALS * self.interval
+        shown = {member: at for member, at in self._read_at.items() if member in members and at >= oldest}
+        self._read_at = WeakKeyDictionary(shown)
+        self._keep({member.name for member in spared if member in shown}, readings)
+
+    def _keep(self, names: set[str], readings: Readings) -> None:
+        if not names or self._kept is None:
+            return
+        for metric in self.metrics:
+            pairs = [pair for pair in zip(*self._kept.series[metric.name], strict=True) if pair[0][0] in names]
+            readings.extend(metric, [key for key, _ in pairs], [value for _, value in pairs])
 
     @abstractmethod
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
@@ -74,8 +97,10 @@ class MemberCollector(SlowCollector):
         try:
             await self.ask(member, readings, deadline)
         except CollectError as error:
+            self._read_at.pop(member, None)
             return error.reason
-        member.seconds[self.name] = time.monotonic() - started
+        self._read_at[member] = time.monotonic()
+        member.seconds[self.name] = self._read_at[member] - started
         return None
 
 

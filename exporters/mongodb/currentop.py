@@ -102,10 +102,8 @@ class CurrentopCollector(MemberCollector):
     metrics: ClassVar[tuple[Metric, ...]] = (ACTIVE, LONGEST, OVER, WAITING, FSYNC_LOCK)
     every: ClassVar[float] = 15.0
     limit: ClassVar[float] = 5.0
-
-    def struggling(self) -> bool:
-        """Ask a struggling server all the more."""
-        return False
+    spares: ClassVar[bool] = False
+    """A server that struggles is asked all the more."""
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
         """Ask for both at once."""

@@ -67,8 +67,10 @@ class Member:
         """Whether it belongs to a replica set; not known before it has answered."""
         self.state: int | None = None
         """Its state in the replica set as it says itself (1 is the primary); ``None`` outside of one."""
-        self.struggling = False
+        self.busy = False
         """Whether it had more work than it could do."""
+        self.behind = False
+        """Whether its data is so far behind the primary's that it has to catch up."""
         self.seconds: dict[str, float] = {}
         """How long each collector took to read it, last time."""
         self.oplog: Document | None = None
@@ -79,6 +81,15 @@ class Member:
         self._client = access.client(name)
         self._stranger: AsyncMongoClient[Document] | None = None
         self._slow = asyncio.Semaphore(_SIDE_BY_SIDE)
+
+    @property
+    def struggling(self) -> bool:
+        """Whether it has more important things to do than to answer costly questions."""
+        return self.busy or self.behind
+
+    def lost(self) -> None:
+        """Note that it does not answer: nothing else that was known of how it fares holds any longer."""
+        self.up = self.busy = self.behind = False
 
     async def run(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
         """Run one command of a slow collector; the server gives it up when the deadline has come.

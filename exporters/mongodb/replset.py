@@ -24,6 +24,8 @@ from exporters.mongodb.views import (
 from exporters.readings import Readings
 
 _SERVING = {PRIMARY, 2, ARBITER}
+_BEHIND = 30.0
+"""Seconds of lag, on top of a delay that is wanted, from which on a member has to catch up undisturbed."""
 
 
 def write(seen: Seen, readings: Readings) -> None:
@@ -56,7 +58,23 @@ def write_config(config: Document, seen: Seen, readings: Readings) -> None:
         readings.add(f.VOTES, row.get("votes", 1), name)
         readings.add(f.HIDDEN, row.get("hidden", False), name)
         readings.add(f.ARBITER, row.get("arbiterOnly", False), name)
-        readings.add(f.DELAY, row.get("secondaryDelaySecs", row.get("slaveDelay", 0)), name)
+        readings.add(f.DELAY, _delay(row), name)
+
+
+def behind(config: Document | None, seen: Seen, readings: Readings) -> frozenset[str]:
+    """Return who is further behind than it should be, of those whose lag is in ``readings``.
+
+    Without the configuration nobody is: a member may be meant to be hours behind.
+    """
+    if config is None:
+        return frozenset()
+    wanted = {seen.name(row["host"]): _delay(row) for row in config["members"]}
+    lags = zip(*readings.series[f.LAG.name], strict=True)
+    return frozenset(key[0] for key, lag in lags if lag - wanted.get(key[0], 0) > _BEHIND)
+
+
+def _delay(row: Document) -> float:
+    return float(row.get("secondaryDelaySecs", row.get("slaveDelay", 0)))
 
 
 def write_own(name: str, view: Document, readings: Readings) -> None:

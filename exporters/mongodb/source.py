@@ -52,8 +52,13 @@ class Mongodb:
 
     @property
     def struggling(self) -> bool:
-        """Whether a member had more work than it could do when the fast figures were last read."""
-        return any(member.struggling for member in self._members.values())
+        """Whether nobody is left to be asked costly questions: all who answer have more important things to do.
+
+        One that struggles is left out, and is no reason to leave the others unread.
+        """
+        answering = [member for member in self.members if member.up]
+        asked = [member for member in answering if member.bears_data] or answering
+        return bool(asked) and all(member.struggling for member in asked)
 
     def follow(self, names: Iterable[str], *, certain: bool) -> tuple[Member, ...]:
         """Watch those whom the replica set names as well, and return who is new.

@@ -105,10 +105,11 @@ def _write_groups(member: str, status: Document, readings: Readings) -> None:
 
 
 def struggling(status: Document) -> bool:
-    """Tell whether this member has more work than it can do: whoever can wait should."""
+    """Tell whether this member has more work than it can do: whoever can wait should.
+
+    That a primary slows its writers down (flow control) says nothing about the primary: others lag, or one is dead.
+    """
     if (number(status, ("globalLock", "currentQueue", "total")) or 0) >= _QUEUED:
-        return True
-    if below(status, ("flowControl",)).get("isLagged"):
         return True
     for place in (("queues", "execution"), ("wiredTiger", "concurrentTransactions")):
         for operation in ("read", "write"):

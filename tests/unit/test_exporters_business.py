@@ -228,8 +228,16 @@ def test_no_family_has_a_label_that_could_hold_a_person() -> None:
 class Server:
     """A member that says of itself what it is told to; how far a real one is behind cannot be arranged."""
 
-    def __init__(self, name: str, hello: dict[str, Any] | Reason, *, bears_data: bool = True, up: bool = True) -> None:
-        self.name, self.bears_data, self.up = name, bears_data, up
+    def __init__(
+        self,
+        name: str,
+        hello: dict[str, Any] | Reason,
+        *,
+        bears_data: bool = True,
+        up: bool = True,
+        struggling: bool = False,
+    ) -> None:
+        self.name, self.bears_data, self.up, self.struggling = name, bears_data, up, struggling
         self._hello = hello
 
     async def run(self, _command: object, _deadline: Deadline) -> dict[str, Any]:
@@ -253,6 +261,17 @@ async def test_the_freshest_secondary_is_asked_and_never_one_that_is_far_behind(
     assert await chosen(primary, member("b", "secondary", behind=90)) == "a"
     assert await chosen(primary, member("b", "secondary", bears_data=False)) == "a"
     assert await chosen(Server("frozen", Reason.TIMEOUT, up=False), primary) == "a"
+
+
+async def test_one_that_struggles_is_left_alone_and_others_are_read_instead() -> None:
+    primary = member("a", "isWritablePrimary")
+    busy = member("b", "secondary", struggling=True)
+    assert await chosen(primary, busy, member("c", "secondary", behind=9)) == "c"
+    assert await chosen(primary, busy) == "a"
+    delayed = member("d", "secondary", behind=3600)
+    with pytest.raises(CollectError) as caught:
+        await chosen(member("a", "isWritablePrimary", struggling=True), delayed)
+    assert caught.value.reason is Reason.BUSY, "an hour old is no answer, however idle"
 
 
 async def test_without_anybody_who_can_answer_the_reason_is_told() -> None:

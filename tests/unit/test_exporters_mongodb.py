@@ -159,7 +159,7 @@ def test_a_mongos_has_what_a_router_has_and_no_engine() -> None:
     [
         ({}, False),
         ({"globalLock": {"currentQueue": {"total": 25}}}, True),
-        ({"flowControl": {"isLagged": True}}, True),
+        ({"flowControl": {"isLagged": True}}, False),
         ({"wiredTiger": {"concurrentTransactions": {"read": {"out": 128, "available": 0}}}}, True),
         ({"wiredTiger": {"concurrentTransactions": {"read": {"out": 7, "available": 0, "queueLength": 3}}}}, False),
         ({"queues": {"execution": {"write": {"available": 0, "normalPriority": {"queueLength": 30}}}}}, True),
@@ -229,6 +229,35 @@ def test_who_fetches_from_whom_is_one_series_for_each_pair() -> None:
     found = written({A: primary})
     pairs = {key[1:]: value for key, value in found.items() if key[0] == "mongodb_replset_member_syncs_from"}
     assert pairs == {(A, B): 0, (A, C): 0, (B, A): 1, (B, C): 0, (C, A): 0, (C, B): 1}
+
+
+@pytest.mark.parametrize(("told", "delay"), [("secondaryDelaySecs", 3600), ("slaveDelay", Int64(3600))])
+def test_who_is_kept_behind_on_purpose_is_not_behind(told: str, delay: int) -> None:
+    primary = view(A, {A: 1, B: 2, C: 2})
+    for row, seconds in zip(primary["members"], (0, 3605, 40), strict=True):
+        row["lastAppliedWallTime"] -= timedelta(seconds=seconds)
+    readings = Readings(f.METRICS)
+    replset.write(seen({A: primary}), readings)
+    config = {"members": [{"host": A}, {"host": B, told: delay}, {"host": C}]}
+    assert replset.behind(config, seen({A: primary}), readings) == {C}
+    assert replset.behind(None, seen({A: primary}), readings) == frozenset(), "nobody knows who is meant to be"
+
+
+async def test_one_that_struggles_does_not_stop_the_others_and_one_that_is_down_does_not_struggle() -> None:
+    source = Mongodb([A, B], Access("directConnection=true"))
+    try:
+        one, other = source.members
+        one.behind = True
+        assert not source.struggling
+        other.busy = True
+        assert source.struggling
+        one.lost()
+        assert not one.struggling
+        assert source.struggling, "the only one who answers"
+        other.lost()
+        assert not source.struggling
+    finally:
+        await source.close()
 
 
 async def test_the_set_s_members_are_followed_and_seeds_kept() -> None:

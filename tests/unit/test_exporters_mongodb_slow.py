@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, cast
+from types import SimpleNamespace
+from typing import Any, ClassVar, cast
 
 import pytest
 from bson import Timestamp
@@ -18,15 +20,16 @@ from pymongo.errors import OperationFailure
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb import collstats, currentop, dbstats, indexstats, percona, percona_status, sweep, top
 from exporters.mongodb import families as f
-from exporters.mongodb.asking import Pace
+from exporters.mongodb.asking import MemberCollector, Pace
 from exporters.mongodb.chosen import Chosen, Rest
 from exporters.mongodb.collstats import CollstatsCollector
 from exporters.mongodb.percona_claims import COMPATIBLE, NOT_CLAIMED, WITH_OTHERS
-from exporters.mongodb.source import Member
+from exporters.mongodb.source import Member, Mongodb
 from exporters.mongodb.sweep import Namespace, Sweep
 from exporters.readings import OTHER, Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings, SettingsError
+from telemetry.metric import Metric
 
 A = "a:1"
 
@@ -275,6 +278,59 @@ def test_the_pipeline_hands_out_numbers_only() -> None:
     assert all(next(iter(accumulator)) in {"$sum", "$max"} for accumulator in group.values())
     assert "$command" not in str(currentop.PIPELINE)
     group["_id"] = "$op"
+
+
+# Whom to ask
+
+
+class Counts(MemberCollector):
+    """Counts how often each member is asked."""
+
+    name: ClassVar[str] = "counts"
+    metrics: ClassVar[tuple[Metric, ...]] = (currentop.FSYNC_LOCK,)
+    every: ClassVar[float] = 60.0
+
+    def __init__(self, *members: Any) -> None:
+        super().__init__(cast("Mongodb", SimpleNamespace(members=members)), Settings())
+        self.asked: Counter[str] = Counter()
+
+    async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
+        self.asked[member.name] += 1
+        readings.add(currentop.FSYNC_LOCK, self.asked[member.name], member.name)
+
+    async def turn(self) -> dict[tuple[str, ...], float]:
+        self._fault = await self._read()
+        self._tried.set()
+        readings = Readings(self.metrics)
+        await self.collect(readings, Deadline(1))
+        assert readings.fault is None
+        return flat(readings)
+
+
+class Watched:
+    """A member that fares as the test says."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.up, self.bears_data, self.struggling = name, True, True, False
+        self.seconds: dict[str, float] = {}
+
+
+async def test_one_that_struggles_keeps_its_last_figures_for_a_while_and_the_others_go_on() -> None:
+    one, other = Watched("a:1"), Watched("b:2")
+    counts = Counts(one, other)
+    lock = "mongodb_currentop_fsync_lock_state"
+    assert await counts.turn() == {(lock, "a:1"): 1, (lock, "b:2"): 1}
+    other.struggling = True
+    for turn in (2, 3):
+        assert await counts.turn() == {(lock, "a:1"): turn, (lock, "b:2"): 1}
+    for member in counts._read_at:
+        counts._read_at[member] -= 3 * counts.every
+    readings = Readings(counts.metrics)
+    await counts.collect(readings, Deadline(1))
+    assert readings.age >= 3 * counts.every, "as old as the oldest"
+    assert await counts.turn() == {(lock, "a:1"): 4}, "too old"
+    other.struggling = False
+    assert await counts.turn() == {(lock, "a:1"): 5, (lock, "b:2"): 2}
 
 
 # Collection after collection
