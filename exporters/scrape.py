@@ -202,7 +202,7 @@ class Scraper:
             result = _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
         except CollectError as error:
             result = _lost(collector, error.reason, time.monotonic() - started, error.__cause__)
-        except (Exception, asyncio.CancelledError) as error:  # one broken collector must not take the page from the others
+        except (Exception, asyncio.CancelledError) as error:  # one that is broken takes the page from nobody
             if _told_to_end(error):
                 raise
             result = _lost(collector, Reason.ERROR, time.monotonic() - started, error)
