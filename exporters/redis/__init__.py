@@ -62,7 +62,7 @@ class RedisCollector:
             readings.add(f.START_TIME, started_at)
         _write_answers(answers, server, readings)
         await self._count_slow(server, found, answers, readings)
-        if server.something_is_denied:
+        if server.denials:
             readings.partial.append(Reason.DENIED)
 
     def lost(self, readings: Readings, reason: Reason) -> None:
@@ -76,6 +76,7 @@ class RedisCollector:
     async def _ask(self, readings: Readings) -> tuple[Info, Server, Answers]:
         server = self._server
         if server is not None:
+            server.denials.over(self._source.connection)
             asked = server.questions()
             text, *replies = await self._source.ask(server.info, *asked)
             if not isinstance(text, Refusal) or text.reason is not Reason.ERROR:
@@ -86,6 +87,7 @@ class RedisCollector:
         (text,) = await self._source.ask(FIRST)
         found = self._read(text)
         server = self._server = Server(found)
+        server.denials.over(self._source.connection)
         asked = server.questions()
         return found, server, _sort(server, asked, await self._source.ask(*asked), readings)
 

@@ -11,8 +11,9 @@ from exporters.declare import family
 from exporters.readings import OTHER, Readings
 from exporters.reasons import Reason
 from exporters.redis import info
-from exporters.redis.source import Redis
-from exporters.redis.wire import Refusal
+from exporters.redis.denials import Denials
+from exporters.redis.source import Redis, name_of
+from exporters.redis.wire import Refusal, Reply
 from exporters.settings import Settings
 from exporters.slow import SlowCollector
 from exporters.sources import Sources
@@ -74,6 +75,7 @@ class RedisClientsCollector(SlowCollector):
     def __init__(self, source: Redis) -> None:
         super().__init__(interval=_INTERVAL, limit=_LIMIT)
         self._source = source
+        self._denials = Denials()
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -88,23 +90,32 @@ class RedisClientsCollector(SlowCollector):
     async def read(self, readings: Readings, deadline: Deadline) -> None:
         """Ask how many there are, and only then who."""
         del deadline
-        (text,) = await self._source.ask(("INFO", "clients"))
-        if isinstance(text, Refusal):
-            raise CollectError(text.reason)
+        text = await self._ask("INFO", "clients")
         connected = info.number(info.parse(str(text)).fields.get("connected_clients"))
         if connected is None:
             return  # a sentinel's clients are other sentinels
         if connected > MOST_CLIENTS:
             raise CollectError(Reason.BUSY)
-        (listed,) = await self._source.ask(("CLIENT", "LIST"))
-        if isinstance(listed, Refusal):
-            raise CollectError(listed.reason)
+        listed = await self._ask("CLIENT", "LIST")
         groups = Groups()
         lines = str(listed).splitlines()
         for start in range(0, len(lines), _AT_ONCE):
             groups.add(lines[start : start + _AT_ONCE])
             await asyncio.sleep(0)
         groups.write(readings)
+
+    async def _ask(self, *command: str) -> Reply:
+        name = name_of(command)
+        self._denials.over(self._source.connection)
+        if self._denials.pauses(name):
+            raise CollectError(Reason.DENIED)
+        (reply,) = await self._source.ask(command)
+        if isinstance(reply, Refusal):
+            if reply.reason is Reason.DENIED:
+                self._denials.denied(name)
+            raise CollectError(reply.reason)
+        self._denials.allowed(name)
+        return reply
 
 
 class Groups:

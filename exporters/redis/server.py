@@ -7,6 +7,7 @@ import time
 from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis.commands import Commands, Errors
+from exporters.redis.denials import Denials
 from exporters.redis.info import Info, start_time
 from exporters.redis.slowlog import SlowLog
 from exporters.redis.source import name_of
@@ -18,8 +19,6 @@ FIRST: Command = ("INFO", "all")
 _MANY_SECTIONS = (7, 0)
 _HISTOGRAM = (7, 0)
 _CONFIG = (*f.CONFIG_NUMBERS, *f.CONFIG_INFO.labels, "slowlog-log-slower-than")
-_ASK_AGAIN = 60.0
-"""Seconds after which what was denied is tried again: each try stands in Redis's log of denials, and counts there."""
 _START_TOLERANCE = 2.0
 """Redis tells its uptime in whole seconds, so its start time jitters by one; it only moves when Redis restarted."""
 
@@ -34,7 +33,7 @@ class Server:
         self.errors = Errors()
         self._started_at: float | None = None
         self._unknown: set[str] = set()
-        self._denied: dict[str, float] = {}
+        self.denials = Denials()
         # Sections by name leave out the percentiles of each command: they cost Redis as much as all the rest, and
         # percentiles since the start are of little use beside a histogram.
         self.info: Command = ("INFO", "default", "commandstats") if info.version >= _MANY_SECTIONS else FIRST
@@ -46,30 +45,25 @@ class Server:
 
     def questions(self) -> tuple[Command, ...]:
         """What to ask beside INFO, without that which this server does not know or, of late, did not allow."""
-        if not (self._unknown or self._denied):
+        if not (self._unknown or self.denials):
             return self._questions
-        now = time.monotonic()
         return tuple(
             command
             for command in self._questions
-            if (name := name_of(command)) not in self._unknown and now >= self._denied.get(name, 0)
+            if (name := name_of(command)) not in self._unknown and not self.denials.pauses(name)
         )
 
     def refused(self, command: Command, refusal: Refusal) -> None:
         """Remember that a question was not answered, so that it does not fail in every scrape."""
         if refusal.reason is Reason.DENIED:
-            self._denied[name_of(command)] = time.monotonic() + _ASK_AGAIN
+            self.denials.denied(name_of(command))
         elif refusal.reason is Reason.ERROR:
             self._unknown.add(name_of(command))
 
     def allowed(self, command: Command) -> None:
         """Forget that a question was once denied."""
-        self._denied.pop(name_of(command), None)
-
-    @property
-    def something_is_denied(self) -> bool:
-        """Whether families are absent because a right is missing."""
-        return bool(self._denied)
+        if self.denials:
+            self.denials.allowed(name_of(command))
 
     def started_at(self, info: Info) -> float | None:
         """Return when it started; the first answer stands."""

@@ -28,6 +28,8 @@ class Redis:
 
     def __init__(self, settings: Settings, address: SplitResult, tls: ssl.SSLContext | None) -> None:
         self.bill = Bill()
+        self.connection = 0
+        """Which connection this is; it grows when one is lost."""
         self._settings = settings
         self._address = address
         self._tls = tls
@@ -76,6 +78,7 @@ class Redis:
         if self._wire is not None:
             self._wire.abort()
             self._wire = None
+            self.connection += 1
 
     async def close(self) -> None:
         """Hang up for good."""

@@ -9,6 +9,7 @@ from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis import info, modes, replication
 from exporters.redis.commands import Commands, Errors
+from exporters.redis.denials import Denials
 from exporters.redis.server import FIRST, Server
 from exporters.redis.slowlog import SlowLog
 from exporters.redis.wire import Command, Refusal
@@ -248,16 +249,32 @@ def test_a_server_is_asked_what_its_version_and_mode_know() -> None:
 
 def test_what_is_unknown_is_not_asked_again_and_what_is_denied_only_later(monkeypatch: pytest.MonkeyPatch) -> None:
     server, moment = Server(parsed(texts.V7_0)), 1_000.0
-    monkeypatch.setattr("exporters.redis.server.time.monotonic", lambda: moment)
+    monkeypatch.setattr("exporters.redis.denials.time.monotonic", lambda: moment)
     server.refused(("LATENCY", "LATEST"), Refusal("ERR unknown command 'LATENCY'"))
     server.refused(("SLOWLOG", "LEN"), Refusal("NOPERM this user has no permissions"))
     assert names(server.questions()) == ["CONFIG GET", "SLOWLOG GET", "LATENCY HISTOGRAM"]
-    assert server.something_is_denied
+    assert server.denials
     moment += 61
     assert "SLOWLOG LEN" in names(server.questions())
     assert "LATENCY LATEST" not in names(server.questions())
     server.allowed(("SLOWLOG", "LEN"))
-    assert not server.something_is_denied
+    assert not server.denials
+
+
+def test_a_day_of_missing_rights_is_some_thirty_denials(monkeypatch: pytest.MonkeyPatch) -> None:
+    denials, moment, asked = Denials(), 1_000.0, []
+    monkeypatch.setattr("exporters.redis.denials.time.monotonic", lambda: moment)
+    for _ in range(24 * 240):
+        denials.over(1)
+        if not denials.pauses("slowlog|len"):
+            asked.append(moment)
+            denials.denied("slowlog|len")
+        moment += 15
+    assert len(asked) < 32
+    assert asked[1] - asked[0] == 60
+    assert asked[-1] - asked[-2] == 3_600
+    denials.over(2)
+    assert not denials, "another connection may have other rights"
 
 
 def test_another_run_is_another_server() -> None:

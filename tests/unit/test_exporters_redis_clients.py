@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from exporters.collector import CollectError, Deadline
 from exporters.readings import OTHER, Readings
+from exporters.reasons import Reason
 from exporters.redis.clients import Groups, RedisClientsCollector
+from exporters.redis.wire import Command, Refusal, Reply
+
+if TYPE_CHECKING:
+    from exporters.redis.source import Redis
 
 LINE = (
     "id=3 addr=127.0.0.1:5000 laddr=127.0.0.1:6379 fd=8 name={name} age=1 idle={idle} flags={flags} db=0 sub=0 psub=0 "
@@ -67,3 +77,41 @@ def test_a_name_cannot_forge_a_field() -> None:
     assert found["redis_clients", "user=admin,flags=M", "default", "normal"] == 1
     assert found["redis_clients", '"},{evil="1', "default", "normal"] == 1
     assert found["redis_clients", "", "", "normal"] == 2
+
+
+class Said:
+    """A source that says what a test wants it to."""
+
+    def __init__(self, **replies: Reply) -> None:
+        self.connection = 1
+        self.replies = replies
+        self.asked: list[str] = []
+
+    async def ask(self, *commands: Command) -> list[Reply]:
+        names = ["_".join(command).lower() for command in commands]
+        self.asked += names
+        return [self.replies[name] for name in names]
+
+
+def collector(said: Said) -> RedisClientsCollector:
+    return RedisClientsCollector(cast("Redis", said))
+
+
+async def readings_of(clients: RedisClientsCollector) -> Readings:
+    readings = Readings(clients.metrics)
+    await clients.read(readings, Deadline(1))
+    return readings
+
+
+async def test_a_list_that_is_denied_is_not_asked_for_every_time() -> None:
+    said = Said(info_clients="connected_clients:2", client_list=Refusal("NOPERM no permissions"))
+    clients = collector(said)
+    for _ in range(3):
+        with pytest.raises(CollectError) as told:
+            await readings_of(clients)
+        assert told.value.reason is Reason.DENIED
+    assert said.asked.count("client_list") == 1
+    said.connection += 1
+    with pytest.raises(CollectError):
+        await readings_of(clients)
+    assert said.asked.count("client_list") == 2, "another connection may have other rights"
