@@ -117,10 +117,15 @@ class JourneyCollector(SlowCollector):
         self._write(readings, course)
 
     def lost(self, readings: Readings, reason: Reason) -> None:
-        """Once a journey was tried, one that is not known any more has failed; before that nothing is known."""
+        """Once a journey was tried, one that is not known any more has failed; before that nothing is known.
+
+        Which step is to blame is not known either, so nothing is said of single steps: neither how they went nor which
+        one failed. What was counted stays true.
+        """
         if self._tried.is_set():
-            failure = "timeout" if reason is Reason.TIMEOUT else "error"
-            self._write(readings, Course(failed=STEPS[0], reason=failure, leftover=True))
+            readings.add(JOURNEY_SUCCESS, 0)
+            readings.states(JOURNEY_FAILURE, "timeout" if reason is Reason.TIMEOUT else "error", FAILURES)
+            self._write_counts(readings)
 
     async def _travel(self, deadline: Deadline) -> Course:
         course, started = Course(), time.monotonic()
@@ -146,14 +151,18 @@ class JourneyCollector(SlowCollector):
         readings.add(JOURNEY_DURATION, course.whole)
         readings.add(JOURNEY_STATUS, course.status)
         readings.add(JOURNEY_LEFTOVER, int(course.leftover))
-        readings.add(LAST_SUCCESS, self._last_success)
         readings.states(FAILED_STEP, course.failed, STEPS)
         readings.states(JOURNEY_FAILURE, course.reason, FAILURES)
         for step in STEPS:
             readings.add(STEP_SUCCESS, int(step in course.done), step)
-            readings.add(STEP_FAILURES, self._failures[step], step)
             if step in course.seconds:
                 readings.add(STEP_DURATION, course.seconds[step], step)
+        self._write_counts(readings)
+
+    def _write_counts(self, readings: Readings) -> None:
+        readings.add(LAST_SUCCESS, self._last_success)
+        for step in STEPS:
+            readings.add(STEP_FAILURES, self._failures[step], step)
         for outcome in OUTCOMES:
             readings.add(JOURNEY_RUNS, self._runs[outcome], outcome)
 

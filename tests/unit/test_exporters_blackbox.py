@@ -19,11 +19,14 @@ from hypothesis import strategies as st
 from exporters.blackbox.api import finds_something
 from exporters.blackbox.certificate import ends
 from exporters.blackbox.client import reason_of
+from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import FAILURES, JOURNEY_METRICS, PHASES, PROBE_METRICS
 from exporters.blackbox.journey import JourneyCollector, prober
 from exporters.blackbox.lookup import is_literal
 from exporters.blackbox.page import NEEDED, page
 from exporters.blackbox.timeline import Timeline
+from exporters.readings import Readings
+from exporters.reasons import Reason
 from exporters.settings import Settings
 
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -137,6 +140,24 @@ def test_a_prober_is_the_same_after_a_restart_and_nobody_elses() -> None:
 def test_a_journey_needs_a_door_and_a_secret() -> None:
     assert JourneyCollector.missing(Settings()) == "--probe"
     assert JourneyCollector.missing(Settings(probe_url="http://x")) == "EXPORTERS_SYNTHETIC_SECRET_FILE"
+
+
+async def test_a_journey_that_is_not_known_any_more_blames_no_step() -> None:
+    collector = JourneyCollector(settings := Settings(probe_url="http://127.0.0.1:9"), b"", Frontdoor.open(settings))
+    readings = Readings(collector.metrics)
+    collector.lost(readings, Reason.TIMEOUT)
+    assert not [name for name, (keys, _) in readings.series.items() if keys], "nothing was tried yet"
+    collector._tried.set()
+    collector.lost(readings, Reason.TIMEOUT)
+    said = {name for name, (keys, _) in readings.series.items() if keys}
+    assert said == {
+        "probe_journey_success",
+        "probe_journey_failure_reason",
+        "probe_journey_last_success_timestamp_seconds",
+        "probe_journey_runs_total",
+        "probe_journey_step_failures_total",
+    }
+    assert readings.series["probe_journey_success"] == ([()], [0])
 
 
 def test_declarations_say_source_and_cost() -> None:
