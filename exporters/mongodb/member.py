@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlencode
 
 import bson
 from bson.codec_options import CodecOptions
@@ -23,6 +24,8 @@ _SIDE_BY_SIDE = 2
 """Commands that the slow clock may have under way at one member."""
 _POOL = 4 + _SIDE_BY_SIDE
 """Connections to one member: slow commands never keep the fast ones waiting for one."""
+_LOGIN = frozenset({"authsource", "authmechanism", "authmechanismproperties"})
+"""Options of a URI that say how to log in."""
 SPARE = 0.1
 """Seconds before the deadline at which a silent member is given up, so that the others still make the page."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -38,16 +41,21 @@ class Access:
 
     def client(self, name: str, *, known: bool = True) -> AsyncMongoClient[Document]:
         """Make a client of one server; ``known=False`` makes one that does not log in."""
+        # The driver itself knows where each mechanism's users are: in admin, unless the URI says otherwise, or outside.
+        options = self.options if known else _without_login(self.options)
         return AsyncMongoClient(
-            f"mongodb://{name}/?{self.options}",
+            f"mongodb://{name}/?{options}",
             appname="exporters",
             maxPoolSize=_POOL,
             connectTimeoutMS=_CONNECT_MS,
             serverSelectionTimeoutMS=_CONNECT_MS,
             username=self.username if known else None,
             password=self.password if known else None,
-            authSource="admin",
         )
+
+
+def _without_login(options: str) -> str:
+    return urlencode([pair for pair in parse_qsl(options, keep_blank_values=True) if pair[0].lower() not in _LOGIN])
 
 
 class Member:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from exporters.readings import Readings
 from exporters.reasons import Reason
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+PASSWORD = "only-for-this-test"
 A, B, C = "a:1", "b:2", "c:3"
 
 
@@ -299,6 +301,31 @@ def test_each_host_gets_a_direct_uri_with_the_other_options() -> None:
         "tls=true&directConnection=true",
     )
     assert split("mongodb://[::1]:5,[::2]")[0] == ["[::1]:5", "[::2]:27017"]
+
+
+@pytest.mark.parametrize(
+    ("options", "username", "mechanism", "source"),
+    [
+        ("", "me", "DEFAULT", "admin"),
+        ("authSource=mydb", "me", "DEFAULT", "mydb"),
+        ("authMechanism=SCRAM-SHA-256", "me", "SCRAM-SHA-256", "admin"),
+        ("authMechanism=MONGODB-X509&tls=true", None, "MONGODB-X509", "$external"),
+        ("authMechanism=PLAIN&authSource=%24external", "me", "PLAIN", "$external"),
+    ],
+)
+async def test_users_are_looked_for_where_the_uri_says(
+    options: str, username: str | None, mechanism: str, source: str
+) -> None:
+    _, rest = split(f"mongodb://{A}/?{options}")
+    access = Access(rest, username, PASSWORD if username else None)
+    client, stranger = access.client(A), access.client(A, known=False)
+    try:
+        credentials = client.options.pool_options._credentials
+        assert credentials is not None
+        assert (credentials.mechanism, credentials.source, credentials.username) == (mechanism, source, username)
+        assert stranger.options.pool_options._credentials is None
+    finally:
+        await asyncio.gather(client.close(), stranger.close())
 
 
 @pytest.mark.parametrize(
