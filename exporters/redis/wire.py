@@ -7,6 +7,7 @@ were seen (``docs/decisions.md``). hiredis reads the answers, this class counts 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, cast
@@ -22,6 +23,14 @@ Reply = Any
 
 _MOST_BYTES = 64 << 20
 """More than this is no answer to anything we ask: a server that talks without end must not fill our memory."""
+
+_LONG_LISTS = tuple(re.compile(re.escape(kind) + rb"\d{5}") for kind in (b"*", b"%", b"~", b">", b"|"))
+"""Headers of 10,000 elements or more. hiredis reserves room for all of them at once: the 13 bytes ``*1000000000`` would
+cost 8 GB, and seconds to give them back. One pattern for each kind, since each then is a search for its first byte."""
+_LINE_END = b"\r\n"
+_CUT = re.compile(rb"[*%~>|]\d{0,4}\Z")
+"""What might turn out to be such a header when more has come."""
+_LONGEST_CUT = 5
 
 _REASONS = (
     ("NOAUTH", Reason.AUTH),
@@ -56,6 +65,8 @@ class Wire(asyncio.Protocol):
         self._waiting: asyncio.Future[None] | None = None
         self._expected = 0
         self._lost: Exception | None = None
+        self._held = b""
+        """The last bytes received, where they may be the beginning of a header."""
         self.replies: list[Reply] = []
         self.times: list[float] = []
         """When each of the replies was complete, by ``time.perf_counter``."""
@@ -74,10 +85,7 @@ class Wire(asyncio.Protocol):
         """Take what has come, and wake the waiting when it is all."""
         self.received += len(data)
         try:
-            self._reader.feed(data)
-            while (reply := self._reader.gets()) is not False:
-                self.replies.append(reply)
-                self.times.append(time.perf_counter())
+            self._read(self._held + data)
         except (hiredis.ProtocolError, MemoryError) as error:
             self._end(CollectError(Reason.MALFORMED), error)
         if self.received > _MOST_BYTES or len(self.replies) > self._expected:
@@ -114,6 +122,25 @@ class Wire(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def _read(self, data: bytes) -> None:
+        cut = _CUT.search(data, max(0, len(data) - _LONGEST_CUT))
+        end = cut.start() if cut else len(data)
+        self._held = data[end:]
+        fed = 0
+        for at in _long_lists(data):
+            self._feed(data[fed:at])
+            fed = at
+            # What looks like a header is one unless it is part of a text that is still being read: data of somebody's.
+            if not self._reader.has_data():
+                raise hiredis.ProtocolError("a list is too long")
+        self._feed(data[fed:end])
+
+    def _feed(self, data: bytes) -> None:
+        self._reader.feed(data)
+        while (reply := self._reader.gets()) is not False:
+            self.replies.append(reply)
+            self.times.append(time.perf_counter())
+
     def _end(self, told: Exception, cause: BaseException | None = None) -> None:
         if self._lost is None:
             told.__cause__ = cause
@@ -121,6 +148,14 @@ class Wire(asyncio.Protocol):
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(self._lost)
         self.abort()
+
+
+def _long_lists(data: bytes) -> list[int]:
+    """Return where headers of absurd length seem to be: at the beginning of a line, or where we cannot see that."""
+    if not any(pattern.search(data) for pattern in _LONG_LISTS):
+        return []
+    found = sorted(match.start() for pattern in _LONG_LISTS for match in pattern.finditer(data))
+    return [at for at in found if at < len(_LINE_END) or data.startswith(_LINE_END, at - len(_LINE_END))]
 
 
 def pack(commands: Sequence[Command]) -> bytes:

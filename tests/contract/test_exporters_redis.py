@@ -415,6 +415,8 @@ async def speaking(said: bytes, *, hang_up: bool = False) -> AsyncIterator[str]:
         (b"\x00\xff\xfe garbage \r\n" * 100, False, "malformed"),
         (b"$5\r\nhello\r\n", False, "malformed"),
         (b"*1000000000000\r\n", False, "malformed"),
+        (b"*1000000000\r\n", False, "malformed"),
+        (b"*100000000\r\n", False, "malformed"),
         (b"+OK\r\n" * 100_000, False, "malformed"),
         (b"-ERR unknown command\r\n", False, "error"),
         (b"-NOAUTH Authentication required.\r\n", False, "auth"),
