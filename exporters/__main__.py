@@ -18,6 +18,7 @@ from aiohttp.typedefs import Middleware
 
 from exporters.collectors import METRICS
 from exporters.listener import Listener
+from exporters.lookup import Loop
 from exporters.process import package_version
 from exporters.secrets import masked
 from exporters.server import make_app
@@ -48,7 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         configuration = Configuration.read(lambda: load(given))
         logs.configure("exporters", level=configuration.settings.log_level)
-        asyncio.run(_serve(lambda: load(given), configuration))
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(_serve(lambda: load(given), configuration))
     except SettingsError as error:
         sys.stderr.write(f"exporters: {error}\n")
         sys.exit(_WRONG_USE)

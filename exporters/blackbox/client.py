@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from exporters.blackbox.lookup import Lookup
 from exporters.blackbox.timeline import Timeline, current, enter
+from exporters.lookup import Lookup
 from telemetry.logs import get_logger
 
 log = get_logger()

@@ -10,8 +10,8 @@ import aiohttp
 from yarl import URL
 
 from exporters.blackbox.client import open_session
-from exporters.blackbox.lookup import Lookup, is_literal
 from exporters.blackbox.timeline import trust
+from exporters.lookup import Lookup, is_literal
 from exporters.settings import Settings
 from exporters.sources import Bill
 

@@ -22,7 +22,7 @@ from exporters.blackbox.client import reason_of
 from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import FAILURES, JOURNEY_METRICS, PHASES, PROBE_METRICS
 from exporters.blackbox.journey import JourneyCollector, prober
-from exporters.blackbox.lookup import is_literal
+from exporters.lookup import is_literal
 from exporters.blackbox.page import NEEDED, page
 from exporters.blackbox.timeline import Timeline
 from exporters.readings import Readings
