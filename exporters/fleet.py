@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from exporters.collectors import choose
+from exporters.files import content
 from exporters.process import Process
 from exporters.scrape import Scraper
 from exporters.settings import OF_THE_PROCESS, Settings, SettingsError
@@ -96,5 +97,5 @@ def _mark(settings: Settings) -> bytes:
         digest.update(f"{one.name}={value!r}\0".encode())
         if one.name.endswith("_file") and isinstance(value, Path):
             with contextlib.suppress(OSError):
-                digest.update(value.read_bytes())
+                digest.update(content(value))
     return digest.digest()

@@ -6,12 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields
+from functools import partial
 from ssl import SSLContext
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from exporters import targets
+from exporters import files, targets
+from exporters.aside import aside
 from exporters.fleet import Fleet
 from exporters.process import Process
 from exporters.settings import OF_THE_PROCESS, Settings, SettingsError
@@ -21,6 +23,8 @@ log = logs.get_logger()
 
 _RE_READ = {"targets_file", "web_config_file", "log_level"}
 """Of what belongs to the whole process, what a reload can change."""
+_READ_LIMIT = 10.0
+"""Seconds that a reload waits for its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Configuration:
     settings: Settings
     targets: dict[str, Settings]
     protection: webconfig.WebConfig
+    contents: files.Contents
+    """Of the files with secrets and certificates of all that is watched."""
 
     @classmethod
     def read(cls, settings: Callable[[], Settings]) -> Configuration:
@@ -48,7 +54,9 @@ class Configuration:
                 f"listen = {found.listen!r} is reachable from other machines, "
                 f"and {found.web_config_file} names no basic_auth_users"
             )
-        return cls(found, targets.read(found.targets_file), protection)
+        watched = targets.read(found.targets_file)
+        contents = files.read(file for one in (found, *watched.values()) for file in one.files)
+        return cls(found, watched, protection, contents)
 
 
 class Service:
@@ -67,7 +75,8 @@ class Service:
         """Where the exporters listen."""
         self.serve: Callable[[SSLContext | None], Awaitable[None]] | None = None
         """Called with the certificate that new callers should meet."""
-        self.fleet = Fleet.of(configuration.settings, configuration.targets, self.process)
+        with files.known(configuration.contents):
+            self.fleet = Fleet.of(configuration.settings, configuration.targets, self.process)
         self._read = read
         self._settings = configuration.settings
         self._protection = configuration.protection
@@ -119,8 +128,7 @@ class Service:
             )
 
     async def _replaced(self) -> Fleet:
-        # Files may be on a slow disk; whoever is being served does not wait for that.
-        configuration = await asyncio.to_thread(Configuration.read, self._read)
+        configuration = await self._configuration()
         fixed = [
             field.name
             for field in fields(Settings)
@@ -129,7 +137,8 @@ class Service:
         ]
         if fixed:
             raise SettingsError(f"{', '.join(fixed)} cannot change while the exporters run: restart them")
-        fleet = Fleet.of(configuration.settings, configuration.targets, self.process, self.fleet)
+        with files.known(configuration.contents):
+            fleet = Fleet.of(configuration.settings, configuration.targets, self.process, self.fleet)
         if self.serve is not None and (configuration.protection.ssl_context or self._protection.ssl_context):
             await self.serve(configuration.protection.ssl_context)
         logs.configure("exporters", level=configuration.settings.log_level)
@@ -137,6 +146,14 @@ class Service:
             self._users = webconfig.require_users(configuration.protection)
         self._settings, self._protection = configuration.settings, configuration.protection
         return fleet
+
+    async def _configuration(self) -> Configuration:
+        """Read all files. They may be on a slow disk, or a dead one: whoever is being served does not wait for that."""
+        try:
+            async with asyncio.timeout(_READ_LIMIT):
+                return await aside(("configuration", id(self)), partial(Configuration.read, self._read))
+        except TimeoutError as error:
+            raise SettingsError(f"the files could not be read within {_READ_LIMIT:g} s: does a mount hang?") from error
 
     def _retire(self, before: Fleet) -> None:
         task = asyncio.create_task(before.close(but=self.fleet))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from exporters.files import content
 from exporters.readings import SERIES_CAP
 from exporters.structure import SettingsError, read_toml, structure
 
@@ -144,6 +145,12 @@ class Settings:
         return host in {"localhost", "::1"} or host.startswith("127.")
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The files with secrets and certificates that what is watched is built from."""
+        names = (one.name for one in fields(self) if one.name.endswith("_file") and one.name not in OF_THE_PROCESS)
+        return tuple(file for name in names if (file := getattr(self, name)) is not None)
+
+    @property
     def chosen(self) -> tuple[str, ...]:
         """The names given by ``collect``."""
         return tuple(name.strip() for name in self.collect.split(",") if name.strip())
@@ -185,9 +192,11 @@ def read_password(file: Path | None) -> str | None:
     if file is None:
         return None
     try:
-        secret = file.read_text(encoding="utf-8").strip()
+        secret = content(file).decode("utf-8").strip()
     except OSError as error:
         raise SettingsError(f"cannot read a password from {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{file} holds no password: it is not UTF-8 text") from error
     if not secret:
         raise SettingsError(f"{file} is empty: it should hold a password")
     return secret

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from exporters.blackbox.families import PHASES
+from exporters.files import certificates
 from exporters.settings import Settings, SettingsError
 
 
@@ -69,7 +70,7 @@ def trust(settings: Settings) -> Trust:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
         return context
     try:
-        context.load_verify_locations(cafile=str(settings.probe_ca_file))
+        context.load_verify_locations(cadata=certificates(settings.probe_ca_file))
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(f"cannot read certificates from {settings.probe_ca_file}: {error.strerror}") from error
     return context

@@ -6,11 +6,13 @@ import asyncio
 import ssl
 import time
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from exporters.aside import aside
 from exporters.collector import CollectError
+from exporters.files import certificates
 from exporters.reasons import Reason
 from exporters.redis.wire import Command, Refusal, Reply, Wire, pack
 from exporters.settings import Settings, SettingsError, read_password
@@ -50,7 +52,7 @@ class Redis:
         tls = None
         if address.scheme == "rediss":
             try:
-                tls = ssl.create_default_context(cafile=settings.redis_ca_file)
+                tls = _trust(settings)
             except OSError as error:
                 raise SettingsError(f"cannot read authorities from {settings.redis_ca_file}") from error
         return cls(settings, address, tls)
@@ -89,13 +91,23 @@ class Redis:
             return self._wire
         self.drop()
         wire = self._wire = await self._dial()
-        password = read_password(self._settings.redis_password_file)  # anew each time: it may have been changed
+        password = await self._password()
         if password is not None:
             user = (self._settings.redis_username,) if self._settings.redis_username else ()
             (answer,) = await self._exchange(wire, (("AUTH", *user, password),))
             if isinstance(answer, Refusal):
                 raise CollectError(answer.reason if answer.reason is not Reason.ERROR else Reason.AUTH)
         return wire
+
+    async def _password(self) -> str | None:
+        """Read it anew each time, since it may have been changed; aside, since a mount may hang."""
+        file = self._settings.redis_password_file
+        if file is None:
+            return None
+        try:
+            return await aside(("password", file), partial(read_password, file))
+        except SettingsError as error:
+            raise CollectError(Reason.AUTH) from error
 
     async def _dial(self) -> Wire:
         loop = asyncio.get_running_loop()
@@ -116,6 +128,11 @@ class Redis:
             self.bill.note(name_of(command), ended - started, sent=sent, received=received)
             started, sent, received = ended, 0, 0
         return replies
+
+
+def _trust(settings: Settings) -> ssl.SSLContext:
+    authorities = settings.redis_ca_file
+    return ssl.create_default_context(cadata=certificates(authorities) if authorities else None)
 
 
 def name_of(command: Command) -> str:
