@@ -76,6 +76,12 @@ DROPPED = family(
     "family",
     source=_SOURCE,
 )
+DUPLICATES = family(
+    "exporter_series_duplicates_total",
+    "Samples left off a page because another one of the same series stood there: the first stays.",
+    "family",
+    source="the page",
+)
 SCRAPES = family(
     "exporter_scrapes_total",
     "Scrapes that were run; callers at the same moment share one.",
@@ -98,6 +104,7 @@ METRICS = (
     BYTES,
     BUDGET,
     DROPPED,
+    DUPLICATES,
     SCRAPES,
     SHARED,
     *process.METRICS,
@@ -134,10 +141,12 @@ class Own:
             readings.add(BYTES, bill.sent, source, "sent")
             readings.add(BYTES, bill.received, source, "received")
 
-    def write(self, readings: Readings) -> None:
-        """Write everything but the collectors' results of this scrape."""
+    def write(self, readings: Readings, duplicates: Mapping[str, int], only: frozenset[str] = frozenset()) -> None:
+        """Write everything but the collectors' results of this scrape; of failures, where some were asked, theirs."""
         readings.add(SCRAPES, self.scrapes)
         readings.add(SHARED, self.shared)
-        readings.extend(FAILURES, list(self._failures), list(self._failures.values()))
-        for name, count in sorted(self._dropped.items()):
-            readings.add(DROPPED, count, name)
+        failures = {key: count for key, count in self._failures.items() if key[0] in only} if only else self._failures
+        readings.extend(FAILURES, list(failures), list(failures.values()))
+        for metric, counts in ((DROPPED, self._dropped), (DUPLICATES, duplicates)):
+            for name, count in sorted(counts.items()):
+                readings.add(metric, count, name)

@@ -49,6 +49,8 @@ class Page:
         }
         self._parts: dict[tuple[str, ...], _Part] = {}
         """Of each collector, by the families that it declares."""
+        self.duplicates: dict[str, int] = {}
+        """Samples that were left out because their series stood on the page already, by family."""
 
     def render(self, readings: Iterable[Readings], flavour: Flavour) -> bytes:
         """Write the page. Families without samples are left out, headers and all."""
@@ -62,17 +64,20 @@ class Page:
         names = tuple(readings.series)
         part = self._parts.get(names)
         if part is None:
-            part = self._parts[names] = _Part([self._families[name] for name in names])
+            part = self._parts[names] = _Part([self._families[name] for name in names], self.duplicates)
         return part.write(list(readings.series.values()), is_text=is_text)
 
 
 class _Part:
     """What one collector adds to the page."""
 
-    __slots__ = ("_families", "_openmetrics", "_series", "_text")
+    __slots__ = ("_duplicates", "_families", "_openmetrics", "_series", "_text", "_twice")
 
-    def __init__(self, families: Sequence[_Family]) -> None:
+    def __init__(self, families: Sequence[_Family], duplicates: dict[str, int]) -> None:
         self._families = families
+        self._duplicates = duplicates
+        self._twice: tuple[tuple[str, frozenset[int]], ...] = ()
+        """Families with a series that comes more than once, and at which places it comes again."""
         self._series: list[list[Key]] = []
         """Those that the templates were made for, a list for each family."""
         self._text = self._openmetrics = ""
@@ -81,12 +86,22 @@ class _Part:
         series = [keys for keys, _ in read]
         if series != self._series:
             self._series, self._text, self._openmetrics = series, "", ""
+            self._twice = tuple(found for found in map(_twice, self._families, series) if found[1])
         template = self._text if is_text else self._openmetrics
         if not template:
             template = self._template(is_text=is_text)
-        values = tuple(chain.from_iterable([values for _, values in read]))
+        values = tuple(chain.from_iterable([values for _, values in read]) if not self._twice else self._once(read))
         # A sum is finite only where all its parts are: one look instead of one for each.
         return template % (values if math.isfinite(sum(values)) else tuple(map(_number, values)))
+
+    def _once(self, read: Sequence[Series]) -> Iterable[float]:
+        """Return the first value of each series, since Prometheus would refuse the whole page for a second one."""
+        again = dict(self._twice)
+        for family, (_, values) in zip(self._families, read, strict=True):
+            places = again.get(family.name, ())
+            if places:
+                self._duplicates[family.name] = self._duplicates.get(family.name, 0) + len(places)
+            yield from (value for place, value in enumerate(values) if place not in places)
 
     def _template(self, *, is_text: bool) -> str:
         found = zip(self._families, self._series, strict=True)
@@ -101,10 +116,11 @@ class _Part:
 class _Family:
     """One family's lines, with a place for each value."""
 
-    __slots__ = ("_keys", "_lines", "_metric", "_openmetrics", "_places", "_text")
+    __slots__ = ("_keys", "_lines", "_metric", "_openmetrics", "_places", "_text", "name")
 
     def __init__(self, metric: Metric, *, clash: bool) -> None:
         self._metric = metric
+        self.name = metric.name
         self._places: dict[Key, str] = {}
         self._keys: list[Key] = []
         self._lines = ""
@@ -121,8 +137,16 @@ class _Family:
             for key in keys:
                 if key not in known:
                     known[key] = _place(self._metric, key)
-            self._keys, self._lines = keys, "".join([known[key] for key in keys])
+            self._keys, self._lines = keys, "".join([known[key] for key in dict.fromkeys(keys)])
         return (self._text if is_text else self._openmetrics) + self._lines
+
+
+def _twice(family: _Family, keys: list[Key]) -> tuple[str, frozenset[int]]:
+    """Return at which places series stand that stood before; none, as a rule."""
+    if len(set(keys)) == len(keys):
+        return family.name, frozenset()
+    first = dict(reversed([(key, place) for place, key in enumerate(keys)]))
+    return family.name, frozenset(place for place, key in enumerate(keys) if first[key] != place)
 
 
 def _place(metric: Metric, key: Key) -> str:

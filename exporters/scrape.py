@@ -132,12 +132,12 @@ class Scraper:
                 self._result(collector, task, time.monotonic() - started)
                 for collector, task in zip(chosen, tasks, strict=True)
             ]
-            return self._report(chosen, results, allowance, whole=not only)
+            return self._report(chosen, results, allowance, only)
 
         return Flight(deadline, tasks, report)
 
     def _report(
-        self, chosen: Sequence[Collector], results: Sequence[Result], allowance: Allowance, *, whole: bool
+        self, chosen: Sequence[Collector], results: Sequence[Result], allowance: Allowance, only: frozenset[str]
     ) -> Snapshot:
         summary = Readings(own.METRICS)
         summary.add(own.BUDGET, allowance.seconds)
@@ -148,12 +148,13 @@ class Scraper:
         summary.extend(own.DURATION, names, [result.seconds for result in results])
         summary.extend(own.AGE, names, [result.readings.age for result in results])
         summary.extend(own.PAUSED, names, [int(result.readings.paused) for result in results])
-        if whole:
+        if not only:
             self.last = LastScrape(time.time(), {one.name: found for one, found in zip(chosen, results, strict=True)})
-            self._own.bills(self._sources.bills(), summary)
-            self._own.write(summary)
-            if self._process is not None:
-                self._process.write(summary)
+        # Also on a page of some collectors: whoever asks for each in a job of its own never sees the whole one.
+        self._own.bills(self._sources.bills(), summary)
+        self._own.write(summary, self._page.duplicates, only)
+        if self._process is not None:
+            self._process.write(summary)
         return (summary, *(result.readings for result in results))
 
     def _asked(self, collector: Collector, deadline: Deadline) -> asyncio.Task[Result]:

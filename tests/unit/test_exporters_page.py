@@ -111,6 +111,28 @@ def test_series_that_change_from_scrape_to_scrape_keep_their_own_values() -> Non
         assert body.splitlines()[2:] == lines
 
 
+def test_no_page_holds_a_series_twice() -> None:
+    page = Page(METRICS)
+    for turn in range(2):
+        for flavour in Flavour:
+            found = readings()
+            found.add(REQUESTS, 3, "a")
+            found.add(SIZE, math.inf)
+            found.histogram(LATENCY, (9, 9, 9, 9), 9, "read")
+            found.add(REQUESTS, 4 + turn, "c")
+            body = page.render([found], flavour).decode()
+            assert body.count('requests_total{who="a"}') == 1
+            assert 'requests_total{who="a"} 12345678901234567' in body, "the first stays"
+            assert f'requests_total{{who="c"}} {4 + turn}' in body, "who comes after keeps his own value"
+            assert body.count("\nsize_bytes ") == 1
+            assert 'latency_seconds_count{op="read"} 4\n' in body
+            assert "node_vmstat_pgfault 5" in body
+    assert page.duplicates == {"requests_total": 4, "size_bytes": 4, "latency_seconds": 4 * 6}
+    expected = page.render([readings()], Flavour.TEXT)
+    assert expected == Page(METRICS).render([readings()], Flavour.TEXT), "and nothing is left of it"
+    assert page.duplicates["size_bytes"] == 4
+
+
 def test_an_empty_page_is_still_a_page() -> None:
     page = Page(METRICS)
     assert page.render([Readings(METRICS)], Flavour.OPENMETRICS) == b"# EOF\n"

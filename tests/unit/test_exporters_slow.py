@@ -262,6 +262,8 @@ async def test_collectors_of_one_target_share_their_sources_and_the_bill_is_show
     assert seen['exporter_target_command_seconds_total{source="things",command="find"}'] == 0.5
     assert seen['exporter_target_bytes_total{source="things",direction="sent"}'] == 20
     assert seen['exporter_target_bytes_total{source="things",direction="received"}'] == 100
+    part = scraper.render(await scraper.scrape(None, frozenset({"scans"})), Flavour.TEXT).decode()
+    assert 'exporter_target_commands_total{source="things",command="find"} 2' in part
     before = Things.closed
     await scraper.close()
     assert Things.closed == before + 1
