@@ -1,9 +1,9 @@
 """Writes a metrics page: Prometheus text 0.0.4 or OpenMetrics 1.0.0. The exporters' hot path.
 
 A collector's series are those of the last scrape, nearly always. Then its part of the page costs one comparison of the
-series and one formatting of all values at once: names, escaping, label order and headers stand in a template. Where
-series differ, the template is joined anew from those of the families, and these from what is known of each series. Both
-formats share all of that, because every counter of ours ends in ``_total``; only the header lines differ.
+series, and one formatting at once of each run of values of which one has changed: names, escaping, label order and
+headers stand in templates. Where series differ, these are joined anew from what is known of each series. Both formats
+share all of that, because every counter of ours ends in ``_total``; only the header lines differ.
 ``benchmarks/exporter_page.py`` measures it against prometheus_client.
 """
 
@@ -17,6 +17,9 @@ from itertools import chain
 from exporters.negotiate import offers
 from exporters.readings import SERIES_CAP, Key, Readings, Series
 from telemetry.metric import Metric
+
+_RUN = 32
+"""Lines that are written together: fewer would cost more in comparing, more would be written anew for one of them."""
 
 
 class Flavour(Enum):
@@ -80,19 +83,19 @@ class _Part:
         """Families with a series that comes more than once, and at which places it comes again."""
         self._series: list[list[Key]] = []
         """Those that the templates were made for, a list for each family."""
-        self._text = self._openmetrics = ""
+        self._text: list[_Run] = []
+        self._openmetrics: list[_Run] = []
 
     def write(self, read: Sequence[Series], *, is_text: bool) -> str:
         series = [keys for keys, _ in read]
         if series != self._series:
-            self._series, self._text, self._openmetrics = series, "", ""
+            self._series, self._text, self._openmetrics = series, [], []
             self._twice = tuple(found for found in map(_twice, self._families, series) if found[1])
-        template = self._text if is_text else self._openmetrics
-        if not template:
-            template = self._template(is_text=is_text)
+        runs = self._text if is_text else self._openmetrics
+        if not runs:
+            runs += self._template(is_text=is_text)
         values = tuple(chain.from_iterable([values for _, values in read]) if not self._twice else self._once(read))
-        # A sum is finite only where all its parts are: one look instead of one for each.
-        return template % (values if math.isfinite(sum(values)) else tuple(map(_number, values)))
+        return "".join([run.write(values) for run in runs])
 
     def _once(self, read: Sequence[Series]) -> Iterable[float]:
         """Return the first value of each series, since Prometheus would refuse the whole page for a second one."""
@@ -103,14 +106,32 @@ class _Part:
                 self._duplicates[family.name] = self._duplicates.get(family.name, 0) + len(places)
             yield from (value for place, value in enumerate(values) if place not in places)
 
-    def _template(self, *, is_text: bool) -> str:
+    def _template(self, *, is_text: bool) -> Iterable[_Run]:
         found = zip(self._families, self._series, strict=True)
-        template = "".join([family.template(keys, is_text=is_text) for family, keys in found if keys])
-        if is_text:
-            self._text = template
-        else:
-            self._openmetrics = template
-        return template
+        lines = list(chain.from_iterable(family.lines(keys, is_text=is_text) for family, keys in found if keys))
+        for start in range(0, len(lines), _RUN):
+            yield _Run(start, lines[start : start + _RUN])
+
+
+class _Run:
+    """Some lines in a row. Of most series the value is that of the last scrape, so that the text is, too."""
+
+    __slots__ = ("_end", "_start", "_template", "_text", "_values")
+
+    def __init__(self, start: int, lines: Sequence[str]) -> None:
+        self._start, self._end = start, start + len(lines)
+        self._template = "".join(lines)
+        self._values: tuple[float, ...] = ()
+        self._text = ""
+
+    def write(self, page: tuple[float, ...]) -> str:
+        """Return the lines with their values, which stand among those of the whole part."""
+        values = page[self._start : self._end]
+        if values != self._values:
+            self._values = values
+            # A sum is finite only where all its parts are: one look instead of one for each.
+            self._text = self._template % (values if math.isfinite(sum(values)) else tuple(map(_number, values)))
+        return self._text
 
 
 class _Family:
@@ -123,13 +144,13 @@ class _Family:
         self.name = metric.name
         self._places: dict[Key, str] = {}
         self._keys: list[Key] = []
-        self._lines = ""
+        self._lines: list[str] = []
         # In a template a percent sign stands for a place; two stand for itself.
         self._text = _text_header(metric).replace("%", "%%")
         self._openmetrics = _openmetrics_header(metric, clash=clash).replace("%", "%%")
 
-    def template(self, keys: list[Key], *, is_text: bool) -> str:
-        """Return header and lines for these series; what is known of one that comes back was kept."""
+    def lines(self, keys: list[Key], *, is_text: bool) -> list[str]:
+        """Return a line for each of these series, the first below the header. One that comes back is known."""
         if keys != self._keys:
             known = self._places
             if len(known) > 2 * max(SERIES_CAP, len(keys)):  # labels came and went: forget those that are gone
@@ -137,8 +158,8 @@ class _Family:
             for key in keys:
                 if key not in known:
                     known[key] = _place(self._metric, key)
-            self._keys, self._lines = keys, "".join([known[key] for key in dict.fromkeys(keys)])
-        return (self._text if is_text else self._openmetrics) + self._lines
+            self._keys, self._lines = keys, [known[key] for key in dict.fromkeys(keys)]
+        return [(self._text if is_text else self._openmetrics) + self._lines[0], *self._lines[1:]]
 
 
 def _twice(family: _Family, keys: list[Key]) -> tuple[str, frozenset[int]]:

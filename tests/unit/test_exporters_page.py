@@ -111,6 +111,19 @@ def test_series_that_change_from_scrape_to_scrape_keep_their_own_values() -> Non
         assert body.splitlines()[2:] == lines
 
 
+@given(
+    st.lists(st.lists(st.sampled_from([0, 1, -0.5, 2.5e300, math.inf, -math.inf, math.nan]), min_size=70, max_size=70))
+)
+def test_a_page_written_again_and_again_is_as_one_written_for_the_first_time(turns: list[list[float]]) -> None:
+    kept = Page(METRICS)
+    for values in turns:
+        found = Readings(METRICS)
+        found.extend(REQUESTS, [(str(number),) for number in range(len(values))], values)
+        found.add(SIZE, values[0])
+        for flavour in Flavour:
+            assert kept.render([found], flavour) == Page(METRICS).render([found], flavour)
+
+
 def test_no_page_holds_a_series_twice() -> None:
     page = Page(METRICS)
     for turn in range(2):
