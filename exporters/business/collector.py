@@ -92,6 +92,7 @@ class BusinessCollector(SlowCollector):
 
     async def read(self, readings: Readings, deadline: Deadline) -> None:
         """Ask what is due, who waited longest first, as far as the time goes."""
+        await self._source.resolve(deadline)
         member = await choose(self._source, deadline)
         now = self._clock()
         due = [turn for turn in self._turns if turn.is_due()]

@@ -53,6 +53,7 @@ class MongodbCollector:
 
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Ask all members side by side; a dead or frozen one costs only its own samples."""
+        await self._source.resolve(deadline)
         answers = await ask_all(self._source.members, deadline)
         while fresh := self._follow(answers):
             answers |= await ask_all(fresh, deadline)
@@ -132,13 +133,13 @@ class MongodbCollector:
 
     def _write_set(self, answers: Answers, seen: Seen, readings: Readings) -> None:
         faults = [answer for answer in answers.values() if isinstance(answer, Reason)]
-        if len(faults) == len(answers):
+        if faults and len(faults) == len(answers):
             readings.fault = faults[0]
         # A server outside of a set has no such figures; of a member that may not tell them, nothing is known.
         known = [answer for answer in answers.values() if isinstance(answer, Answer)]
         if not seen.views and any(answer.status is not None for answer in known):
             return
-        if all(member.in_set is False for member in answers):
+        if answers and all(member.in_set is False for member in answers):
             return
         replset.write(seen, readings)
         if seen.views and self._config is not None:

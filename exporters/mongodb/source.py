@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Self
 from urllib.parse import parse_qsl, urlencode
 
 from pymongo.errors import ConfigurationError
 
-from exporters.mongodb.member import Access, Document, Member
+from exporters.aside import aside
+from exporters.collector import Deadline
+from exporters.mongodb import srv
+from exporters.mongodb.faults import plainly
+from exporters.mongodb.member import SPARE, Access, Document, Member
 from exporters.settings import Settings, SettingsError, read_password
 from exporters.sources import Bill
 
@@ -22,9 +28,14 @@ _DROPPED = frozenset({"replicaset", "directconnection", "readpreference", "loadb
 class Mongodb:
     """The members that the URI names, and those that the replica set says it has besides."""
 
-    def __init__(self, seeds: Iterable[str], access: Access, *, discover: bool = True) -> None:
+    def __init__(
+        self, seeds: Iterable[str], access: Access, *, discover: bool = True, look_up: str | None = None
+    ) -> None:
+        """``look_up`` is a mongodb+srv:// URI that stands for the seeds."""
         self.bill = Bill()
         self.discover = discover
+        self._look_up = look_up
+        self._looking_up = asyncio.Lock()
         self._access = access
         self._seeds = tuple(dict.fromkeys(seeds))
         self._members = {name: Member(name, access, self.bill) for name in self._seeds}
@@ -37,13 +48,38 @@ class Mongodb:
         Raises:
             SettingsError: the URI is malformed.
         """
-        password = read_password(settings.mongodb_password_file)
+        given = settings.mongodb_password
+        password = given.reveal() if given is not None else read_password(settings.mongodb_password_file)
         try:
-            names, options = split(settings.mongodb_uri or "")
+            uri = settings.mongodb_uri or ""
+            is_srv = uri.startswith(f"{srv.SCHEME}://")
+            if is_srv:
+                srv.check()
+            names, options = split(uri)
             access = Access(options, settings.mongodb_username, password)
-            return cls(names, access, discover=settings.mongodb_discover)
+            return cls(
+                [] if is_srv else names, access, discover=settings.mongodb_discover, look_up=uri if is_srv else None
+            )
         except (ConfigurationError, ValueError) as error:
             raise SettingsError(f"mongodb_uri is not usable: {error}") from error
+
+    async def resolve(self, deadline: Deadline) -> None:
+        """Look up whom a mongodb+srv:// URI stands for; once, since from then on the set itself says who is in it.
+
+        Raises:
+            CollectError: the DNS does not say so, or not in time.
+        """
+        if self._look_up is None:
+            return
+        with plainly():
+            async with deadline.guard(spare=SPARE), self._looking_up:
+                if self._look_up is None:
+                    return
+                names, options = split(await aside(("srv", self._look_up), partial(srv.look_up, self._look_up)))
+                self._access = replace(self._access, options=options)
+                self._seeds = tuple(names)
+                self._members = {name: Member(name, self._access, self.bill) for name in names}
+                self._look_up = None
 
     @property
     def members(self) -> tuple[Member, ...]:
@@ -92,10 +128,10 @@ def split(uri: str) -> tuple[list[str], str]:
     """Take a replica set's URI apart: the names of its hosts, each with its port, and the options for each alone.
 
     Raises:
-        ValueError: it is no mongodb:// URI.
+        ValueError: it is no mongodb:// or mongodb+srv:// URI.
     """
     scheme, separator, rest = uri.partition("://")
-    if scheme != "mongodb" or not separator or not rest:
+    if scheme not in {"mongodb", srv.SCHEME} or not separator or not rest:
         raise ValueError("it should be mongodb://host:port,host:port/?replicaSet=name")
     place, _, query = rest.partition("?")
     options = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0].lower() not in _DROPPED]
