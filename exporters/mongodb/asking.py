@@ -64,6 +64,7 @@ class MemberCollector(SlowCollector):
 
     async def read(self, readings: Readings, deadline: Deadline) -> None:
         """Ask all members that hold data, side by side; of those that struggle the last figures stay for a while."""
+        await self.source.resolve(deadline)
         members = [member for member in self.source.members if member.bears_data and member.up]
         spared = {member for member in members if self.spares and member.struggling}
         asked = [member for member in members if member not in spared]
@@ -165,7 +166,13 @@ async def collections(member: Member, database: str, deadline: Deadline) -> list
 
 
 async def aggregate(
-    member: Member, database: str, collection: str | int, stages: list[Document], deadline: Deadline
+    member: Member,
+    database: str,
+    collection: str | int,
+    stages: list[Document],
+    deadline: Deadline,
+    *,
+    urgent: bool = False,
 ) -> list[Document]:
     """Run a pipeline whose answer fits one batch.
 
@@ -173,7 +180,7 @@ async def aggregate(
         CollectError: it did not answer.
     """
     command: Document = {"aggregate": collection, "pipeline": stages, "cursor": {"batchSize": 1_000}}
-    answer = await member.run(command, deadline, database=database)
+    answer = await member.run(command, deadline, database=database, urgent=urgent)
     return list(answer["cursor"]["firstBatch"])
 
 

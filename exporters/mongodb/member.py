@@ -22,7 +22,7 @@ __all__ = ["SPARE", "Access", "Document", "Member", "reason"]
 _CONNECT_MS = 2000
 _SIDE_BY_SIDE = 2
 """Commands that the slow clock may have under way at one member."""
-_POOL = 4 + _SIDE_BY_SIDE
+_POOL = 4 + _SIDE_BY_SIDE + 1
 """Connections to one member: slow commands never keep the fast ones waiting for one."""
 _LOGIN = frozenset({"authsource", "authmechanism", "authmechanismproperties"})
 """Options of a URI that say how to log in."""
@@ -89,6 +89,7 @@ class Member:
         self._client = access.client(name)
         self._stranger: AsyncMongoClient[Document] | None = None
         self._slow = asyncio.Semaphore(_SIDE_BY_SIDE)
+        self._urgent = asyncio.Semaphore(1)
 
     @property
     def struggling(self) -> bool:
@@ -99,14 +100,18 @@ class Member:
         """Note that it does not answer: nothing else that was known of how it fares holds any longer."""
         self.up = self.busy = self.behind = False
 
-    async def run(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
+    async def run(
+        self, command: Document, deadline: Deadline, *, database: str = "admin", urgent: bool = False
+    ) -> Document:
         """Run one command of a slow collector; the server gives it up when the deadline has come.
+
+        An ``urgent`` one does not wait behind the costly ones.
 
         Raises:
             CollectError: there was no answer in time, or at all.
         """
         with plainly():
-            async with deadline.guard(spare=SPARE), self._slow:
+            async with deadline.guard(spare=SPARE), self._urgent if urgent else self._slow:
                 return await self.command(command, deadline, database=database)
 
     async def command(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:

@@ -89,8 +89,7 @@ def write(target: Member, status: Document, view: Document | None, readings: Rea
     """Write one member's samples; ``view`` is its replSetGetStatus, where it belongs to a set."""
     member = target.name
     for row in ROWS:
-        values = [value for path in row.paths if (value := _number(status, path)) is not None]
-        if values:
+        if values := _numbers(status, row.paths) or _numbers(status, (row.newer,)):
             readings.add(row.metric, sum(values), member, *row.labels)
     _write_tickets(member, status, readings)
     engine = status.get("storageEngine", {}).get("name")
@@ -148,6 +147,10 @@ def _seconds(date: Any) -> float | None:
     """Unix seconds; the epoch means that there never was any."""
     seconds = date.replace(tzinfo=UTC).timestamp() if isinstance(date, datetime) else 0
     return seconds if seconds > 0 else None
+
+
+def _numbers(status: Document, paths: tuple[tuple[str, ...], ...]) -> list[float]:
+    return [value for path in paths if (value := _number(status, path)) is not None]
 
 
 def _number(document: Document, path: tuple[str, ...]) -> float | None:

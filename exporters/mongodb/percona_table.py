@@ -19,10 +19,14 @@ class Row:
     metric: Metric
     paths: tuple[tuple[str, ...], ...]
     labels: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
+    """Where newer servers keep it, if there is none at ``paths``."""
 
 
-def _one(name: str, *path: str, kind: MetricType | None = None, unit: str = "") -> tuple[Row, ...]:
-    return (Row(named(name, "serverStatus." + ".".join(path), kind=kind, unit=unit), (path,)),)
+def _one(
+    name: str, *path: str, kind: MetricType | None = None, unit: str = "", newer: tuple[str, ...] = ()
+) -> tuple[Row, ...]:
+    return (Row(named(name, "serverStatus." + ".".join(path), kind=kind, unit=unit), (path,), newer=newer),)
 
 
 def _by(
@@ -47,7 +51,14 @@ def _word(field: str) -> str:
 
 
 _CACHE = ("wiredTiger", "cache")
+_ENGINE = ("wiredTiger", "transaction")
 _CHECKPOINT = "transaction checkpoint"
+_NEWER = ("wiredTiger", "checkpoint")
+"""Where WiredTiger keeps its checkpoints' figures from MongoDB 7.0 on."""
+_CHECKPOINT_TIME = named(
+    "mongodb_mongod_wiredtiger_transactions_checkpoint_milliseconds", "serverStatus.wiredTiger.transaction", "type"
+)
+_TRANSACTIONS = named("mongodb_mongod_wiredtiger_transactions_total", "serverStatus.wiredTiger.transaction", "type")
 _REPL = ("metrics", "repl")
 _OPS = ("insert", "query", "update", "delete", "getmore", "command")
 _LATENCY_OF = {"read": "reads", "write": "writes", "command": "commands", "transactions": "transactions"}
@@ -139,36 +150,37 @@ _COMPATIBLE: tuple[Row, ...] = (
         named("mongodb_mongod_wiredtiger_cache_evicted_total", "serverStatus.wiredTiger.cache: pages evicted"),
         ((*_CACHE, "modified pages evicted"), (*_CACHE, "unmodified pages evicted")),
     ),
-    *_by(
-        "mongodb_mongod_wiredtiger_transactions_checkpoint_milliseconds",
-        "type",
-        {kind: f"{_CHECKPOINT} {kind} time (msecs)" for kind in ("min", "max")},
-        "wiredTiger",
-        "transaction",
+    *(
+        Row(
+            _CHECKPOINT_TIME,
+            ((*_ENGINE, f"{_CHECKPOINT} {end} time (msecs)"),),
+            (end,),
+            (*_NEWER, f"{end} time (msecs)"),
+        )
+        for end in ("min", "max")
     ),
     *_one(
         "mongodb_mongod_wiredtiger_transactions_checkpoint_milliseconds_total",
         "wiredTiger",
         "transaction",
         f"{_CHECKPOINT} total time (msecs)",
+        newer=(*_NEWER, "total time (msecs)"),
     ),
     *_one(
         "mongodb_mongod_wiredtiger_transactions_running_checkpoints",
         "wiredTiger",
         "transaction",
         f"{_CHECKPOINT} currently running",
+        newer=(*_NEWER, "progress state"),
     ),
-    *_by(
-        "mongodb_mongod_wiredtiger_transactions_total",
-        "type",
-        {
-            "begins": "transaction begins",
-            "checkpoints": "transaction checkpoints",
-            "committed": "transactions committed",
-            "rolled_back": "transactions rolled back",
-        },
-        "wiredTiger",
-        "transaction",
+    *(
+        Row(_TRANSACTIONS, ((*_ENGINE, place),), (label,), newer)
+        for label, place, newer in (
+            ("begins", "transaction begins", ()),
+            ("checkpoints", "transaction checkpoints", (*_NEWER, "total succeed number of checkpoints")),
+            ("committed", "transactions committed", ()),
+            ("rolled_back", "transactions rolled back", ()),
+        )
     ),
     *_by(
         "mongodb_mongod_wiredtiger_blockmanager_bytes_total",
@@ -216,9 +228,27 @@ _COMPATIBLE: tuple[Row, ...] = (
         kind=_UNKNOWN,
     ),
     *_one("mongodb_mongod_metrics_repl_apply_ops_total", *_REPL, "apply", "ops"),
-    *_one("mongodb_mongod_metrics_repl_buffer_count", *_REPL, "buffer", "count"),
-    *_one("mongodb_mongod_metrics_repl_buffer_size_bytes", *_REPL, "buffer", "sizeBytes"),
-    *_one("mongodb_mongod_metrics_repl_buffer_max_size_bytes", *_REPL, "buffer", "maxSizeBytes"),
+    *_one(
+        "mongodb_mongod_metrics_repl_buffer_count",
+        *_REPL,
+        "buffer",
+        "count",
+        newer=(*_REPL, "buffer", "apply", "count"),
+    ),
+    *_one(
+        "mongodb_mongod_metrics_repl_buffer_size_bytes",
+        *_REPL,
+        "buffer",
+        "sizeBytes",
+        newer=(*_REPL, "buffer", "apply", "sizeBytes"),
+    ),
+    *_one(
+        "mongodb_mongod_metrics_repl_buffer_max_size_bytes",
+        *_REPL,
+        "buffer",
+        "maxSizeBytes",
+        newer=(*_REPL, "buffer", "apply", "maxSizeBytes"),
+    ),
     *_one("mongodb_mongod_metrics_repl_network_bytes_total", *_REPL, "network", "bytes"),
     *_one("mongodb_mongod_metrics_repl_network_ops_total", *_REPL, "network", "ops"),
     *_one("mongodb_mongod_metrics_repl_network_readers_created_total", *_REPL, "network", "readersCreated"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -291,7 +292,8 @@ class Counts(MemberCollector):
     every: ClassVar[float] = 60.0
 
     def __init__(self, *members: Any) -> None:
-        super().__init__(cast("Mongodb", SimpleNamespace(members=members)), Settings())
+        source = SimpleNamespace(members=members, resolve=lambda _deadline: asyncio.sleep(0))
+        super().__init__(cast("Mongodb", source), Settings())
         self.asked: Counter[str] = Counter()
 
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
@@ -521,6 +523,21 @@ def test_percona_names_are_written_from_the_answers_that_are_there_anyway() -> N
     assert found["mongodb_mongod_replset_member_election_date", A, "a:1", "rs0"] == 1795348800
     assert found["mongodb_mongod_replset_member_ping_ms", A, "b:2", "rs0"] == 3
     assert found["collector_scrape_time_ms", A, "top", "mongodb"] == 250
+
+
+@pytest.mark.parametrize("version", ["5.0", "7.0", "8.0"])
+def test_percona_names_find_what_newer_servers_keep_elsewhere(version: str) -> None:
+    shapes = json.loads(Path(__file__).with_name("mongodb_shapes.json").read_text(encoding="utf-8"))
+    readings = Readings(percona_status.METRICS)
+    percona_status.write(cast("Member", Spoken()), shapes[version], None, readings)
+    found = flat(readings)
+    engine = "mongodb_mongod_wiredtiger_transactions"
+    assert found[f"{engine}_checkpoint_milliseconds", A, "min"] == 100
+    assert found[f"{engine}_checkpoint_milliseconds", A, "max"] == 400
+    assert found[f"{engine}_checkpoint_milliseconds_total", A] == 1500
+    assert found[f"{engine}_running_checkpoints", A] == (1 if version == "5.0" else 0)
+    assert found[f"{engine}_total", A, "checkpoints"] == 7
+    assert found["mongodb_mongod_metrics_repl_buffer_size_bytes", A] == 300
 
 
 class Spoken:
