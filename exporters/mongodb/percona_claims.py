@@ -179,8 +179,9 @@ NOT_CLAIMED: tuple[NotClaimed, ...] = (
             "mongodb_mongod_locks_time_locked_local_microseconds_total",
             "mongodb_ss_locks_acquireCount",
         ),
-        "serverStatus.locks is left out of every answer: it costs more to decode than all the rest together.",
-        "mongodb_mongod_global_lock_current_queue, mongodb_currentop_waiting_for_lock",
+        "Of serverStatus.locks only what was waited for is shown, under our own names: every operation takes locks, so "
+        "that their number says nothing, and how long they are held no server tells since 3.0.",
+        "mongodb_lock_waits_total, mongodb_lock_wait_seconds_total, mongodb_currentop_waiting_for_lock",
     ),
     NotClaimed(
         ("mongodb_rs_members_state", "mongodb_rs_members_pingMs", "mongodb_members_health"),
