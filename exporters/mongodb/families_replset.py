@@ -236,7 +236,7 @@ MEMBER_HEALTH = family(
 LAG = family(
     "mongodb_replset_replication_lag_seconds",
     "How far this member's last write is behind the primary's, as the primary sees it; 0 for the primary itself, "
-    "absent while there is none.",
+    "absent while there is none. A delay that is wanted (mongodb_replset_member_delay_seconds) is part of it.",
     MEMBER,
     source="replSetGetStatus.members[].lastAppliedWallTime",
 )

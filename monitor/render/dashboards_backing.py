@@ -8,6 +8,10 @@ from monitor.render.dashboards_promql import RATE, latency_limit, mean, quantile
 
 OPERATIONS = "db_client_operation_duration_seconds"
 UP_DOWN = {"1": "up", "0": "down"}
+_RAW_LAG = "max by (member) (mongodb_replset_replication_lag_seconds)"
+_WANTED = f"(max by (member) (mongodb_replset_member_delay_seconds) or 0 * {_RAW_LAG})"
+_LAG = f"clamp_min({_RAW_LAG} - {_WANTED}, 0)"
+"""Where the set's configuration may not be read, no delay is known of, and the lag is shown as it is."""
 
 
 def database(catalogue: Catalogue) -> tuple[Panel, ...]:
@@ -88,12 +92,13 @@ def mongodb() -> tuple[Panel, ...]:
         Panel(
             title="Are secondaries up to date?",
             text=(
-                "Replication lag of each member. Good is below a second or two. A growing one means that a failover "
-                "would wait, and reads from that member are old: look at its disk and load."
+                "Replication lag of each member, on top of a delay that is wanted. Good is below a second or two. A "
+                "growing one means that a failover would wait, and reads from that member are old: look at its disk "
+                "and load."
             ),
             kind="graph",
             unit="s",
-            queries=(Query(expr="max by (member) (mongodb_replset_replication_lag_seconds)", name="{{member}}"),),
+            queries=(Query(expr=_LAG, name="{{member}}"),),
             steps=((None, GOOD), (10.0, WARN)),
             minimum=0,
         ),
