@@ -17,19 +17,21 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from exporters.collectors import METRICS
+from exporters.credentials import off_the_command_line
 from exporters.listener import Listener
 from exporters.lookup import Loop
 from exporters.process import package_version
 from exporters.secrets import masked
 from exporters.server import make_app
 from exporters.service import Configuration, Service
-from exporters.settings import Settings, SettingsError, load
+from exporters.settings import PREFIX, Settings, SettingsError, load
 from telemetry import logs
 from telemetry.metric import declarations
 
 log = logs.get_logger()
 
 _WRONG_USE = 2
+_ADDRESS_FLAGS = {"mongodb_uri": ("--mongodb",), "redis_uri": ("--redis",)}
 _SHUTDOWN_LIMIT = 5.0
 
 
@@ -46,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.pop("metrics"):
         sys.stdout.write(declarations("exporters", METRICS))
         return
+    if arguments is None:
+        off_the_command_line(given, _ADDRESS_FLAGS, PREFIX)
     try:
         configuration = Configuration.read(lambda: load(given))
         logs.configure("exporters", level=configuration.settings.log_level)
@@ -66,8 +70,8 @@ def _parser() -> argparse.ArgumentParser:
         "EXPORTERS_TARGETS_FILE, EXPORTERS_WEB_CONFIG_FILE, EXPORTERS_COLLECT ...",
     )
     parser.add_argument("--listen", metavar="ADDR", help="host:port of the page (default 127.0.0.1:9400)")
-    parser.add_argument("--mongodb", dest="mongodb_uri", metavar="URI", help="the replica set, without password")
-    parser.add_argument("--redis", dest="redis_uri", metavar="URI", help="Redis, without password")
+    parser.add_argument("--mongodb", dest="mongodb_uri", metavar="URI", help="the replica set")
+    parser.add_argument("--redis", dest="redis_uri", metavar="URI", help="the server")
     parser.add_argument("--probe", dest="probe_url", metavar="URL", help="the front door that is probed from outside")
     for name, what in (("procfs", "/proc"), ("sysfs", "/sys"), ("rootfs", "/"), ("cgroup-root", "/sys/fs/cgroup")):
         parser.add_argument(f"--{name}", metavar="DIR", help=f"where the host's {what} is (default {what})")

@@ -13,6 +13,7 @@ from exporters.collectors import choose
 from exporters.files import content
 from exporters.process import Process
 from exporters.scrape import Scraper
+from exporters.secrets import Password
 from exporters.settings import OF_THE_PROCESS, Settings, SettingsError
 from exporters.sources import Sources
 
@@ -94,7 +95,7 @@ def _mark(settings: Settings) -> bytes:
         value = getattr(settings, one.name)
         if one.name in OF_THE_PROCESS:
             continue
-        digest.update(f"{one.name}={value!r}\0".encode())
+        digest.update(f"{one.name}={value.reveal() if isinstance(value, Password) else repr(value)}\0".encode())
         if one.name.endswith("_file") and isinstance(value, Path):
             with contextlib.suppress(OSError):
                 digest.update(content(value))

@@ -22,3 +22,25 @@ def masked(text: str) -> str:
     for pattern, instead in _RULES:
         text = pattern.sub(instead, text)
     return text
+
+
+class Password:
+    """A password that no ``repr``, format or log shows."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return it, for the one who logs in."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Password(***)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Password) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)

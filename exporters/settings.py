@@ -1,7 +1,7 @@
 """The exporters' settings: read at the start and at each reload, from flags, the environment and a TOML file.
 
 Order, later wins: the defaults below; the file given by ``--config`` or ``EXPORTERS_CONFIG``; environment variables
-``EXPORTERS_<FIELD>``; flags. Passwords are never values here, only the paths of the files that hold them.
+``EXPORTERS_<FIELD>``; flags. A password is in a file whose path stands here, or came in an address and was taken out.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from exporters.credentials import parted
 from exporters.files import content
 from exporters.readings import SERIES_CAP
+from exporters.secrets import Password
 from exporters.structure import SettingsError, read_toml, structure
 
-__all__ = ["OF_THE_PROCESS", "Settings", "SettingsError", "host_port", "load", "read_password"]
+__all__ = ["OF_THE_PROCESS", "PREFIX", "Settings", "SettingsError", "host_port", "load", "read_password"]
 
 PREFIX = "EXPORTERS_"
 OF_THE_PROCESS = frozenset(
@@ -40,14 +42,18 @@ class Settings:
     web_config_file: Path | None = None
     """TLS and users in Prometheus's web-config.yml format; users are needed to listen on an open address."""
     mongodb_uri: str | None = None
-    """The replica set's URI; each host in it is watched over a connection of its own. Without user and password."""
+    """The replica set's URI; each host in it is watched over a connection of its own. A login in it is taken out."""
     mongodb_username: str | None = None
     mongodb_password_file: Path | None = None
+    mongodb_password: Password | None = None
+    """Only ever from the URI: a password of its own is no setting, a file is the better place."""
     mongodb_discover: bool = True
     """Watch members that the replica set has and the URI does not name; off where they cannot be reached from here."""
     redis_uri: str | None = None
     redis_username: str | None = None
     redis_password_file: Path | None = None
+    redis_password: Password | None = None
+    """Only ever from the URI."""
     redis_ca_file: Path | None = None
     """Who may have signed Redis's certificate (``rediss://``), where that is not one of the system's authorities."""
     probe_url: str | None = None
@@ -180,7 +186,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> 
     values = read_toml(Path(file)) if file else {}
     known = sorted(field.name for field in fields(Settings))
     values |= {name: env[PREFIX + name.upper()] for name in known if env.get(PREFIX + name.upper())}
-    return structure(values | given, Settings)
+    return structure(parted(values | given), Settings)
 
 
 def read_password(file: Path | None) -> str | None:
@@ -203,7 +209,7 @@ def read_password(file: Path | None) -> str | None:
 
 
 def _password_in(name: str, uri: str | None) -> Iterator[str]:
-    """Find a user or password in an address: before its host, or among its options."""
+    """Find a user or password where it does not belong: in front of a page's host, or among options."""
     if uri is None:
         return
     before, _, options = uri.partition("?")

@@ -11,7 +11,7 @@ from cattrs import Converter, transform_error
 from cattrs.errors import ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn
 
-from exporters.secrets import masked
+from exporters.secrets import Password, masked
 
 _T = TypeVar("_T")
 
@@ -51,6 +51,7 @@ def structure(values: Mapping[str, Any], kind: type[_T]) -> _T:
         converter.register_structure_hook(path_type, lambda value, _: Path(_text(value)))
     for text_type in (str, str | None):
         converter.register_structure_hook(text_type, lambda value, _: _text(value))
+    converter.register_structure_hook(Password | None, lambda value, _: value)
     converter.register_structure_hook(bool, lambda value, _: _true(value))
     hook = make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True)
     try:

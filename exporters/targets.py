@@ -21,6 +21,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from exporters.credentials import parted
 from exporters.settings import OF_THE_PROCESS, Settings, SettingsError
 from exporters.structure import read_toml, structure
 
@@ -52,7 +53,9 @@ def _target(name: str, table: object) -> Settings:
     if not _NAME.fullmatch(name):
         faults.append("a target's name has letters, digits and . _ : - only, 100 at most")
     try:
-        settings = structure({field: value for field, value in table.items() if field not in OF_THE_PROCESS}, Settings)
+        settings = structure(
+            parted({field: value for field, value in table.items() if field not in OF_THE_PROCESS}), Settings
+        )
     except SettingsError as error:
         raise SettingsError("\n".join((*faults, str(error)))) from None
     if faults:

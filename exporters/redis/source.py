@@ -101,6 +101,8 @@ class Redis:
 
     async def _password(self) -> str | None:
         """Read it anew each time, since it may have been changed; aside, since a mount may hang."""
+        if self._settings.redis_password is not None:
+            return self._settings.redis_password.reveal()
         file = self._settings.redis_password_file
         if file is None:
             return None

@@ -88,7 +88,7 @@ def test_a_fault_changes_nothing_and_is_told_in_words(files: Files) -> None:
     file = files.write("targets.toml", good)
     with exporters("--collect", "host", "--targets", str(file)) as process:
         before = ask(process, "/metrics")
-        files.write("targets.toml", f'[one]\nredis_uri = "redis://user:{CANARY}@127.0.0.1"\n[two]\nredis_url = "x"\n')
+        files.write("targets.toml", f'[one]\nredis_uri = "redis://127.0.0.1?password={CANARY}"\n[two]\nredis_url = "x"\n')
         answer = reload(process)
         assert answer.status == 500
         assert "[one]: redis_uri carries a user or password" in answer.text

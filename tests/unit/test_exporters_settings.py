@@ -19,8 +19,9 @@ MONGODB = "mongodb://127.0.0.1:27017,127.0.0.1:27018/?replicaSet=rs0"
 @pytest.mark.parametrize(
     ("flags", "says"),
     [
-        (("--redis", "redis://user:hunter2@127.0.0.1:6379/0"), "redis_uri carries a user or password"),
-        (("--mongodb", "mongodb://user:hunter2@127.0.0.1:27017"), "EXPORTERS_MONGODB_USERNAME"),
+        (("--redis", "redis://127.0.0.1:6379/0?password=hunter2"), "redis_uri carries a user or password"),
+        (("--mongodb", "mongodb://127.0.0.1:27017/?password=hunter2"), "EXPORTERS_MONGODB_USERNAME"),
+        (("--mongodb", "mongodb://user:hun/hunter2@127.0.0.1:27017"), "mongodb_uri: percent-encode"),
         (("--probe", "http://user:hunter2@127.0.0.1:8000"), "probe_url carries"),
         (("--probe", "ftp://127.0.0.1"), "http:// or https://"),
         (("--listen", "0.0.0.0:9400"), "reachable from other machines"),

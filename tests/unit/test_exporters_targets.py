@@ -44,7 +44,7 @@ def test_every_fault_is_named_with_its_target_and_field(file: Path) -> None:
         """
         stray = 1
         [one]
-        redis_uri = "redis://user:hunter2@127.0.0.1:6379"
+        redis_uri = "redis://127.0.0.1:6379?password=hunter2"
         scrape_budget = 0
         [two]
         redis_url = "redis://127.0.0.1"
