@@ -88,6 +88,22 @@ class Readings:
         series[0].extend(keys)
         series[1].extend(values)
 
+    def take(self, metric: Metric, keys: list[Key], values: list[float]) -> bool:
+        """Take both lists as all that the family has, uncopied: nobody may change them later. False: no room for all.
+
+        What the page finds to be the very list of the last scrape, it need not compare.
+
+        Raises:
+            UndeclaredError: the family was not declared.
+        """
+        series = self.series.get(metric.name)
+        if series is None:
+            raise _undeclared(metric, metric.labels)
+        if series[0] or len(keys) > self._cap:
+            return False
+        self.series[metric.name] = keys, values
+        return True
+
     def states(self, metric: Metric, current: str | None, choices: Iterable[str], *labels: str) -> None:
         """Add one sample for each of ``choices``, 1 for the current one and 0 for the others."""
         for choice in choices:

@@ -32,6 +32,7 @@ class RedisCollector:
     def __init__(self, source: Redis) -> None:
         self._source = source
         self._server: Server | None = None
+        self._reader = info.Reader()
 
     @classmethod
     def missing(cls, settings: Settings) -> str | None:
@@ -52,7 +53,7 @@ class RedisCollector:
         found, server, answers = await self._ask(readings)
         readings.add(f.UP, 1)
         readings.states(f.UP_REASON, None, f.REASONS)
-        info.write(found, readings)
+        info.write(found, server.numbers, readings)
         server.commands.write(found.commands, readings)
         server.errors.write(found.errors, readings)
         replication.write(found, readings)
@@ -95,7 +96,7 @@ class RedisCollector:
         if isinstance(text, Refusal):
             self._source.drop()  # with rights or a password that changed, only a new connection gets further
             raise CollectError(text.reason) from text
-        found = info.parse(text) if isinstance(text, str) else Info()
+        found = self._reader.read(text) if isinstance(text, str) else Info()
         if "redis_version" not in found.fields:
             self._source.drop()
             raise CollectError(Reason.MALFORMED)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from exporters.readings import Readings
+from exporters.readings import Key, Readings
 from exporters.redis import families as f
-from exporters.redis.fields import FIELDS
+from exporters.redis.fields import FIELDS, Field
+
+_NAMES = tuple(known.field for known in FIELDS)
+_NO_LABELS: list[Key] = [()]
 
 
 @dataclass(slots=True)
@@ -29,50 +34,87 @@ class Info:
         return (int(major) if major.isdecimal() else 0, int(minor) if minor.isdecimal() else 0)
 
 
+class Reader:
+    """Reads one server's INFO again and again; lines that did not change since the last time keep their meaning."""
+
+    def __init__(self) -> None:
+        self._info = Info()
+        self._lines: list[str] = []
+        self._places: list[_Place | None] = []
+
+    def read(self, text: str) -> Info:
+        """Return what ``parse`` would. It is the same object at each time."""
+        lines = text.split("\r\n")
+        if len(lines) != len(self._lines) or not self._patch(lines):
+            self._info = Info()
+            self._places = [_sort(self._info, line) for line in lines]
+            places = [(id(place.values), place.key) for place in self._places if place is not None]
+            if len(set(places)) < len(places):
+                lines = []  # with a field that comes twice, a line's change says little
+        self._lines = lines
+        return self._info
+
+    def _patch(self, lines: list[str]) -> bool:
+        """Read the lines that changed; not possible where the line of one thing is that of another now."""
+        for new, old, place in zip(lines, self._lines, self._places, strict=True):
+            if new != old:
+                name, colon, value = new.partition(":")
+                if place is None or not colon or place.name != name or ("=" in value) != place.has_pairs:
+                    return False
+                place.values[place.key] = value
+        return True
+
+
+@dataclass(slots=True, frozen=True)
+class _Place:
+    """Where a line's value is kept: in a mapping by name, or in a list by number."""
+
+    values: Any
+    key: Any
+    name: str
+    has_pairs: bool
+
+
 def parse(text: str) -> Info:
     """Read INFO. Lines that are no ``field:value`` are left out."""
-    info = Info()
-    fields, commands = info.fields, info.commands
-    for line in text.split("\r\n"):
-        name, colon, value = line.partition(":")
-        if not colon:
-            continue
-        if "=" not in value:
-            fields[name] = value
-        elif name.startswith("cmdstat_"):
-            commands[name[8:]] = value
-        elif not name.startswith("latency_percentiles_"):
-            _sort(info, name, value)
-    return info
+    return Reader().read(text)
 
 
-def _sort(info: Info, name: str, value: str) -> None:
+def _sort(info: Info, line: str) -> _Place | None:
+    name, colon, value = line.partition(":")
+    if not colon:
+        return None
+    has_pairs = "=" in value
+    found = _place(info, name, has_pairs=has_pairs)
+    if found is None:
+        return None
+    values, key = found
+    if isinstance(values, list):
+        values.append(value)
+    else:
+        values[key] = value
+    return _Place(values, key, name, has_pairs)
+
+
+def _place(info: Info, name: str, *, has_pairs: bool) -> tuple[Any, Any] | None:
+    if not has_pairs:
+        return info.fields, name
+    for prefix, values in (("cmdstat_", info.commands), ("errorstat_", info.errors)):
+        if name.startswith(prefix):
+            return values, name.removeprefix(prefix)
     stem = name.rstrip("0123456789")
-    if name.startswith("errorstat_"):
-        info.errors[name[10:]] = value
-    elif stem == name:
-        if name == "module":
-            info.modules.append(value)
-        else:
-            info.fields[name] = value
-    elif stem == "db":
-        info.databases[name] = value
-    elif stem == "slave":
-        info.replicas.append(value)
-    elif stem == "master":
-        info.watched.append(value)
+    if stem == "db" != name:
+        return info.databases, name
+    lists = {"module": info.modules} if stem == name else {"slave": info.replicas, "master": info.watched}
+    if stem in lists:
+        return lists[stem], len(lists[stem])
+    return (info.fields, name) if stem == name and not name.startswith("latency_percentiles_") else None
 
 
-def write(info: Info, readings: Readings) -> None:
+def write(info: Info, numbers: Numbers, readings: Readings) -> None:
     """Write what INFO says about the server as a whole. A field that this version lacks leaves its family out."""
     fields = info.fields
-    for known in FIELDS:
-        text = fields.get(known.field)
-        if text is None:
-            continue
-        value = number(text)
-        if value is not None and (known.least is None or value >= known.least):
-            readings.add(known.metric, value if known.scale == 1 else value * known.scale)
+    numbers.write(fields, readings)
     readings.add(f.INSTANCE_INFO, 1, *(fields.get(label, "") for label in f.INSTANCE_INFO.labels))
     for metric in f.STATUSES:
         status = fields.get(metric.name.removeprefix("redis_"))
@@ -83,6 +125,32 @@ def write(info: Info, readings: Readings) -> None:
         readings.add(f.MODULE_INFO, 1, known_of.get("name", ""), known_of.get("ver", ""))
     if fields.get("redis_mode") != "sentinel":
         _write_databases(info, readings)
+
+
+class Numbers:
+    """INFO's plain numbers; those whose text did not change are not read again."""
+
+    def __init__(self) -> None:
+        self._texts: list[str | None] = [None] * len(FIELDS)
+        self._kept = Readings(known.metric for known in FIELDS)
+
+    def write(self, fields: Mapping[str, str], readings: Readings) -> None:
+        """Write all of them."""
+        texts = [fields.get(name) for name in _NAMES]
+        for known, text, before in zip(FIELDS, texts, self._texts, strict=True):
+            if text != before:
+                value = _read(known, text)
+                # New lists each time: a page that is still being written has the old ones.
+                self._kept.series[known.metric.name] = ([], []) if value is None else (_NO_LABELS, [value])
+        self._texts = texts
+        readings.adopt(self._kept)
+
+
+def _read(known: Field, text: str | None) -> float | None:
+    value = number(text)
+    if value is None or (known.least is not None and value < known.least):
+        return None
+    return value if known.scale == 1 else value * known.scale
 
 
 def start_time(info: Info, now: float) -> float | None:

@@ -9,7 +9,6 @@ from exporters.readings import Readings
 from exporters.redis import families as f
 from exporters.redis.info import Info, number, pairs
 
-
 Address = tuple[str, str]
 
 

@@ -8,7 +8,7 @@ from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis.commands import Commands, Errors
 from exporters.redis.denials import Denials
-from exporters.redis.info import Info, start_time
+from exporters.redis.info import Info, Numbers, start_time
 from exporters.redis.slowlog import SlowLog
 from exporters.redis.source import name_of
 from exporters.redis.wire import Command, Refusal
@@ -31,6 +31,7 @@ class Server:
         self.commands = Commands()
         self.slow_log = SlowLog()
         self.errors = Errors()
+        self.numbers = Numbers()
         self._started_at: float | None = None
         self._unknown: set[str] = set()
         self.denials = Denials()

@@ -24,13 +24,14 @@ Reply = Any
 _MOST_BYTES = 64 << 20
 """More than this is no answer to anything we ask: a server that talks without end must not fill our memory."""
 
-_LONG_LISTS = tuple(re.compile(re.escape(kind) + rb"\d{5}") for kind in (b"*", b"%", b"~", b">", b"|"))
+_LONG_LISTS = tuple((kind, re.compile(re.escape(kind) + rb"\d{5}")) for kind in (b"*", b"%", b"~", b">", b"|"))
 """Headers of 10,000 elements or more. hiredis reserves room for all of them at once: the 13 bytes ``*1000000000`` would
 cost 8 GB, and seconds to give them back. One pattern for each kind, since each then is a search for its first byte."""
 _LINE_END = b"\r\n"
 _CUT = re.compile(rb"[*%~>|]\d{0,4}\Z")
 """What might turn out to be such a header when more has come."""
 _LONGEST_CUT = 5
+_TEXT = re.compile(rb"\$(\d{1,9})\r\n")
 
 _REASONS = (
     ("NOAUTH", Reason.AUTH),
@@ -127,7 +128,9 @@ class Wire(asyncio.Protocol):
         end = cut.start() if cut else len(data)
         self._held = data[end:]
         fed = 0
-        for at in _long_lists(data):
+        # INFO is the longest answer, and nothing in it is a header.
+        text = None if self._reader.has_data() else _TEXT.match(data)
+        for at in _long_lists(data, text.end() + int(text[1]) if text else 0):
             self._feed(data[fed:at])
             fed = at
             # What looks like a header is one unless it is part of a text that is still being read: data of somebody's.
@@ -150,11 +153,11 @@ class Wire(asyncio.Protocol):
         self.abort()
 
 
-def _long_lists(data: bytes) -> list[int]:
+def _long_lists(data: bytes, start: int) -> list[int]:
     """Return where headers of absurd length seem to be: at the beginning of a line, or where we cannot see that."""
-    if not any(pattern.search(data) for pattern in _LONG_LISTS):
+    if not any(kind in data and pattern.search(data, start) for kind, pattern in _LONG_LISTS):
         return []
-    found = sorted(match.start() for pattern in _LONG_LISTS for match in pattern.finditer(data))
+    found = sorted(match.start() for _, pattern in _LONG_LISTS for match in pattern.finditer(data, start))
     return [at for at in found if at < len(_LINE_END) or data.startswith(_LINE_END, at - len(_LINE_END))]
 
 

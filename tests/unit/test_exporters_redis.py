@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import re
+
 import pytest
 
 from exporters.readings import OTHER, Readings
@@ -32,7 +35,7 @@ def shown(readings: Readings) -> Found:
 
 def read(text: str) -> Found:
     found, readings = parsed(text), Readings(f.METRICS)
-    info.write(found, readings)
+    info.write(found, info.Numbers(), readings)
     Commands().write(found.commands, readings)
     Errors().write(found.errors, readings)
     replication.write(found, readings)
@@ -155,6 +158,70 @@ def test_a_command_that_was_not_called_again_is_not_worked_out_again_but_a_calle
     readings = Readings(f.METRICS)
     commands.write({}, readings)
     assert shown(readings) == {}, "after CONFIG RESETSTAT"
+
+
+def changed(text: str, choose: random.Random) -> str:
+    """Return INFO as it might be a moment later: other figures, now and then other lines."""
+    lines = text.split("\r\n")
+    for place in choose.sample(range(len(lines)), 12):
+        line = lines[place]
+        lines[place] = re.sub(r"(?<=[:=])\d+", lambda found: str(int(found[0]) + 1), line)
+        if choose.random() < 0.1:
+            lines[place] = choose.choice(["", line.partition(":")[0], f"new_{place}:1", "cmdstat_new:calls=x", "a:b=c"])
+        if choose.random() < 0.05:
+            lines.insert(place, choose.choice(lines))
+    return "\r\n".join(lines)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_read_again_is_what_would_be_read_for_the_first_time(seed: int) -> None:
+    choose = random.Random(seed)
+    text = (texts.V7_4 if seed % 2 else texts.V5_0).replace("\n", "\r\n")
+    reader, commands, numbers = info.Reader(), Commands(), info.Numbers()
+    for _ in range(40):
+        found, kept, fresh = reader.read(text), Readings(f.METRICS), Readings(f.METRICS)
+        assert found == info.parse(text)
+        names = [name for name, value in found.commands.items() if "calls=x" not in value and "," in value]
+        replies = [
+            part for name in names for part in (name, ["calls", seed, "histogram_usec", [choose.choice([1, 9]), seed]])
+        ]
+        for readings, one, two in ((kept, commands, numbers), (fresh, Commands(), info.Numbers())):
+            info.write(found, two, readings)
+            one.write(found.commands, readings)
+        assert kept.series == fresh.series
+        commands.write_latency(replies, kept)
+        assert len(kept.series[f.LATENCY.name][0]) == 10 * len(names)
+        text = changed(text, choose)
+
+
+def test_a_page_that_is_still_being_written_keeps_its_figures() -> None:
+    commands, numbers, pages = Commands(), info.Numbers(), []
+    for calls in (1, 2):
+        readings = Readings(f.METRICS)
+        numbers.write({"connected_clients": str(calls)}, readings)
+        commands.write({"get": f"calls={calls},usec=1,usec_per_call=1,rejected_calls=0,failed_calls=0"}, readings)
+        commands.write_latency(["get", ["calls", calls, "histogram_usec", [1, calls]]], readings)
+        pages.append(readings)
+    for calls, page in enumerate(pages, 1):
+        found = shown(page)
+        assert found["redis_connected_clients",] == calls
+        assert found["redis_commands_total", "get"] == calls
+        assert found[f.LATENCY.name, "_count", "get"] == calls
+    assert pages[0].series["redis_commands_total"][0] is pages[1].series["redis_commands_total"][0]
+
+
+@pytest.mark.parametrize("cap", [1, 3, 25])
+def test_more_commands_than_the_budget_has_room_for_are_summed_up(cap: int) -> None:
+    commands = Commands()
+    for calls in (1, 2):
+        readings = Readings(f.METRICS, cap=cap)
+        commands.write({f"c{number}": f"calls={calls},usec=1" for number in range(30)}, readings)
+        replies = [[f"c{number}", ["calls", calls, "histogram_usec", [1, calls]]] for number in range(30)]
+        commands.write_latency([part for reply in replies for part in reply], readings)
+        found = shown(readings)
+        assert found["redis_commands_total", OTHER] == (30 - cap) * calls
+        counts = [value for key, value in found.items() if key[:2] == (f.LATENCY.name, "_count")]
+        assert sum(counts) == 30 * calls
 
 
 def test_only_errors_of_redis_own_kind_keep_their_name() -> None:
