@@ -9,7 +9,7 @@ from exporters.mongodb import families as f
 from exporters.mongodb import families_replset as r
 from exporters.mongodb import percona_status, replset, status, status_parts
 from exporters.mongodb.ask import Answer, ask_all
-from exporters.mongodb.faults import Document, plainly
+from exporters.mongodb.faults import ODD, Document, plainly
 from exporters.mongodb.member import SPARE, Member
 from exporters.mongodb.percona import PERCONA
 from exporters.mongodb.source import Mongodb
@@ -60,10 +60,13 @@ class MongodbCollector:
         seen = _seen(answers)
         await self._read_config(answers, seen, readings, deadline)
         for member, answer in answers.items():
-            self._write(member, answer, readings)
-            if self._percona and isinstance(answer, Answer) and answer.status is not None:
-                in_set = answer.replset is not None and answer.replset["members"]
-                percona_status.write(member, answer.status, answer.replset if in_set else None, readings)
+            try:
+                self._write(member, answer, readings)
+            except ODD:
+                _withdraw(member.name, readings)
+                member.lost()
+                answers[member] = Reason.MALFORMED
+                self._write(member, Reason.MALFORMED, readings)
         self._write_set(answers, seen, readings)
         behind = replset.behind(self._config, seen, readings)
         for member in answers:
@@ -106,15 +109,18 @@ class MongodbCollector:
         try:
             with plainly():
                 async with deadline.guard(spare=SPARE):
-                    self._config = (await member.command(_REPLSET_CONFIG, deadline))["config"]
+                    config = (await member.command(_REPLSET_CONFIG, deadline))["config"]
+            replset.write_config(config, seen, Readings(r.METRICS))  # can it be read?
+            self._config = config
+        except ODD:
+            readings.partial.append(Reason.MALFORMED)
         except CollectError as error:
             readings.partial.append(error.reason)
             if error.reason is not Reason.DENIED:
                 return
         self._config_version = version
 
-    @staticmethod
-    def _write(member: Member, answer: Answer | Reason, readings: Readings) -> None:
+    def _write(self, member: Member, answer: Answer | Reason, readings: Readings) -> None:
         down = answer if isinstance(answer, Reason) else None
         readings.add(f.UP, int(down is None), member.name)
         readings.states(f.UP_REASON, down, f.REASONS, member.name)
@@ -130,6 +136,9 @@ class MongodbCollector:
         if member.oplog is not None:
             readings.add(r.OPLOG_BYTES, member.oplog["size"], member.name)
             readings.add(r.OPLOG_MAX_BYTES, member.oplog["maxSize"], member.name)
+        if self._percona and answer.status is not None:
+            in_set = answer.replset is not None and answer.replset["members"]
+            percona_status.write(member, answer.status, answer.replset if in_set else None, readings)
 
     def _write_set(self, answers: Answers, seen: Seen, readings: Readings) -> None:
         faults = [answer for answer in answers.values() if isinstance(answer, Reason)]
@@ -144,6 +153,13 @@ class MongodbCollector:
         replset.write(seen, readings)
         if seen.views and self._config is not None:
             replset.write_config(self._config, seen, readings)
+
+
+def _withdraw(member: str, readings: Readings) -> None:
+    """Take back what was written of a member before its answer turned out to be odd."""
+    for keys, values in readings.series.values():
+        kept = [pair for pair in zip(keys, values, strict=True) if member not in pair[0][:2]]
+        keys[:], values[:] = [key for key, _ in kept], [value for _, value in kept]
 
 
 def _seen(answers: Answers) -> Seen:

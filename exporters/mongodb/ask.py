@@ -14,8 +14,9 @@ from pymongo.errors import OperationFailure
 
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb import status as server_status
-from exporters.mongodb.faults import Document, plainly, reason
+from exporters.mongodb.faults import ODD, Document, plainly, reason
 from exporters.mongodb.member import SPARE, Member
+from exporters.mongodb.views import checked
 from exporters.reasons import Reason
 
 _LEFT_OUT = (
@@ -83,7 +84,10 @@ async def _or_reason(member: Member, deadline: Deadline) -> Answer | Reason:
     except CollectError as error:
         member.lost()
         return error.reason
-    member.up, member.state = True, answer.state
+    except ODD:
+        member.lost()
+        return Reason.MALFORMED
+    member.up, member.is_known, member.state = True, True, answer.state
     member.seconds["mongodb"] = time.monotonic() - started
     return answer
 
@@ -173,7 +177,10 @@ def _own_state(status: Document) -> int | None:
 
 async def _replset(member: Member, deadline: Deadline, partial: list[Reason]) -> Document | None:
     try:
-        return await member.command(_REPLSET_STATUS, deadline)
+        return checked(await member.command(_REPLSET_STATUS, deadline))
+    except ODD:
+        partial.append(Reason.MALFORMED)
+        return None
     except OperationFailure as error:
         if error.code == _NOT_A_MEMBER:
             return {"myState": REMOVED, "members": ()}

@@ -65,6 +65,8 @@ class MemberCollector(SlowCollector):
     async def read(self, readings: Readings, deadline: Deadline) -> None:
         """Ask all members that hold data, side by side; of those that struggle the last figures stay for a while."""
         await self.source.resolve(deadline)
+        if await self._nobody_bears_data(deadline):
+            return
         members = [member for member in self.source.members if member.bears_data and member.up]
         spared = {member for member in members if self.spares and member.struggling}
         asked = [member for member in members if member not in spared]
@@ -77,6 +79,13 @@ class MemberCollector(SlowCollector):
         shown = {member: at for member, at in self._read_at.items() if member in members and at >= oldest}
         self._read_at = WeakKeyDictionary(shown)
         self._keep({member.name for member in spared if member in shown}, readings)
+
+    async def _nobody_bears_data(self, deadline: Deadline) -> bool:
+        """Tell whether there is nothing to read: only routers or arbiters are watched, and one of them answers."""
+        strangers = [member for member in self.source.members if not member.is_known]
+        await asyncio.gather(*(member.introduce(deadline) for member in strangers))
+        members = self.source.members
+        return any(member.up for member in members) and not any(member.bears_data for member in members)
 
     def _keep(self, names: set[str], readings: Readings) -> None:
         if not names or self._kept is None:

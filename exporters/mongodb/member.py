@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode
@@ -13,7 +14,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient
 from pymongo.errors import AutoReconnect
 
-from exporters.collector import Deadline
+from exporters.collector import CollectError, Deadline
 from exporters.mongodb.faults import Document, is_refusal, met, plainly, reached, reason
 from exporters.sources import Bill
 
@@ -26,6 +27,8 @@ _POOL = 4 + _SIDE_BY_SIDE + 1
 """Connections to one member: slow commands never keep the fast ones waiting for one."""
 _LOGIN = frozenset({"authsource", "authmechanism", "authmechanismproperties"})
 """Options of a URI that say how to log in."""
+_ROUTER = "isdbgrid"
+"""What a mongos says in ``hello``."""
 SPARE = 0.1
 """Seconds before the deadline at which a silent member is given up, so that the others still make the page."""
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
@@ -69,6 +72,8 @@ class Member:
         """Whether it answered when it was last asked for the fast figures; nobody is called down unasked."""
         self.bears_data = True
         """Whether it holds data of its own: neither an arbiter nor a mongos does."""
+        self.is_known = False
+        """Whether it has said what it is; until then it counts as one that holds data."""
         self.starting = False
         """Whether nobody could log in when it was last asked, because it has yet to copy the users."""
         self.in_set: bool | None = None
@@ -113,6 +118,13 @@ class Member:
         with plainly():
             async with deadline.guard(spare=SPARE), self._urgent if urgent else self._slow:
                 return await self.command(command, deadline, database=database)
+
+    async def introduce(self, deadline: Deadline) -> None:
+        """Let it say what it is, for a slow collector that comes before the first fast figures."""
+        with contextlib.suppress(CollectError):
+            hello = await self.run({"hello": 1}, deadline, urgent=True)
+            self.bears_data = not hello.get("arbiterOnly") and hello.get("msg") != _ROUTER
+            self.is_known = True
 
     async def command(self, command: Document, deadline: Deadline, *, database: str = "admin") -> Document:
         """Run one command and enter it in the bill.

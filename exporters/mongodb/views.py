@@ -14,6 +14,7 @@ _HEARTBEAT_DEFAULT = 2000
 _MISSED_HEARTBEATS = 2
 _HEARTBEAT_SLACK = timedelta(seconds=1)
 _NO_TIME = timedelta(0)
+Types = Mapping[str, type | tuple[type, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,33 @@ class Seen:
     def name(self, of: object) -> str:
         """Return a member's name on the page."""
         return self.aliases.get(str(of), str(of))
+
+
+def checked(view: Document) -> Document:
+    """Return a view of which everything that is read here has the type it should have.
+
+    Raises:
+        TypeError: it has not.
+        LookupError: something is missing.
+    """
+    _must_be(view, {"myState": int, "members": (list, tuple), "date": datetime})
+    _may_be(view, {"term": int, "heartbeatIntervalMillis": int, "optimes": dict, "initialSyncStatus": dict})
+    for row in view["members"]:
+        _must_be(row, {"name": str, "state": int, "health": (int, float)})
+        _may_be(row, {"pingMs": (int, float), "configVersion": int})
+    return view
+
+
+def _must_be(document: Document, types: Types) -> None:
+    for key, wanted in types.items():
+        if not isinstance(document[key], wanted):
+            raise TypeError(key)
+
+
+def _may_be(document: Document, types: Types) -> None:
+    for key, wanted in types.items():
+        if key in document and not isinstance(document[key], wanted):
+            raise TypeError(key)
 
 
 def sees_primary(view: Document) -> bool:

@@ -12,9 +12,10 @@ import pytest
 from bson import Int64, Timestamp
 from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
+from exporters.collector import Deadline
+from exporters.mongodb import MongodbCollector, replset, status, status_parts
 from exporters.mongodb import families as f
-from exporters.mongodb import replset, status, status_parts
-from exporters.mongodb.member import Access, reason
+from exporters.mongodb.member import Access, Member, reason
 from exporters.mongodb.source import Mongodb, split
 from exporters.mongodb.views import Seen, best_view, lags
 from exporters.readings import Readings
@@ -301,6 +302,53 @@ def test_each_host_gets_a_direct_uri_with_the_other_options() -> None:
         "tls=true&directConnection=true",
     )
     assert split("mongodb://[::1]:5,[::2]")[0] == ["[::1]:5", "[::2]:27017"]
+
+
+ODD: dict[str, dict[str, Any]] = {
+    "no document": {
+        "serverStatus": {"repl": {}, "storageEngine": {}, "oplog": {"earliestOptime": 5, "latestOptime": 6}}
+    },
+    "no list": {"serverStatus": {"repl": {}, "opLatencies": {"reads": {"latency": 1, "histogram": 7}}}},
+    "no dict at all": {"serverStatus": []},
+    "a view without names": {"replSetGetStatus": {"myState": 2, "date": NOW, "members": [{"state": 1}]}},
+    "a view of another kind": {"replSetGetStatus": {"myState": 2, "date": NOW, "term": "new", "members": []}},
+    "a configuration without hosts": {"replSetGetConfig": {"config": {"members": [{}]}}},
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_an_odd_answer_costs_its_member_or_its_part_and_nobody_else(
+    odd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primary = view(A, {A: 1, B: 2})
+
+    async def command(self: Member, command: dict[str, Any], *_: object, **__: object) -> Any:
+        told = {"serverStatus": SHAPES["5.0"], "connPoolStats": {}, "collStats": {}}
+        told |= {"replSetGetStatus": primary if self.name == A else view(B, {A: 1, B: 2})}
+        told |= {"replSetGetConfig": {"config": {"members": [{"host": A}, {"host": B}]}}}
+        if self.name == B or odd.startswith("a configuration"):
+            told |= ODD[odd]
+        return told[next(iter(command))]
+
+    monkeypatch.setattr(Member, "command", command)
+    source = Mongodb([A, B], Access("directConnection=true"))
+    try:
+        collector = MongodbCollector(source)
+        readings = Readings(collector.metrics)
+        await collector.collect(readings, Deadline(2))
+        found = flat(readings)
+        assert readings.fault is None
+        assert found["mongodb_up", A] == 1
+        assert found["mongodb_connections", A, "current"] == 12
+        assert found["mongodb_replset_has_primary",] == 1
+        lost = odd.startswith("no")
+        assert found["mongodb_up", B] == int(not lost)
+        assert found["mongodb_up_reason", B, "malformed"] == int(lost)
+        assert (("mongodb_connections", B, "current") in found) is not lost
+        assert lost or readings.partial == [Reason.MALFORMED]
+        assert len(readings.series["mongodb_up"][0]) == 2
+    finally:
+        await source.close()
 
 
 @pytest.mark.parametrize(

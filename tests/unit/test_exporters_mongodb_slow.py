@@ -314,6 +314,7 @@ class Watched:
 
     def __init__(self, name: str) -> None:
         self.name, self.up, self.bears_data, self.struggling = name, True, True, False
+        self.is_known = True
         self.seconds: dict[str, float] = {}
 
 
@@ -333,6 +334,23 @@ async def test_one_that_struggles_keeps_its_last_figures_for_a_while_and_the_oth
     assert await counts.turn() == {(lock, "a:1"): 4}, "too old"
     other.struggling = False
     assert await counts.turn() == {(lock, "a:1"): 5, (lock, "b:2"): 2}
+
+
+async def test_where_only_a_router_or_an_arbiter_is_watched_there_is_nothing_to_read_and_no_failure() -> None:
+    router = Watched("a:1")
+    router.is_known = False
+
+    async def introduce(_deadline: Deadline) -> None:
+        router.is_known, router.bears_data = True, False
+
+    router.introduce = introduce  # type: ignore[attr-defined]  # as the real one learns it
+    counts = Counts(router)
+    assert await counts.turn() == {}
+    assert not counts.asked
+    router.up = False
+    readings = Readings(counts.metrics)
+    with pytest.raises(CollectError):
+        await counts.read(readings, Deadline(1))
 
 
 # Collection after collection
