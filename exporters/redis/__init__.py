@@ -10,7 +10,7 @@ from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis import info, modes, replication
-from exporters.redis.info import Info, number
+from exporters.redis.info import Info
 from exporters.redis.server import FIRST, Server
 from exporters.redis.source import Redis
 from exporters.redis.wire import Command, Refusal, Reply
@@ -18,6 +18,8 @@ from exporters.settings import Settings
 from exporters.sources import Sources
 from telemetry.metric import Metric
 
+_REASONS = [(reason,) for reason in f.REASONS]
+_NONE_HOLDS = [0] * len(_REASONS)
 Answers = dict[tuple[str, str], list[Reply]]
 """What was answered, by the first two words of the command."""
 
@@ -52,7 +54,7 @@ class RedisCollector:
         del deadline  # the scrape's own guard cancels us, and the source then hangs up
         found, server, answers = await self._ask(readings)
         readings.add(f.UP, 1)
-        readings.states(f.UP_REASON, None, f.REASONS)
+        readings.extend(f.UP_REASON, _REASONS, _NONE_HOLDS)
         info.write(found, server.numbers, readings)
         server.commands.write(found.commands, readings)
         server.errors.write(found.errors, readings)
@@ -136,11 +138,7 @@ def _write_answers(answers: Answers, server: Server, readings: Readings) -> None
     for command, replies in answers.items():
         if command in writers:
             _understand(writers[command], replies[0], readings)
-    config: dict[str, str] = {}
-    for flat in answers.get(("CONFIG", "GET"), ()):
-        _understand(lambda flat: config.update(zip(flat[::2], flat[1::2], strict=True)), flat, readings)
-    if config:
-        _write_config(config, readings)
+    server.config.write(answers.get(("CONFIG", "GET"), ()), readings)
 
 
 def _understand(read: Callable[[Reply], None], reply: Reply, readings: Readings) -> None:
@@ -149,18 +147,6 @@ def _understand(read: Callable[[Reply], None], reply: Reply, readings: Readings)
         read(reply)
     except (TypeError, ValueError, LookupError, AttributeError):
         readings.partial.append(Reason.MALFORMED)
-
-
-def _write_config(config: dict[str, str], readings: Readings) -> None:
-    for name, metric in f.CONFIG_NUMBERS.items():
-        value = number(config.get(name))
-        if value is not None:
-            readings.add(metric, value)
-    labels = (config.get(label.replace("_", "-"), "") for label in f.CONFIG_INFO.labels)
-    readings.add(f.CONFIG_INFO, 1, *labels)
-    threshold = number(config.get("slowlog-log-slower-than"))
-    if threshold is not None and threshold >= 0:
-        readings.add(f.SLOWLOG_THRESHOLD, threshold / 1e6)
 
 
 def _write_spikes(spikes: Reply, readings: Readings) -> None:

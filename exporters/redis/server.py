@@ -7,6 +7,7 @@ import time
 from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis.commands import Commands, Errors
+from exporters.redis.config import Config
 from exporters.redis.denials import Denials
 from exporters.redis.info import Info, Numbers, start_time
 from exporters.redis.slowlog import SlowLog
@@ -32,6 +33,7 @@ class Server:
         self.slow_log = SlowLog()
         self.errors = Errors()
         self.numbers = Numbers()
+        self.config = Config()
         self._started_at: float | None = None
         self._unknown: set[str] = set()
         self.denials = Denials()

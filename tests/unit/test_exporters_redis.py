@@ -12,6 +12,7 @@ from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis import info, modes, replication
 from exporters.redis.commands import Commands, Errors
+from exporters.redis.config import Config
 from exporters.redis.denials import Denials
 from exporters.redis.server import FIRST, Server
 from exporters.redis.slowlog import SlowLog
@@ -222,6 +223,20 @@ def test_more_commands_than_the_budget_has_room_for_are_summed_up(cap: int) -> N
         assert found["redis_commands_total", OTHER] == (30 - cap) * calls
         counts = [value for key, value in found.items() if key[:2] == (f.LATENCY.name, "_count")]
         assert sum(counts) == 30 * calls
+
+
+def test_the_configuration_is_read_again_when_it_changes() -> None:
+    config, found = Config(), []
+    for limit in ("100", "100", "200"):
+        readings = Readings(f.METRICS)
+        config.write([["maxmemory", limit, "save", "", "slowlog-log-slower-than", "5000"], ["odd"]], readings)
+        assert readings.partial == [Reason.MALFORMED]
+        assert shown(readings)["redis_slowlog_threshold_seconds",] == 0.005
+        found.append(shown(readings)["redis_config_maxmemory",])
+    assert found == [100, 100, 200]
+    readings = Readings(f.METRICS)
+    config.write([], readings)
+    assert shown(readings) == {}, "denied by now"
 
 
 def test_only_errors_of_redis_own_kind_keep_their_name() -> None:
