@@ -55,7 +55,7 @@ class MongodbCollector:
         """Ask all members side by side; a dead or frozen one costs only its own samples."""
         await self._source.resolve(deadline)
         answers = await ask_all(self._source.members, deadline)
-        while fresh := self._follow(answers):
+        while fresh := await self._follow(answers):
             answers |= await ask_all(fresh, deadline)
         seen = _seen(answers)
         await self._read_config(answers, seen, readings, deadline)
@@ -82,14 +82,14 @@ class MongodbCollector:
     async def close(self) -> None:
         """Leave the clients to the sources."""
 
-    def _follow(self, answers: Answers) -> tuple[Member, ...]:
+    async def _follow(self, answers: Answers) -> tuple[Member, ...]:
         """Watch whom the set names; those whom it names no more are forgotten, and not on this page either."""
         views = [answer.replset for answer in answers.values() if isinstance(answer, Answer) and answer.replset]
         best = best_view(views)
         if best is None:
             return ()
         names = [str(row["name"]) for row in best["members"]]
-        fresh = self._source.follow(names, certain=best["myState"] == PRIMARY)
+        fresh = await self._source.follow(names, certain=best["myState"] == PRIMARY)
         watched = {*self._source.members}
         for gone in [member for member in answers if member not in watched]:
             del answers[gone]

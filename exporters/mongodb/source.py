@@ -16,6 +16,7 @@ from exporters.collector import Deadline
 from exporters.mongodb import srv
 from exporters.mongodb.faults import plainly
 from exporters.mongodb.member import SPARE, Access, Document, Member
+from exporters.mongodb.names import matched
 from exporters.settings import Settings, SettingsError, read_password
 from exporters.sources import Bill
 
@@ -96,7 +97,7 @@ class Mongodb:
         asked = [member for member in answering if member.bears_data] or answering
         return bool(asked) and all(member.struggling for member in asked)
 
-    def follow(self, names: Iterable[str], *, certain: bool) -> tuple[Member, ...]:
+    async def follow(self, names: Iterable[str], *, certain: bool) -> tuple[Member, ...]:
         """Watch those whom the replica set names as well, and return who is new.
 
         ``certain`` says that the list is the primary's own: who is missing from it has been removed from the set.
@@ -109,10 +110,21 @@ class Mongodb:
         for name in list(self._members) if certain else ():
             if name not in self._seeds and (name not in named or name in seeds):
                 self._forget(name)
-        unknown = sorted(named - seeds - self._members.keys())
-        fresh = {name: Member(name, self._access, self.bill) for name in unknown}
+        unknown = named - seeds - self._members.keys()
+        silent = [name for name in self._seeds if not self._members[name].is_known and name not in named]
+        if unknown and silent:
+            unknown -= await self._recognize(silent, sorted(unknown))
+        fresh = {name: Member(name, self._access, self.bill) for name in sorted(unknown)}
         self._members |= fresh
         return tuple(fresh.values())
+
+    async def _recognize(self, silent: list[str], unknown: list[str]) -> frozenset[str]:
+        """Return those names that are, or may be, seeds that never answered; whom we recognize we call by it."""
+        silent = [name for name in silent if self._members[name].own_name == name]
+        same, doubtful = await matched(silent, unknown)
+        for seed, name in same.items():
+            self._members[seed].own_name = name
+        return doubtful | frozenset(same.values())
 
     def _forget(self, name: str) -> None:
         task = asyncio.create_task(self._members.pop(name).close())

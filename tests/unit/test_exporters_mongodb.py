@@ -15,6 +15,7 @@ from pymongo.errors import AutoReconnect, NetworkTimeout, OperationFailure, PyMo
 from exporters.collector import Deadline
 from exporters.mongodb import MongodbCollector, replset, status, status_parts
 from exporters.mongodb import families as f
+from exporters.mongodb import names as names_of
 from exporters.mongodb.member import Access, Member, reason
 from exporters.mongodb.source import Mongodb, split
 from exporters.mongodb.views import Seen, best_view, lags
@@ -263,18 +264,58 @@ async def test_one_that_struggles_does_not_stop_the_others_and_one_that_is_down_
         await source.close()
 
 
+@pytest.mark.parametrize(
+    ("seeds", "names", "same", "doubtful"),
+    [
+        ([A], ["127.0.0.1:1", "10.0.0.2:1"], {}, {"127.0.0.1:1", "10.0.0.2:1"}),
+        ([A], ["127.0.0.1:1", "10.0.0.2:2"], {A: "127.0.0.1:1"}, set()),
+        (["127.0.0.1:1"], ["10.0.0.1:1", "127.0.1.1:1"], {"127.0.0.1:1": "127.0.1.1:1"}, set()),
+        (["127.0.0.1:1"], ["10.0.0.1:1", "127.0.0.1:2"], {}, set()),
+        (["[::1]:1", "10.0.0.1:1"], ["10.0.0.1:1", "127.0.0.1:1"], None, set()),
+    ],
+)
+async def test_a_seed_that_never_answered_is_known_by_its_address(
+    seeds: list[str],
+    names: list[str],
+    same: dict[str, str] | None,
+    doubtful: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def addresses(host: str, _port: None) -> list[Any]:
+        if host.isalpha():
+            raise OSError
+        return [(0, 0, 0, "", (host, 0))]
+
+    monkeypatch.setattr(names_of, "addresses", addresses)
+    found, waiting = await names_of.matched(seeds, names)
+    assert found == (same if same is not None else dict(zip(seeds, reversed(names), strict=True)))
+    assert waiting == doubtful
+
+
+async def test_a_member_that_is_down_from_the_start_is_on_the_page_once() -> None:
+    source = Mongodb(["localhost:1", B], Access("directConnection=true"))
+    try:
+        source.members[1].is_known = True
+        assert await source.follow(["127.0.0.1:1", B], certain=True) == ()
+        assert [member.own_name for member in source.members] == ["127.0.0.1:1", B]
+        assert await source.follow(["127.0.0.1:1", B, C], certain=True) == source.members[2:]
+        assert [member.name for member in source.members] == ["localhost:1", B, C]
+    finally:
+        await source.close()
+
+
 async def test_the_set_s_members_are_followed_and_seeds_kept() -> None:
     source = Mongodb([A, B], Access("directConnection=true"))
     try:
-        assert [member.name for member in source.follow([A, B, C], certain=False)] == [C]
-        assert source.follow([A, B], certain=False) == ()
+        assert [member.name for member in await source.follow([A, B, C], certain=False)] == [C]
+        assert await source.follow([A, B], certain=False) == ()
         assert [member.name for member in source.members] == [A, B, C], "who knows less forgets nobody"
-        source.follow([A, B], certain=True)
+        await source.follow([A, B], certain=True)
         assert [member.name for member in source.members] == [A, B]
-        source.follow([C], certain=True)
+        await source.follow([C], certain=True)
         assert [member.name for member in source.members] == [A, B, C], "what the URI names is watched for ever"
         source.members[0].own_name = C
-        assert source.follow([C, B], certain=True) == ()
+        assert await source.follow([C, B], certain=True) == ()
         assert [member.name for member in source.members] == [A, B], "it was the same one by another name"
     finally:
         await source.close()
