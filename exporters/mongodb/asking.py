@@ -21,6 +21,8 @@ from exporters.sources import Sources
 
 SYSTEM_DATABASES = frozenset({"admin", "config", "local"})
 """MongoDB's own: what is worth knowing of them is in serverStatus and replSetGetStatus."""
+_INTRODUCTION = 1.0
+"""Seconds in which a member should have said what it is."""
 _GONE = frozenset({26, 73, 166})
 """NamespaceNotFound, InvalidNamespace, CommandNotSupportedOnView: dropped since it was listed, or become a view."""
 
@@ -82,8 +84,10 @@ class MemberCollector(SlowCollector):
 
     async def _nobody_bears_data(self, deadline: Deadline) -> bool:
         """Tell whether there is nothing to read: only routers or arbiters are watched, and one of them answers."""
-        strangers = [member for member in self.source.members if not member.is_known]
-        await asyncio.gather(*(member.introduce(deadline) for member in strangers))
+        strangers = [member for member in self.source.members if member.up and not member.is_known]
+        # One that is silent must not take the others' time.
+        within = Deadline(min(_INTRODUCTION, deadline.remaining()))
+        await asyncio.gather(*(member.introduce(within) for member in strangers))
         members = self.source.members
         return any(member.up for member in members) and not any(member.bears_data for member in members)
 
