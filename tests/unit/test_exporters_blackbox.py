@@ -22,9 +22,9 @@ from exporters.blackbox.client import reason_of
 from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.families import FAILURES, JOURNEY_METRICS, PHASES, PROBE_METRICS
 from exporters.blackbox.journey import JourneyCollector, prober
-from exporters.lookup import is_literal
 from exporters.blackbox.page import NEEDED, page
 from exporters.blackbox.timeline import Timeline
+from exporters.lookup import is_literal
 from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.settings import Settings
