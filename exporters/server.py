@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -116,6 +117,8 @@ async def _landing(request: web.Request) -> web.Response:
 
 
 async def _reload(request: web.Request) -> web.Response:
+    if _sent_by_another_page(request):
+        return _plain(403, "another site's page asked for this")
     try:
         await request.app[_SERVICE].reload()
     except SettingsError as error:
@@ -126,6 +129,13 @@ async def _reload(request: web.Request) -> web.Response:
 async def _well(_request: web.Request) -> web.Response:
     """Both endpoints: a source that is down makes a metric, never an exporter that asks to be restarted."""
     return web.Response(text="OK\n")
+
+
+def _sent_by_another_page(request: web.Request) -> bool:
+    """Tell whether a browser says that some other site makes it ask: it would send our user's password along."""
+    origin = request.headers.get("Origin")
+    strange = origin is not None and urlsplit(origin).netloc != request.host
+    return strange or request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
 
 
 def _joined(request: web.Request, header: str) -> str:

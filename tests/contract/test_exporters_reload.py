@@ -88,7 +88,9 @@ def test_a_fault_changes_nothing_and_is_told_in_words(files: Files) -> None:
     file = files.write("targets.toml", good)
     with exporters("--collect", "host", "--targets", str(file)) as process:
         before = ask(process, "/metrics")
-        files.write("targets.toml", f'[one]\nredis_uri = "redis://127.0.0.1?password={CANARY}"\n[two]\nredis_url = "x"\n')
+        files.write(
+            "targets.toml", f'[one]\nredis_uri = "redis://127.0.0.1?password={CANARY}"\n[two]\nredis_url = "x"\n'
+        )
         answer = reload(process)
         assert answer.status == 500
         assert "[one]: redis_uri carries a user or password" in answer.text
@@ -99,6 +101,10 @@ def test_a_fault_changes_nothing_and_is_told_in_words(files: Files) -> None:
         name = "exporter_config_last_reload_success_timestamp_seconds"
         assert page.value(name) == before.value(name)
         assert ask(process, "/probe?target=one", headers=waits(1)).status == 200, "the old targets are still there"
+        for header in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+            assert ask(process, "/-/reload", method="POST", headers=header).status == 403, "another site's page asks"
+        own = {"Origin": process.url, "Sec-Fetch-Site": "same-origin"}
+        assert ask(process, "/-/reload", method="POST", headers=own).status == 500
         landing = ask(process, "/")
         assert "The last reload failed" in landing.text
         assert "there is no setting redis_url" in landing.text
