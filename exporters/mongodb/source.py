@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Self
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from pymongo.errors import ConfigurationError
 
@@ -147,6 +147,9 @@ def split(uri: str) -> tuple[list[str], str]:
         raise ValueError("it should be mongodb://host:port,host:port/?replicaSet=name")
     place, _, query = rest.partition("?")
     options = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0].lower() not in _DROPPED]
-    hosts = [host for host in place.partition("/")[0].split(",") if host]
+    listed, _, database = place.partition("/")
+    if database and not any(name.lower() in {"authsource", "authmechanism"} for name, _ in options):
+        options.append(("authSource", unquote(database)))  # where the driver looks for users then, in the whole URI
+    hosts = [host for host in listed.split(",") if host]
     names = [host if ":" in host.rpartition("]")[2] else f"{host}:27017" for host in hosts]
     return names, urlencode([*options, ("directConnection", "true")])

@@ -343,6 +343,8 @@ def test_each_host_gets_a_direct_uri_with_the_other_options() -> None:
         "tls=true&directConnection=true",
     )
     assert split("mongodb://[::1]:5,[::2]")[0] == ["[::1]:5", "[::2]:27017"]
+    assert split("mongodb://a/people") == (["a:27017"], "authSource=people&directConnection=true")
+    assert split("mongodb://a/people?authSource=admin")[1] == "authSource=admin&directConnection=true"
 
 
 ODD: dict[str, dict[str, Any]] = {
