@@ -9,6 +9,7 @@ share all of that, because every counter of ours ends in ``_total``; only the he
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -128,9 +129,9 @@ class _Run:
         """Return the lines with their values, which stand among those of the whole part."""
         values = page[self._start : self._end]
         if values != self._values:
+            self._text = self._template % (values if _are_plain(values) else tuple(map(_number, values)))
+            # Only now: what could not be written must not pass for written at the next scrape.
             self._values = values
-            # A sum is finite only where all its parts are: one look instead of one for each.
-            self._text = self._template % (values if math.isfinite(sum(values)) else tuple(map(_number, values)))
         return self._text
 
 
@@ -184,11 +185,24 @@ def _escape(value: str) -> str:
     return value.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
+def _are_plain(values: Sequence[float]) -> bool:
+    """Tell whether Python writes all of them as Prometheus reads them.
+
+    A sum is finite only where all its parts are: one look instead of one for each. It is one of floats from its first
+    part on, or two huge whole numbers could hide each other.
+    """
+    try:
+        return math.isfinite(sum(values, 0.0))
+    except OverflowError:  # a whole number that no float can hold; Prometheus refuses the whole page for one
+        return False
+
+
 def _number(value: float) -> str:
-    if math.isfinite(value):
-        return repr(value)
-    if math.isnan(value):
-        return "NaN"
+    with contextlib.suppress(OverflowError):
+        if math.isfinite(value):
+            return repr(value)
+        if math.isnan(value):
+            return "NaN"
     return "+Inf" if value > 0 else "-Inf"
 
 

@@ -10,6 +10,8 @@ from typing import Any, Self
 
 _ID = re.compile(r"[0-9a-f]{12,64}")
 _LONGEST = 255
+_LARGEST = 2**63
+"""Go's integers end here; JSON's do not, and one beyond all floats would spoil every sum that it is in."""
 _FRACTION = re.compile(r"\.\d+")
 
 
@@ -119,7 +121,7 @@ def _text(told: Mapping[str, Any], field: str) -> str:
 
 def _number(told: Mapping[str, Any], field: str) -> int:
     value = told.get(field, 0)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or abs(value) > _LARGEST:
         raise MalformedError(field)
     return value
 

@@ -198,4 +198,4 @@ def _kind(flags: str) -> str:
 
 def _whole(line: str, name: str) -> int:
     text = _field(line, name)
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= info.DIGITS else 0

@@ -11,6 +11,8 @@ from exporters.redis import families as f
 from exporters.redis.fields import FIELDS, Field
 
 _NAMES = tuple(known.field for known in FIELDS)
+DIGITS = 20
+"""Of Redis's largest whole number, 2**64 - 1; what has more is read as a float, which may be none."""
 _NO_LABELS: list[Key] = [()]
 
 
@@ -165,7 +167,7 @@ def number(text: str | None) -> float | None:
     """Read a number as what it is, whole or not; ``None`` for anything else, and for what is not finite."""
     if not text:
         return None
-    if text.isdecimal():
+    if text.isdecimal() and len(text) <= DIGITS:
         return int(text)
     try:
         value = float(text)
@@ -173,7 +175,7 @@ def number(text: str | None) -> float | None:
         return None
     if not -float("inf") < value < float("inf"):
         return None
-    return int(value) if text[0] == "-" and text[1:].isdecimal() else value
+    return int(value) if text[0] == "-" and text[1:].isdecimal() and len(text) <= DIGITS else value
 
 
 def pairs(text: str) -> dict[str, str]:

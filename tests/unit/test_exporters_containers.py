@@ -338,6 +338,9 @@ def test_a_row_that_docker_would_not_write_is_refused(row: object) -> None:
         {"State": {"Status": "exited", "ExitCode": "137"}},
         {"State": {"Status": "running", "StartedAt": "yesterday"}},
         {"State": {"Status": "running", "Health": "good"}},
+        {"State": {"Status": "exited", "ExitCode": 10**400}},
+        {"State": {"Status": "running"}, "RestartCount": 2**64},
+        {"State": {"Status": "running", "Health": {"Status": "healthy", "FailingStreak": -(10**400)}}},
     ],
 )
 def test_an_inspection_that_docker_would_not_write_is_refused(answer: object) -> None:

@@ -268,6 +268,31 @@ def test_the_format_is_the_one_that_was_asked_for(accept: str, flavour: Flavour)
     assert Flavour.accepted(accept) is flavour
 
 
+@pytest.mark.parametrize("flavour", Flavour)
+def test_a_whole_number_that_no_float_can_hold_costs_nobody_the_page(flavour: Flavour) -> None:
+    page, found = Page(METRICS), Readings(METRICS)
+    for who, value in (("huge", 10**400), ("deep", -(10**5_000)), ("usual", 3), ("float", 0.5)):
+        found.add(REQUESTS, value, who)
+    first, second = (page.render([found], flavour).decode() for _ in range(2))
+    assert {line for line in first.splitlines() if not line.startswith("#")} == {
+        'requests_total{who="huge"} +Inf',
+        'requests_total{who="deep"} -Inf',
+        'requests_total{who="usual"} 3',
+        'requests_total{who="float"} 0.5',
+    }
+    assert second == first
+
+
+def test_values_that_could_not_be_written_do_not_pass_for_those_of_before() -> None:
+    page, good, bad = Page(METRICS), Readings(METRICS), Readings(METRICS)
+    good.add(SIZE, 1)
+    bad.series[SIZE.name] = ([()], ["x"])  # type: ignore[list-item]  # what no collector should ever give
+    page.render([good], Flavour.TEXT)
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            page.render([bad], Flavour.TEXT)
+
+
 @pytest.mark.parametrize(
     ("accept_encoding", "compressed"),
     [

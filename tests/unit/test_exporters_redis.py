@@ -100,6 +100,9 @@ def test_what_is_no_finite_number_is_nothing(text: str) -> None:
 def test_whole_numbers_stay_whole() -> None:
     assert info.number("9007199254740993") == 9_007_199_254_740_993, "more than a float can hold"
     assert repr(info.number("-12")) == "-12"
+    assert info.number(str(2**64 - 1)) == 2**64 - 1
+    assert [info.number(sign + "9" * 5_000) for sign in ("", "-")] == [None, None], "more than any float can hold"
+    assert repr(info.number("-" + "9" * 40)) == "-1e+40"
 
 
 @pytest.mark.parametrize("text", ["", "garbage", "redis_version", ":::\r\n=:=", "cmdstat_:=", "cmdstat_x:calls=a,b=c"])
