@@ -34,6 +34,7 @@ class _Round:
 
     def __init__(self, paths: Sequence[str]) -> None:
         self.todo = deque(paths)
+        self._taking = threading.Lock()
         self.expected = len(paths)
         self.sizes: dict[str, Size] = {}
         self.taken: dict[str, threading.Thread] = {}
@@ -42,16 +43,26 @@ class _Round:
 
     def work(self) -> None:
         """Take paths and ask, in a thread of the crew."""
-        while True:
-            try:
-                path = self.todo.popleft()
-            except IndexError:
-                return
-            self.taken[path] = threading.current_thread()
+        while (path := self._take()) is not None:
             self.sizes[path] = _statvfs(path)
             if len(self.sizes) >= self.expected:
                 with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                     self._loop.call_soon_threadsafe(self.finished.set)
+
+    def end(self) -> dict[str, threading.Thread]:
+        """Let no more paths be taken; return those whose call is still out."""
+        with self._taking:
+            self.todo.clear()
+        return {path: thread for path, thread in self.taken.items() if path not in self.sizes}
+
+    def _take(self) -> str | None:
+        # At once, or a thread could hang with a path that nobody knows it has.
+        with self._taking:
+            if not self.todo:
+                return None
+            path = self.todo.popleft()
+            self.taken[path] = threading.current_thread()
+            return path
 
 
 class _Worker(threading.Thread):
@@ -102,6 +113,7 @@ class Crew:
         self._stuck = {path: thread for path, thread in self._stuck.items() if path in paths and thread.is_alive()}
 
     async def _send(self, work: _Round, deadline: Deadline) -> None:
+        room = MOST_STUCK - len(self._stuck) - len(self._unmounted)
         workers = [self._idle or _hire()]
         self._idle = None
         workers[0].rounds.put(work)
@@ -109,16 +121,17 @@ class Crew:
             async with deadline.guard(spare=_SPARE, limit=LIMIT):
                 while not await _finished(work):
                     # Twice as many each time: however many mounts hang, the others are reached within a moment.
-                    fresh = [_hire() for _ in range(min(len(work.todo), len(workers), MOST_STUCK - len(workers)))]
+                    fresh = [_hire() for _ in range(min(len(work.todo), len(workers), room - len(workers)))]
                     for worker in fresh:
                         worker.rounds.put(work)
                     workers += fresh
         except TimeoutError:
-            self._stuck |= {path: thread for path, thread in work.taken.items() if path not in work.sizes}
+            pass  # what is out is told below
         else:
             self._idle = workers.pop()
         finally:
-            work.todo.clear()
+            # However this ends, a cancelled scrape too: for a call that is forgotten one more thread would be sent.
+            self._stuck |= work.end()
             for worker in workers:
                 worker.rounds.put(None)
 

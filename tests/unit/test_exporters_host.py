@@ -410,3 +410,31 @@ async def test_the_deadline_comes_before_the_limit_of_a_mount(kernel: Mounts) ->
     assert time.monotonic() - started < 0.2
     await kernel.let_go(asked)
     await until_threads(0)
+
+
+async def test_scrapes_that_are_cancelled_leave_no_more_threads_behind_than_mounts_hang(kernel: Mounts) -> None:
+    asked = Crew()
+    for _ in range(5):
+        scrape = asyncio.create_task(asked.ask(["/lost1", "/lost2", "/good"], Deadline(4)))
+        await asyncio.sleep(0.1)
+        scrape.cancel()
+        await asyncio.wait([scrape])
+    assert set(asked.stuck) == {"/lost1", "/lost2"}
+    assert sorted(path for path in kernel.calls if path != "/good") == ["/lost1", "/lost2"]
+    await kernel.let_go(asked)
+    asked.close()
+    await until_threads(0)
+
+
+async def test_those_that_hang_already_count_among_the_most_that_may(
+    kernel: Mounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "MOST_STUCK", 3)
+    asked = Crew()
+    await asked.ask(["/lost1", "/lost2"], Deadline(4))
+    await asked.ask([f"/lost{number}" for number in range(1, 9)], Deadline(4))
+    assert len(asked.stuck) == 3
+    assert statvfs_threads() == 3
+    await kernel.let_go(asked)
+    asked.close()
+    await until_threads(0)
