@@ -114,14 +114,14 @@ class ContainersCollector:
             labels = self._labels(group)
             try:
                 stats.write(group.folder, labels, disks, readings)
+                readings.add(f.LAST_SEEN, now, *labels)
+                self._write_processes(group, labels, namespaces, readings)
             except FileNotFoundError:
                 gone.add(group)
                 continue
             except (OSError, ValueError) as error:
                 readings.partial.append(_reason(error))
                 continue
-            readings.add(f.LAST_SEEN, now, *labels)
-            self._write_processes(group, labels, namespaces, readings)
             # Hundreds of containers must not keep the connections to other systems waiting.
             await asyncio.sleep(0)
         self._groups = [group for group in self._groups if group not in gone]
@@ -151,13 +151,16 @@ class ContainersCollector:
 
     def _start_of(self, group: Group) -> int | None:
         _, detail = self._docker.known.get(group.container, (None, None))
-        return (detail and detail.started) or self._processes.started(cgroup.processes(group.folder))
+        return (detail and detail.started) or self._processes.started(cgroup.processes(group.folder)[0])
 
     def _write_processes(self, group: Group, labels: f.Labels, namespaces: set[str | None], readings: Readings) -> None:
         if started := self._started.get((group.path, group.inode)):
             readings.add(f.STARTED, started, *labels)
-        pids = cgroup.processes(group.folder)
-        readings.add(f.PROCESSES, len(pids), *labels)
+        pids, is_all = cgroup.processes(group.folder)
+        if is_all:
+            readings.add(f.PROCESSES, len(pids), *labels)
+        else:
+            readings.partial.append(Reason.MALFORMED)
         _, detail = self._docker.known.get(group.container, (None, None))
         if not pids or (detail and detail.on_host_network):
             return

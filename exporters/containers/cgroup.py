@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -14,6 +15,8 @@ from exporters.host.files import read_once
 
 MOST = 1_000
 """Containers on one host beyond which no more are looked at."""
+MOST_INSIDE = 300
+"""Groups of one container whose processes are looked at: some milliseconds. One that runs systemd has fifty."""
 _DEPTH = 10
 _LEAF_LINKS = 2
 """A directory without directories in it has two links: its name and its own dot."""
@@ -88,16 +91,31 @@ def _walk(root: str, below: str, depth: int) -> Iterator[Group]:
             yield from _walk(root, path, depth + 1)
 
 
-def processes(folder: str) -> list[int]:
-    """Return the ids of all processes in a group and below; none of those that this namespace cannot see (0)."""
-    found = _pids(folder)
+def processes(folder: str) -> tuple[list[int], bool]:
+    """Return the ids of all processes in a group and below, and whether that is all of them.
+
+    Those that this namespace cannot see (0) are left out. A container that may make groups of its own may make any
+    number of them, as deep as it likes: only so many are looked into.
+    """
+    found, waiting, looked_into, is_all = [], [(folder, 0)], 0, True
+    while waiting:
+        group, depth = waiting.pop()
+        found += _pids(group)
+        looked_into += 1
+        below = _below(group, MOST_INSIDE + 1 - looked_into - len(waiting))
+        room = MOST_INSIDE - looked_into - len(waiting) if depth < _DEPTH else 0
+        is_all = is_all and len(below) <= room
+        waiting += [(inner, depth + 1) for inner in below[:room]]
+    return found, is_all
+
+
+def _below(folder: str, most: int) -> list[str]:
+    """Return the groups in a group, so many of them at most."""
     with contextlib.suppress(OSError):  # it just ended
         if Path(folder).stat().st_nlink != _LEAF_LINKS:
             with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        found += processes(entry.path)
-    return found
+                return list(islice((one.path for one in entries if one.is_dir(follow_symlinks=False)), most))
+    return []
 
 
 def _pids(folder: str) -> list[int]:

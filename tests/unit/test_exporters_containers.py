@@ -149,7 +149,8 @@ def test_what_runs_inside_a_container_is_part_of_it(machine: Machine) -> None:
     machine.group(f"docker/{A}/init", cgroup__procs="20\n")
     [group] = cgroup.find(machine.cgroup)
     assert group.container == A
-    assert sorted(cgroup.processes(group.folder)) == [20, 21]
+    pids, is_all = cgroup.processes(group.folder)
+    assert (sorted(pids), is_all) == ([20, 21], True)
 
 
 def test_so_many_containers_are_looked_at_and_no_more(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,6 +246,31 @@ async def test_one_broken_container_costs_the_others_nothing(machine: Machine) -
     readings, found = await collect(machine.collector())
     assert readings.partial == [Reason.MALFORMED]
     assert {key[2] for key in found if key[0] == "container_memory_rss"} == {B[:12]}
+
+
+@pytest.mark.parametrize("shape", ["deep", "broad"])
+async def test_a_container_that_makes_groups_without_end_costs_its_own_count_only(machine: Machine, shape: str) -> None:
+    folder = machine.group(f"docker/{A}")
+    if shape == "deep":
+        (folder / "/".join("x" * 30)).mkdir(parents=True)
+    else:
+        for number in range(cgroup.MOST_INSIDE):
+            (folder / str(number)).mkdir()
+    machine.group(f"docker/{B}")
+    assert cgroup.processes(str(folder)) == ([4711, 4712], False)
+    readings, found = await collect(machine.collector())
+    assert readings.partial == [Reason.MALFORMED]
+    assert {key[2] for key in found if key[0] == "container_processes"} == {B[:12]}
+    assert {key[2] for key in found if key[0] == "container_last_seen"} == {A[:12], B[:12]}
+
+
+def test_as_many_groups_as_are_looked_into_are_all_counted(machine: Machine) -> None:
+    folder = machine.group(f"docker/{A}", cgroup__procs="")
+    for number in range(1, cgroup.MOST_INSIDE):
+        machine.write(folder / str(number), {"cgroup.procs": f"{number}\n"})
+    pids, is_all = cgroup.processes(str(folder))
+    assert sorted(pids) == list(range(1, cgroup.MOST_INSIDE))
+    assert is_all
 
 
 async def test_what_does_not_fit_into_the_time_is_left_out_and_told(machine: Machine) -> None:
