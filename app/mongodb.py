@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pymongo
@@ -135,34 +135,57 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, AutoReconnect) or (isinstance(error, PyMongoError) and error.timeout)
 
 
+_BUSY: Mapping[str, Any] = {"status": {"$in": list(BUSY_STATUSES)}}
+_GUARDS = {
+    "appointments": (
+        pymongo.IndexModel("cells", name="practitioner_cells", unique=True, partialFilterExpression=_BUSY),
+        pymongo.IndexModel("patient_cells", name="patient_cells", unique=True, partialFilterExpression=_BUSY),
+        pymongo.IndexModel([("patient", 1), ("idempotency_key", 1)], name="idempotency", unique=True),
+    ),
+    "users": (pymongo.IndexModel("email", name="email", unique=True),),
+}
+"""Without them appointments and registrations could double. Keys hold opaque ids only: E11000 texts quote them."""
+
 _FOR_FIGURES = (
     # They hold all that a business figure is counted from, so that counting reads no appointment.
     pymongo.IndexModel([("status", 1), ("start", 1), ("practitioner", 1), ("end", 1)], name="status_start"),
     pymongo.IndexModel([("created", 1), ("start", 1), ("practitioner", 1)], name="created_start"),
     pymongo.IndexModel("history.at", name="cancelled_at", partialFilterExpression={"status": "cancelled"}),
 )
+_SYNTHETIC = pymongo.IndexModel(
+    # Holds synthetic patients' documents only, so it is as good as empty.
+    [("synthetic", 1), ("created", 1)],
+    name="synthetic",
+    partialFilterExpression={"synthetic": {"$exists": True}},
+)
+_HELPERS = {
+    "appointments": (
+        pymongo.IndexModel([("practitioner", 1), ("start", 1)], name="practitioner_start"),
+        pymongo.IndexModel([("patient", 1), ("start", 1), ("_id", 1)], name="patient_start"),
+        _SYNTHETIC,
+        *_FOR_FIGURES,
+    ),
+    "users": (pymongo.IndexModel("patient", name="patient"), _SYNTHETIC),
+    "patients": (pymongo.IndexModel("created", name="created"), _SYNTHETIC),
+    "erasures": (pymongo.IndexModel("at", name="at"),),
+}
+"""Without them everything is right, and slow."""
+
+
+async def ensure_guards(data: AsyncDatabase[Document]) -> None:
+    """Create what the guarantees rest on, where it is missing, however long that takes."""
+    await _create(data, _GUARDS)
 
 
 async def ensure_indexes(data: AsyncDatabase[Document]) -> None:
-    """Create what the guarantees rest on, where it is missing. Keys hold opaque ids only: E11000 texts quote them."""
-    busy: Mapping[str, Any] = {"status": {"$in": list(BUSY_STATUSES)}}
-    await data["appointments"].create_indexes(
-        [
-            pymongo.IndexModel("cells", name="practitioner_cells", unique=True, partialFilterExpression=busy),
-            pymongo.IndexModel("patient_cells", name="patient_cells", unique=True, partialFilterExpression=busy),
-            pymongo.IndexModel([("patient", 1), ("idempotency_key", 1)], name="idempotency", unique=True),
-            pymongo.IndexModel([("practitioner", 1), ("start", 1)], name="practitioner_start"),
-            pymongo.IndexModel([("patient", 1), ("start", 1), ("_id", 1)], name="patient_start"),
-            *_FOR_FIGURES,
-        ]
-    )
-    await data["users"].create_indexes(
-        [pymongo.IndexModel("email", name="email", unique=True), pymongo.IndexModel("patient", name="patient")]
-    )
-    await data["patients"].create_indexes([pymongo.IndexModel("created", name="created")])
-    await data["erasures"].create_indexes([pymongo.IndexModel("at", name="at")])
-    for name in ("appointments", "users", "patients"):
-        # Holds synthetic patients' documents only, so it is as good as empty.
-        few: Mapping[str, Any] = {"synthetic": {"$exists": True}}
-        keys = [("synthetic", 1), ("created", 1)]
-        await data[name].create_indexes([pymongo.IndexModel(keys, name="synthetic", partialFilterExpression=few)])
+    """Create all indexes that are missing, however long that takes."""
+    await _create(data, _GUARDS)
+    await _create(data, _HELPERS)
+
+
+async def _create(data: AsyncDatabase[Document], indexes: Mapping[str, Sequence[pymongo.IndexModel]]) -> None:
+    # The client's timeoutMS goes along as maxTimeMS. A server that meets it throws the build away, so that one which
+    # takes longer would begin again for ever. 0 means no limit here; None would mean the client's.
+    with pymongo.timeout(0):
+        for name, models in indexes.items():
+            await data[name].create_indexes(list(models))

@@ -1,7 +1,7 @@
 """What is done at start and each minute after: indexes, data key, practitioners, overlaps, unfinished erasures.
 
-Again and again, because a database can be emptied or restored under a running app; without the indexes bookings could
-double, so the app is not ready before they are there.
+Again and again, because a database can be emptied or restored under a running app; without the unique indexes bookings
+could double, so the app is not ready before these are there. All others are built while it serves.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from pymongo import UpdateOne
@@ -19,7 +20,7 @@ from app.deadline import within
 from app.encryption import FieldEncryption
 from app.erasure import Erasure
 from app.metrics import Metrics
-from app.mongodb import BUSY_STATUSES, Database, Document, ensure_indexes
+from app.mongodb import BUSY_STATUSES, Database, Document, ensure_guards, ensure_indexes
 from app.readiness import Readiness
 from app.schedule import Clinic
 from telemetry.logs import get_logger
@@ -43,16 +44,21 @@ class Leftovers:
 
     async def erase(self) -> None:
         """Erase; what fails is tried again in the next round."""
-        try:
-            with within(_CHECK_DEADLINE):
-                count = await self._erasure.expired(self._lifetime)
-                await self._erasure.finish()
-        except Exception as error:  # noqa: BLE001  # whatever it is: serve on, and try again
-            log.warning("app.job_failed", job="erasure", error=error)
-            return
-        if count:
+        # First, and for itself: this one is owed to people who asked for it.
+        await self._tried(self._erasure.finish)
+        await self._tried(self._expire)
+
+    async def _expire(self) -> None:
+        if count := await self._erasure.expired(self._lifetime):
             self._metrics.synthetic_leftovers.inc(count)
             log.warning("app.synthetic_expired", count=count)
+
+    async def _tried(self, job: Callable[[], Awaitable[None]]) -> None:
+        try:
+            with within(_CHECK_DEADLINE):
+                await job()
+        except Exception as error:  # noqa: BLE001  # whatever it is: serve on, and try again
+            log.warning("app.job_failed", job="erasure", error=error)
 
 
 class Upkeep:
@@ -80,12 +86,31 @@ class Upkeep:
         await self._prepare_until_done()
         self._readiness.started()
         log.info("app.ready", seconds=round(time.monotonic() - began, 3))
+        # Side by side, because an index of a large collection may take hours, and erasing waits for nothing.
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep(interval))
+            group.create_task(self._keep_indexed(interval))
+            group.create_task(self._watch_for_overlaps(interval))
+
+    async def _keep(self, interval: float) -> None:
+        while True:
+            await self._leftovers.erase()
+            await asyncio.sleep(interval)
+            await self._prepare_once()
+
+    async def _keep_indexed(self, interval: float) -> None:
+        while True:
+            try:
+                await ensure_indexes(self._database.data)
+            except Exception as error:  # noqa: BLE001  # whatever it is: serve on, and try again
+                log.warning("app.job_failed", job="indexes", error=error)
+            await asyncio.sleep(interval)
+
+    async def _watch_for_overlaps(self, interval: float) -> None:
         while True:
             started = time.monotonic()
-            await self._leftovers.erase()
             await self._look_for_overlaps()
             await asyncio.sleep(max(interval, _CHECK_SHARE * (time.monotonic() - started)))
-            await self._prepare_once()
 
     async def _prepare_until_done(self) -> None:
         pause = _FIRST_RETRY
@@ -95,7 +120,7 @@ class Upkeep:
 
     async def _prepare_once(self) -> bool:
         try:
-            await ensure_indexes(self._database.data)
+            await ensure_guards(self._database.data)
             await self._encryption.prepare()
             await self._seed()
         except Exception as error:  # noqa: BLE001  # whatever it is: serve on, and try again

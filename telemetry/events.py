@@ -81,7 +81,9 @@ APP = (
     event("app.encryption_key_created", key=OPAQUE_ID),
     event("app.appointments_overlapping", count=COUNT),
     event("app.synthetic_expired", count=COUNT),
-    event("app.job_failed", job=one_of("overlap_check", "erasure", "expire_holds", "key_rotation"), error=ERROR),
+    event(
+        "app.job_failed", job=one_of("overlap_check", "erasure", "indexes", "expire_holds", "key_rotation"), error=ERROR
+    ),
     event(
         "app.security",
         action=one_of(

@@ -34,6 +34,7 @@ class Clinic:
     folder: Path
     ports: dict[str, int]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    started: dict[str, tuple[tuple[str, ...], dict[str, str]]] = field(default_factory=dict)
 
     @property
     def edge(self) -> str:
@@ -44,10 +45,17 @@ class Clinic:
         return self.folder / "synthetic-secret"
 
     def start(self, name: str, *command: str, env: dict[str, str] | None = None) -> None:
+        self.started[name] = (command, env or {})
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, env={**os.environ, **(env or {})}
             )
+
+    def restart(self, name: str) -> None:
+        self.processes[name].terminate()
+        self.processes[name].wait(20)
+        command, env = self.started[name]
+        self.start(name, *command, env=env)
 
     def stop(self) -> None:
         """End who asks before who answers: a client without its server waits before it gives up."""
@@ -94,7 +102,7 @@ def clinic(folder: Path, **app_settings: str) -> Iterator[Clinic]:
         _start_stores(running)
         _start_app(running, app_settings)
         _start_edge(running)
-        until(lambda: _answers(f"{running.edge}/readyz"))
+        until(lambda: answers(f"{running.edge}/readyz"))
         yield running
     finally:
         running.stop()
@@ -146,7 +154,7 @@ def _start_edge(running: Clinic) -> None:
     running.start("edge", locate("haproxy"), "-db", "-f", str(ROOT / "deploy" / "haproxy.cfg"), env=environment)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     with contextlib.suppress(URLError, OSError), urlopen(url, timeout=2) as answer:  # noqa: S310  # our own address
         return bool(answer.status == 200)
     return False
