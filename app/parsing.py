@@ -35,6 +35,7 @@ async def json_fields(request: web.Request, required: tuple[str, ...]) -> dict[s
     body = await json_object(request, required)
     faults = {name: "is missing" for name in required if name not in body}
     faults |= {name: "should be a text" for name, value in body.items() if not isinstance(value, str)}
+    faults |= {name: "should be text that UTF-8 can hold" for name, value in body.items() if not _encodable(value)}
     if faults:
         raise faulty(faults)
     return {name: str(value) for name, value in body.items()}
@@ -57,6 +58,15 @@ async def json_object(request: web.Request, known: tuple[str, ...]) -> dict[str,
     if not body.keys() <= set(known):
         raise Problem(INVALID_REQUEST, f"The body has unknown fields; known are {', '.join(sorted(known))}.")
     return body
+
+
+def _encodable(value: object) -> bool:
+    """Tell whether UTF-8 can hold a text; JSON can write half of a surrogate pair, which no store and no hash takes."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def faulty(faults: dict[str, str]) -> Problem:

@@ -56,7 +56,7 @@ class Tokens:
                 audience=_AUDIENCE,
                 options={"require": ["exp", "iat", "sub", "iss", "aud"]},
             )
-        except jwt.InvalidTokenError:
+        except (jwt.InvalidTokenError, UnicodeEncodeError):  # the latter: a header's bytes that are no UTF-8
             return None
         if claims.get("typ") != _TYPE:
             return None

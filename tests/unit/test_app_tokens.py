@@ -67,3 +67,10 @@ def test_an_unsigned_token_is_refused() -> None:
 @pytest.mark.parametrize("token", ["", "x", "a.b.c"])
 def test_what_is_no_token_is_refused(token: str) -> None:
     assert Tokens(KEY).caller(token) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a.b", "\ud800", "a.\udcff.c"], ids=["nothing", "two parts", "half a pair", "byte"]
+)
+def test_what_is_no_token_at_all_speaks_for_nobody(text: str) -> None:
+    assert Tokens(KEY).caller(text) is None
