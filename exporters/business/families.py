@@ -166,7 +166,7 @@ QUERY_SECONDS = family(
 )
 QUERY_EXAMINED = family(
     "business_query_examined",
-    "Index entries or documents that a query of the business figures last had to read.",
+    "Index entries or documents that a query of the business figures last had to read, to the nearest hundred.",
     "query",
     source="counted by the query itself",
     cost="slow",

@@ -49,7 +49,9 @@ class Ahead(Query):
             if key["state"] != "over":
                 self._coming[service, key["part"]] += int(row["n"])
         ends = [at.days(days) for days in f.HORIZONS.values()]
-        self._offered = [len(clinic.starts(at.now, end)) for end in ends] if clinic else None
+        self._offered = (
+            [len(clinic.starts(at.now, min(end, at.now + clinic.horizon))) for end in ends] if clinic else None
+        )
 
     def write(self, readings: Readings, smallest: int) -> None:
         """Write every service and horizon, at zero too; slots only where the clinic's hours are known."""
@@ -91,4 +93,6 @@ def _slots_taken(at: Moment) -> Mapping[str, Any] | int:
     slot = at.staff.clinic.slot
     parts = {"$ceil": {"$divide": [{"$subtract": ["$end", "$start"]}, slot / timedelta(milliseconds=1)]}}
     bounded = {"$max": [1, {"$min": [parts, _DAY // slot]}]}
-    return {"$cond": [{"$eq": [{"$type": "$end"}, "date"]}, bounded, 1]}
+    taken = {"$cond": [{"$eq": [{"$type": "$end"}, "date"]}, bounded, 1]}
+    # Beyond the last day that can be booked no slot is on offer, so that none there can be taken.
+    return {"$cond": [{"$lt": ["$start", at.now + at.staff.clinic.horizon]}, taken, 0]}

@@ -20,6 +20,7 @@ from exporters.business.clinic import parse, shifted
 from exporters.business.moment import Moment, Staff, staff_of
 from exporters.business.query import SHARE, Query, Turn
 from exporters.business.reader import Reader, choose
+from exporters.business.slots import Ahead
 from exporters.collector import CollectError, Deadline
 from exporters.readings import Readings
 from exporters.reasons import Reason
@@ -218,11 +219,49 @@ async def test_a_query_that_fails_rests_too_and_its_answer_goes_when_it_is_old(p
     assert shown(turn) == {}
 
 
+@pytest.mark.parametrize(("smallest", "told"), [(5, 200), (150, 150), (1, 163), (0, 163)])
+async def test_what_a_query_read_gives_away_no_count_that_it_rounds(passing: Clock, smallest: int, told: int) -> None:
+    turn = Turn(Question(), 30)
+    await run(turn, passing, examined=163)
+    readings = Readings(f.METRICS)
+    turn.write(readings, smallest)
+    assert readings.series[f.QUERY_EXAMINED.name] == ([("totals",)], [told])
+
+
 def test_no_family_has_a_label_that_could_hold_a_person() -> None:
     allowed = {"status", "service", "horizon", "window", "by", "notice", "lead", "hour", "weekday", "state", "query"}
     assert {label for metric in f.METRICS for label in metric.labels} <= allowed
     assert len(f.LEADS) == len(f.LEAD_EDGES) + 1
     assert all(metric.source and metric.cost == "slow" for metric in f.METRICS)
+
+
+class Rows:
+    """Stands in for a reader; what the server makes of the pipelines is for the contract tests."""
+
+    behind = timedelta()
+    examined = 0
+
+    def __init__(self, *rows: dict[str, Any]) -> None:
+        self._rows = rows
+        self.matched: list[dict[str, Any]] = []
+
+    async def rows(self, _collection: str, pipeline: list[dict[str, Any]], _hint: str) -> tuple[dict[str, Any], ...]:
+        self.matched.append(pipeline[0]["$match"])
+        return self._rows
+
+
+@pytest.mark.parametrize("days", [1, 10, 90])
+async def test_no_slot_is_on_offer_beyond_the_last_day_that_can_be_booked(days: int) -> None:
+    theirs = make_clinic(1, "UTC", days)
+    staff = staff_of(parse(theirs.hours()), (), {"a": None})
+    ahead, readings, reader = Ahead(), Readings(f.METRICS), Rows()
+    await ahead.ask(reader, Moment(NOW, staff))  # type: ignore[arg-type]  # stands in for one
+    ahead.write(readings, 5)
+    capacity = dict(zip(*readings.series[f.CAPACITY.name], strict=True))
+    for horizon, ahead_days in f.HORIZONS.items():
+        last = NOW + timedelta(days=min(days, ahead_days))
+        offered = [one for one in theirs.slots_between("a", NOW, last + timedelta(days=1)) if NOW <= one.start < last]
+        assert capacity["other", horizon] == len(offered)
 
 
 class Server:
