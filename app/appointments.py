@@ -17,7 +17,7 @@ from pymongo.errors import DuplicateKeyError
 from pymongo.read_preferences import Primary
 
 from app.clock import now
-from app.mongodb import Database, DatabaseUnavailable, Document, confirmed
+from app.mongodb import BUSY_STATUSES, Database, DatabaseUnavailable, Document, confirmed
 from app.schedule import Slot, cells
 
 CANCELLABLE = ("proposed", "pending", "booked", "waitlist", "arrived")
@@ -25,12 +25,15 @@ CANCELLABLE = ("proposed", "pending", "booked", "waitlist", "arrived")
 
 PAGE = 50
 
+SYNTHETIC_AT_ONCE = 3
+"""So many appointments a prober's patients may hold: enough for a journey, too few to keep patients out."""
+
 
 @dataclass(frozen=True, slots=True)
 class Booking:
     """How an attempt to book ended; ``appointment`` is there when it is the caller's."""
 
-    result: Literal["booked", "replayed", "slot-taken", "patient-busy", "key-reused"]
+    result: Literal["booked", "replayed", "slot-taken", "patient-busy", "key-reused", "synthetic-enough"]
     appointment: Document | None = None
 
 
@@ -73,11 +76,27 @@ class Appointments:
         }
         if synthetic is not None:
             document["synthetic"] = synthetic
+            if await self._held_otherwise(synthetic, document) >= SYNTHETIC_AT_ONCE:
+                return Booking("synthetic-enough")
         try:
             await self._database.run("insert", lambda: self._collection.insert_one(document))
         except DuplicateKeyError as error:
             return await self._explain(document, error)
         return Booking("booked", document)
+
+    async def _held_otherwise(self, synthetic: str, document: Document) -> int:
+        """Count what a prober's patients hold, other than by this very attempt.
+
+        Requests sent at the same time may each pass, so a holder of the secret can exceed the limit for as long as
+        upkeep lets such a patient live; nobody else gets here.
+        """
+        query = {
+            "synthetic": synthetic,
+            "status": {"$in": list(BUSY_STATUSES)},
+            "idempotency_key": {"$ne": document["idempotency_key"]},
+        }
+        newest = self._collection.with_options(read_preference=Primary())
+        return await self._database.run("count", lambda: newest.count_documents(query, limit=SYNTHETIC_AT_ONCE))
 
     async def _explain(self, document: Document, error: DuplicateKeyError) -> Booking:
         """Tell a replay from a conflict; when several indexes are hit the server names only one of them."""

@@ -25,6 +25,7 @@ from app.parsing import (
     slot_reference,
 )
 from app.problems import (
+    FORBIDDEN,
     INTERNAL,
     KEY_REUSED,
     NOT_FOUND,
@@ -47,7 +48,12 @@ log = get_logger()
 
 _APPOINTMENT_FIELDS = ("resourceType", "status", "slot")
 _IDENTIFIER = re.compile(r"[0-9a-f]{32}")
-_REFUSALS = {"slot-taken": SLOT_TAKEN, "patient-busy": PATIENT_BUSY, "key-reused": KEY_REUSED}
+_REFUSALS = {
+    "slot-taken": SLOT_TAKEN,
+    "patient-busy": PATIENT_BUSY,
+    "key-reused": KEY_REUSED,
+    "synthetic-enough": FORBIDDEN,
+}
 
 
 async def register(request: web.Request) -> web.Response:
@@ -56,7 +62,7 @@ async def register(request: web.Request) -> web.Response:
     faults = registration_faults(fields, now().date())
     if faults:
         raise faulty(faults)
-    prober = _prober(request, fields["email"])
+    prober = await _prober(request, fields)
     registration = Registration(
         email=fields["email"],
         password_hash=await request.app[keys.PASSWORDS].hash(fields["password"]),
@@ -75,12 +81,17 @@ async def register(request: web.Request) -> web.Response:
     return answer({"status": "registered", "next": "/api/v1/auth/login"}, status=201)
 
 
-def _prober(request: web.Request, email: str) -> str | None:
+async def _prober(request: web.Request, fields: dict[str, str]) -> str | None:
+    header = request.headers.get(SYNTHETIC_PROOF)
     try:
-        return request.app[keys.SYNTHETIC].prober(request.headers.get(SYNTHETIC_PROOF), email, now())
+        proof = request.app[keys.SYNTHETIC].proof(header, fields["email"], fields["password"], now())
+        if proof is None:
+            return None
+        await request.app[keys.PROOFS].use(proof)
     except Problem:
         log.warning("app.security", action="forbidden", route=route_of(request))
         raise
+    return proof.prober
 
 
 async def login(request: web.Request) -> web.Response:

@@ -13,7 +13,7 @@ from app.readiness import Readiness
 from app.schedule import Clinic
 from app.settings import Settings
 from app.slots import FreeSlots
-from app.synthetic import Synthetic
+from app.synthetic import Proofs, Synthetic
 from app.tokens import Tokens
 from app.users import Users
 
@@ -29,3 +29,4 @@ APPOINTMENTS = web.AppKey("appointments", Appointments)
 FREE_SLOTS = web.AppKey("free_slots", FreeSlots)
 ERASURE = web.AppKey("erasure", Erasure)
 SYNTHETIC = web.AppKey("synthetic", Synthetic)
+PROOFS = web.AppKey("proofs", Proofs)

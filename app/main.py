@@ -37,7 +37,7 @@ from app.settings import (
     read_synthetic_secret,
 )
 from app.slots import FreeSlots
-from app.synthetic import Synthetic
+from app.synthetic import Proofs, Synthetic
 from app.tokens import Tokens
 from app.upkeep import Leftovers, Upkeep
 from app.users import Users
@@ -197,6 +197,7 @@ def _stores(field_key: bytes, activity_key: bytes) -> Context:
         encryption = FieldEncryption(client, field_key, database)
         activity = app[keys.ACTIVITY] = Activity(redis, activity_key)
         app[keys.USERS] = Users(database, encryption)
+        app[keys.PROOFS] = Proofs(database)
         appointments = app[keys.APPOINTMENTS] = Appointments(database)
         free = app[keys.FREE_SLOTS] = FreeSlots(clinic, database, slots)
         erasure = app[keys.ERASURE] = Erasure(database, appointments, free, metrics)

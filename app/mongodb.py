@@ -168,6 +168,7 @@ _HELPERS = {
     "users": (pymongo.IndexModel("patient", name="patient"), _SYNTHETIC),
     "patients": (pymongo.IndexModel("created", name="created"), _SYNTHETIC),
     "erasures": (pymongo.IndexModel("at", name="at"),),
+    "proofs": (pymongo.IndexModel("until", name="until", expireAfterSeconds=0),),
 }
 """Without them everything is right, and slow."""
 

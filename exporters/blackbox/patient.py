@@ -53,9 +53,10 @@ class Patient:
         return dict(zip(STEPS, ways, strict=True))
 
     async def register(self) -> None:
-        """Make the account, with the proof that this is a prober."""
+        """Make the account, with the proof that this is a prober: bound to this account, and good for once."""
         at = int(time.time())
-        message = f"{self._prober} {at} {self._login['email']}".encode()
+        password = hashlib.sha256(self._login["password"].encode()).hexdigest()
+        message = f"{self._prober} {at} {self._login['email']} {password}".encode()
         proof = hmac.new(self._secret, message, hashlib.sha256).hexdigest()
         body = self._login | {"name": "Synthetic Patient", "birthDate": "1970-01-01"}
         self.known = True

@@ -35,7 +35,8 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 def proof(place: Clinic, email: str, *, prober: str = PROBER, at: int | None = None, secret: bytes = b"") -> str:
     moment = int(time.time()) if at is None else at
     key = secret or place.secret_file.read_bytes().strip()
-    return f"{prober} {moment} " + hmac.new(key, f"{prober} {moment} {email}".encode(), hashlib.sha256).hexdigest()
+    message = f"{prober} {moment} {email} {hashlib.sha256(PASSWORD.encode()).hexdigest()}"
+    return f"{prober} {moment} " + hmac.new(key, message.encode(), hashlib.sha256).hexdigest()
 
 
 async def register(person: Person, header: str | None) -> Answer:
@@ -153,6 +154,39 @@ async def test_the_next_synthetic_patient_of_a_prober_removes_the_last_one_and_n
         assert (await person.ask("DELETE", "/api/v1/patients/me")).status == 204
     assert of_synthetic(place) + of_synthetic(place, other) == []
     assert (await somebody.ask("GET", "/api/v1/appointments")).status == 200
+
+
+async def test_a_proof_is_good_for_once(place: Clinic, session: aiohttp.ClientSession) -> None:
+    prober = uuid.uuid4().hex[:16]
+    person, eavesdropper = Person(session, place.edge), Person(session, place.edge)
+    eavesdropper.email = person.email
+    header = proof(place, person.email, prober=prober)
+    assert (await register(person, header)).status == 201
+    kept = of_synthetic(place, prober)
+    answer = await register(eavesdropper, header)
+    assert (answer.status, answer.problem) == (403, "forbidden")
+    assert of_synthetic(place, prober) == kept, "nothing was erased, nobody else was registered"
+    second = await synthetic(session, place, prober=prober)
+    assert (await second.ask("DELETE", "/api/v1/patients/me")).status == 204
+    assert (await register(eavesdropper, header)).status == 403, "nor when the account is gone"
+    with place.database() as data:
+        assert "until" in data["proofs"].index_information()
+
+
+async def test_a_synthetic_patient_holds_a_few_appointments_and_no_more(
+    place: Clinic, session: aiohttp.ClientSession
+) -> None:
+    person = await synthetic(session, place, prober=uuid.uuid4().hex[:16])
+    slots = await person.free("practitioner-02", working_day(3))
+    assert [(await person.book(slot)).status for slot in slots[:2]] == [201, 201]
+    third = await person.book(slots[2], key="the-third-one")
+    refused = await person.book(slots[3])
+    assert (refused.status, refused.problem) == (403, "forbidden")
+    again = await person.book(slots[2], key="the-third-one")
+    assert (third.status, again.status, again.body["id"]) == (201, 201, third.body["id"])
+    assert (await person.cancel(third.body["id"])).status == 200
+    assert (await person.book(slots[3])).status == 201, "so many at a time"
+    assert (await person.ask("DELETE", "/api/v1/patients/me")).status == 204
 
 
 async def test_upkeep_removes_what_no_prober_comes_back_for(place: Clinic, session: aiohttp.ClientSession) -> None:

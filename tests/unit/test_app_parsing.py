@@ -39,7 +39,9 @@ async def test_half_a_pair_of_surrogates_is_a_fault_of_its_field(field: str, hal
     with pytest.raises(Problem) as caught:
         await read(body.encode())
     assert caught.value.kind is INVALID_REQUEST
-    assert [row["field"] for row in caught.value.extra["errors"]] == [field]
+    rows = caught.value.extra["errors"]
+    assert isinstance(rows, list)
+    assert [row["field"] for row in rows] == [field]
 
 
 @pytest.mark.parametrize("instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "yesterday", 3])
