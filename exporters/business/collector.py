@@ -93,8 +93,8 @@ class BusinessCollector(SlowCollector):
     async def read(self, readings: Readings, deadline: Deadline) -> None:
         """Ask what is due, who waited longest first, as far as the time goes."""
         await self._source.resolve(deadline)
-        member = await choose(self._source, deadline)
         now = self._clock()
+        member, behind = await choose(self._source, deadline, now)
         due = [turn for turn in self._turns if turn.is_due()]
         due.sort(key=lambda turn: (turn.query is not self._staff, -turn.waited()))
         failed: list[Reason] = []
@@ -102,7 +102,7 @@ class BusinessCollector(SlowCollector):
             left = deadline.remaining(spare=_MARGIN)
             if left < _MARGIN:
                 break  # it is first in the next turn
-            reader = Reader(member, self._database, Deadline(min(_QUERY_LIMIT, left)))
+            reader = Reader(member, self._database, Deadline(min(_QUERY_LIMIT, left)), behind)
             try:
                 await turn.run(reader, Moment(now, self._staff.staff))
             except CollectError as error:

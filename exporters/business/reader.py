@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb.source import Document, Member, Mongodb
@@ -13,6 +13,8 @@ from exporters.reasons import Reason
 
 STALEST = timedelta(seconds=60)
 """A secondary that is further behind than this is no source of today's figures."""
+PATIENCE = timedelta(minutes=5)
+"""So far behind our own clock it may be where no primary tells how far it is: clocks differ, elections take a while."""
 MOST_ROWS = 20_000
 """More groups than this only come from documents that the app did not write."""
 _HELLO = 2.0
@@ -21,8 +23,10 @@ _HELLO = 2.0
 class Reader:
     """Reads one database at one member, and counts what the server had to look at for it."""
 
-    def __init__(self, member: Member, database: str, deadline: Deadline) -> None:
+    def __init__(self, member: Member, database: str, deadline: Deadline, behind: timedelta = timedelta()) -> None:
         self.examined = 0
+        self.behind = behind
+        """What happened within this time may be missing at this member, besides what settles within ``STALEST``."""
         self.deadline = deadline
         self._member = member
         self._database = database
@@ -86,7 +90,15 @@ class Reader:
         return await self._member.run(command, self.deadline, database=self._database)
 
 
-async def choose(source: Mongodb, deadline: Deadline) -> Member:
+class Choice(NamedTuple):
+    """Whom to read from."""
+
+    member: Member
+    behind: timedelta
+    """How far behind it may be where no primary was there to say; nothing where one was."""
+
+
+async def choose(source: Mongodb, deadline: Deadline, now: datetime) -> Choice:
     """Return the member to read from: the freshest secondary, or else who takes the writes; never one that struggles.
 
     Raises:
@@ -100,22 +112,40 @@ async def choose(source: Mongodb, deadline: Deadline) -> Member:
     known = [
         (member, hello) for member, hello in zip(candidates, answers, strict=True) if not isinstance(hello, Reason)
     ]
-    newest = max((hello["lastWrite"]["lastWriteDate"] for _, hello in known if "lastWrite" in hello), default=None)
-    secondaries = [
-        (hello["lastWrite"]["lastWriteDate"], member.name, member)
-        for member, hello in known
-        if not member.struggling
-        and hello.get("secondary")
-        and newest is not None
-        and newest - hello["lastWrite"]["lastWriteDate"] <= STALEST
-    ]
-    if secondaries:
-        return max(secondaries, key=lambda one: one[:2])[2]
+    if freshest := _freshest(known, now):
+        return freshest
     for member, hello in known:
         if hello.get("isWritablePrimary") and not member.struggling:
-            return member
+            return Choice(member, timedelta())
     otherwise = Reason.BUSY if any(member.struggling for member, _ in known) else Reason.REFUSED
     raise CollectError(next((hello for hello in answers if isinstance(hello, Reason)), otherwise))
+
+
+def _freshest(known: Sequence[tuple[Member, Document]], now: datetime) -> Choice | None:
+    """Return the freshest secondary: measured by the primary, or by our own clock where no primary answers.
+
+    Secondaries measured by each other could all be behind by the same hour, and none would look it.
+    """
+    written = {member.name: _last_write(hello) for member, hello in known if "lastWrite" in hello}
+    has_primary = any(hello.get("isWritablePrimary") for _, hello in known)
+    newest, patience = (max(written.values(), default=now), STALEST) if has_primary else (now, PATIENCE)
+    found = [
+        (newest - written[member.name], member.name, member)
+        for member, hello in known
+        if hello.get("secondary")
+        and not member.struggling
+        and member.name in written
+        and newest - written[member.name] <= patience
+    ]
+    if not found:
+        return None
+    lag, _, member = min(found, key=lambda one: one[:2])
+    return Choice(member, timedelta() if has_primary else max(timedelta(), lag))
+
+
+def _last_write(hello: Document) -> datetime:
+    date: datetime = hello["lastWrite"]["lastWriteDate"]
+    return date.replace(tzinfo=UTC)
 
 
 async def _hello(member: Member, deadline: Deadline) -> Document | Reason:

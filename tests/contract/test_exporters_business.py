@@ -27,6 +27,7 @@ from app.mongodb import Database, connect, ensure_indexes
 from app.schedule import make_clinic
 from app.settings import Settings as AppSettings
 from exporters.business import families as f
+from exporters.business.bookings import SETTLED
 from exporters.business.collector import BusinessCollector
 from exporters.business.reader import Reader, choose
 from exporters.collector import CollectError, Deadline
@@ -208,14 +209,14 @@ async def test_lead_times_are_counted_once_each_from_the_start_on(place: Place) 
     await prepare(place, held)
     async with collecting(place, NOW) as collector:
         first = await read(collector)
-        steps = [await read_at(collector, NOW + timedelta(minutes=minutes)) for minutes in (10, 10, 20, 31.5)]
+        steps = [await read_at(collector, NOW + timedelta(minutes=minutes)) for minutes in (10, 10, 20, 36)]
     counts = [samples(one, "appointment_lead_time_seconds")["_count",] for one in (first, *steps)]
     counted = [
         one
         for one in held.appointments
         if isinstance(one.get("created"), datetime)
         and isinstance(one.get("start"), datetime)
-        and NOW - timedelta(seconds=90) <= one["created"] < NOW + timedelta(minutes=30)
+        and NOW - SETTLED <= one["created"] < NOW + timedelta(minutes=30)
     ]
     last = samples(steps[-1], "appointment_lead_time_seconds")
     seconds = [max(0, (one["start"] - one["created"]).total_seconds()) for one in counted]
@@ -264,7 +265,7 @@ async def test_hours_that_are_not_ours_cost_what_needs_them(place: Place) -> Non
 async def test_a_secondary_is_asked(place: Place) -> None:
     source = Mongodb.open(place.settings)
     try:
-        member = await choose(source, Deadline(5))
+        member, _ = await choose(source, Deadline(5), NOW)
         hello = await member.run({"hello": 1}, Deadline(5))
     finally:
         await source.close()
@@ -291,7 +292,7 @@ async def test_nobody_there_is_told(place: Place) -> None:
     source = Mongodb.open(Settings(mongodb_uri="mongodb://127.0.0.1:9"))
     try:
         with pytest.raises(CollectError) as caught:
-            await choose(source, Deadline(2))
+            await choose(source, Deadline(2), NOW)
     finally:
         await source.close()
     assert caught.value.reason is Reason.REFUSED

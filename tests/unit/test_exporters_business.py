@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 
 from app.activity import PIECES
 from app.schedule import make_clinic
+from app.settings import Settings as AppSettings
 from exporters.business import families as f
 from exporters.business.access import _third_free
 from exporters.business.active import pieces
+from exporters.business.bookings import SETTLED, LeadTimes
 from exporters.business.cells import cumulative, rounded, stepped
 from exporters.business.clinic import parse, shifted
 from exporters.business.moment import Moment, Staff, staff_of
 from exporters.business.query import SHARE, Query, Turn
-from exporters.business.reader import Reader, choose
+from exporters.business.reader import STALEST, Reader, choose
 from exporters.business.slots import Ahead
 from exporters.collector import CollectError, Deadline
 from exporters.readings import Readings
@@ -291,7 +293,35 @@ def member(name: str, role: str, *, behind: float = 0, **facts: bool) -> Server:
 
 async def chosen(*members: Server) -> str:
     source: Any = type("Source", (), {"members": members})()
-    return (await choose(source, Deadline(1))).name
+    return (await choose(source, Deadline(1), NOW)).member.name
+
+
+async def test_without_a_primary_secondaries_are_measured_by_our_own_clock() -> None:
+    source: Any = type("Source", (), {"members": ()})()
+    for behind, expected in ((200, 200), (-3, 0)):
+        source.members = (Server("a", Reason.TIMEOUT), member("b", "secondary", behind=behind))
+        assert await choose(source, Deadline(1), NOW) == (source.members[1], timedelta(seconds=expected))
+    source.members = (Server("a", Reason.TIMEOUT), *(member(name, "secondary", behind=3_600) for name in "bc"))
+    with pytest.raises(CollectError) as caught:
+        await choose(source, Deadline(1), NOW)
+    assert caught.value.reason is Reason.TIMEOUT, "an hour old, both of them"
+    source.members = (member("a", "isWritablePrimary", behind=3_600), member("b", "secondary", behind=3_610))
+    assert (await choose(source, Deadline(1), NOW)).behind == timedelta(), "the primary's clock is wrong, not they"
+
+
+async def test_lead_times_are_counted_up_to_what_the_member_surely_has() -> None:
+    leads, reader = LeadTimes(), Rows()
+    for minutes, behind in ((0, 0), (1, 4), (2, 4), (7, 0)):
+        reader.behind = timedelta(minutes=behind)
+        await leads.ask(reader, Moment(NOW + timedelta(minutes=minutes), Staff()))  # type: ignore[arg-type]
+    assert [one["created"] for one in reader.matched] == [
+        {"$gte": NOW - SETTLED, "$lt": NOW + timedelta(minutes=7) - SETTLED}
+    ], "nothing is passed over while a secondary is behind"
+
+
+def test_a_synthetic_patients_booking_is_gone_before_it_could_be_counted() -> None:
+    settings = AppSettings()
+    assert timedelta(seconds=settings.synthetic_lifetime + settings.upkeep_interval) + STALEST < SETTLED
 
 
 async def test_the_freshest_secondary_is_asked_and_never_one_that_is_far_behind() -> None:
