@@ -3,8 +3,9 @@
 A patient's name, e-mail address and birth date are removed at once; his appointments stay as the practice's record,
 under an id that names nobody any more, and those still to come are cancelled. Of a synthetic patient nothing stays.
 
-Access tokens outlive the account by some minutes, and a process may die between the two steps. So each erasure is
-noted together with the removal, and upkeep repeats the second step until no token can be alive.
+That may have to be done again: access tokens outlive the account by some minutes, a process may die between two steps,
+and a backup that is restored brings everybody back. So each erasure is noted together with the removal, by the opaque
+id and for as long as backups are kept, and upkeep repeats it for all that are noted.
 """
 
 from __future__ import annotations
@@ -19,23 +20,25 @@ from app.metrics import Metrics
 from app.mongodb import Database, Document
 from app.schedule import Slot
 from app.slots import FreeSlots
-from app.tokens import LIFETIME
 
-_NOTED_FOR = LIFETIME + timedelta(minutes=5)
-"""How long an erasure is noted: no token that was being issued at that moment is valid any more."""
 _AT_ONCE = 500
 _SLOT = {"practitioner": 1, "start": 1, "end": 1}
+_COMING = _SLOT | {"patient": 1}
 
 
 class Erasure:
     """Removes accounts. Everything here may be repeated, and continued by another process."""
 
-    def __init__(self, database: Database, appointments: Appointments, slots: FreeSlots, metrics: Metrics) -> None:
+    def __init__(
+        self, database: Database, appointments: Appointments, slots: FreeSlots, metrics: Metrics, noted_for: timedelta
+    ) -> None:
         self._database = database
         self._data = database.data
         self._appointments = appointments
         self._slots = slots
         self._metrics = metrics
+        self._noted_for = noted_for
+        self._finished_to = ""
 
     async def account(self, patient: str) -> None:
         """Remove who a patient is, and cancel what is still to come.
@@ -43,7 +46,8 @@ class Erasure:
         Raises:
             DatabaseUnavailable: MongoDB gave no answer in time; if the first step was done, upkeep does the second.
         """
-        noted = {"_id": patient, "at": now()}
+        instant = now()
+        noted = {"_id": patient, "at": instant, "until": instant + self._noted_for}
 
         async def removal(session: AsyncClientSession) -> None:
             await self._data["users"].delete_many({"patient": patient}, session=session)
@@ -55,22 +59,29 @@ class Erasure:
                 await session.with_transaction(removal)
 
         await self._database.run("transaction", transaction)
-        await self._cancel_all(patient)
+        await self._cancel_all([patient])
 
     async def finish(self) -> None:
-        """Cancel again what those who erased their account have: a step was missed, or a token still used.
+        """Erase again whoever has erased his account: a step was missed, a token still used, or a backup restored.
 
         Raises:
-            DatabaseUnavailable: MongoDB gave no answer in time.
+            DatabaseUnavailable: MongoDB gave no answer in time; the next call goes on from there.
         """
-        over = now() - _NOTED_FOR
-        erasures = self._data["erasures"]
-        noted = await self._database.run("find", lambda: erasures.find().sort("at").limit(_AT_ONCE).to_list())
-        for one in noted:
-            await self._cancel_all(one["_id"])
-        done = [one["_id"] for one in noted if one["at"] < over]
-        if done:
-            await self._database.run("delete", lambda: erasures.delete_many({"_id": {"$in": done}}))
+        while some := await self._noted(self._finished_to):
+            await self._remove_again({"$in": some})
+            await self._cancel_all(some)
+            self._finished_to = some[-1]
+        self._finished_to = ""
+
+    async def _noted(self, behind: str) -> list[str]:
+        erasures = self._data["erasures"].find({"_id": {"$gt": behind}}, {"_id": 1}).sort("_id").limit(_AT_ONCE)
+        rows = await self._database.run("find", lambda: erasures.clone().to_list())
+        return [row["_id"] for row in rows]
+
+    async def _remove_again(self, among: Document) -> None:
+        users, patients = self._data["users"], self._data["patients"]
+        await self._database.run("delete", lambda: users.delete_many({"patient": among}))
+        await self._database.run("delete", lambda: patients.delete_many({"_id": among}))
 
     async def synthetic(self, prober: str, *, patient: str | None = None) -> None:
         """Remove everything that a prober's synthetic patients, or one of them, have left.
@@ -113,12 +124,12 @@ class Erasure:
         for row in rows:
             await self._slots.changed(Slot(row["start"], row["end"], row["practitioner"]))
 
-    async def _cancel_all(self, patient: str) -> None:
-        query = {"patient": patient, "start": {"$gt": now()}, "status": {"$in": list(CANCELLABLE)}}
+    async def _cancel_all(self, patients: list[str]) -> None:
+        query = {"patient": {"$in": patients}, "start": {"$gt": now()}, "status": {"$in": list(CANCELLABLE)}}
         held = self._data["appointments"]
-        rows = await self._database.run("find", lambda: held.find(query, _SLOT).to_list())
+        rows = await self._database.run("find", lambda: held.find(query, _COMING).to_list())
         for row in rows:
-            cancellation = await self._appointments.cancel(patient, row["_id"])
+            cancellation = await self._appointments.cancel(row["patient"], row["_id"])
             if cancellation is not None and cancellation.cancelled:
                 self._metrics.transitions["cancelled"].inc()
                 await self._slots.changed(Slot(row["start"], row["end"], row["practitioner"]))

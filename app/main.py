@@ -200,7 +200,9 @@ def _stores(field_key: bytes, activity_key: bytes) -> Context:
         app[keys.PROOFS] = Proofs(database)
         appointments = app[keys.APPOINTMENTS] = Appointments(database)
         free = app[keys.FREE_SLOTS] = FreeSlots(clinic, database, slots)
-        erasure = app[keys.ERASURE] = Erasure(database, appointments, free, metrics)
+        erasure = app[keys.ERASURE] = Erasure(
+            database, appointments, free, metrics, timedelta(days=settings.erasures_noted_days)
+        )
         leftovers = Leftovers(erasure, metrics, timedelta(seconds=settings.synthetic_lifetime))
         upkeep = Upkeep(database, encryption, clinic, metrics, app[keys.READINESS], leftovers)
         tasks = (

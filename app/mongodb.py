@@ -167,7 +167,8 @@ _HELPERS = {
     ),
     "users": (pymongo.IndexModel("patient", name="patient"), _SYNTHETIC),
     "patients": (pymongo.IndexModel("created", name="created"), _SYNTHETIC),
-    "erasures": (pymongo.IndexModel("at", name="at"),),
+    # "until", not a fixed age of "at": an index's expiry could not be changed by who may only read and write.
+    "erasures": (pymongo.IndexModel("until", name="until", expireAfterSeconds=0),),
     "proofs": (pymongo.IndexModel("until", name="until", expireAfterSeconds=0),),
 }
 """Without them everything is right, and slow."""

@@ -83,6 +83,10 @@ class Settings:
     synthetic_lifetime: float = 120.0
     """After so long a synthetic patient that still exists was left behind; above the longest of a prober's journeys."""
 
+    erasures_noted_days: int = 400
+    """How long it is remembered, by opaque id, that an account was erased. At least as long as backups are kept: one
+    that is restored brings the account back, and only this note removes it again."""
+
     log_level: str = "info"
     otlp_endpoint: str | None = None
     jaeger_endpoint: str | None = None
@@ -105,6 +109,10 @@ class Settings:
             )
         if not self.attempt_timeout < self.operation_timeout:
             raise SettingsError("attempt_timeout must be shorter than operation_timeout: the rest is for the retry")
+        if self.erasures_noted_days < 1:
+            raise SettingsError(
+                "erasures_noted_days must be at least 1: a token may still be used after its account is gone"
+            )
         try:
             ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError):

@@ -7,6 +7,7 @@ import hmac
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -94,6 +95,29 @@ async def test_what_a_token_books_after_its_patient_left_is_given_back(
     booked = await person.book(slot)
     with place.database() as data:
         until(lambda: data["appointments"].find_one({"_id": booked.body.get("id")})["status"] == "cancelled", 10)
+
+
+async def test_who_comes_back_with_an_older_backup_is_erased_again(
+    place: Clinic, session: aiohttp.ClientSession
+) -> None:
+    person = await Person(session, place.edge).join()
+    booked = (await person.book((await person.free("practitioner-02", working_day(1)))[0])).body["id"]
+    backup = place.documents()
+    patient = next(one for one in backup["appointments"] if one["_id"] == booked)["patient"]
+    assert (await person.ask("DELETE", "/api/v1/patients/me")).status == 204
+    with place.database() as data:
+        # Noted long before this restore, and as long as a backup may be kept.
+        noted = data["erasures"].find_one({"_id": patient})
+        assert noted["until"] - noted["at"] == timedelta(days=400)
+        data["erasures"].update_one({"_id": patient}, {"$set": {"at": noted["at"] - timedelta(days=300)}})
+        assert data["erasures"].index_information()["until"]["expireAfterSeconds"] == 0
+        for name, own in (("users", "patient"), ("patients", "_id"), ("appointments", "patient")):
+            for document in (one for one in backup[name] if one[own] == patient):
+                data[name].replace_one({"_id": document["_id"]}, document, upsert=True)
+        until(lambda: data["appointments"].find_one({"_id": booked})["status"] == "cancelled", 10)
+        assert data["users"].find_one({"patient": patient}) is None
+        assert data["patients"].find_one({"_id": patient}) is None
+        until(lambda: data["erasures"].find_one({"_id": patient}), 1)
 
 
 async def test_an_account_is_erased_only_by_who_holds_its_token(place: Clinic, session: aiohttp.ClientSession) -> None:
