@@ -28,6 +28,7 @@ HEADER = 3.0
 
 CONDITIONAL = {
     "exporter_series_dropped_total": "only after a family grew past its limit",
+    "exporter_series_duplicates_total": "only after a collector told one series twice",
     "probe_ssl_earliest_cert_expiry": "only for https; test_exporters_blackbox.py has a certificate",
     "probe_tls_version_info": "only for https; test_exporters_blackbox.py has a certificate",
     "probe_dns_lookup_time_seconds": "only for a name; test_exporters_blackbox.py has one",
