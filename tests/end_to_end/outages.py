@@ -32,6 +32,7 @@ APPS = ("app-1", "app-2")
 
 def an_outage_is_paged_and_counted(stack: Any, *, how: str) -> None:
     """Kill or freeze both apps for a minute; a critical alert arrives in time, and each failed request is counted."""
+    eventually(lambda: is_calm(stack), within_s=90, what="no failed request for two scrapes")
     started = clock.now()
     time.sleep(1)
     with apps_down(stack.client, how=how) as down_at:
@@ -47,6 +48,14 @@ def an_outage_is_paged_and_counted(stack: Any, *, how: str) -> None:
     eventually(lambda: are_healthy(stack, *APPS), within_s=60, what="both apps healthy again")
     time.sleep(15)  # two scrapes and an evaluation: what has happened is now in Prometheus
     the_report_equals_the_ledger(stack, since=started)
+
+
+def is_calm(stack: Any) -> bool:
+    """Whether patients are served without a failure: what failed since the scrape before a report's start is its."""
+    now = clock.now()
+    entries = ledger_lines(stack.layout.ledger, since=now - timedelta(seconds=10), until=now)
+    outcomes = {entry["outcome"] for entry in entries}
+    return "ok" in outcomes and "fail" not in outcomes
 
 
 def every_critical_alert_resolves(stack: Any) -> None:
