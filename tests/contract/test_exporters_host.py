@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
 import re
@@ -21,9 +20,7 @@ from urllib.request import urlopen
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporters.collector import Deadline
-from exporters.host import HostCollector, network
-from exporters.readings import Readings
+from exporters.host import network
 from tests.contract.exporters_process import Series, exporters, samples
 
 NODE_EXPORTER = "prometheus-node-exporter"
@@ -162,30 +159,26 @@ def tolerance(name: str, size: float) -> float:
     return 1e-9 * size
 
 
-async def test_a_scrape_of_this_machine_costs_little() -> None:
-    """The bar is 1.5 ms on a quiet machine; the fastest of many rounds is what a busy one cannot spoil."""
-    collector = HostCollector(Path("/proc"), Path("/sys"), Path("/"))
-    rounds = []
-    for _ in range(50):
-        started = time.perf_counter()
-        await collector.collect(Readings(collector.metrics), Deadline(4))
-        rounds.append(time.perf_counter() - started)
-    await collector.close()
-    assert min(rounds) < 0.0015 + 0.0001 * (os.cpu_count() or 1)
-
-
+FORBIDDEN = "cannot mount"
 HANGING = """
-import ctypes, os, subprocess, sys, time
+import ctypes, errno, os, subprocess, sys
 folder, tree, python = sys.argv[1:]
 libc = ctypes.CDLL(None, use_errno=True)
+def give_up(name, error):
+    # Only what a machine may forbid; anything else is a fault of this test.
+    if error in (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV):
+        print(f"cannot mount ({name}: {os.strerror(error)})", flush=True)
+        sys.exit()
+    raise OSError(error, os.strerror(error), name)
 def call(name, *arguments):
     if getattr(libc, name)(*arguments) < 0:
-        error = ctypes.get_errno()
-        print(f"mounting FUSE ({name}: {os.strerror(error)})", flush=True)
-        sys.exit()
+        give_up(name, ctypes.get_errno())
 call("unshare", 0x20000)  # CLONE_NEWNS: nobody else on this machine may walk into what hangs here
 call("mount", b"none", b"/", None, 0x4000 | 0x40000, None)  # MS_REC | MS_PRIVATE
-fuse = os.open("/dev/fuse", os.O_RDWR)
+try:
+    fuse = os.open("/dev/fuse", os.O_RDWR)
+except OSError as error:
+    give_up("/dev/fuse", error.errno)
 options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0".encode()
 call("mount", b"nas", folder.encode(), b"fuse.nas", 0, options)
 exporter = subprocess.Popen([python, "-m", "exporters", "--listen", "127.0.0.1:0", "--collect", "host"])
@@ -223,8 +216,6 @@ class Hung:
 
 @pytest.fixture
 def hung(tmp_path: Path) -> Iterator[Hung]:
-    if not may_mount():
-        pytest.skip("mounting FUSE is not permitted here: that needs /dev/fuse and CAP_SYS_ADMIN")
     folder, tree = tmp_path / "nas", tmp_path / "proc"
     folder.mkdir()
     for name in ("stat", "loadavg", "meminfo"):
@@ -248,15 +239,6 @@ def hung(tmp_path: Path) -> Iterator[Hung]:
     assert process.returncode == 0
 
 
-def may_mount() -> bool:
-    """Tell whether a FUSE file system can be mounted, by doing it in a child that ends at once."""
-    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
-        return False
-    libc = ctypes.CDLL(None)
-    capability = Path("/proc/self/status").read_text(encoding="utf-8").partition("CapEff:\t")[2].split()[0]
-    return bool(int(capability, 16) >> 21 & 1) and hasattr(libc, "unshare")
-
-
 def address(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     for line in process.stdout:
@@ -264,8 +246,8 @@ def address(process: subprocess.Popen[str]) -> str:
             event = json.loads(line)
             if event.get("event") == "exporters.started":
                 return f"http://{event['address']}/metrics"
-        if line.startswith("mounting"):
-            pytest.skip(f"not permitted here: {line.strip()}")
+        if line.startswith(FORBIDDEN):
+            pytest.skip(f"only root may mount, and a container only with /dev/fuse and CAP_SYS_ADMIN: {line.strip()}")
     raise AssertionError(f"no exporters; status {process.wait(5)}")
 
 
