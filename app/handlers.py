@@ -143,7 +143,7 @@ async def book(request: web.Request) -> web.Response:
     except Problem:
         _count(request, caller, "invalid")
         raise
-    except Exception:
+    except Exception:  # whatever it is: counted, and passed on to the middleware that answers for it
         _count(request, caller, "error")
         raise
     return await _booked(request, caller, slot, booking)
