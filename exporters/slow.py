@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import time
 from abc import ABC, abstractmethod
@@ -12,6 +11,7 @@ from typing import ClassVar
 from exporters.collector import CollectError, Deadline
 from exporters.readings import SERIES_CAP, Readings
 from exporters.reasons import Reason
+from exporters.tasks import end
 from telemetry.logs import get_logger
 from telemetry.metric import Metric
 
@@ -76,10 +76,7 @@ class SlowCollector(ABC):
 
     async def close(self) -> None:
         """Stop the clock."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from exporters.containers.facts import Detail, Summary
 from exporters.reasons import Reason
 from exporters.settings import Settings
 from exporters.sources import Bill
+from exporters.tasks import end
 from telemetry.logs import get_logger
 
 log = get_logger()
@@ -70,10 +71,7 @@ class Docker:
 
     async def close(self) -> None:
         """Stop, and close all connections."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def _run(self) -> None:
         while True:
