@@ -27,6 +27,8 @@ from tests.contract.exporters_process import Page, samples
 
 PROGRAM = shutil.which("redis-server") or "redis-server"
 START_LIMIT = 10.0
+CLIENTS = 10_000
+"""How many clients the everyday server has room for."""
 
 
 HIGHEST_PORT = 55_000
@@ -93,6 +95,23 @@ def redis_server(directory: Path, *options: str, port: int = 0, sentinel: bool =
         process.send_signal(signal.SIGCONT)
         process.kill()
         process.wait(10)
+
+
+@contextlib.contextmanager
+def everyday_server(directory: Path) -> Iterator[Server]:
+    """A server with everything switched on that can be watched."""
+    options = (
+        *(
+            "slowlog-log-slower-than 5000",
+            "latency-monitor-threshold 5",
+            "appendonly yes",
+            f"maxclients {CLIENTS + 2_000}",
+        ),
+        "repl-diskless-sync-delay 0",
+    )
+    open_files_limit(CLIENTS + 2_000)  # inherited by the server
+    with redis_server(directory, *options) as running:
+        yield running
 
 
 def _wait(server: Server) -> None:
