@@ -101,12 +101,10 @@ def redis_server(directory: Path, *options: str, port: int = 0, sentinel: bool =
 def everyday_server(directory: Path) -> Iterator[Server]:
     """A server with everything switched on that can be watched."""
     options = (
-        *(
-            "slowlog-log-slower-than 5000",
-            "latency-monitor-threshold 5",
-            "appendonly yes",
-            f"maxclients {CLIENTS + 2_000}",
-        ),
+        "slowlog-log-slower-than 5000",
+        "latency-monitor-threshold 5",
+        "appendonly yes",
+        f"maxclients {CLIENTS + 2_000}",
         "repl-diskless-sync-delay 0",
     )
     open_files_limit(CLIENTS + 2_000)  # inherited by the server
