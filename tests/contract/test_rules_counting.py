@@ -26,6 +26,8 @@ from monitor.slo import names, promql
 from monitor.sources.prometheus import Prometheus
 
 STEP_S = 1
+PACE = 50
+"""Answers a second of an edge with steady traffic."""
 MISSED = "max(prometheus_rule_group_iterations_missed_total)"
 
 
@@ -198,35 +200,53 @@ def test_recorded_counts_are_exact_through_an_outage_a_gap_and_a_restart(tmp_pat
     pytest.fail("this machine was too busy three times to evaluate ten rules each second")
 
 
+class SteadyEdge(Edge):
+    """An edge that answers at a constant pace by the clock, however busy this machine is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.began = time.monotonic()
+        self.shown = 0
+
+    def page(self) -> str:
+        self.shown = self.good = round((time.monotonic() - self.began) * PACE)
+        return super().page()
+
+
 def test_darkness_costs_what_failures_at_the_traffic_before_it_would_in_rules_and_report(tmp_path: Path) -> None:
+    cell = timedelta(seconds=2 * STEP_S)
     for attempt in range(3):
         directory = tmp_path / str(attempt)
         directory.mkdir()
-        edge, outside, start = Edge(), Outside(), clock.now()
+        edge, outside, start = SteadyEdge(), Outside(), clock.now()
         with (
             served(edge) as target,
             served(outside) as probe,
             evaluated(target, directory, exporters=probe) as (prometheus, slo),
         ):
-            wait_for(prometheus, f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m]) > bool 2", 1)
-            for _ in range(80):
-                edge.answer(good=5)
-                time.sleep(0.1)
-            time.sleep(2 * STEP_S)  # the last count must have been read
-            edge.broken, outside.reached = True, 0
+            wait_for(prometheus, f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m]) >= bool 12", 1)
+            usual = value(prometheus, f"avg_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m])")
+            assert usual is not None
+            assert usual == pytest.approx(PACE * STEP_S, rel=0.3)  # the very first steps have nothing to count from
+            edge.broken, outside.reached, went_dark = True, 0, time.monotonic()
             time.sleep(24)
             if value(prometheus, MISSED):
                 continue
             failed = value(prometheus, promql.failed_events(slo, timedelta(minutes=5)))
             total = value(prometheus, promql.total_events(slo, timedelta(minutes=5)))
-            grid = Grid.over(start, clock.now(), timedelta(seconds=2 * STEP_S))
-            report = Reader(prometheus, grid, timedelta(seconds=STEP_S)).slo(slo)
+            report = Reader(prometheus, Grid.over(start, clock.now(), cell), timedelta(seconds=STEP_S)).slo(slo)
+            dark_for = time.monotonic() - went_dark
             assert failed is not None
             assert total is not None
-            assert total - failed == pytest.approx(edge.true_total)
-            assert failed > edge.true_total  # twice as long at least, at the mean of traffic and a few idle seconds
-            achieved = report.achieved()
-            assert achieved is not None
-            assert 1 - achieved == pytest.approx(failed / total, rel=0.06)
+            # The first sample is where counting starts; what came after the last scrape nobody can know.
+            assert 0 < total - failed <= edge.shown
+            # A scrape may be late by a step at either end, and so may an evaluation.
+            assert failed == pytest.approx(dark_for / STEP_S * usual, abs=3 * usual)
+            # The report counts whole cells: one that is dark in part, at either end, is not dark, nor full of traffic.
+            dark, seen = sum(report.dark), sum(report.covered) - sum(report.dark)
+            assert dark * cell.total_seconds() == pytest.approx(dark_for, abs=2 * cell.total_seconds() + STEP_S)
+            assert report.events() - report.failures() == pytest.approx(total - failed, abs=3 * STEP_S * PACE)
+            full = PACE * cell.total_seconds()
+            assert full * (seen - 2) / seen <= report.failures() / dark <= full * 1.1
             return
     pytest.fail("this machine was too busy three times to evaluate ten rules each second")
