@@ -9,6 +9,9 @@ MARGIN = 0.5
 """Seconds of Prometheus's own timeout that are left for the network and a busy machine: the page is out by then."""
 HARD = 0.05
 """A collector that does not end when it is cancelled is left behind this long after the deadline."""
+FLOOR = 0.4
+"""Seconds for which sources are asked at least, whoever has no time to wait for it: what Prometheus's shortest timeout
+of one second leaves. To hang up on them sooner would cost a new connection each time."""
 _WRITING = 0.1
 """The most seconds that are kept for leaving such a one behind, and for writing and compressing the page."""
 _WRITING_SHARE = 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from types import TracebackType
 from typing import ClassVar, Protocol, Self
@@ -25,30 +26,36 @@ class CollectError(Exception):
 class Deadline:
     """The one moment by which everything in a scrape must have been answered.
 
-    Several callers may share a scrape; the most impatient one tightens the deadline for all, and every guard that is
-    open at that moment moves with it.
+    Several callers may share a scrape; one who can wait longer extends the deadline, and every guard that is open at
+    that moment moves with it.
     """
 
-    __slots__ = ("_guards", "at")
+    __slots__ = ("_guards", "_last", "at")
 
-    def __init__(self, seconds: float) -> None:
-        self.at = time.monotonic() + seconds
-        self._guards: dict[asyncio.Timeout, float] = {}
+    def __init__(self, seconds: float, *, most: float = 0.0) -> None:
+        """``most`` is the number of seconds from now to which it may be extended, where that is more."""
+        now = time.monotonic()
+        self.at = now + seconds
+        self._last = max(self.at, now + most)
+        self._guards: dict[asyncio.Timeout, tuple[float, float]] = {}
 
     def remaining(self, *, spare: float = 0.0) -> float:
         """Seconds left, keeping ``spare`` seconds back; never negative."""
         return max(0.0, self.at - spare - time.monotonic())
 
-    def tighten(self, seconds: float) -> None:
-        """End no later than ``seconds`` from now."""
-        earlier = time.monotonic() + seconds
-        if earlier >= self.at:
+    def at_most(self, *, spare: float = 0.0) -> float:
+        """Seconds that may be left when it has been extended as far as can be: what a source is told as its limit."""
+        return max(0.0, self._last - spare - time.monotonic())
+
+    def extend(self, at: float) -> None:
+        """End no sooner than ``at``, by the monotonic clock; a guard that has closed stays closed."""
+        later = min(at, self._last)
+        if later <= self.at:
             return
-        self.at = earlier
-        for timeout, spare in self._guards.items():
-            moved, own = _loop_time(earlier - spare), timeout.when()
-            if own is None or moved < own:  # one with a limit of its own may be to end sooner still
-                timeout.reschedule(moved)
+        self.at = later
+        for timeout, (spare, limit) in self._guards.items():
+            if not timeout.expired():
+                timeout.reschedule(_loop_time(min(later - spare, limit)))
 
     def guard(self, *, spare: float = 0.0, limit: float | None = None) -> Guard:
         """Cancel the body ``spare`` seconds before the deadline, or after ``limit`` seconds when that is sooner.
@@ -56,22 +63,26 @@ class Deadline:
         The body of ``async with`` ends with ``TimeoutError`` when it was cancelled by this guard.
         """
         own = self.remaining(spare=spare)
-        return Guard(own if limit is None else min(limit, own), self._guards, spare)
+        if limit is None:
+            return Guard(own, self._guards, (spare, math.inf))
+        return Guard(min(limit, own), self._guards, (spare, time.monotonic() + limit))
 
 
 class Guard:
     """A timeout that moves with its deadline; a class, since a dozen are opened in each scrape."""
 
-    __slots__ = ("_guards", "_spare", "_timeout")
+    __slots__ = ("_bounds", "_guards", "_timeout")
 
-    def __init__(self, seconds: float, guards: dict[asyncio.Timeout, float], spare: float) -> None:
+    def __init__(
+        self, seconds: float, guards: dict[asyncio.Timeout, tuple[float, float]], bounds: tuple[float, float]
+    ) -> None:
         self._timeout = asyncio.timeout(seconds)
         self._guards = guards
-        self._spare = spare
+        self._bounds = bounds
 
     async def __aenter__(self) -> None:
         await self._timeout.__aenter__()
-        self._guards[self._timeout] = self._spare
+        self._guards[self._timeout] = self._bounds
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -118,7 +129,11 @@ class Collector(Protocol):
         ...
 
     def lost(self, readings: Readings, reason: Reason) -> None:
-        """Say what is known when ``collect`` failed or was late: usually ``x_up 0``."""
+        """Say what is known when ``collect`` failed or was late: usually ``x_up 0``.
+
+        Where somebody cannot wait for a ``collect`` under way, ``readings`` hold a copy of what it has written until
+        then, and its ``so_far``: what is there stays, what is missing is added.
+        """
         ...
 
     async def close(self) -> None:

@@ -7,45 +7,65 @@ which costs as much as ten samples.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
 
 from exporters.budget import HARD
-from exporters.collector import Deadline
-
-_T = TypeVar("_T")
+from exporters.result import Asked, Result, Snapshot
 
 
-class Flight(Generic[_T]):
-    """Ends when all tasks have, or a moment after the deadline, which callers may move closer."""
+class Flight:
+    """Ends when all collectors have, or when the most patient of those who wait can wait no longer."""
 
-    def __init__(self, deadline: Deadline, tasks: Sequence[asyncio.Task[Any]], report: Callable[[], _T]) -> None:
-        """``report`` is called once, at the end, and makes what everybody gets."""
+    def __init__(self, ends: float, seconds: float, asked: Sequence[Asked], report: Callable[[], Snapshot]) -> None:
+        """``ends`` is by the monotonic clock; ``report`` is called once, at the end, and makes what everybody gets."""
+        self.ends = ends
+        self.seconds = seconds
+        """What the most patient caller allows for the whole page."""
+        self.asked = asked
         self._loop = asyncio.get_running_loop()
-        self._deadline = deadline
         self._report = report
-        self._left = len(tasks)
-        self._waiting: list[asyncio.Future[_T]] = []
+        self._left = len(asked)
+        self._waiting: list[asyncio.Future[Snapshot | None]] = []
         self._timer = self._set_timer()
-        for task in tasks:
-            task.add_done_callback(self._one_done)
+        for one in asked:
+            one.task.add_done_callback(self._one_done)
 
-    def tighten(self, seconds: float) -> None:
-        """End no later than ``seconds`` from now, for somebody who cannot wait longer."""
-        self._deadline.tighten(seconds)
-        self._timer.cancel()
-        self._timer = self._set_timer()
+    @property
+    def is_over(self) -> bool:
+        """Whether its time is up: who comes now would get what others had no time to wait for."""
+        return time.monotonic() >= self.ends
 
-    async def result(self) -> _T:
-        """Wait for the end. Who is cancelled meanwhile takes nothing from the others."""
-        waiting: asyncio.Future[_T] = self._loop.create_future()
+    def extend(self, ends: float, seconds: float) -> None:
+        """End no sooner than that, unless all is done: for somebody who can wait longer."""
+        self.seconds = max(self.seconds, seconds)
+        if ends > self.ends:
+            self.ends = ends
+            self._timer.cancel()
+            self._timer = self._set_timer()
+            for one in self.asked:
+                one.deadline.extend(ends)
+
+    async def result(self, ends: float = math.inf) -> Snapshot | None:
+        """Wait for the end, and until ``ends`` at most: then ``None``, and the others wait on.
+
+        Who is cancelled meanwhile takes nothing from the others.
+        """
+        waiting: asyncio.Future[Snapshot | None] = self._loop.create_future()
         self._waiting.append(waiting)
-        return await waiting
+        if ends >= self.ends:
+            return await waiting
+        timer = self._loop.call_later(_until(ends), _give_up, waiting)
+        try:
+            return await waiting
+        finally:
+            timer.cancel()
 
     def _set_timer(self) -> asyncio.TimerHandle:
-        return self._loop.call_later(self._deadline.remaining(spare=-HARD), self._end)
+        return self._loop.call_later(_until(self.ends), self._end)
 
-    def _one_done(self, _task: asyncio.Task[Any]) -> None:
+    def _one_done(self, _task: asyncio.Task[Result]) -> None:
         self._left -= 1
         if self._left == 0:
             self._end()
@@ -64,6 +84,16 @@ class Flight(Generic[_T]):
         for waiting in self._waiting:
             if not waiting.done():
                 waiting.set_result(report)
+
+
+def _until(ends: float) -> float:
+    """Return the seconds until then, and the moment in which those who were cancelled then can still end."""
+    return max(0.0, ends - time.monotonic()) + HARD
+
+
+def _give_up(waiting: asyncio.Future[Snapshot | None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 def _told(error: BaseException) -> Exception:

@@ -42,6 +42,15 @@ class Flavour(Enum):
         return cls.TEXT
 
 
+class UnwritableError(Exception):
+    """What one collector said cannot be written: labels that are no text, or values that are no numbers."""
+
+    def __init__(self, place: int) -> None:
+        """``place`` is that of its readings among those of the page."""
+        self.place = place
+        super().__init__(f"the readings at place {place} cannot be written")
+
+
 class Page:
     """Renders readings of the declared metrics; keeps what it will need again."""
 
@@ -57,9 +66,17 @@ class Page:
         """Samples that were left out because their series stood on the page already, by family."""
 
     def render(self, readings: Iterable[Readings], flavour: Flavour) -> bytes:
-        """Write the page. Families without samples are left out, headers and all."""
-        is_text = flavour is Flavour.TEXT
-        written = [self._write(reading, is_text=is_text) for reading in readings]
+        """Write the page. Families without samples are left out, headers and all.
+
+        Raises:
+            UnwritableError: some of the readings are not what can be written.
+        """
+        is_text, written = flavour is Flavour.TEXT, []
+        for place, reading in enumerate(readings):
+            try:
+                written.append(self._write(reading, is_text=is_text))
+            except Exception as error:
+                raise UnwritableError(place) from error
         written.append("\n" if is_text else "\n# EOF\n")
         # Each header begins with the newline that ends the line before it; the page has none before its first.
         return "".join(written).encode("utf-8", "replace").lstrip(b"\n")

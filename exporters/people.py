@@ -10,7 +10,8 @@ from urllib.parse import quote
 from exporters.cardinality import Row
 from exporters.fleet import Fleet
 from exporters.markup import frame, table
-from exporters.scrape import Result, Scraper
+from exporters.result import Result
+from exporters.scrape import Scraper
 from exporters.service import Service
 
 OWN_PAGE = "own page"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from typing import Any
 
 from prometheus_client.utils import floatToGoString
 
@@ -31,7 +32,7 @@ class UndeclaredError(LookupError):
 class Readings:
     """The samples of one collector in one scrape. Values keep their type: whole numbers stay whole."""
 
-    __slots__ = ("_cap", "_others", "age", "dropped", "fault", "partial", "paused", "series")
+    __slots__ = ("_cap", "_others", "age", "dropped", "fault", "partial", "paused", "series", "so_far")
 
     def __init__(self, metrics: Iterable[Metric], *, cap: int = SERIES_CAP) -> None:
         self.series: dict[str, Series] = {metric.name: ([], []) for metric in metrics}
@@ -44,9 +45,24 @@ class Readings:
         """Seconds since this was read; above zero only for what has a slow clock."""
         self.paused = False
         """Whether the slow clock stands still because the source is struggling."""
+        self.so_far: Any = None
+        """What a collector knows before it is through, for its ``lost``; nobody else looks at it."""
         self._cap = cap
         self._others: dict[tuple[str, Key], int] = {}
         """Where in its family's list an overflow series, or a histogram's first bucket, stands."""
+
+    def copy(self) -> Readings:
+        """Return a copy that may be added to while its original is, too."""
+        copied = Readings((), cap=self._cap)
+        copied.series = {name: (keys.copy(), values.copy()) for name, (keys, values) in self.series.items()}
+        copied.dropped, copied.partial, copied.so_far = self.dropped.copy(), self.partial.copy(), self.so_far
+        copied._others = self._others.copy()
+        return copied
+
+    def has(self, metric: Metric, *labels: str) -> bool:
+        """Tell whether this series was written, or with no labels any of the family."""
+        keys = self.series[metric.name][0]
+        return labels in keys if labels else bool(keys)
 
     def adopt(self, kept: Readings) -> None:
         """Take over everything that ``kept`` holds. Nothing is copied: neither of the two may be added to again."""

@@ -22,3 +22,7 @@ class Reason(StrEnum):
     """The source is struggling, and a costly question waits until it is not."""
     ERROR = "error"
     """Anything else; the log names the class of the error."""
+
+
+ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading an answer ends with that is not of the shape it should be."""

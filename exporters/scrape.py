@@ -4,55 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from weakref import WeakSet
 
 from exporters import own
-from exporters.budget import Allowance
+from exporters.budget import FLOOR, Allowance
 from exporters.collector import CollectError, Collector, Deadline
 from exporters.flight import Flight
 from exporters.own import Own
-from exporters.page import Flavour, Page
+from exporters.page import Flavour, Page, UnwritableError
 from exporters.process import Process
 from exporters.readings import Readings
 from exporters.reasons import Reason
+from exporters.result import Asked, LastScrape, Result, Snapshot, lost, unfinished
 from exporters.slow import SlowCollector
 from exporters.sources import Sources
 from telemetry.logs import get_logger
 
 log = get_logger()
-
-Snapshot = tuple[Readings, ...]
-"""The result of one scrape: what is said about the scrape itself, and then each collector's readings."""
-
-
-@dataclass(slots=True)
-class Result:
-    """How one collector fared in one scrape."""
-
-    readings: Readings
-    seconds: float
-    reason: Reason | None
-    error: BaseException | None = None
-    noted: bool = False
-    """Whether it has been seen to: two scrapes may wait for one answer."""
-    counted: bool = False
-    """Whether the failure was counted before, when somebody else could not wait for it."""
-
-    @property
-    def series(self) -> dict[str, int]:
-        """The number of series by family; counted when somebody asks, which is not at each scrape."""
-        return {name: len(keys) for name, (keys, _) in self.readings.series.items() if keys}
-
-
-@dataclass(frozen=True, slots=True)
-class LastScrape:
-    """What the last whole scrape said, for people who look at the other pages."""
-
-    at: float
-    results: Mapping[str, Result]
-    """By collector."""
 
 
 class Scraper:
@@ -66,11 +35,12 @@ class Scraper:
         self.collectors = tuple(collectors)
         self._sources = sources
         self._limit = settings.scrape_budget
+        self._most = Allowance.of(self._limit, None).collecting
         self._process = process
         self._own = Own(tuple(collector.name for collector in self.collectors))
         self._page = Page((*own.METRICS, *(metric for one in self.collectors for metric in one.metrics)))
-        self._flights: dict[frozenset[str], Flight[Snapshot]] = {}
-        self._running: dict[str, asyncio.Task[Result]] = {}
+        self._flights: dict[frozenset[str], Flight] = {}
+        self._running: dict[str, Asked] = {}
         self._stuck: dict[str, asyncio.Task[Result]] = {}
         """Those that were given up by all who waited, and that do not end."""
         self._given_up: WeakSet[asyncio.Task[Result]] = WeakSet()
@@ -92,26 +62,47 @@ class Scraper:
     async def close(self) -> None:
         """Finish the scrapes under way, and let the collectors give everything back."""
         await asyncio.gather(*(flight.result() for flight in self._flights.values()), return_exceptions=True)
-        for task in (*self._running.values(), *self._stuck.values()):
+        for task in (*(asked.task for asked in self._running.values()), *self._stuck.values()):
             task.cancel()
         if self._started is not None:
             await asyncio.gather(*(collector.close() for collector in self.collectors))
         await self._sources.close()
 
     async def scrape(self, header: str | None, only: frozenset[str] = frozenset()) -> Snapshot:
-        """Return what could be read, all or a part, within what ``header`` leaves; ``only`` asks some collectors."""
-        allowance = Allowance.of(self._limit, header)
-        flight = self._flights.get(only)
-        if flight is None:
-            flight = self._flights[only] = self._flight(allowance, only)
-        else:
-            self._own.shared += 1
-            flight.tighten(allowance.collecting)
-        return await flight.result()
+        """Return what could be read, all or a part, within what ``header`` leaves; ``only`` asks some collectors.
+
+        Who cannot wait for the scrape under way gets what there is, and takes nothing from those who can.
+        """
+        allowance, started, waited = Allowance.of(self._limit, header), time.monotonic(), False
+        ends = started + allowance.collecting
+        while True:
+            flight = self._flights.get(only)
+            if flight is None:
+                flight = self._flights[only] = self._flight(allowance, only)
+            elif not waited:
+                self._own.shared += 1
+            was_over, waited = flight.is_over, True
+            if not was_over:
+                flight.extend(ends, allowance.seconds)
+            snapshot = await flight.result(ends)
+            if snapshot is None:
+                seconds = time.monotonic() - started
+                results = [_now(asked, seconds) for asked in flight.asked]
+                return self._report(flight.asked, results, allowance.seconds, only)
+            if not was_over or ends <= time.monotonic():
+                return snapshot
 
     def render(self, snapshot: Snapshot, flavour: Flavour) -> bytes:
-        """Write the page of a scrape."""
-        return self._page.render(snapshot, flavour)
+        """Write the page of a scrape. A collector that said what cannot be written has said nothing."""
+        while True:
+            try:
+                return self._page.render((snapshot.summary, *snapshot.readings), flavour)
+            except UnwritableError as error:
+                if not error.place:
+                    raise
+                name = snapshot.spoil(error.place - 1).name
+                self._own.failed(name, Reason.MALFORMED)
+                log.warning("exporters.collector_failed", collector=name, reason="malformed", error=error.__cause__)
 
     async def _start(self) -> None:
         for collector in self.collectors:
@@ -119,94 +110,103 @@ class Scraper:
                 collector.cap = self.budget
             await collector.start()
 
-    def _flight(self, allowance: Allowance, only: frozenset[str]) -> Flight[Snapshot]:
+    def _flight(self, allowance: Allowance, only: frozenset[str]) -> Flight:
         self._own.scrapes += 1
         started = time.monotonic()
-        deadline = Deadline(allowance.collecting)
+        # Who asks for less than the floor does not wait for it, but what was asked of the sources is not in vain.
+        collecting = max(allowance.collecting, min(FLOOR, self._most))
         chosen = [one for one in self.collectors if one.name in only] if only else self.collectors
-        tasks = [self._asked(collector, deadline) for collector in chosen]
+        asked = [self._asked(collector, collecting) for collector in chosen]
 
         def report() -> Snapshot:
             del self._flights[only]
-            results = [
-                self._result(collector, task, time.monotonic() - started)
-                for collector, task in zip(chosen, tasks, strict=True)
-            ]
-            return self._report(chosen, results, allowance, only)
+            seconds = time.monotonic() - started
+            results = [self._result(one, seconds) for one in asked]
+            for one, result in zip(asked, results, strict=True):
+                self._note(one.collector.name, result)
+            if not only:
+                by_name = {one.collector.name: result for one, result in zip(asked, results, strict=True)}
+                self.last = LastScrape(time.time(), by_name)
+            return self._report(asked, results, flight.seconds, only)
 
-        return Flight(deadline, tasks, report)
+        flight = Flight(started + collecting, allowance.seconds, asked, report)
+        return flight
 
     def _report(
-        self, chosen: Sequence[Collector], results: Sequence[Result], allowance: Allowance, only: frozenset[str]
+        self, asked: Sequence[Asked], results: Sequence[Result], seconds: float, only: frozenset[str]
     ) -> Snapshot:
         summary = Readings(own.METRICS)
-        summary.add(own.BUDGET, allowance.seconds)
-        for collector, result in zip(chosen, results, strict=True):
-            self._note(collector.name, result)
-        names = [(collector.name,) for collector in chosen]
+        summary.add(own.BUDGET, seconds)
+        names = [(one.collector.name,) for one in asked]
         summary.extend(own.SUCCESS, names, [int(result.reason is None) for result in results])
         summary.extend(own.DURATION, names, [result.seconds for result in results])
         summary.extend(own.AGE, names, [result.readings.age for result in results])
         summary.extend(own.PAUSED, names, [int(result.readings.paused) for result in results])
-        if not only:
-            self.last = LastScrape(time.time(), {one.name: found for one, found in zip(chosen, results, strict=True)})
         # Also on a page of some collectors: whoever asks for each in a job of its own never sees the whole one.
         self._own.bills(self._sources.bills(), summary)
         self._own.write(summary, self._page.duplicates, only)
         if self._process is not None:
             self._process.write(summary)
-        return (summary, *(result.readings for result in results))
+        return Snapshot([one.collector for one in asked], summary, [result.readings for result in results])
 
-    def _asked(self, collector: Collector, deadline: Deadline) -> asyncio.Task[Result]:
-        """Return the task that asks, shared with the scrapes under way."""
-        task = self._running.get(collector.name)
-        if task is None:
-            stuck = self._stuck.get(collector.name)
-            task = asyncio.create_task(self._ask(collector, deadline, stuck), name=collector.name)
-            self._running[collector.name] = task
-            task.add_done_callback(self._forget)
-        return task
+    def _asked(self, collector: Collector, seconds: float) -> Asked:
+        """Ask, or join the scrape that does so already."""
+        running = self._running.get(collector.name)
+        if running is not None and running.deadline.remaining():
+            running.deadline.extend(time.monotonic() + seconds)
+            return running
+        earlier = running.task if running is not None else self._stuck.get(collector.name)
+        deadline, readings = Deadline(seconds, most=self._most), Readings(collector.metrics, cap=self.budget)
+        asking = self._ask(collector, readings, deadline, earlier)
+        asked = Asked(collector, deadline, readings, asyncio.create_task(asking, name=collector.name))
+        self._running[collector.name] = asked
+        asked.task.add_done_callback(self._forget)
+        return asked
 
     def _forget(self, task: asyncio.Task[Result]) -> None:
         """Keep no result longer than those who wait for it do."""
-        for tasks in (self._running, self._stuck):
-            if tasks.get(task.get_name()) is task:
-                del tasks[task.get_name()]
+        name = task.get_name()
+        if name in self._running and self._running[name].task is task:
+            del self._running[name]
+        if self._stuck.get(name) is task:
+            del self._stuck[name]
 
-    def _result(self, collector: Collector, task: asyncio.Task[Result], seconds: float) -> Result:
-        """Return what a task says, or that there is no time to wait for it."""
-        if task.done() and not task.cancelled():
-            return task.result()
-        lost = _lost(collector, Reason.ERROR if task.done() else Reason.TIMEOUT, seconds)
-        if not task.done() and self._running.get(collector.name) is task:
+    def _result(self, asked: Asked, seconds: float) -> Result:
+        """Return what a collector says at the end of a scrape; whoever is not through then is given up."""
+        task, name = asked.task, asked.collector.name
+        result = _now(asked, seconds)
+        if task.done():
+            return result
+        if self._running.get(name) is asked and not asked.deadline.remaining():
             # What it will say some day is from before the next scrape: nobody may take that for fresh.
-            self._stuck[collector.name] = self._running.pop(collector.name)
-        lost.noted = task in self._given_up
+            self._stuck[name] = self._running.pop(name).task
+        result.noted = task in self._given_up
         self._given_up.add(task)
-        return lost
+        return result
 
-    async def _ask(self, collector: Collector, deadline: Deadline, stuck: asyncio.Task[Result] | None) -> Result:
+    async def _ask(
+        self, collector: Collector, readings: Readings, deadline: Deadline, earlier: asyncio.Task[Result] | None
+    ) -> Result:
         """Ask one collector; whatever happens in there ends here, as a result.
 
-        One that is ``stuck`` in an earlier scrape is not asked a second time before it is through.
+        One that is stuck in an ``earlier`` scrape is not asked a second time before it is through.
         """
         started = time.monotonic()
-        readings = Readings(collector.metrics, cap=self.budget)
         try:
             async with deadline.guard():
-                if stuck is not None:
-                    await asyncio.wait((stuck,))
+                if earlier is not None:
+                    await asyncio.wait((earlier,))
                 if self._started is None or not self._started.done():
                     await self.start()
                 await collector.collect(readings, deadline)
         except TimeoutError:
-            result = _lost(collector, Reason.TIMEOUT, time.monotonic() - started)
+            result = lost(collector, Reason.TIMEOUT, time.monotonic() - started)
         except CollectError as error:
-            result = _lost(collector, error.reason, time.monotonic() - started, error.__cause__)
+            result = lost(collector, error.reason, time.monotonic() - started, error.__cause__)
         except (Exception, asyncio.CancelledError) as error:  # one that is broken takes the page from nobody
             if _told_to_end(error):
                 raise
-            result = _lost(collector, Reason.ERROR, time.monotonic() - started, error)
+            result = lost(collector, Reason.ERROR, time.monotonic() - started, error)
         else:
             return Result(readings, time.monotonic() - started, readings.fault)
         result.readings.paused = readings.paused
@@ -239,10 +239,13 @@ class Scraper:
             log.info("exporters.collector_recovered", collector=name)
 
 
-def _lost(collector: Collector, reason: Reason, seconds: float, error: BaseException | None = None) -> Result:
-    readings = Readings(collector.metrics)
-    collector.lost(readings, reason)
-    return Result(readings, seconds, reason, error)
+def _now(asked: Asked, seconds: float) -> Result:
+    """Return what a collector says at this moment."""
+    if not asked.task.done():
+        return unfinished(asked, seconds)
+    if asked.task.cancelled():
+        return lost(asked.collector, Reason.ERROR, seconds)
+    return asked.task.result()
 
 
 def _told_to_end(error: BaseException) -> bool:

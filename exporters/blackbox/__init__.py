@@ -7,11 +7,11 @@ from typing import ClassVar, Self
 
 import aiohttp
 
-from exporters.blackbox import dns
+from exporters.blackbox import dns, tls
 from exporters.blackbox.api import api
 from exporters.blackbox.door import Frontdoor
 from exporters.blackbox.edge import EDGE
-from exporters.blackbox.families import PROBE_METRICS
+from exporters.blackbox.families import PROBE_METRICS, SUCCESS
 from exporters.blackbox.http_probe import HttpProbe
 from exporters.blackbox.page import page
 from exporters.blackbox.timeline import Timeline
@@ -69,10 +69,11 @@ class BlackboxCollector:
         """A probe that could not even be tried has failed."""
         failure = "timeout" if reason is Reason.TIMEOUT else "error"
         for probe in self._probes:
-            probe.write(readings, failure, 0.0, Timeline())
-        if self._door.named:
+            if not readings.has(SUCCESS, probe.name):
+                probe.write(readings, failure, 0.0, Timeline())
+        if self._door.named and not readings.has(SUCCESS, dns.NAME):
             dns.write(readings, failure, 0.0)
-        if self._tls is not None:
+        if self._tls is not None and not readings.has(SUCCESS, tls.NAME):
             self._tls.write(readings, failure, 0.0)
 
     async def close(self) -> None:

@@ -8,21 +8,22 @@ from exporters.collector import CollectError, Deadline
 from exporters.mongodb import families as f
 from exporters.mongodb import families_replset as r
 from exporters.mongodb import percona_status, replset, status, status_parts
-from exporters.mongodb.ask import Answer, ask_all
-from exporters.mongodb.faults import ODD, Document, plainly
+from exporters.mongodb.ask import Answer, Answers, ask_all
+from exporters.mongodb.faults import Document, plainly
 from exporters.mongodb.member import SPARE, Member
+from exporters.mongodb.names import is_address
 from exporters.mongodb.percona import PERCONA
 from exporters.mongodb.source import Mongodb
 from exporters.mongodb.views import PRIMARY, Seen, best_view
 from exporters.readings import Readings
-from exporters.reasons import Reason
+from exporters.reasons import ODD, Reason
 from exporters.settings import Settings
 from exporters.sources import Sources
 from telemetry.metric import Metric
 
 _REPLSET_CONFIG = {"replSetGetConfig": 1}
-
-Answers = dict[Member, Answer | Reason]
+_MOST_MEMBERS = 50
+"""MongoDB's own limit."""
 
 
 class MongodbCollector:
@@ -54,42 +55,39 @@ class MongodbCollector:
     async def collect(self, readings: Readings, deadline: Deadline) -> None:
         """Ask all members side by side; a dead or frozen one costs only its own samples."""
         await self._source.resolve(deadline)
-        answers = await ask_all(self._source.members, deadline)
-        while fresh := await self._follow(answers):
-            answers |= await ask_all(fresh, deadline)
+        so_far: Answers = {}
+        readings.so_far = so_far
+        answers = await ask_all(self._source.members, deadline, so_far)
+        while fresh := await self._follow(answers, readings):
+            answers |= await ask_all(fresh, deadline, so_far)
         seen = _seen(answers)
         await self._read_config(answers, seen, readings, deadline)
-        for member, answer in answers.items():
-            try:
-                self._write(member, answer, readings)
-            except ODD:
-                _withdraw(member.name, readings)
-                member.lost()
-                answers[member] = Reason.MALFORMED
-                self._write(member, Reason.MALFORMED, readings)
+        self._write_all(answers, readings)
         self._write_set(answers, seen, readings)
         behind = replset.behind(self._config, seen, readings)
         for member in answers:
             member.behind = member.up and member.name in behind
 
     def lost(self, readings: Readings, reason: Reason) -> None:
-        """Say that all members are down, and why."""
-        answers: Answers = dict.fromkeys(self._source.members, reason)
-        for member in answers:
-            self._write(member, reason, readings)
+        """Say that all members are down that have not answered, and why."""
+        so_far: Answers = readings.so_far or {}
+        answers = {member: so_far.get(member, reason) for member in self._source.members}
+        self._write_all(answers, readings)
         self._write_set(answers, _seen(answers), readings)
 
     async def close(self) -> None:
         """Leave the clients to the sources."""
 
-    async def _follow(self, answers: Answers) -> tuple[Member, ...]:
+    async def _follow(self, answers: Answers, readings: Readings) -> tuple[Member, ...]:
         """Watch whom the set names; those whom it names no more are forgotten, and not on this page either."""
         views = [answer.replset for answer in answers.values() if isinstance(answer, Answer) and answer.replset]
         best = best_view(views)
         if best is None:
             return ()
         names = [str(row["name"]) for row in best["members"]]
-        fresh = await self._source.follow(names, certain=best["myState"] == PRIMARY)
+        if len(named := [name for name in names if is_address(name)][:_MOST_MEMBERS]) < len(names):
+            readings.partial.append(Reason.MALFORMED)
+        fresh = await self._source.follow(named, certain=best["myState"] == PRIMARY)
         watched = {*self._source.members}
         for gone in [member for member in answers if member not in watched]:
             del answers[gone]
@@ -119,6 +117,16 @@ class MongodbCollector:
             if error.reason is not Reason.DENIED:
                 return
         self._config_version = version
+
+    def _write_all(self, answers: Answers, readings: Readings) -> None:
+        for member, answer in answers.items():
+            try:
+                self._write(member, answer, readings)
+            except ODD:
+                _withdraw(member.name, readings)
+                member.lost()
+                answers[member] = Reason.MALFORMED
+                self._write(member, Reason.MALFORMED, readings)
 
     def _write(self, member: Member, answer: Answer | Reason, readings: Readings) -> None:
         down = answer if isinstance(answer, Reason) else None

@@ -14,10 +14,10 @@ from pymongo.errors import OperationFailure
 
 from exporters.collector import CollectError, Deadline
 from exporters.mongodb import status as server_status
-from exporters.mongodb.faults import ODD, Document, plainly, reason
+from exporters.mongodb.faults import Document, plainly, reason
 from exporters.mongodb.member import SPARE, Member
 from exporters.mongodb.views import checked
-from exporters.reasons import Reason
+from exporters.reasons import ODD, Reason
 
 _LEFT_OUT = (
     "apiVersions",
@@ -70,9 +70,20 @@ class Answer:
     partial: tuple[Reason, ...] = ()
 
 
-async def ask_all(members: tuple[Member, ...], deadline: Deadline) -> dict[Member, Answer | Reason]:
-    """Ask all members side by side; a dead or frozen one costs only its own samples."""
-    return dict(zip(members, await asyncio.gather(*(_or_reason(member, deadline) for member in members)), strict=True))
+Answers = dict[Member, Answer | Reason]
+
+
+async def ask_all(members: tuple[Member, ...], deadline: Deadline, so_far: Answers) -> Answers:
+    """Ask all members side by side; a dead or frozen one costs only its own samples.
+
+    ``so_far`` has each answer as soon as it has come.
+    """
+
+    async def ask(member: Member) -> Answer | Reason:
+        so_far[member] = await _or_reason(member, deadline)
+        return so_far[member]
+
+    return dict(zip(members, await asyncio.gather(*map(ask, members)), strict=True))
 
 
 async def _or_reason(member: Member, deadline: Deadline) -> Answer | Reason:

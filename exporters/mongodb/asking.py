@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from abc import abstractmethod
 from typing import ClassVar, Self
@@ -14,7 +15,7 @@ from exporters.collector import CollectError, Deadline
 from exporters.mongodb.percona import PERCONA
 from exporters.mongodb.source import Document, Member, Mongodb
 from exporters.readings import Readings
-from exporters.reasons import Reason
+from exporters.reasons import ODD, Reason
 from exporters.settings import Settings
 from exporters.slow import KEPT_INTERVALS, SlowCollector
 from exporters.sources import Sources
@@ -72,11 +73,14 @@ class MemberCollector(SlowCollector):
         members = [member for member in self.source.members if member.bears_data and member.up]
         spared = {member for member in members if self.spares and member.struggling}
         asked = [member for member in members if member not in spared]
-        reasons = await asyncio.gather(*(self._ask(member, readings, deadline) for member in asked))
-        failed = [reason for reason in reasons if reason is not None]
+        answers = await asyncio.gather(*(self._ask(member, deadline) for member in asked))
+        failed = [answer for answer in answers if isinstance(answer, Reason)]
         if len(failed) == len(asked):
             raise CollectError(failed[0] if failed else Reason.BUSY if spared else Reason.REFUSED)
         readings.partial += failed
+        for answer in answers:
+            if not isinstance(answer, Reason):
+                self._take(answer, readings)
         oldest = time.monotonic() - KEPT_INTERVALS * self.interval
         shown = {member: at for member, at in self._read_at.items() if member in members and at >= oldest}
         self._read_at = WeakKeyDictionary(shown)
@@ -91,6 +95,11 @@ class MemberCollector(SlowCollector):
         members = self.source.members
         return any(member.up for member in members) and not any(member.bears_data for member in members)
 
+    def _take(self, answer: Readings, readings: Readings) -> None:
+        for metric in self.metrics:
+            readings.extend(metric, *answer.series[metric.name])
+        readings.partial += answer.partial
+
     def _keep(self, names: set[str], readings: Readings) -> None:
         if not names or self._kept is None:
             return
@@ -100,22 +109,22 @@ class MemberCollector(SlowCollector):
 
     @abstractmethod
     async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
-        """Ask one member, and only when everything is there write its samples.
+        """Ask one member, and write its samples. What fails, or answers in another shape, is left out as a whole.
 
         Raises:
             CollectError: it did not answer.
         """
 
-    async def _ask(self, member: Member, readings: Readings, deadline: Deadline) -> Reason | None:
-        started = time.monotonic()
+    async def _ask(self, member: Member, deadline: Deadline) -> Readings | Reason:
+        started, readings = time.monotonic(), Readings(self.metrics, cap=sys.maxsize)
         try:
             await self.ask(member, readings, deadline)
-        except CollectError as error:
+        except (CollectError, *ODD) as error:
             self._read_at.pop(member, None)
-            return error.reason
+            return error.reason if isinstance(error, CollectError) else Reason.MALFORMED
         self._read_at[member] = time.monotonic()
         member.seconds[self.name] = self._read_at[member] - started
-        return None
+        return readings
 
 
 class Pace:

@@ -24,8 +24,6 @@ from exporters.reasons import Reason
 
 Document = Mapping[str, Any]
 
-ODD = (AttributeError, LookupError, TypeError, ValueError)
-"""What reading an answer ends with that is not of the shape it should be."""
 _UNAUTHORIZED = 13
 _AUTHENTICATION_FAILED = 18
 

@@ -154,7 +154,7 @@ class Member:
                 # The driver would wait in vain; once its monitor has seen the server again it may try a new login.
                 raise refusal
             await self._knock()
-        sent = {**command, "maxTimeMS": max(1, int(1000 * deadline.remaining(spare=SPARE)))}
+        sent = {**command, "maxTimeMS": max(1, int(1000 * deadline.at_most(spare=SPARE)))}
         started, received = time.perf_counter(), 0
         try:
             # Undecoded, so that the bill has its size; decoding it whole in C is then as fast as it gets.

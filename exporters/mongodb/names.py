@@ -1,4 +1,6 @@
-"""One server by two names: the URI says ``localhost:27017``, its replica set ``127.0.0.1:27017``.
+"""What a server is called: by itself, by its replica set, by the URI.
+
+One server may have two names: the URI says ``localhost:27017``, its replica set ``127.0.0.1:27017``.
 
 A member that answers says what its set calls it. Of one that was never there that has to be guessed, or it would be
 on the page twice: as a seed that is down, and as a member that the set has besides.
@@ -7,6 +9,7 @@ on the page twice: as a seed that is down, and as a member that the set has besi
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection
 from ipaddress import ip_address
 
@@ -15,6 +18,14 @@ from exporters.lookup import addresses
 _PATIENCE = 0.5
 """Seconds that looking a name up may take; it is repeated with each scrape, and most have to make do with less."""
 _LOOPBACK = "loopback"
+_ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]):(\d{1,5})")
+_PORTS = range(1, 65536)
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a name is a host and a port and nothing more: what else stood in it would be part of a URI."""
+    found = _ADDRESS.fullmatch(name)
+    return found is not None and int(found[1]) in _PORTS
 
 
 async def matched(seeds: Collection[str], names: Collection[str]) -> tuple[dict[str, str], frozenset[str]]:

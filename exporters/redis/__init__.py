@@ -7,11 +7,12 @@ from typing import ClassVar, Self
 
 from exporters.collector import CollectError, Deadline
 from exporters.readings import Readings
-from exporters.reasons import Reason
+from exporters.reasons import ODD, Reason
 from exporters.redis import families as f
 from exporters.redis import info, modes, replication
 from exporters.redis.info import Info
 from exporters.redis.server import FIRST, Server
+from exporters.redis.shape import text, whole
 from exporters.redis.source import Redis
 from exporters.redis.wire import Command, Refusal, Reply
 from exporters.settings import Settings
@@ -70,8 +71,9 @@ class RedisCollector:
 
     def lost(self, readings: Readings, reason: Reason) -> None:
         """Say that Redis is down, and why."""
-        readings.add(f.UP, 0)
-        readings.states(f.UP_REASON, reason.value, f.REASONS)
+        if not readings.has(f.UP):
+            readings.add(f.UP, 0)
+            readings.states(f.UP_REASON, reason.value, f.REASONS)
 
     async def close(self) -> None:
         """Leave the connection to its owner."""
@@ -81,24 +83,24 @@ class RedisCollector:
         if server is not None:
             server.denials.over(self._source.connection)
             asked = server.questions()
-            text, *replies = await self._source.ask(server.info, *asked)
-            if not isinstance(text, Refusal) or text.reason is not Reason.ERROR:
-                found = self._read(text)
+            status, *replies = await self._source.ask(server.info, *asked)
+            if not isinstance(status, Refusal) or status.reason is not Reason.ERROR:
+                found = self._read(status)
                 if server.is_still(found):
                     return found, server, _sort(server, asked, replies, readings)
             self._server = None  # another server answers at this address now
-        (text,) = await self._source.ask(FIRST)
-        found = self._read(text)
+        (status,) = await self._source.ask(FIRST)
+        found = self._read(status)
         server = self._server = Server(found)
         server.denials.over(self._source.connection)
         asked = server.questions()
         return found, server, _sort(server, asked, await self._source.ask(*asked), readings)
 
-    def _read(self, text: Reply) -> Info:
-        if isinstance(text, Refusal):
+    def _read(self, status: Reply) -> Info:
+        if isinstance(status, Refusal):
             self._source.drop()  # with rights or a password that changed, only a new connection gets further
-            raise CollectError(text.reason) from text
-        found = self._reader.read(text) if isinstance(text, str) else Info()
+            raise CollectError(status.reason) from status
+        found = self._reader.read(status) if isinstance(status, str) and info.is_sane(status) else Info()
         if "redis_version" not in found.fields:
             self._source.drop()
             raise CollectError(Reason.MALFORMED)
@@ -132,25 +134,26 @@ def _write_answers(answers: Answers, server: Server, readings: Readings) -> None
         ("SLOWLOG", "LEN"): lambda length: readings.add(f.SLOWLOG_LENGTH, length),
         ("LATENCY", "LATEST"): lambda spikes: _write_spikes(spikes, readings),
         ("LATENCY", "HISTOGRAM"): lambda histograms: server.commands.write_latency(histograms, readings),
-        ("CLUSTER", "INFO"): lambda text: modes.write_cluster(text, readings),
+        ("CLUSTER", "INFO"): lambda status: modes.write_cluster(status, readings),
         ("SENTINEL", "MASTERS"): lambda masters: modes.write_quorum(masters, readings),
     }
     for command, replies in answers.items():
         if command in writers:
             _understand(writers[command], replies[0], readings)
-    server.config.write(answers.get(("CONFIG", "GET"), ()), readings)
+    _understand(lambda replies: server.config.write(replies, readings), answers.get(("CONFIG", "GET"), ()), readings)
 
 
 def _understand(read: Callable[[Reply], None], reply: Reply, readings: Readings) -> None:
     """Read one answer. One of another shape (a proxy's, a relative's of Redis) costs its own families only."""
     try:
         read(reply)
-    except (TypeError, ValueError, LookupError, AttributeError):
+    except ODD:
         readings.partial.append(Reason.MALFORMED)
 
 
 def _write_spikes(spikes: Reply, readings: Readings) -> None:
-    for event, at, milliseconds, worst, *_ in spikes:
+    for spike in spikes:
+        event, at, milliseconds, worst = text(spike[0]), whole(spike[1]), whole(spike[2]), whole(spike[3])
         readings.add(f.SPIKE_LAST, at, event)
         readings.add(f.SPIKE_SECONDS, milliseconds / 1000, event)
         readings.add(f.SPIKE_WORST, worst / 1000, event)

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporters.readings import OTHER, Key, Readings
+from exporters.reasons import ODD
 from exporters.redis import families as f
 from exporters.redis.wire import Reply
 from telemetry.metric import Metric
@@ -59,7 +60,7 @@ class Commands:
                 self._patch(names, texts)
             else:
                 self._begin(commands)
-        except (ValueError, IndexError):
+        except ODD:
             self._begin(commands)
         if all(len(keys) in {0, len(names)} for _, keys, _ in self._columns):
             self._names, self._texts = names, texts
@@ -70,7 +71,7 @@ class Commands:
     def _begin(self, commands: Mapping[str, str]) -> None:
         known = self._known = {}
         for command, text in commands.items():
-            with contextlib.suppress(ValueError, IndexError):
+            with contextlib.suppress(*ODD):
                 known[command] = _read(command, text)
         self._columns = tuple(_column(known.values(), number) for number in range(len(_FAMILIES)))
 
@@ -166,7 +167,10 @@ def _read(command: str, text: str) -> _Stats:
 def _rebin(pairs: Sequence[int], calls: int) -> list[int]:
     bounds, counts = pairs[::2], pairs[1::2]
     places = [bisect_right(bounds, limit) for limit in _LIMITS]
-    return [*(counts[place - 1] if place else 0 for place in places), calls]
+    cumulative = [*(counts[place - 1] if place else 0 for place in places), calls]
+    if set(map(type, cumulative)) != {int}:
+        raise TypeError("counts should be whole numbers")
+    return cumulative
 
 
 class Errors:

@@ -8,6 +8,7 @@ from exporters.readings import Readings
 from exporters.reasons import Reason
 from exporters.redis import families as f
 from exporters.redis.info import number
+from exporters.redis.shape import text
 from exporters.redis.wire import Reply
 
 _METRICS = (*f.CONFIG_NUMBERS.values(), f.CONFIG_INFO, f.SLOWLOG_THRESHOLD)
@@ -42,7 +43,7 @@ def _read(replies: Sequence[Reply]) -> Readings:
         value = number(config.get(name))
         if value is not None:
             readings.add(metric, value)
-    labels = (config.get(label.replace("_", "-"), "") for label in f.CONFIG_INFO.labels)
+    labels = (text(config.get(label.replace("_", "-"), "")) for label in f.CONFIG_INFO.labels)
     readings.add(f.CONFIG_INFO, 1, *labels)
     threshold = number(config.get("slowlog-log-slower-than"))
     if threshold is not None and threshold >= 0:

@@ -8,11 +8,15 @@ from typing import Any
 
 from exporters.readings import Key, Readings
 from exporters.redis import families as f
+from exporters.redis import shape
 from exporters.redis.fields import FIELDS, Field
 
 _NAMES = tuple(known.field for known in FIELDS)
 DIGITS = 20
 """Of Redis's largest whole number, 2**64 - 1; what has more is read as a float, which may be none."""
+_MOST_TEXT = 2 << 20
+_MOST_LINES = 20_000
+"""A few hundred lines are usual; 16,384 databases or so would be most of these. Longer ones take everybody's time."""
 _NO_LABELS: list[Key] = [()]
 
 
@@ -77,6 +81,11 @@ class _Place:
     has_pairs: bool
 
 
+def is_sane(text: str) -> bool:
+    """Tell whether a text is short enough to be INFO, and to be read at once."""
+    return len(text) <= _MOST_TEXT and text.count("\n") <= _MOST_LINES
+
+
 def parse(text: str) -> Info:
     """Read INFO. Lines that are no ``field:value`` are left out."""
     return Reader().read(text)
@@ -117,14 +126,14 @@ def write(info: Info, numbers: Numbers, readings: Readings) -> None:
     """Write what INFO says about the server as a whole. A field that this version lacks leaves its family out."""
     fields = info.fields
     numbers.write(fields, readings)
-    readings.add(f.INSTANCE_INFO, 1, *(fields.get(label, "") for label in f.INSTANCE_INFO.labels))
+    readings.add(f.INSTANCE_INFO, 1, *(shape.text(fields.get(label, "")) for label in f.INSTANCE_INFO.labels))
     for metric in f.STATUSES:
         status = fields.get(metric.name.removeprefix("redis_"))
         if status is not None:
             readings.add(metric, int(status == "ok"))
     for module in info.modules:
         known_of = pairs(module)
-        readings.add(f.MODULE_INFO, 1, known_of.get("name", ""), known_of.get("ver", ""))
+        readings.add(f.MODULE_INFO, 1, *(shape.text(known_of.get(key, "")) for key in ("name", "ver")))
     if fields.get("redis_mode") != "sentinel":
         _write_databases(info, readings)
 

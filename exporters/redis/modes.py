@@ -5,6 +5,7 @@ from __future__ import annotations
 from exporters.readings import Readings
 from exporters.redis import families as f
 from exporters.redis.info import Info, number, pairs
+from exporters.redis.shape import text
 from exporters.redis.wire import Reply
 
 
@@ -21,11 +22,11 @@ def write_cluster(reply: str, readings: Readings) -> None:
 
 def write_sentinel(info: Info, readings: Readings) -> None:
     """Write what the sentinel believes of each primary. Where it is stands apart, since a failover changes that."""
-    for text in info.watched:
-        master = pairs(text)
-        name = master.get("name", "")
+    for row in info.watched:
+        master = pairs(row)
+        name = text(master.get("name", ""))
         readings.states(f.SENTINEL_STATUS, master.get("status"), f.SENTINEL_STATES, name)
-        readings.add(f.SENTINEL_INFO, 1, name, master.get("address", ""))
+        readings.add(f.SENTINEL_INFO, 1, name, text(master.get("address", "")))
         for metric, field in ((f.SENTINEL_SLAVES, "slaves"), (f.SENTINEL_SENTINELS, "sentinels")):
             value = number(master.get(field))
             if value is not None:
@@ -38,4 +39,4 @@ def write_quorum(reply: Reply, readings: Readings) -> None:
         master = dict(zip(flat[::2], flat[1::2], strict=True))
         value = number(master.get("quorum"))
         if value is not None:
-            readings.add(f.SENTINEL_QUORUM, value, master.get("name", ""))
+            readings.add(f.SENTINEL_QUORUM, value, text(master.get("name", "")))

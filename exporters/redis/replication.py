@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from exporters.readings import Readings
 from exporters.redis import families as f
 from exporters.redis.info import Info, number, pairs
+from exporters.redis.shape import text
 
 Address = tuple[str, str]
 
@@ -35,8 +36,8 @@ def write(info: Info, readings: Readings) -> None:
     """Write each replica's position and lag, and on a replica how it stands with its primary."""
     offset = number(info.fields.get("master_repl_offset")) or 0
     replicas: dict[Address, _Replica] = {}
-    for text in info.replicas:
-        address, replica = _read(pairs(text), offset)
+    for row in info.replicas:
+        address, replica = _read(pairs(row), offset)
         # Behind a translation of addresses several may announce the same one.
         known = replicas.setdefault(address, replica)
         if known is not replica:
@@ -58,7 +59,7 @@ def _read(fields: dict[str, str], written: float) -> tuple[Address, _Replica]:
     confirmed = number(fields.get("offset"))
     # INFO is one moment of the server, so what was confirmed cannot be ahead but for a restart of the stream.
     lag = max(0, written - confirmed) if online and confirmed is not None else None
-    address = fields.get("ip", ""), fields.get("port", "")
+    address = text(fields.get("ip", "")), text(fields.get("port", ""))
     return address, _Replica(1, online, number(fields.get("lag")), confirmed, lag)
 
 
@@ -77,7 +78,7 @@ def _write_replica(address: Address, replica: _Replica, readings: Readings) -> N
 
 def _write_master(info: Info, readings: Readings) -> None:
     fields = info.fields
-    labels = (fields.get(label, "") for label in ("master_host", "master_port", "slave_read_only"))
+    labels = (text(fields.get(label, "")) for label in ("master_host", "master_port", "slave_read_only"))
     readings.add(f.SLAVE_INFO, 1, *labels)
     readings.add(f.MASTER_LINK_UP, int(fields.get("master_link_status") == "up"))
     for metric, field in f.MASTER_FIELDS:

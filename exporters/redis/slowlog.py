@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 
 from exporters.readings import OTHER, Readings
 from exporters.redis import families as f
+from exporters.redis.shape import whole
 from exporters.redis.wire import Reply
 
 
@@ -46,19 +47,19 @@ class SlowLog:
         if not entries:
             self._last = -1 if before is None else before
             return
-        self._last, self._seconds = entries[0][0], entries[0][2] / 1e6
+        last, seconds = whole(entries[0][0]), whole(entries[0][2]) / 1e6
+        fresh = [] if before is None else _fresh(entries, before, commands)
+        self._last, self._seconds = last, seconds
         if before is None:
             return
         if before < 0:
             # An empty log may once have been full, which its first id tells too late: to count these now would show
             # all that was ever slow as slow in this moment.
             self._zero = entries[-1][0]
-        fresh = [entry for entry in entries if entry[0] > before]
-        for entry in fresh:
-            name = _name(entry[3], commands)
+        for name, microseconds in fresh:
             self._counts[name] += 1
-            self._microseconds[name] += entry[2]
-        if before >= 0 and (unread := self._last - before - len(fresh)) > 0:
+            self._microseconds[name] += microseconds
+        if before >= 0 and (unread := last - before - len(fresh)) > 0:
             self._counts[OTHER] += unread
 
     def write(self, readings: Readings) -> None:
@@ -74,6 +75,10 @@ class SlowLog:
             readings.add(f.SLOW_COMMANDS, self._counts[name] if known else 0, name)
             readings.add(f.SLOW_SECONDS, self._microseconds[name] / 1e6 if known else 0, name)
         self._shown.update(self._counts)
+
+
+def _fresh(entries: Sequence[Reply], before: int, commands: Collection[str]) -> list[tuple[str, int]]:
+    return [(_name(entry[3], commands), whole(entry[2])) for entry in entries if whole(entry[0]) > before]
 
 
 def _name(arguments: Sequence[str], commands: Collection[str]) -> str:

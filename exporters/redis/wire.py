@@ -21,8 +21,9 @@ Command = tuple[str, ...]
 Reply = Any
 """What hiredis makes of an answer: text, whole numbers, ``None``, lists of these, or a ``Refusal``."""
 
-_MOST_BYTES = 64 << 20
-"""More than this is no answer to anything we ask: a server that talks without end must not fill our memory."""
+_MOST_BYTES = 8 << 20
+"""More than this is no answer to anything we ask: a server that talks without end must not fill our memory, nor take
+the time of all others. CLIENT LIST, the longest, is not asked of more than 2,000 clients."""
 
 _LONG_LISTS = tuple((kind, re.compile(re.escape(kind) + rb"\d{5}")) for kind in (b"*", b"%", b"~", b">", b"|"))
 """Headers of 10,000 elements or more. hiredis reserves room for all of them at once: the 13 bytes ``*1000000000`` would

@@ -48,7 +48,7 @@ async def test_a_right_that_is_missing_costs_its_families_and_is_not_tried_in_ev
         assert page.value("redis_up") == 1
         assert page.value("exporter_collector_success", collector="redis") == 1
         assert page.value("redis_connected_clients") >= 1
-        assert page.value("redis_commands_total", cmd="info") >= 5
+        assert page.value("redis_commands_total", cmd="info") >= 4, "each page tells of those before it"
         absent = ("redis_slowlog_length", "redis_config_maxclients", "redis_command_latency_seconds_count")
         assert [name for name in absent if page.values(name)] == []
         assert page.value("exporter_collector_failures_total", collector="redis", reason="denied") >= 5

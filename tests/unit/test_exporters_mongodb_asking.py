@@ -85,6 +85,20 @@ async def test_one_that_struggles_keeps_its_last_figures_for_a_while_and_the_oth
     assert await counts.turn() == {(lock, "a:1"): 5, (lock, "b:2"): 2}
 
 
+async def test_one_that_answers_in_another_shape_costs_its_own_samples_and_leaves_no_half_of_them() -> None:
+    class Odd(Counts):
+        async def ask(self, member: Member, readings: Readings, deadline: Deadline) -> None:
+            await super().ask(member, readings, deadline)
+            if member.name == "b:2":
+                raise KeyError("what is not there")
+
+    counts = Odd(Watched("a:1"), Watched("b:2"))
+    readings = Readings(counts.metrics)
+    await counts.read(readings, Deadline(1))
+    assert flat(readings) == {("mongodb_currentop_fsync_lock_state", "a:1"): 1}
+    assert readings.partial == [Reason.MALFORMED]
+
+
 async def test_where_only_a_router_or_an_arbiter_is_watched_there_is_nothing_to_read_and_no_failure() -> None:
     router = Watched("a:1")
     router.is_known = False

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.declare import family
 from exporters.negotiate import wants_gzip
-from exporters.page import Flavour, Page
+from exporters.page import Flavour, Page, UnwritableError
 from exporters.readings import Readings, UndeclaredError
 from telemetry.metric import Metric
 
@@ -289,8 +289,9 @@ def test_values_that_could_not_be_written_do_not_pass_for_those_of_before() -> N
     bad.series[SIZE.name] = ([()], ["x"])  # type: ignore[list-item]  # what no collector should ever give
     page.render([good], Flavour.TEXT)
     for _ in range(2):
-        with pytest.raises(TypeError):
-            page.render([bad], Flavour.TEXT)
+        with pytest.raises(UnwritableError) as caught:
+            page.render([good, bad], Flavour.TEXT)
+        assert caught.value.place == 1
 
 
 @pytest.mark.parametrize(
