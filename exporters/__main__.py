@@ -32,7 +32,8 @@ log = logs.get_logger()
 
 _WRONG_USE = 2
 _ADDRESS_FLAGS = {"mongodb_uri": ("--mongodb",), "redis_uri": ("--redis",)}
-_SHUTDOWN_LIMIT = 5.0
+_WRITING_LIMIT = 1.0
+"""Seconds beyond a scrape's own in which pages under way are handed over before the process ends."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -93,11 +94,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _serve(read: Callable[[], Settings], configuration: Configuration) -> None:
+    limit = configuration.settings.scrape_budget + _WRITING_LIMIT
     with _tracing(configuration.settings) as spans:
         service = Service(read, configuration)
         stop = asyncio.Event()
         _on_signals(service, stop)
-        runner = web.AppRunner(make_app(service, spans), access_log=None, shutdown_timeout=_SHUTDOWN_LIMIT)
+        runner = web.AppRunner(make_app(service, spans), access_log=None, shutdown_timeout=limit)
         await runner.setup()
         listener = Listener(runner, configuration.settings.listen)
         try:

@@ -17,7 +17,7 @@ from exporters.secrets import Password
 from exporters.settings import OF_THE_PROCESS, Settings, SettingsError
 from exporters.sources import Sources
 
-_CLOSE_LIMIT = 5.0
+_CLOSE_LIMIT = 2.0
 """Seconds that closing connections may take: saying goodbye to a frozen server takes for ever."""
 
 

@@ -43,8 +43,9 @@ class Row:
     headers: str
     scrapes: int
     quiet_ms: float
-    """The median of the quietest round: what bars are held against, and series are charged."""
+    """The median of the quietest round: what it may be where nobody disturbs. Nothing is judged by it."""
     p50_ms: float
+    """Of all scrapes: what bars are held against, and series are charged."""
     p99_ms: float
     cpu_ms: float
     """Of the exporter, per scrape: everything that it did from the first scrape to the last."""
@@ -60,7 +61,7 @@ class Row:
 
     @property
     def us_per_series(self) -> float:
-        return self.quiet_ms * 1e3 / self.series if self.series else math.nan
+        return self.p50_ms * 1e3 / self.series if self.series else math.nan
 
 
 def throughput(seconds: Sequence[float], wall: float) -> float:

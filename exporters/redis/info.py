@@ -14,6 +14,8 @@ from exporters.redis.fields import FIELDS, Field
 _NAMES = tuple(known.field for known in FIELDS)
 DIGITS = 20
 """Of Redis's largest whole number, 2**64 - 1; what has more is read as a float, which may be none."""
+_RENAMED = {"server_mode": "redis_mode"}
+"""Fields that Valkey calls otherwise, where it is not told to be compatible."""
 _MOST_TEXT = 2 << 20
 _MOST_LINES = 20_000
 """A few hundred lines are usual; 16,384 databases or so would be most of these. Longer ones take everybody's time."""
@@ -109,7 +111,7 @@ def _sort(info: Info, line: str) -> _Place | None:
 
 def _place(info: Info, name: str, *, has_pairs: bool) -> tuple[Any, Any] | None:
     if not has_pairs:
-        return info.fields, name
+        return info.fields, _RENAMED.get(name, name)
     for prefix, values in (("cmdstat_", info.commands), ("errorstat_", info.errors)):
         if name.startswith(prefix):
             return values, name.removeprefix(prefix)

@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import hiredis
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
@@ -193,6 +194,139 @@ async def test_whoever_does_not_speak_like_redis_is_told_by_reason(said: bytes, 
         assert one.value("redis_up") == 0
         assert one.value("redis_up_reason", reason=reason) == 1
         assert one.seconds < 1
+
+
+def said(*parts: object) -> bytes:
+    """Write what Redis would: text, whole numbers, and lists of these."""
+    found = b""
+    for part in parts:
+        if isinstance(part, list):
+            found += b"*%d\r\n" % len(part) + said(*part)
+        elif isinstance(part, int):
+            found += b":%d\r\n" % part
+        else:
+            text = str(part).encode()
+            found += b"$%d\r\n%s\r\n" % (len(text), text)
+    return found
+
+
+INFO = "redis_version:7.0.15\r\nrun_id:abc\r\nuptime_in_seconds:5\r\nconnected_clients:3\r\n"
+SANE: dict[str, object] = {
+    "INFO": INFO + "cmdstat_get:calls=5,usec=50,usec_per_call=10.00,rejected_calls=0,failed_calls=0\r\n",
+    "CONFIG": ["maxclients", "100", "save", ""],
+    "SLOWLOG LEN": 1,
+    "SLOWLOG GET": [[7, 1_700_000_000, 9000, ["get", "x"], "127.0.0.1:1", ""]],
+    "LATENCY LATEST": [["command", 1_700_000_000, 5, 9]],
+    "LATENCY HISTOGRAM": ["get", ["calls", 5, "histogram_usec", [8, 5]]],
+}
+
+
+@contextlib.asynccontextmanager
+async def answering(**odd: object) -> AsyncIterator[str]:
+    """Serve somebody who answers as Redis does, but for what is ``odd``."""
+    answers = SANE | {name.replace("_", " "): answer for name, answer in odd.items()}
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        parser = hiredis.Reader(encoding="utf-8")
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65_536):
+                parser.feed(data)
+                while (command := parser.gets()) is not False:
+                    answer = answers.get(command[0]) or answers.get(" ".join(command[:2]))
+                    writer.write(b"+OK\r\n" if answer is None else said(answer))
+                await writer.drain()
+        writer.close()
+
+    endpoint = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"redis://127.0.0.1:{endpoint.sockets[0].getsockname()[1]}"
+    finally:
+        endpoint.close()
+
+
+COSTS = {
+    "LATENCY_LATEST": "redis_latency_spike_last",
+    "LATENCY_HISTOGRAM": "redis_command_latency_seconds_count",
+    "CONFIG": "redis_config_maxclients",
+    "SLOWLOG_GET": "redis_slowlog_last_id",
+    "SLOWLOG_LEN": "redis_slowlog_length",
+}
+
+
+async def test_who_answers_as_redis_does_is_read_as_redis_is() -> None:
+    async with answering() as uri, watching(uri) as watch:
+        page = await watch.page()
+    assert page.value("exporter_collector_success", collector="redis") == 1
+    assert [name for name in COSTS.values() if not page.values(name)] == []
+    assert page.value("redis_commands_total", cmd="get") == 5
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("LATENCY_LATEST", [[1, 2, 3, 4]]),
+        ("LATENCY_LATEST", [["command", "x", 3, 4]]),
+        ("LATENCY_LATEST", [["command"]]),
+        ("LATENCY_LATEST", "text"),
+        ("LATENCY_HISTOGRAM", ["get", ["calls", "5", "histogram_usec", [8, 5]]]),
+        ("LATENCY_HISTOGRAM", ["get", ["calls", 5, "histogram_usec", [8, "5"]]]),
+        ("LATENCY_HISTOGRAM", ["get", ["calls", 5, "histogram_usec", ["8", 5]]]),
+        ("LATENCY_HISTOGRAM", [["get"], 5]),
+        ("LATENCY_HISTOGRAM", 5),
+        ("CONFIG", ["maxclients", 5, "save", ""]),
+        ("CONFIG", ["maxclients", "100", "save", 5]),
+        ("CONFIG", [["maxclients"], "100"]),
+        ("CONFIG", 5),
+        ("SLOWLOG_GET", [["7", 1, 9000, ["get"], "", ""]]),
+        ("SLOWLOG_GET", [[7, 1, "9000", ["get"], "", ""]]),
+        ("SLOWLOG_GET", [[]]),
+        ("SLOWLOG_GET", "text"),
+        ("SLOWLOG_LEN", ["a"]),
+        ("SLOWLOG_LEN", "many"),
+    ],
+)
+async def test_an_answer_of_another_shape_costs_its_own_families_only(command: str, answer: object) -> None:
+    async with answering(**{command: answer}) as uri, watching(uri) as watch:
+        for page in (await watch.page(), await watch.page()):
+            assert page.value("redis_up") == 1
+            assert page.value("redis_connected_clients") == 3
+            assert page.value("exporter_collector_success", collector="redis") == 1
+            assert not page.values(COSTS[command])
+            assert [name for name in COSTS.values() if name != COSTS[command] and not page.values(name)] == []
+        assert page.value("exporter_collector_failures_total", collector="redis", reason="malformed") >= 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cmdstat_get:calls=5,usec=" + "9" * 400,
+        "cmdstat_get:calls=x,usec=5",
+        "cmdstat_get:=",
+        "db0:keys=x,expires=" + "9" * 5000,
+        "connected_clients:" + "9" * 5000,
+        "used_memory:nan",
+        "used_memory:1e400",
+        "os:" + "x" * 100_000,
+        "slave0:ip,port",
+        "errorstat_ERR:count=x",
+        "uptime_in_seconds:1e308",
+        ":::::",
+    ],
+)
+async def test_a_line_of_info_that_nobody_would_write_costs_its_own_family_at_most(line: str) -> None:
+    async with answering(INFO=f"{INFO}{line}\r\n") as uri, watching(uri) as watch:
+        for page in (await watch.page(), await watch.page()):
+            assert page.value("redis_up") == 1
+            assert page.value("exporter_collector_success", collector="redis") == 1
+            assert len(page.body) < 100_000
+
+
+async def test_an_info_without_end_takes_nobodys_time() -> None:
+    async with answering(INFO=INFO + "a:1\r\n" * 1_000_000) as uri, watching(uri) as watch:
+        for _ in range(2):
+            page = await watch.page(3)
+            assert page.value("redis_up_reason", reason="malformed") == 1
+            assert page.seconds < 1
 
 
 async def test_ten_thousand_clients_cost_neither_redis_nor_us_much(server: Server) -> None:

@@ -17,6 +17,7 @@ from exporters.mongodb import MongodbCollector, replset, status, status_parts
 from exporters.mongodb import families as f
 from exporters.mongodb import names as names_of
 from exporters.mongodb.member import Access, Member, reason
+from exporters.mongodb.names import is_address
 from exporters.mongodb.source import Mongodb, split
 from exporters.mongodb.views import Seen, best_view, lags
 from exporters.readings import Readings
@@ -392,6 +393,38 @@ async def test_an_odd_answer_costs_its_member_or_its_part_and_nobody_else(
         assert len(readings.series["mongodb_up"][0]) == 2
     finally:
         await source.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x:notaport", "", "x", "x:", ":1", "x:0", "x:65536", "u:p@evil:1", "evil:1/?tls=false", "a b:1", "x:1,y:2", "é:1",
+     "[zz]:1", "x" * 300 + ":1", "x:1\n"],
+)  # fmt: skip
+async def test_what_is_no_address_is_nobody_and_costs_nobody_anything(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def command(self: Member, command: dict[str, Any], *_: object, **__: object) -> Any:
+        told = {"serverStatus": SHAPES["5.0"], "connPoolStats": {}, "collStats": {}}
+        told |= {"replSetGetStatus": view(A, {A: 1, name: 2})}
+        told |= {"replSetGetConfig": {"config": {"members": [{"host": A}]}}}
+        return told[next(iter(command))]
+
+    monkeypatch.setattr(Member, "command", command)
+    source = Mongodb([A], Access("directConnection=true"))
+    try:
+        collector = MongodbCollector(source)
+        readings = Readings(collector.metrics)
+        await collector.collect(readings, Deadline(2))
+        assert flat(readings)["mongodb_up", A] == 1
+        assert [member.name for member in source.members] == [A]
+        assert Reason.MALFORMED in readings.partial
+    finally:
+        await source.close()
+
+
+@pytest.mark.parametrize("name", ["db-1:27017", "10.0.0.1:1", "[::1]:27017", "db_1.example.org:65535", "a:1"])
+def test_what_is_an_address_is_one(name: str) -> None:
+    assert is_address(name)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
 import pytest
 
@@ -77,6 +78,32 @@ def test_a_fork_is_told_by_the_version_that_it_behaves_like() -> None:
     assert parsed(texts.VALKEY_8).version == (7, 2)
     assert parsed("redis_version:255.255.255").version == (255, 255), "what is built from the unstable branch"
     assert parsed("redis_version:").version == (0, 0)
+
+
+RECORDED = {path.stem: path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("redis_recorded/*.info")}
+"""``INFO default commandstats`` of real servers in which the same few commands were called."""
+
+
+@pytest.mark.parametrize("server", ["redis-8.0.6", "valkey-9.1.2"])
+def test_newer_servers_tell_all_that_redis_7_tells(server: str) -> None:
+    found, expected = read(RECORDED[server]), read(RECORDED["redis-7.0.15"])
+    assert {key[0] for key in expected} <= {key[0] for key in found}
+    assert found["redis_db_keys", "db0"] == 1
+    assert found["redis_db_keys_expiring", "db0"] == 1
+    assert (found["redis_keyspace_hits_total",], found["redis_keyspace_misses_total",]) == (1, 1)
+    assert found["redis_commands_total", "get"] == 2
+    assert (found["redis_errors_total", "ERR"], found["redis_errors_total", "WRONGTYPE"]) == (1, 1)
+    assert found["redis_commands_failed_calls_total", "lpush"] == 1
+    assert found["redis_aof_enabled",] == 1
+    modes_told = {key[3] for key in found if key[0] == "redis_instance_info"}
+    assert modes_told == {"standalone"}, "Valkey calls it server_mode"
+
+
+def test_a_sentinel_of_valkeys_is_one() -> None:
+    sentinel = read("redis_version:7.2.4\nserver_name:valkey\nserver_mode:sentinel\nconnected_clients:2")
+    assert not [key for key in sentinel if key[0] == "redis_db_keys"]
+    told = Server(parsed("redis_version:7.2.4\nserver_mode:sentinel"))
+    assert told.questions() == (("SENTINEL", "MASTERS"),)
 
 
 def test_one_info_series_says_what_runs_there() -> None:
