@@ -7,12 +7,16 @@ which costs as much as ten samples.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Callable, Sequence
 
 from exporters.budget import HARD
 from exporters.result import Asked, Result, Snapshot
+
+_WORTH_IT = 0.3
+"""Seconds by which a caller must be more patient to make the others leave before the end: many who come one after the
+other are to get one page."""
+_JUST_AFTER = 0.002
 
 
 class Flight:
@@ -38,25 +42,24 @@ class Flight:
         return time.monotonic() >= self.ends
 
     def extend(self, ends: float, seconds: float) -> None:
-        """End no sooner than that, unless all is done: for somebody who can wait longer."""
-        self.seconds = max(self.seconds, seconds)
-        if ends > self.ends:
+        """End no sooner than that, unless all is done: for somebody who can wait much longer."""
+        if ends > self.ends + _WORTH_IT:
+            self.seconds = max(self.seconds, seconds)
             self.ends = ends
             self._timer.cancel()
             self._timer = self._set_timer()
             for one in self.asked:
                 one.deadline.extend(ends)
 
-    async def result(self, ends: float = math.inf) -> Snapshot | None:
+    async def result(self, ends: float) -> Snapshot | None:
         """Wait for the end, and until ``ends`` at most: then ``None``, and the others wait on.
 
         Who is cancelled meanwhile takes nothing from the others.
         """
         waiting: asyncio.Future[Snapshot | None] = self._loop.create_future()
         self._waiting.append(waiting)
-        if ends >= self.ends:
-            return await waiting
-        timer = self._loop.call_later(_until(ends), _give_up, waiting)
+        # Also for one who would wait till the end, since somebody may still extend it: just after it, then.
+        timer = self._loop.call_later(_until(ends) + _JUST_AFTER, _give_up, waiting)
         try:
             return await waiting
         finally:

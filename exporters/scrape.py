@@ -61,7 +61,7 @@ class Scraper:
 
     async def close(self) -> None:
         """Finish the scrapes under way, and let the collectors give everything back."""
-        await asyncio.gather(*(flight.result() for flight in self._flights.values()), return_exceptions=True)
+        await asyncio.gather(*(flight.result(flight.ends) for flight in self._flights.values()), return_exceptions=True)
         for task in (*(asked.task for asked in self._running.values()), *self._stuck.values()):
             task.cancel()
         if self._started is not None:
@@ -78,7 +78,7 @@ class Scraper:
         while True:
             flight = self._flights.get(only)
             if flight is None:
-                flight = self._flights[only] = self._flight(allowance, only)
+                flight = self._flights[only] = self._flight(allowance.seconds, ends, only)
             elif not waited:
                 self._own.shared += 1
             was_over, waited = flight.is_over, True
@@ -110,18 +110,18 @@ class Scraper:
                 collector.cap = self.budget
             await collector.start()
 
-    def _flight(self, allowance: Allowance, only: frozenset[str]) -> Flight:
+    def _flight(self, seconds: float, ends: float, only: frozenset[str]) -> Flight:
         self._own.scrapes += 1
         started = time.monotonic()
         # Who asks for less than the floor does not wait for it, but what was asked of the sources is not in vain.
-        collecting = max(allowance.collecting, min(FLOOR, self._most))
+        ends = max(ends, started + min(FLOOR, self._most))
         chosen = [one for one in self.collectors if one.name in only] if only else self.collectors
-        asked = [self._asked(collector, collecting) for collector in chosen]
+        asked = [self._asked(collector, ends) for collector in chosen]
 
         def report() -> Snapshot:
             del self._flights[only]
-            seconds = time.monotonic() - started
-            results = [self._result(one, seconds) for one in asked]
+            took = time.monotonic() - started
+            results = [self._result(one, took) for one in asked]
             for one, result in zip(asked, results, strict=True):
                 self._note(one.collector.name, result)
             if not only:
@@ -129,7 +129,7 @@ class Scraper:
                 self.last = LastScrape(time.time(), by_name)
             return self._report(asked, results, flight.seconds, only)
 
-        flight = Flight(started + collecting, allowance.seconds, asked, report)
+        flight = Flight(ends, seconds, asked, report)
         return flight
 
     def _report(
@@ -149,14 +149,15 @@ class Scraper:
             self._process.write(summary)
         return Snapshot([one.collector for one in asked], summary, [result.readings for result in results])
 
-    def _asked(self, collector: Collector, seconds: float) -> Asked:
+    def _asked(self, collector: Collector, ends: float) -> Asked:
         """Ask, or join the scrape that does so already."""
         running = self._running.get(collector.name)
         if running is not None and running.deadline.remaining():
-            running.deadline.extend(time.monotonic() + seconds)
+            running.deadline.extend(ends)
             return running
         earlier = running.task if running is not None else self._stuck.get(collector.name)
-        deadline, readings = Deadline(seconds, most=self._most), Readings(collector.metrics, cap=self.budget)
+        deadline = Deadline(ends - time.monotonic(), most=self._most)
+        readings = Readings(collector.metrics, cap=self.budget)
         asking = self._ask(collector, readings, deadline, earlier)
         asked = Asked(collector, deadline, readings, asyncio.create_task(asking, name=collector.name))
         self._running[collector.name] = asked

@@ -311,6 +311,18 @@ async def test_an_impatient_caller_leaves_with_what_there_is_and_takes_nothing_f
     assert whole["exporter_scrape_budget_seconds"] == "30"
 
 
+async def test_one_who_would_have_waited_till_the_end_still_leaves_in_time_when_another_extends_it() -> None:
+    slow = Slow(2)
+    scraper = Scraper([slow], Sources(Settings(scrape_budget=30)))
+    started = time.monotonic()
+    first, second = (asyncio.create_task(page(scraper, header="1")) for _ in range(2))
+    await asyncio.sleep(0.05)
+    patient = asyncio.create_task(page(scraper))
+    assert {(await first)["slow_up"], (await second)["slow_up"]} == {"0"}
+    assert time.monotonic() - started < 0.9
+    assert (await patient)["slow_up"] == "1"
+
+
 async def test_a_patient_caller_extends_what_an_impatient_one_began() -> None:
     slow = Slow(0.7)
     scraper = Scraper([slow], Sources(Settings(scrape_budget=30)))
