@@ -67,8 +67,8 @@ def load(file: Path | None) -> WebConfig:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except (OSError, UnicodeDecodeError) as error:
         raise WebConfigError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
-    except yaml.YAMLError as error:
-        raise WebConfigError(f"{file} is not YAML: {type(error).__name__}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # PyYAML itself lets numbers and dates fail
+        raise WebConfigError(f"{file} is not YAML that can be read: {type(error).__name__}") from error
     if not isinstance(content, dict):
         raise WebConfigError(f"{file} should be a mapping with tls_server_config and basic_auth_users")
     _known(file, "", content, {"tls_server_config", "basic_auth_users"})
@@ -164,16 +164,17 @@ def _tls(file: Path, tls: object) -> ssl.SSLContext | None:
         context.load_cert_chain(beside("cert_file"), beside("key_file"))
         if "client_ca_file" in tls:
             context.load_verify_locations(beside("client_ca_file"))
-    except OSError as error:
-        raise WebConfigError(f"{file}: tls_server_config: cannot load certificate or key: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a NUL in it
+        why = getattr(error, "strerror", None) or error
+        raise WebConfigError(f"{file}: tls_server_config: cannot load certificate or key: {why}") from error
     context.verify_mode = _choice(file, "client_auth_type", tls.get("client_auth_type", "NoClientCert"), _CLIENT_AUTH)
     return context
 
 
 def _choice(file: Path, key: str, value: object, choices: Mapping[str, Any]) -> Any:
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise WebConfigError(f"{file}: tls_server_config.{key}: {value!r} is none of {', '.join(choices)}")
-    return choices[str(value)]
+    return choices[value]
 
 
 def _known(file: Path, where: str, given: Mapping[Any, object], known: set[str]) -> None:

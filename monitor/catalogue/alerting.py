@@ -83,7 +83,7 @@ def _rules(rules: Iterable[object], document: Document, place: str, faults: list
 def _rule(rule: Rule, place: Place) -> AlertRule:
     return AlertRule(
         name=rule.alert,
-        expr=" ".join(rule.expr.split()),
+        expr=promql.one_line(rule.expr),
         hold=rule.for_,
         keep_firing_for=rule.keep_firing_for,
         labels=rule.labels,

@@ -7,9 +7,13 @@ from datetime import timedelta
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _ORDER = ("w", "d", "h", "m", "s", "ms")
-_DURATION = re.compile("".join(rf"(?:(?P<{unit}>\d+){unit})?" for unit in _ORDER))
+_DURATION = re.compile("".join(rf"(?:(?P<{unit}>[0-9]+){unit})?" for unit in _ORDER))
 
 MILLISECOND = timedelta(milliseconds=1)
+LONGEST = timedelta(days=36_500)
+"""Nothing here lasts longer, and Prometheus itself ends at 292 years."""
+
+_SHOWN = 40
 
 
 def parse(text: str) -> timedelta:
@@ -22,8 +26,14 @@ def parse(text: str) -> timedelta:
         return timedelta(0)
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"{text!r} is not a duration: write it like 30s, 5m, 1h30m or 30d")
-    return timedelta(milliseconds=sum(int(match[unit] or 0) * _UNITS[unit] for unit in _ORDER))
+        raise ValueError(f"{text[:_SHOWN]!r} is not a duration: write it like 30s, 5m, 1h30m or 30d")
+    try:
+        span = timedelta(milliseconds=sum(int(match[unit] or 0) * _UNITS[unit] for unit in _ORDER))
+    except (OverflowError, ValueError):  # more than a timedelta holds, or more digits than int() reads
+        span = timedelta.max
+    if span > LONGEST:
+        raise ValueError(f"{text[:_SHOWN]!r} is longer than {LONGEST.days} days")
+    return span
 
 
 def text(span: timedelta) -> str:

@@ -294,9 +294,9 @@ def _query(metric: Metric, place: str, objects: Mapping[tuple[str, str], tuple[D
         field_name = unknown[0] if unknown else "query"
         message = "is not a known field: remove it or correct its name" if unknown else "is missing"
         raise _Refused(f"{place}.metricSource.spec.{field_name}", message)
-    query = " ".join(source.spec["query"].split())
+    query = source.spec["query"]
     try:
         promql.parse(query)
     except ValueError as error:
         raise _Refused(f"{place}.metricSource.spec.query", str(error)) from error
-    return query
+    return promql.one_line(query)

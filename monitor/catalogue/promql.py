@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import promql_parser as ql
+
+MAX_NESTING = 50
+MAX_OPERATORS = 300
+"""Far more than a person writes. Parser and readers recurse once for each; at some thousands the process dies of it."""
+
+_SHOWN = 300
+"""How much of a query is shown in a message."""
+
+_STRING = r""" "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*` """
+_TEXT_OR_GAP = re.compile(rf"({_STRING}) | \s+", re.VERBOSE)
+_TEXTS = re.compile(_STRING, re.VERBOSE)
+_MATCHERS = re.compile(r"\{[^{}]*\}")
+_OPERATOR = re.compile(r"[-+*/%^=!<>\[]+|(?<![a-z_:])(?:and|or|unless|atan2)(?![a-z_:])", re.IGNORECASE)
+
+
+def one_line(query: str) -> str:
+    """The same query with each gap as one space; what stands in quotes is left as it is."""
+    return _TEXT_OR_GAP.sub(lambda found: found[1] or " ", query).strip()
 
 
 def parse(query: str) -> ql.Expr:
     """Parse a query.
 
     Raises:
-        ValueError: it is no PromQL; the message says why, on one line.
+        ValueError: it is no PromQL, or too much of it; the message says why, on one line.
     """
+    _within_reason(query)
     try:
         return ql.parse(query)
     except ValueError as error:
-        raise ValueError(f"is not PromQL: {' '.join(str(error).split())}") from error
+        raise ValueError(f"is not PromQL: {_shown(str(error))}") from error
 
 
 def counters(query: str) -> tuple[str, ...]:
@@ -44,6 +64,30 @@ def selectors(expr: ql.Expr) -> Iterator[ql.VectorSelector]:
         yield from selectors(expr.expr)
 
 
+def _within_reason(query: str) -> None:
+    bare = _TEXTS.sub('""', query)
+    if "#" in bare:
+        raise ValueError("holds a comment: a query is written on one line in the end, so put # before the YAML field")
+    depth = deepest = 0
+    for sign in bare:
+        depth += (sign in "([{") - (sign in ")]}")
+        deepest = max(deepest, depth)
+    # Each unary sign nests by itself, so a run of signs counts by its length.
+    operators = sum(
+        1 if found[0].isalnum() else len(found[0]) for found in _OPERATOR.finditer(_MATCHERS.sub(" ", bare))
+    )
+    if deepest > MAX_NESTING or operators > MAX_OPERATORS:
+        raise ValueError(
+            f"nests deeper than {MAX_NESTING} brackets or has more than {MAX_OPERATORS} operators: "
+            "record parts of it by rules of their own"
+        )
+
+
+def _shown(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
+
+
 def _terms(expr: ql.Expr, query: str) -> Iterator[str]:
     if isinstance(expr, ql.ParenExpr):
         yield from _terms(expr.expr, query)
@@ -67,6 +111,4 @@ def _plain(selector: ql.VectorSelector, query: str) -> str:
 
 
 def _not_a_sum(query: str) -> str:
-    return (
-        f"{' '.join(query.split())} is not a sum of counters: write it as sum(a{{...}}) + sum(b{{...}}), without rate"
-    )
+    return f"{_shown(query)} is not a sum of counters: write it as sum(a{{...}}) + sum(b{{...}}), without rate"

@@ -7,7 +7,9 @@ values are built from those, so that nothing is resolved behind our back and dep
 
 from __future__ import annotations
 
+import math
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +21,17 @@ from monitor.errors import Fault
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 40
+MAX_DIGITS = 18
+"""Of a whole number: 64 bits hold any of them, and every reader takes them for the same number."""
 
 _STILL_READABLE = frozenset({"ambiguous", "duplicate-key", "tag"})
 """Faults after which the document's other values are what was written: they are looked at in the same run."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser where PyYAML was built with it (ten times faster), the same grammar in Python elsewhere."""
+
+_SHOWN = 40
+"""How much of a value is shown in a message."""
 
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TRUE = frozenset({"true", "True", "TRUE"})
@@ -61,13 +68,20 @@ class Document:
 
 
 def read_text(path: Path, name: str) -> str | Fault:
-    """Read one file as UTF-8; ``name`` is how messages call it."""
+    """Read one file as UTF-8; ``name`` is how messages call it.
+
+    Only a regular file is opened: a pipe would be waited for, and a device such as ``/dev/zero`` has no end.
+    """
     try:
-        if path.is_dir():
-            return Fault(file=name, code="not-a-file", message="is a directory, a file is expected")
-        if path.stat().st_size > MAX_BYTES:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            found = "a directory" if stat.S_ISDIR(mode) else "a pipe, socket or device"
+            return Fault(file=name, code="not-a-file", message=f"is {found}, a file is expected")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
             return Fault(file=name, code="too-large", message=f"is larger than {MAX_BYTES} bytes")
-        return path.read_bytes().decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         return Fault(file=name, code="not-utf-8", message=f"is not UTF-8 text (byte {error.start})")
     except OSError as error:
@@ -178,12 +192,13 @@ class _Builder:
             return None
         if text in _TRUE or text in _FALSE:
             return text in _TRUE
-        if _INTEGER.fullmatch(text):
+        if _INTEGER.fullmatch(text) and len(text) <= MAX_DIGITS:
             return int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-        if _COERCED.fullmatch(text):
-            self._fault(line, path, "ambiguous", f"{text} means different things to different readers: quote it")
+        if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
+            return number
+        if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) or _COERCED.fullmatch(text):
+            shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+            self._fault(line, path, "ambiguous", f"{shown} means different things to different readers: quote it")
         return text
 
     def _fault(self, line: int, path: str, code: str, message: str) -> None:

@@ -91,6 +91,12 @@ async def test_tls_is_spoken_with_the_certificate_of_the_file(tmp_path: Path, ce
         ("http_server_config: {http2: true}", "http_server_config is not supported"),
         ("- a list", "mapping"),
         ("a: [", "not YAML"),
+        (f"a: {'9' * 5000}", "not YAML"),
+        ("a: 2026-99-99", "not YAML"),
+        ("[" * 5000, "not YAML"),
+        ("tls_server_config: {min_version: [1]}", r"min_version: \[1\] is none of"),
+        ("tls_server_config: {min_version: {a: 1}}", "min_version"),
+        ('tls_server_config: {cert_file: "\\0", key_file: a}', "certificate or key"),
     ],
 )
 def test_a_wrong_file_is_refused_with_its_name_and_field(tmp_path: Path, text: str, says: str) -> None:
