@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from monitor.catalogue import promql
+from monitor.catalogue import naming, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Place, Severity
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts
@@ -17,7 +17,7 @@ from monitor.errors import Fault
 REQUIRED_ANNOTATIONS = ("summary", "impact", "action")
 """What a person who is woken needs first. Links and the query are added when rules are rendered."""
 
-_ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
+_ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,99}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,7 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[AlertGroup, ...], tuple
     faults: list[Fault] = []
     groups: list[AlertGroup] = []
     names: set[str] = set()
+    seen: dict[tuple[str, str], Place] = {}
     for document in documents:
         file, wrong = parts(document, Groups, keep)
         faults += wrong
@@ -62,22 +63,29 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[AlertGroup, ...], tuple
             group, wrong = parts(document, Group, keep, path=place, data=data)
             faults += wrong
             name = group.get("name", "")
+            if "name" in group and not naming.fits_a_file_name(name):
+                faults.append(document.fault("wrong-value", naming.FILE_NAME_RULE, f"{place}.name"))
             if name in names:
                 faults.append(document.fault("duplicate", f"group {name} is given twice", f"{place}.name"))
             names |= {name} if name else set()
-            groups.append(AlertGroup(name=name, rules=tuple(_rules(group.get("rules", ()), document, place, faults))))
-    faults += _twice(groups)
+            rules = []
+            for here, rule in _rules(group.get("rules", ()), document, place, faults):
+                faults += _twice(rule, document, here, seen)
+                rules.append(rule)
+            groups.append(AlertGroup(name=name, rules=tuple(rules)))
     return tuple(sorted(groups, key=lambda group: group.name)), tuple(faults)
 
 
-def _rules(rules: Iterable[object], document: Document, place: str, faults: list[Fault]) -> Iterator[AlertRule]:
-    """Build the rules that can be built; what is wrong with any is added to ``faults``."""
+def _rules(
+    rules: Iterable[object], document: Document, place: str, faults: list[Fault]
+) -> Iterator[tuple[str, AlertRule]]:
+    """Build the rules that can be built, each with its path; what is wrong with any is added to ``faults``."""
     for number, data in enumerate(rules):
         here = f"{place}.rules[{number}]"
         rule, wrong = parts(document, Rule, keep, path=here, data=data)
         faults += [*wrong, *_faults(rule, document, here)]
         if {field.name for field in fields(Rule)} <= rule.keys():
-            yield _rule(Rule(**rule), Place(file=document.file, line=document.line(f"{here}.alert")))
+            yield here, _rule(Rule(**rule), Place(file=document.file, line=document.line(f"{here}.alert")))
 
 
 def _rule(rule: Rule, place: Place) -> AlertRule:
@@ -95,7 +103,7 @@ def _rule(rule: Rule, place: Place) -> AlertRule:
 def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[Fault]:
     """Say what is wrong with the fields that could be read."""
     if "alert" in rule and not _ALERT_NAME.fullmatch(rule["alert"]):
-        yield document.fault("wrong-value", "must be CamelCase letters and digits", f"{here}.alert")
+        yield document.fault("wrong-value", "must be CamelCase letters and digits, at most 100", f"{here}.alert")
     if "expr" in rule:
         try:
             promql.parse(rule["expr"])
@@ -107,15 +115,25 @@ def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[
     for name in REQUIRED_ANNOTATIONS if "annotations" in rule else ():
         if not rule["annotations"].get(name, "").strip():
             yield document.fault("missing-field", "is missing", f"{here}.annotations.{name}")
+    for kind in ("labels", "annotations"):
+        yield from _refused_by_prometheus(rule.get(kind, {}), document, f"{here}.{kind}")
 
 
-def _twice(groups: Iterable[AlertGroup]) -> Iterator[Fault]:
-    seen: dict[tuple[str, str], Place] = {}
-    for group in groups:
-        for rule in group.rules:
-            key = (rule.name, rule.labels.get("severity", ""))
-            if key in seen:
-                where = f"{seen[key].file}:{seen[key].line}"
-                message = f"alert {rule.name} with this severity is already given in {where}"
-                yield Fault(file=rule.place.file, line=rule.place.line, code="duplicate", message=message)
-            seen.setdefault(key, rule.place)
+def _refused_by_prometheus(texts: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:
+    """Say which labels or annotations would keep Prometheus from loading the file."""
+    for name, text in texts.items():
+        if not naming.is_label(name) or name == "__name__":
+            yield document.fault("wrong-name", naming.LABEL_RULE, f"{here}.{name}")
+        try:
+            templates.check(text)
+        except ValueError as error:
+            yield document.fault("template", str(error), f"{here}.{name}")
+
+
+def _twice(rule: AlertRule, document: Document, here: str, seen: dict[tuple[str, str], Place]) -> Iterator[Fault]:
+    key = (rule.name, rule.labels.get("severity", ""))
+    if key in seen:
+        where = f"{seen[key].file}:{seen[key].line}"
+        message = f"alert {rule.name} with this severity is already given in {where}"
+        yield document.fault("duplicate", message, f"{here}.alert")
+    seen.setdefault(key, rule.place)

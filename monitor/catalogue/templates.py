@@ -1,0 +1,118 @@
+"""Texts that Prometheus reads as Go templates (labels and annotations of alerts): would it take them? Pure.
+
+Not a whole parser: it finds what keeps Prometheus from loading a file (an action that is not closed, a block without
+its end, a name that nobody knows). What a template gives is for promtool's tests to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_OPENS = frozenset({"if", "range", "with", "define", "block"})
+_WORDS = frozenset({"else", "end", "template", "true", "false", "nil"}) | _OPENS
+_OF_PROMETHEUS = """
+    query first label value sortByLabel stripPort stripDomain tableLink graphLink externalURL pathPrefix parseDuration
+    toTime humanize humanize1024 humanizeDuration humanizePercentage humanizeTimestamp title toUpper toLower match
+    reReplaceAll args safeHtml strvalue
+"""
+_OF_GO = "and call html index slice js len not or print printf println urlquery eq ge gt le lt ne"
+_FUNCTIONS = frozenset(f"{_OF_PROMETHEUS} {_OF_GO}".split())
+"""As of Prometheus 2.42, the oldest that is run here."""
+
+_VARIABLES = frozenset({"$", "$labels", "$externalLabels", "$externalURL", "$value"})
+_TOKEN = re.compile(
+    r"""(?P<text>"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)*')
+    |(?P<field>\.[A-Za-z_]\w*)
+    |(?P<variable>\$\w*)
+    |(?P<number>[-+]?[0-9][\w.]*)
+    |(?P<word>[A-Za-z_]\w*)
+    |(?P<sign>:=|[=|(),.])
+    |(?P<gap>\s+)""",
+    re.VERBOSE,
+)
+_COMMENT = re.compile(r"\{\{(?:- )?/\*.*?\*/(?: -)?\}\}", re.DOTALL)
+
+
+_BRACES = '{{"{{"}}'
+
+
+def escape(text: str) -> str:
+    """The text such that it is shown as it stands: what looks like a template in it is none."""
+    return text.replace("{{", _BRACES)
+
+
+def shown(text: str) -> str | None:
+    """What Prometheus makes of a text without a template, which ``escape`` may have gone over; ``None`` with one."""
+    parts = text.split(_BRACES)
+    return None if any("{{" in part for part in parts) else "{{".join(parts)
+
+
+def check(text: str) -> None:
+    """See whether Prometheus would load a text.
+
+    Raises:
+        ValueError: it would not; the message says why.
+    """
+    declared = set(_VARIABLES)
+    blocks: list[str] = []
+    for action in _actions(_COMMENT.sub("", text)):
+        tokens = list(_tokens(action))
+        first = tokens[0][1] if tokens else ""
+        if not first:
+            raise ValueError("is no template that Prometheus reads: {{ }} is empty")
+        if first in _OPENS and len(tokens) == 1:
+            raise ValueError(f"is no template that Prometheus reads: {{{{ {first} }}}} says nothing of what")
+        if first in _OPENS:
+            blocks.append(first)
+        elif first in {"end", "else"} and not blocks:
+            raise ValueError(
+                f"is no template that Prometheus reads: {{{{ {first} }}}} has no if, range or with before it"
+            )
+        elif first == "end":
+            blocks.pop()
+        _names(tokens, declared)
+    if blocks:
+        raise ValueError(f"is no template that Prometheus reads: {{{{ {blocks[-1]} }}}} has no {{{{ end }}}}")
+
+
+def _actions(text: str) -> Iterator[str]:
+    """What stands between each ``{{`` and its ``}}``; a ``}}`` in quotes ends nothing."""
+    end = re.compile(r"""(?:"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)*'|(?!\}\})[^"`'])*\}\}""")
+    at = 0
+    while (start := text.find("{{", at)) >= 0:
+        found = end.match(text, start + 2)
+        if found is None:
+            raise ValueError(
+                f"is no template that Prometheus reads: {text[start : start + 40]} is never closed by }}}}"
+            )
+        at = found.end()
+        yield text[start + 2 : at - 2].removeprefix("- ").removesuffix(" -").strip()
+
+
+def _tokens(action: str) -> Iterator[tuple[str, str]]:
+    at, depth = 0, 0
+    while at < len(action):
+        found = _TOKEN.match(action, at)
+        if found is None:
+            raise ValueError(f"is no template that Prometheus reads: {action[at : at + 20]} is not understood")
+        at = found.end()
+        depth += (found[0] == "(") - (found[0] == ")")
+        if depth < 0:
+            break
+        if found.lastgroup != "gap":
+            yield str(found.lastgroup), found[0]
+    if depth:
+        raise ValueError(f"is no template that Prometheus reads: {action[:40]} has brackets that do not match")
+
+
+def _names(tokens: list[tuple[str, str]], declared: set[str]) -> None:
+    for index, (kind, word) in enumerate(tokens):
+        following = tokens[index + 1][1] if index + 1 < len(tokens) else ""
+        if kind == "variable" and (following == ":=" or (following == "," and tokens[0][1] == "range")):
+            declared.add(word)
+        unknown = (kind == "variable" and word not in declared) or (
+            kind == "word" and word not in _WORDS and word not in _FUNCTIONS
+        )
+        if unknown:
+            raise ValueError(f"is no template that Prometheus reads: it knows no {word}")
