@@ -14,12 +14,13 @@ and the declared metrics of the service's own programs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.catalogue import alerting, openslo, plain
-from monitor.catalogue.model import Catalogue, Contacts, DeclaredMetric, DrillPlan, Environment, Recovery
+from monitor.catalogue import alert_tests, alerting, naming, openslo, plain
+from monitor.catalogue.model import AlertTest, Catalogue, Contacts, DeclaredMetric, DrillPlan, Environment, Recovery
 from monitor.catalogue.strict_yaml import Document, read, read_text
 from monitor.errors import CatalogueError, Fault
 
@@ -74,7 +75,7 @@ class _Loader:
             self.faults += self._strangers()
         # Everything is read before anything is given up: what is wrong is told in one run.
         where = self._environment(environment, overrides)
-        alert_tests, recovery, contacts = self._alert_tests(), self._recovery(), self._contacts()
+        tests, recovery, contacts = self._alert_tests(), self._recovery(), self._contacts()
         alerts = None if faults else {rule.name for group in groups for rule in group.rules}
         drills, metrics = self._drills(alerts), self._metrics()
         if where is None:
@@ -84,7 +85,7 @@ class _Loader:
             environment=where,
             slos=slos,
             alerts=groups,
-            alert_tests=alert_tests,
+            alert_tests=tests,
             recovery=recovery,
             drills=drills,
             contacts=contacts,
@@ -93,7 +94,7 @@ class _Loader:
 
     def _documents(self, folder: str) -> Iterator[Document]:
         for path in sorted((self.root / folder).glob("*.yaml")):
-            if not path.name.endswith(".test.yaml"):
+            if not path.name.endswith(alert_tests.SUFFIX):
                 yield from self._read(path)
 
     def _read(self, path: Path) -> tuple[Document, ...]:
@@ -107,18 +108,19 @@ class _Loader:
 
     def _single(self, name: str) -> Document | None:
         path = self.root / name
-        if not path.exists():
+        if not os.path.lexists(path):
             return None
         documents = self._read(path)
         if len(documents) > 1:
             self.faults.append(documents[1].fault("several-documents", "holds a second document: one is expected"))
         return documents[0] if documents else None
 
-    def _alert_tests(self) -> dict[str, str]:
-        tests: dict[str, str] = {}
-        for path in sorted((self.root / "alerts").glob("*.test.yaml")):
-            if self._read(path):
-                tests[path.name] = path.read_text(encoding="utf-8")
+    def _alert_tests(self) -> dict[str, tuple[AlertTest, ...]]:
+        tests: dict[str, tuple[AlertTest, ...]] = {}
+        for path in sorted((self.root / "alerts").glob(f"*{alert_tests.SUFFIX}")):
+            if document := self._single(f"alerts/{path.name}"):
+                tests[path.name], faults = alert_tests.read(document)
+                self.faults += faults
         return tests
 
     def _recovery(self) -> Recovery | None:
@@ -146,6 +148,10 @@ class _Loader:
         return found
 
     def _environment(self, name: str, overrides: Mapping[str, Any]) -> Environment | None:
+        if not naming.fits_a_file_name(name):
+            message = f"an environment's name {naming.FILE_NAME_RULE}: choose one by --env"
+            self.faults.append(Fault(file="environments", code="no-environment", message=message))
+            return None
         own, lent = (root / "environments" / f"{name}.yaml" for root in (self.root, BUNDLED))
         path = own if own.exists() or not lent.exists() else lent
         if not path.exists():

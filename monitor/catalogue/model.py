@@ -12,6 +12,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
+from monitor.catalogue import durations
+
 
 class Severity(StrEnum):
     """What an alert does: ``critical`` wakes a human, ``warning`` makes a ticket, ``info`` and ``none`` do neither."""
@@ -40,13 +42,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The span an SLO is judged over: the last ``duration``, or calendar units of that nominal length."""
+    """The span an SLO is judged over: the last ``duration``."""
 
     duration: timedelta
-    rolling: bool = True
-    time_zone: str = "UTC"
-    text: str
-    """As OpenSLO's shorthand writes it: ``30d``."""
+
+    @property
+    def text(self) -> str:
+        """As Prometheus writes it: ``30d``, also where the file says ``1M``, for it is a label of what is recorded."""
+        return durations.text(self.duration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,59 @@ class AlertGroup:
 
     name: str
     rules: tuple[AlertRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSeries:
+    """A made-up series of a test, in promtool's notation."""
+
+    series: str
+    values: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedAlert:
+    """One alert that fires. Annotations that are plain text need not be written: rendering adds them."""
+
+    exp_labels: dict[str, str] = field(default_factory=dict)
+    exp_annotations: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertCase:
+    """Which alerts of a name fire at a time; none is a case as well."""
+
+    alertname: str
+    eval_time: timedelta
+    exp_alerts: tuple[ExpectedAlert, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedSample:
+    """One sample of a query's answer."""
+
+    labels: str = ""
+    value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryCase:
+    """What a query answers at a time."""
+
+    expr: str
+    eval_time: timedelta
+    exp_samples: tuple[ExpectedSample, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertTest:
+    """One test of alerts written by hand, under the names of promtool's form."""
+
+    name: str = ""
+    interval: timedelta
+    input_series: tuple[InputSeries, ...] = ()
+    alert_rule_test: tuple[AlertCase, ...] = ()
+    promql_expr_test: tuple[QueryCase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,8 +290,8 @@ class Catalogue:
     environment: Environment
     slos: tuple[Slo, ...] = ()
     alerts: tuple[AlertGroup, ...] = ()
-    alert_tests: dict[str, str] = field(default_factory=dict)
-    """promtool test files (name -> text) that stand beside the alerts."""
+    alert_tests: dict[str, tuple[AlertTest, ...]] = field(default_factory=dict)
+    """The tests that stand beside the alerts, by the name of their file."""
     recovery: Recovery | None = None
     drills: tuple[DrillPlan, ...] = ()
     contacts: Contacts = field(default_factory=Contacts)

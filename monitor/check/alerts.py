@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import promql_parser as ql
-import yaml
 
 from monitor.catalogue import durations, promql
 from monitor.catalogue.model import AlertRule, Catalogue
@@ -107,13 +106,11 @@ def _cases(rule: AlertRule) -> Iterator[str]:
 
 
 def _tests(catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    for text in catalogue.alert_tests.values():
-        data = yaml.load(text, Loader=yaml.CSafeLoader)  # read strictly before
-        for test in data.get("tests", []):
-            for entry in test.get("alert_rule_test", []):
-                yield str(entry["alertname"]), "firing" if entry.get("exp_alerts") else "silent"
-            for entry in test.get("promql_expr_test", []):
-                yield from _pending(str(entry["expr"]), bool(entry.get("exp_samples")))
+    for test in (test for tests in catalogue.alert_tests.values() for test in tests):
+        for case in test.alert_rule_test:
+            yield case.alertname, "firing" if case.exp_alerts else "silent"
+        for query in test.promql_expr_test:
+            yield from _pending(query.expr, bool(query.exp_samples))
 
 
 def _pending(query: str, expected: bool) -> Iterator[tuple[str, str]]:  # noqa: FBT001  # one of two words would say less

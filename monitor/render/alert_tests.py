@@ -6,27 +6,34 @@ annotation that is plain text are filled in here, so that they are tested too an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import yaml
+from collections.abc import Iterable, Iterator, Mapping
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment
+from monitor.catalogue.alert_tests import SUFFIX
+from monitor.catalogue.model import (
+    AlertCase,
+    AlertGroup,
+    AlertRule,
+    AlertTest,
+    Catalogue,
+    Environment,
+    ExpectedAlert,
+    ExpectedSample,
+    QueryCase,
+)
+from monitor.catalogue.templates import shown
 from monitor.render.rules import complete, group_file
 from monitor.render.slo_tests import FOLDER, at_time
-from monitor.render.yaml_text import document
-
-SUFFIX = ".test.yaml"
+from monitor.render.yaml_text import Value, document
 
 
 def alert_tests(catalogue: Catalogue) -> dict[str, str]:
     """One test file beside each ``alerts/NAME.test.yaml``, testing the groups of ``alerts/NAME.yaml``."""
     files = {}
-    for name, text in sorted(catalogue.alert_tests.items()):
+    for name, tests in sorted(catalogue.alert_tests.items()):
         stem = name.removesuffix(SUFFIX)
         groups = [group for group in catalogue.alerts if written_in(group) == stem]
-        files[f"{FOLDER}/alerts-{stem}.yml"] = _file(text, groups, catalogue.environment)
+        files[f"{FOLDER}/alerts-{stem}.yml"] = _file(tests, groups, catalogue.environment)
     return files
 
 
@@ -35,39 +42,49 @@ def written_in(group: AlertGroup) -> str:
     return group.rules[0].place.file.rpartition("/")[2].removesuffix(".yaml") if group.rules else group.name
 
 
-def _file(text: str, groups: list[AlertGroup], environment: Environment) -> str:
-    data = yaml.load(text, Loader=yaml.CSafeLoader)  # the safe loader; the loader of the catalogue read it too
+def _file(tests: Iterable[AlertTest], groups: list[AlertGroup], environment: Environment) -> str:
     alerts = [complete(rule, environment) for group in groups for rule in group.rules]
     return document(
         {
             "rule_files": [f"../{group_file(group).removeprefix('rules/')}" for group in groups],
             "evaluation_interval": durations.text(environment.evaluation_interval),
-            "tests": [_test(test, alerts) for test in data["tests"]],
+            "tests": [_test(test, alerts) for test in tests],
         }
     )
 
 
-def _test(test: Mapping[str, Any], alerts: list[AlertRule]) -> dict[str, Any]:
-    completed = dict(test)
-    if "alert_rule_test" in test:
-        completed["alert_rule_test"] = [_rule_test(entry, alerts) for entry in test["alert_rule_test"]]
-    return completed
+def _test(test: AlertTest, alerts: list[AlertRule]) -> Value:
+    written: dict[str, Value] = {
+        "name": test.name,
+        "interval": durations.text(test.interval),
+        "input_series": [{"series": given.series, "values": given.values} for given in test.input_series],
+        "alert_rule_test": [_alert_case(case, alerts) for case in test.alert_rule_test],
+        "promql_expr_test": [_query_case(case) for case in test.promql_expr_test],
+    }
+    return {key: value for key, value in written.items() if value}
 
 
-def _rule_test(entry: Mapping[str, Any], alerts: list[AlertRule]) -> dict[str, Any]:
-    expected = [_expected(entry, alert, alerts) for alert in entry.get("exp_alerts", [])]
-    return {"eval_time": entry["eval_time"], "alertname": entry["alertname"], "exp_alerts": expected}
+def _alert_case(case: AlertCase, alerts: list[AlertRule]) -> Value:
+    expected = [_expected(case, alert, alerts) for alert in case.exp_alerts]
+    return {"eval_time": durations.text(case.eval_time), "alertname": case.alertname, "exp_alerts": expected}
 
 
-def _expected(entry: Mapping[str, Any], expected: Mapping[str, Any], alerts: list[AlertRule]) -> dict[str, Any]:
-    labels = expected.get("exp_labels", {})
-    given = expected.get("exp_annotations", {})
-    annotations = dict(given)
-    for rule in _candidates(entry["alertname"], labels, alerts):
-        at = durations.parse(entry["eval_time"])
-        filled = rule.annotations | {"dashboard_url": at_time(rule.annotations["dashboard_url"], at)}
-        annotations = {name: text for name, text in filled.items() if "{{" not in text} | dict(given)
-    return {"exp_labels": dict(sorted(labels.items())), "exp_annotations": dict(sorted(annotations.items()))}
+def _query_case(case: QueryCase) -> Value:
+    samples = [_sample(sample) for sample in case.exp_samples]
+    return {"expr": case.expr, "eval_time": durations.text(case.eval_time), "exp_samples": samples}
+
+
+def _sample(sample: ExpectedSample) -> Value:
+    return ({"labels": sample.labels} if sample.labels else {}) | {"value": sample.value}
+
+
+def _expected(case: AlertCase, expected: ExpectedAlert, alerts: list[AlertRule]) -> Value:
+    annotations = dict(expected.exp_annotations)
+    for rule in _candidates(case.alertname, expected.exp_labels, alerts):
+        filled = rule.annotations | {"dashboard_url": at_time(rule.annotations["dashboard_url"], case.eval_time)}
+        annotations = {name: text for name, made in filled.items() if (text := shown(made)) is not None} | annotations
+    labels = dict(sorted(expected.exp_labels.items()))
+    return {"exp_labels": labels, "exp_annotations": dict(sorted(annotations.items()))}
 
 
 def _candidates(name: str, labels: Mapping[str, str], alerts: list[AlertRule]) -> Iterator[AlertRule]:

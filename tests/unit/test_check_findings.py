@@ -8,7 +8,20 @@ from decimal import Decimal
 import pytest
 
 from monitor.catalogue.load import load
-from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Contacts, Place, RatioSli, Receiver, Slo, Team
+from monitor.catalogue.model import (
+    AlertCase,
+    AlertGroup,
+    AlertRule,
+    AlertTest,
+    Catalogue,
+    Contacts,
+    ExpectedAlert,
+    Place,
+    RatioSli,
+    Receiver,
+    Slo,
+    Team,
+)
 from monitor.check import findings, missing_series
 
 PLACE = Place(file="alerts/mine.yaml", line=7)
@@ -34,10 +47,9 @@ def with_alert(catalogue: Catalogue, expr: str, **labels: str) -> Catalogue:
         name="Mine", expr=expr, labels={"severity": "warning"} | labels, annotations=annotations, place=PLACE
     )
     tests = dict(catalogue.alert_tests)
-    tests["mine.test.yaml"] = (
-        "tests:\n  - alert_rule_test:\n      - {alertname: Mine, exp_alerts: []}\n"
-        "      - {alertname: Mine, exp_alerts: [{exp_labels: {}}]}\n"
-    )
+    silent = AlertCase(alertname="Mine", eval_time=timedelta(minutes=1))
+    firing = replace(silent, exp_alerts=(ExpectedAlert(),))
+    tests["mine.test.yaml"] = (AlertTest(interval=timedelta(minutes=1), alert_rule_test=(silent, firing)),)
     return replace(catalogue, alerts=(*catalogue.alerts, AlertGroup(name="mine", rules=(rule,))), alert_tests=tests)
 
 
