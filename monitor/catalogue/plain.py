@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from monitor.catalogue import crontab, naming
+from monitor.catalogue import receivers as receiver_kinds
 from monitor.catalogue.model import Contacts, DeclaredMetric, DrillPlan, Environment, Receiver, Recovery, Team
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts, structure
 from monitor.errors import Fault
 
 T = TypeVar("T")
+
+_ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,7 @@ def drills(document: Document, alerts: Collection[str] | None) -> tuple[tuple[Dr
     plans = _items(document, "drills", found, DrillPlan, faults)
     faults += _twice(document, "drills", plans)
     for index, plan in enumerate(plans):
+        faults += _badly_planned(document, plan, f"drills[{index}]")
         expected = plan.get("expect_alert", "")
         if expected and alerts is not None and expected not in alerts:
             message = f"alert {expected} does not exist: name one of alerts/"
@@ -76,12 +82,33 @@ def drills(document: Document, alerts: Collection[str] | None) -> tuple[tuple[Dr
     return tuple(sorted(whole, key=lambda plan: plan.name)), faults
 
 
+def _badly_planned(document: Document, plan: Mapping[str, Any], here: str) -> Iterator[Fault]:
+    if "name" in plan and not naming.fits_a_file_name(plan["name"]):
+        yield document.fault("wrong-name", naming.FILE_NAME_RULE, f"{here}.name")
+    if plan.get("schedule"):
+        try:
+            crontab.check(plan["schedule"])
+        except ValueError as error:
+            yield document.fault("crontab", str(error), f"{here}.schedule")
+
+
 def contacts(document: Document) -> tuple[Contacts, list[Fault]]:
     """``contacts.yaml``: teams, receivers, and who hears of what."""
     found, faults = parts(document, _Contacts, keep)
     teams = _items(document, "teams", found, Team, faults)
     receivers = _items(document, "receivers", found, Receiver, faults)
     faults += [*_twice(document, "teams", teams), *_twice(document, "receivers", receivers)]
+    faults += [
+        document.fault("wrong-name", "must not be empty", f"{place}[{index}].name")
+        for place, items in (("teams", teams), ("receivers", receivers))
+        for index, item in enumerate(items)
+        if "name" in item and not item["name"].strip()
+    ]
+    for index, receiver in enumerate(receivers):
+        if {"name", "kind", "settings"} <= receiver.keys():
+            for setting, message in receiver_kinds.problems(receiver["name"], receiver["kind"], receiver["settings"]):
+                path = f"receivers[{index}].settings" + (f".{setting}" if setting else "")
+                faults.append(document.fault("wrong-setting", message, path))
     known = {receiver.get("name") for receiver in receivers}
     # Where the list of receivers, or a name in it, cannot be read, nobody can say which receivers there are.
     for index, team in enumerate(teams if "receivers" in found and None not in known else ()):
@@ -107,9 +134,9 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
     spans = ("scrape_interval", "evaluation_interval", "rollup_interval", "retention")
     faults += _not_longer_than_nothing(document, found, spans)
     faults += [
-        document.fault("wrong-value", "must begin with http:// or https://", name)
+        document.fault("wrong-value", "must be an address such as https://monitor.example:9500", name)
         for name in ("console_url", "runbook_url", "webhook_url", "grafana_url", "prometheus_url")
-        if (value := found.get(name)) and not value.startswith(("http://", "https://"))
+        if (value := found.get(name)) and not _ADDRESS.fullmatch(value)
     ]
     return _whole(Environment, found), faults
 

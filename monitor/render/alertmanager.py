@@ -10,11 +10,11 @@ from datetime import timedelta
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Contacts, Environment, Receiver, Severity, Team
+from monitor.catalogue.receivers import CONSOLE
 from monitor.render.yaml_text import Value, document
 from monitor.slo import names, windows
 
 PATH = "rules/alertmanager.yml"
-CONSOLE = "console"
 WATCHDOG = "watchdog"
 WATCHDOG_ALERT = "Watchdog"
 WATCHDOG_REPEAT = timedelta(minutes=1)
@@ -84,8 +84,13 @@ def _routes(contacts: Contacts) -> Iterator[tuple[Team, Severity]]:
 def _route(team: Team, severity: Severity) -> Value:
     return {
         "receiver": receiver_name(team, severity),
-        "matchers": [f'team="{team.name}"', f'severity="{severity.value}"'],
+        "matchers": [f'team="{_quoted(team.name)}"', f'severity="{severity.value}"'],
     }
+
+
+def _quoted(text: str) -> str:
+    """A text as it stands between the quotes of a matcher."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def receiver_name(team: Team, severity: Severity) -> str:

@@ -1,0 +1,94 @@
+"""What Alertmanager takes as settings of a receiver, so that what is generated loads, and holds no secret. Pure.
+
+Only settings that are one text: those are what ``contacts.yaml`` can say. Tried with amtool on 0.25 and 0.28.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+CONSOLE = "console"
+"""The receiver that is always there; its address is the environment's ``webhook_url``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kind:
+    """``needs`` lists sets of settings, of each of which exactly one must be given."""
+
+    needs: tuple[tuple[str, ...], ...]
+    may: frozenset[str] = frozenset()
+    secret: frozenset[str] = frozenset()
+    """Settings that would put a secret into a committed file; each has a ``_file`` form unless that is not known."""
+    urls: frozenset[str] = frozenset()
+
+
+_KINDS = {
+    "webhook": _Kind(needs=(("url", "url_file"),), urls=frozenset({"url"})),
+    "email": _Kind(
+        needs=(("to",), ("from",), ("smarthost",)),
+        may=frozenset({"hello", "auth_username", "auth_identity", "auth_password_file", "html", "text"}),
+        secret=frozenset({"auth_password", "auth_secret"}),
+    ),
+    "slack": _Kind(
+        needs=(("api_url_file",),),
+        may=frozenset(
+            {"channel", "username", "color", "title", "title_link", "pretext", "text", "footer", "fallback"}
+            | {"callback_id", "icon_emoji", "icon_url", "image_url", "thumb_url"}
+        ),
+        secret=frozenset({"api_url"}),
+    ),
+    "pagerduty": _Kind(
+        needs=(("routing_key_file", "service_key_file"),),
+        may=frozenset({"url", "client", "client_url", "description", "severity", "class", "component", "group"}),
+        secret=frozenset({"routing_key", "service_key"}),
+        urls=frozenset({"url"}),
+    ),
+    "msteams": _Kind(
+        needs=(("webhook_url_file",),),
+        may=frozenset({"title", "summary", "text"}),
+        secret=frozenset({"webhook_url"}),
+    ),
+}
+
+
+def problems(name: str, kind: str, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with a receiver's settings: ``(setting, message)`` each, the setting empty for all of them."""
+    if name == CONSOLE:
+        if settings:
+            yield "", "must be {}: the console is reached at the environment's webhook_url"
+        return
+    rules = _KINDS[kind]
+    for group in rules.needs:
+        given = [setting for setting in group if settings.get(setting)]
+        if not given:
+            yield group[0], f"is missing: a receiver of kind {kind} needs {' or '.join(group)}"
+        elif len(given) > 1:
+            yield given[1], f"is given beside {given[0]}: keep one"
+    known = rules.may.union(*rules.needs)
+    for setting, value in settings.items():
+        if setting in rules.secret:
+            yield setting, _instead(setting, known)
+        elif setting not in known:
+            yield setting, f"is not a setting of kind {kind}: use one of {', '.join(sorted(known))}"
+        elif setting in rules.urls:
+            yield from ((setting, message) for message in _url(value))
+
+
+def _instead(setting: str, known: frozenset[str]) -> str:
+    file = f"{setting}_file"
+    way = f"write the path of a file that holds it as {file}" if file in known else "Alertmanager has no file for it"
+    return f"would put a secret into a generated file: {way}"
+
+
+def _url(value: str) -> Iterator[str]:
+    try:
+        address = urlsplit(value)
+    except ValueError:
+        yield "is not an address such as https://pager.example/hook"
+        return
+    if address.scheme not in {"http", "https"} or not address.netloc or " " in value:
+        yield "is not an address such as https://pager.example/hook"
+    elif "@" in address.netloc:
+        yield "has a password in it, which would stand in a generated file: use url_file"
