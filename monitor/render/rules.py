@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
-from monitor.catalogue import durations, promql
+from monitor.catalogue import durations, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
 from monitor.render import links
 from monitor.render.yaml_text import Value, document
@@ -62,7 +62,7 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
     annotations |= {
         "dashboard_url": links.dashboard_url(rule, environment),
-        "query": promql.one_line(rule.expr),
+        "query": templates.escape(promql.one_line(rule.expr)),
         "runbook_url": links.runbook_url(rule, environment),
     }
     return AlertRule(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from monitor.catalogue import durations
+from monitor.catalogue import durations, templates
 from monitor.catalogue.model import AlertRule, Environment, RatioSli, Severity, Slo, ThresholdSli
 from monitor.render.rules import complete, rule_groups, slo_alert_file, slo_file
 from monitor.render.yaml_text import Value, document
@@ -292,8 +292,7 @@ def _pair_test(
     }
     if expected is None:
         return test | {"promql_expr_test": [_count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)]}
-    annotations = expected.annotations | _expected_texts(slo, pair, burn_long, bad)
-    annotations["dashboard_url"] = at_time(annotations["dashboard_url"], held)
+    annotations = _shown(expected, held) | _expected_texts(slo, pair, burn_long, bad)
     return test | {
         "alert_rule_test": [
             {
@@ -329,8 +328,7 @@ def _expected_texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[s
 def _no_data_test(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
     step = environment.evaluation_interval
     held = expected.hold
-    annotations = dict(expected.annotations)
-    annotations["dashboard_url"] = at_time(annotations["dashboard_url"], held)
+    annotations = _shown(expected, held)
     return {
         "name": f"{slo.name}: nothing is recorded",
         "interval": durations.text(step),
@@ -344,6 +342,12 @@ def _no_data_test(slo: Slo, environment: Environment, expected: AlertRule) -> Va
         ],
         "promql_expr_test": [_count(f'ALERTS{{alertname="{NO_DATA}",alertstate="pending"}}', 1, timedelta(0))],
     }
+
+
+def _shown(expected: AlertRule, at: timedelta) -> dict[str, str]:
+    """The annotations as they are sent, but for those that are templates."""
+    filled = expected.annotations | {"dashboard_url": at_time(expected.annotations["dashboard_url"], at)}
+    return {name: text for name, made in filled.items() if (text := templates.shown(made)) is not None}
 
 
 def at_time(template: str, at: timedelta) -> str:

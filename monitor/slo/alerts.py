@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import AlertRule, Environment, Severity, Slo
+from monitor.catalogue.templates import escape
 from monitor.slo import names, promql, rules, windows
 from monitor.slo.windows import BurnPair
 
@@ -42,9 +43,11 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
             "team": slo.team,
         },
         annotations={
-            "summary": f"{slo.impact or slo.description} {slo.display_name} is missing its objective of {objective}.",
+            "summary": escape(
+                f"{slo.impact or slo.description} {slo.display_name} is missing its objective of {objective}."
+            ),
             "impact": (
-                f"{bad} of {total} {slo.events} were bad in the last {long}. {{{{ with query `{remaining}` }}}}"
+                f"{bad} of {total} {escape(slo.events)} were bad in the last {long}. {{{{ with query `{remaining}` }}}}"
                 "{{ if gt (. | first | value) 0.0 }}At this pace what is left of the error budget of "
                 f"{slo.window.text} is gone in {_figure(left, 'humanizeDuration')}."
                 f"{{{{ else }}}}The error budget of {slo.window.text} is spent.{{{{ end }}}}{{{{ end }}}}"
@@ -72,7 +75,7 @@ def _no_data(slo: Slo) -> AlertRule:
             "team": slo.team,
         },
         annotations={
-            "summary": f"Nothing is known about {slo.display_name}: its metrics are missing.",
+            "summary": escape(f"Nothing is known about {slo.display_name}: its metrics are missing."),
             "impact": "Users may be suffering unseen: this SLO cannot alert, and its coverage falls.",
             "action": "Find the target that is missing or the metric that was renamed, and bring it back.",
         },

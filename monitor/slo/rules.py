@@ -52,9 +52,9 @@ def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
 
 
 def long_windows(slo: Slo) -> tuple[tuple[str, timedelta], ...]:
-    """The windows recorded from the roll-up, the SLO's own last, each once."""
-    spans = {durations.text(span): span for span in windows.LONG_WINDOWS if span != slo.window.duration}
-    return (*spans.items(), (slo.window.text, slo.window.duration))
+    """The windows recorded from the roll-up; the SLO's own last, unless it is one that is recorded anyway."""
+    own = () if slo.window.duration in windows.SHORT_WINDOWS + windows.LONG_WINDOWS else (slo.window.duration,)
+    return tuple((durations.text(span), span) for span in (*windows.LONG_WINDOWS, *own))
 
 
 def burn_expression(slo: Slo, pair: BurnPair) -> str:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from monitor.catalogue.load import load
-from monitor.catalogue.model import Severity
+from monitor.catalogue import templates
+from monitor.catalogue.load import BUNDLED, load
+from monitor.catalogue.model import Catalogue, Severity
 from monitor.render import outputs, scrape_config
 from monitor.render.rules import all_alerts
+from monitor.render.yaml_text import Value, document
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules"
@@ -150,3 +152,107 @@ def mutant_is_caught(rules: Path, name: str, old: str, new: str) -> bool:
         return run(["promtool", "test", "rules", rules / "tests" / name]).returncode != 0
     finally:
         file.write_text(sound)
+
+
+TEMPLATES = (
+    "{{ $value",
+    "{{ $value }}",
+    "{{ if true }}x",
+    "{{ if }}x{{ end }}",
+    "{{ end }}",
+    "{{ else }}",
+    "{{ foo }}",
+    "{{ $foo }}",
+    "{{ $labels.instance }} {{ $value | humanize }}",
+    "}} x {{",
+    '{{ printf "}}" }}',
+    "{{}}",
+    "{{/* { */}}",
+    "{{ /* c */ }}",
+    "{{- $value -}}",
+    '{{ range $i, $e := query "up" }}{{ $e.Labels }}{{ $i }}{{ end }}',
+    "{{ with $x := 1 }}{{ $x }}{{ else }}b{{ end }}",
+    '{{ (index (query "up") 0) | value }}',
+    "{{ if true }}a{{ else if false }}b{{ end }}",
+    '{{ define "a" }}x{{ end }}{{ template "a" }}',
+    "{{ $value > 3 }}",
+    "{{ (1 }}",
+    '{{ "a }}',
+    "{{ $labels['x'] }}",
+    "{{ now }}",
+    "a { b } c",
+    templates.escape("50 % of {{ things }} {{{"),
+)
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_the_catalogue_takes_the_templates_that_prometheus_takes(tmp_path: Path, text: str) -> None:
+    rule: Value = {"alert": "A", "expr": "up", "annotations": {"summary": text}}
+    (tmp_path / "rules.yml").write_text(document({"groups": [{"name": "a", "rules": [rule]}]}))
+    done = run(["promtool", "check", "rules", tmp_path / "rules.yml"])
+
+    try:
+        templates.check(text)
+    except ValueError:
+        assert done.returncode != 0
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+def written(catalogue: Catalogue, directory: Path) -> Path:
+    for path, text in outputs(catalogue).items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(text)
+    return directory / "rules"
+
+
+@pytest.mark.parametrize("window", ["1h", "24h", "1M"])
+def test_an_slo_of_any_window_alerts_as_its_tests_say(tmp_path: Path, window: str) -> None:
+    shutil.copytree(BUNDLED / "slos", tmp_path / "mine" / "slos")
+    availability = tmp_path / "mine" / "slos" / "availability.yaml"
+    availability.write_text(availability.read_text().replace("duration: 30d", f"duration: {window}"))
+    rules = written(load(tmp_path / "mine", "compose"), tmp_path)
+
+    tests = [rules / "tests" / f"slo-availability{kind}.yml" for kind in ("", "-alerts")]
+    for command in ("check", "rules", rules / "prometheus" / "slo-availability.yml"), ("test", "rules", *tests):
+        done = run(["promtool", *command])
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "duplicate" not in done.stdout
+
+
+def test_odd_words_are_escaped_for_whoever_reads_them(tmp_path: Path) -> None:
+    for folder in ("slos", "alerts"):
+        shutil.copytree(BUNDLED / folder, tmp_path / "mine" / folder)
+    slo = tmp_path / "mine" / "slos" / "availability.yaml"
+    slo.write_text(
+        slo.read_text()
+        .replace("team: sre", "team: 'the \"A\" \\ team'")
+        .replace("events: requests", 'events: "{{ requests"')
+        .replace("impact: Patients", 'impact: "{{ Patients }} \\"all\\" }}"\n    more: Patients')
+        .replace("displayName: Availability", "displayName: 'Up {{ $up'")
+    )
+    alerts = tmp_path / "mine" / "alerts" / "redis.yaml"
+    alerts.write_text(alerts.read_text().replace("redis_up == 0", 'redis_up == 0 unless on () up{job="{{"}'))
+    (tmp_path / "mine" / "contacts.yaml").write_text(
+        "teams:\n  - {name: 'the \"A\" \\ team', critical: [pager], warning: [pager]}\n"
+        "receivers:\n  - {name: pager, kind: pagerduty, settings: {routing_key_file: /run/secrets/key}}\n"
+    )
+    rules = written(load(tmp_path / "mine", "compose"), tmp_path)
+
+    for command in (
+        ("promtool", "check", "rules", *sorted((rules / "prometheus").glob("*.yml"))),
+        (
+            "promtool",
+            "test",
+            "rules",
+            *(rules / "tests").glob("slo-availability*.yml"),
+            rules / "tests/alerts-redis.yml",
+        ),
+        ("amtool", "check-config", rules / "alertmanager.yml"),
+    ):
+        done = run(command)
+        assert done.returncode == 0, done.stdout + done.stderr
+    config = f"--config.file={rules / 'alertmanager.yml'}"
+    labels = ("severity=critical", 'team="the \\"A\\" \\\\ team"')
+    routed = run(["amtool", "config", "routes", "test", config, *labels])
+    assert routed.stdout.strip() == 'the "A" \\ team-critical'

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import re
 import shutil
 from collections.abc import Callable
 from datetime import timedelta
@@ -39,6 +41,16 @@ spec:
           metricSource:
             spec:
               query: sum(shop_requests_total) + sum(shop_calls_total{kind="x"})
+"""
+
+ALERTS = """\
+groups:
+  - name: shop
+    rules:
+      - alert: ShopDown
+        expr: up == 0
+        labels: {severity: warning}
+        annotations: {summary: s, impact: i, action: a}
 """
 
 
@@ -160,6 +172,13 @@ def test_the_message_says_file_line_field_and_what_would_be_right(root: Path) ->
         ("name: checkout\nspec", "name: Check Out\nspec", "metadata.name"),
         ("duration: 28d", "duration: 28 days", "spec.timeWindow[0].duration"),
         ("isRolling: true", "isRolling: false", "spec.timeWindow[0]"),
+        ("28d", "99999999999999999999d", "spec.timeWindow[0].duration"),
+        ("28d", "99999Y", "spec.timeWindow[0].duration"),
+        ("28d", "0d", "spec.timeWindow[0].duration"),
+        ("28d", "59m", "spec.timeWindow[0].duration"),
+        ("service: shop", "service: 'my \"svc\"'", "spec.service"),
+        ("name: checkout\nspec", "name: checkout\n  labels: {team: [a, b]}\nspec", "metadata.labels.team"),
+        ("name: checkout\nspec", "name: checkout\n  labels: {team: '{{ x'}\nspec", "metadata.labels.team"),
         ("budgetingMethod: Occurrences", "budgetingMethod: Timeslices", "spec.budgetingMethod"),
         ("budgetingMethod: Occurrences", "budgetingMethod: Sometimes", "spec.budgetingMethod"),
         ("target: 0.99", 'target: "0.99"', "spec.objectives[0].target"),
@@ -214,6 +233,11 @@ def test_the_same_slo_in_two_files_is_told_with_both_places(root: Path) -> None:
         (lambda root: (root / "recovery.yaml").write_text("- 1\n"), "recovery.yaml"),
         (lambda root: (root / "recovery.yml").write_text("a: 1\n"), "recovery.yml"),
         (lambda root: shutil.rmtree(root / "slos"), ""),
+        # Waiting for a pipe, or for the end of /dev/zero, would take for ever.
+        (lambda root: os.mkfifo(root / "slos" / "pipe.yaml"), "slos/pipe.yaml"),
+        (lambda root: os.mkfifo(root / "recovery.yaml"), "recovery.yaml"),
+        (lambda root: (root / "slos" / "zero.yaml").symlink_to("/dev/zero"), "slos/zero.yaml"),
+        (lambda root: (root / "recovery.yaml").symlink_to("nowhere"), "recovery.yaml"),
     ],
 )
 def test_hostile_files_are_one_clear_fault_each(root: Path, spoil: Callable[[Path], None], file: str) -> None:
@@ -227,6 +251,76 @@ def test_hostile_files_are_one_clear_fault_each(root: Path, spoil: Callable[[Pat
 def test_an_unknown_environment_names_those_that_exist() -> None:
     with pytest.raises(CatalogueError, match=r"environments/mars.yaml: .*known: compose, local"):
         load(None, "mars")
+
+
+@pytest.mark.parametrize("name", ["e" * 300, "../local", "a/b", "", "local\0", "-v"])
+def test_an_environment_whose_name_can_be_no_file_is_refused(root: Path, name: str) -> None:
+    with pytest.raises(CatalogueError, match="an environment's name must be letters"):
+        load(root, name)
+
+
+@pytest.mark.parametrize("field", ["rpo", "rto", "full_backup_every", "verify_every"])
+@pytest.mark.parametrize("span", ["99999999999999999999d", f"{'9' * 5000}s", "36501d", "\N{ARABIC-INDIC DIGIT THREE}d"])
+def test_a_span_beyond_reason_is_a_fault_at_its_field(root: Path, field: str, span: str) -> None:
+    recovery = (BUNDLED / "recovery.yaml").read_text()
+    (root / "recovery.yaml").write_text(re.sub(rf"(?m)^{field}: .*", f"{field}: {span}", recovery))
+
+    ((file, _, path),) = codes(root)
+
+    assert (file, path) == ("recovery.yaml", field)
+
+
+def test_a_number_too_long_to_mean_the_same_to_everybody_is_one_fault(root: Path) -> None:
+    recovery = (BUNDLED / "recovery.yaml").read_text()
+    (root / "recovery.yaml").write_text(re.sub(r"keep_full: .*", f"keep_full: {'9' * 5000}", recovery))
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+
+    (fault,) = caught.value.faults
+    assert (fault.path, fault.code) == ("keep_full", "ambiguous")
+    assert len(str(fault)) < 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        " + ".join(["shop_failures_total"] * 1200),
+        "(" * 1000 + "shop_failures_total" + ")" * 1000,
+        # These two take the whole process with them once the parser has them.
+        "(" * 10_000 + "shop_failures_total" + ")" * 10_000,
+        "+".join(["1"] * 5000),
+        "-" * 5000 + "shop_failures_total",
+        "shop{}or " * 5000 + "shop",
+    ],
+)
+def test_a_query_that_is_too_deep_for_its_readers_is_a_fault_at_its_field(root: Path, query: str) -> None:
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("sum(shop_failures_total)", query))
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("up == 0", query))
+
+    assert [(file, path) for file, _, path in codes(root)] == [
+        ("alerts/a.yaml", "groups[0].rules[0].expr"),
+        ("slos/checkout.yaml", "spec.indicator.spec.ratioMetric.bad.metricSource.spec.query"),
+    ]
+
+
+def test_a_query_as_long_as_people_write_them_is_taken(root: Path) -> None:
+    terms = " + ".join(f'sum(shop_failures_total{{code="5{number:02}",path=~"a|b+-*"}})' for number in range(100))
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("sum(shop_failures_total)", terms))
+
+    assert load(root, "local").slos[0].sli.bad.count("shop_failures_total") == 100  # type: ignore[union-attr]  # a ratio
+
+
+def test_a_query_is_one_line_in_the_end_and_means_what_it_meant(root: Path) -> None:
+    (root / "alerts").mkdir()
+    block = '|-\n          up{job="two  blanks # and a sign"}\n            == 0'
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("up == 0", block))
+    assert load(root, "local").alerts[0].rules[0].expr == 'up{job="two  blanks # and a sign"} == 0'
+
+    # On one line the comment would swallow the comparison, and the alert fire for ever.
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("up == 0", "|-\n          up # of all\n          == 0"))
+    assert codes(root) == [("alerts/a.yaml", 5, "groups[0].rules[0].expr")]
 
 
 def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
@@ -258,13 +352,13 @@ def test_a_missing_environment_does_not_hide_what_else_is_wrong(root: Path) -> N
     (root / "metrics").mkdir()
     (root / "metrics" / "mine.json").write_text("{")
     (root / "alerts").mkdir()
-    (root / "alerts" / "mine.test.yaml").write_text("a: 1\na: 2\n")
+    (root / "alerts" / "mine.test.yaml").write_text("tests: []\ntests: []\n")
 
     with pytest.raises(CatalogueError) as caught:
         load(root, "mars")
 
     assert [(fault.file, fault.path) for fault in caught.value.faults] == [
-        ("alerts/mine.test.yaml", "a"),
+        ("alerts/mine.test.yaml", "tests"),
         ("contacts.yaml", "teams[0].critical[0]"),
         ("drills.yaml", "drills[0].breaking"),
         ("environments/mars.yaml", ""),
@@ -351,3 +445,216 @@ def test_a_drill_may_only_expect_an_alert_that_exists(root: Path) -> None:
 
     (root / "drills.yaml").write_text(plan.format("MongoRedundancyGone"))
     assert codes(root) == [("drills.yaml", 5, "drills[0].expect_alert")]
+
+
+@pytest.mark.parametrize("name", ["x/../../../../evil", "team/redis", "g" * 300, "..", "", "a b", "a\\nb", ".hidden"])
+def test_a_group_whose_name_would_lead_its_file_elsewhere_is_refused(root: Path, name: str) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("name: shop", f'name: "{name}"'))
+
+    assert codes(root) == [("alerts/a.yaml", 2, "groups[0].name")]
+
+
+def test_names_that_no_file_can_bear_are_refused_wherever_files_are_named_after_them(root: Path) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("ShopDown", "S" * 300))
+    (root / "alerts" / "a b.test.yaml").write_text("tests: []\n")
+    (root / "drills.yaml").write_text("drills:\n  - {name: ../x, title: X, breaking: true}\n")
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("name: checkout", "name: a/../b", 1))
+
+    assert codes(root) == [
+        ("alerts/a b.test.yaml", 1, ""),
+        ("alerts/a.yaml", 4, "groups[0].rules[0].alert"),
+        ("drills.yaml", 2, "drills[0].name"),
+        ("slos/checkout.yaml", 4, "metadata.name"),
+    ]
+
+
+def test_an_slo_may_not_be_called_as_the_alerts_of_another(root: Path) -> None:
+    # Both would be written to slo-checkout-alerts.yml, and one would be lost.
+    (root / "slos" / "other.yaml").write_text(SLO.replace("name: checkout", "name: checkout-alerts", 1))
+
+    assert codes(root) == [("slos/other.yaml", 4, "metadata.name")]
+
+
+def test_an_alert_given_twice_is_told_at_its_field_with_the_other_place(root: Path) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(ALERTS)
+    (root / "alerts" / "b.yaml").write_text(ALERTS.replace("name: shop", "name: store"))
+
+    with pytest.raises(CatalogueError, match=r"already given in alerts/a\.yaml:4") as caught:
+        load(root, "local")
+
+    (fault,) = caught.value.faults
+    assert (fault.file, fault.line, fault.path) == ("alerts/b.yaml", 4, "groups[0].rules[0].alert")
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("tests: 5", "tests"),
+        ("- 1", ""),
+        ("tests: [5]", "tests[0]"),
+        ("tests: {foo: bar}", "tests"),
+        ("tests:", "tests"),
+        ("tests: [{name: x}]", "tests[0].interval"),
+        ("tests: [{interval: 1m, alert_rule_test: [{eval_time: 1m}]}]", "tests[0].alert_rule_test[0].alertname"),
+        ("tests: [{interval: 1m, alert_rule_test: [{alertname: A}]}]", "tests[0].alert_rule_test[0].eval_time"),
+        (
+            "tests: [{interval: 1m, alert_rule_test: [{alertname: A, eval_time: 1m, exp_alerts: [{labels: {}}]}]}]",
+            "tests[0].alert_rule_test[0].exp_alerts[0].labels",
+        ),
+        (
+            'tests: [{interval: 1m, promql_expr_test: [{expr: "(((", eval_time: 1m}]}]',
+            "tests[0].promql_expr_test[0].expr",
+        ),
+        ('tests: [{interval: 1m, input_series: [{series: "1 +", values: "1"}]}]', "tests[0].input_series[0].series"),
+        ("tests: []\n---\ntests: []", ""),
+    ],
+)
+def test_a_test_file_is_held_to_its_form_when_it_is_read(root: Path, text: str, path: str) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.test.yaml").write_text(f"{text}\n")
+
+    ((file, _, where),) = codes(root)
+
+    assert (file, where) == ("alerts/a.test.yaml", path)
+
+
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        ("labels: {severity: warning, bad-label: x}", "labels.bad-label"),
+        ("labels: {severity: warning, __name__: x}", "labels.__name__"),
+        ('labels: {severity: warning, place: "{{ $labels.instance"}', "labels.place"),
+        ('annotations: {summary: "{{ $value", impact: i, action: a}', "annotations.summary"),
+        ('annotations: {summary: "{{ if $value }}s", impact: i, action: a}', "annotations.summary"),
+        ('annotations: {summary: "{{ end }}", impact: i, action: a}', "annotations.summary"),
+        ('annotations: {summary: "{{ humanise $value }}", impact: i, action: a}', "annotations.summary"),
+        ('annotations: {summary: "{{ $instance }}", impact: i, action: a}', "annotations.summary"),
+        ("annotations: {summary: s, impact: i, action: a, 1st: x}", "annotations.1st"),
+    ],
+)
+def test_labels_and_texts_that_prometheus_refuses_are_faults_at_their_field(
+    root: Path, written: str, path: str
+) -> None:
+    kind = written.partition(":")[0]
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(re.sub(rf"{kind}: .*", lambda _: written, ALERTS))
+
+    assert [where for _, _, where in codes(root)] == [f"groups[0].rules[0].{path}"]
+
+
+@pytest.mark.parametrize(("written", "text"), [("24h", "1d"), ("1M", "30d"), ("4w", "28d"), ("90m", "1h30m")])
+def test_a_window_has_one_name_however_it_is_written(root: Path, written: str, text: str) -> None:
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("28d", written))
+
+    assert load(root, "local").slos[0].window.text == text
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "Mars/X"])
+def test_a_calendar_window_is_refused_with_a_way_out(root: Path, zone: str) -> None:
+    calendar = f"calendar: {{startTime: '2026-01-01 00:00:00', timeZone: {zone}}}"
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("28d", "1M").replace("isRolling: true", calendar))
+
+    with pytest.raises(CatalogueError, match=r"isRolling: true.*monitor report --period") as caught:
+        load(root, "local")
+
+    assert [(fault.line, fault.path) for fault in caught.value.faults] == [(10, "spec.timeWindow[0].calendar")]
+
+
+CONTACTS = """\
+teams:
+  - {{name: sre, critical: [pager], warning: [console]}}
+receivers:
+  - {{name: console, kind: webhook, settings: {{}}}}
+  - {{name: pager, kind: {kind}, settings: {{{settings}}}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("webhook", "url: http://pager:1/hook"),
+        ("webhook", "url_file: /run/secrets/hook"),
+        ("email", "to: a@b, from: c@d, smarthost: 'mail:25', auth_username: u, auth_password_file: /run/secrets/mail"),
+        ("slack", "api_url_file: /run/secrets/slack, channel: alerts"),
+        ("pagerduty", "routing_key_file: /run/secrets/key, severity: critical"),
+        ("pagerduty", "service_key_file: /run/secrets/key"),
+        ("msteams", "webhook_url_file: /run/secrets/teams"),
+    ],
+)
+def test_a_receiver_of_each_kind_is_taken(root: Path, kind: str, settings: str) -> None:
+    (root / "contacts.yaml").write_text(CONTACTS.format(kind=kind, settings=settings))
+
+    assert load(root, "local").contacts.receivers[1].kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "wrong"),
+    [
+        ("pagerduty", "routing_key_file: a, wibble: x", ["wibble"]),
+        ("pagerduty", "routing_key: SECRET", ["routing_key", "routing_key_file"]),
+        ("pagerduty", "routing_key_file: a, service_key_file: b", ["service_key_file"]),
+        ("pagerduty", "routing_key_file: a, url: nowhere", ["url"]),
+        ("slack", "api_url: 'https://hooks.slack.example/SECRET'", ["api_url", "api_url_file"]),
+        ("slack", "", ["api_url_file"]),
+        ("msteams", "webhook_url: 'https://example.org/SECRET'", ["webhook_url", "webhook_url_file"]),
+        ("email", "to: a@b, auth_password: SECRET", ["auth_password", "from", "smarthost"]),
+        ("email", "to: a@b, from: c@d, smarthost: 'x:1', auth_secret: SECRET", ["auth_secret"]),
+        ("email", "to: a@b, from: c@d, smarthost: 'x:1', require_tls: 'false'", ["require_tls"]),
+        ("webhook", "", ["url"]),
+        ("webhook", "url: 'http://u:SECRET@pager/'", ["url"]),
+        ("webhook", "url: 'ftp://pager/'", ["url"]),
+        ("webhook", "url: 'http://[pager/'", ["url"]),
+        ("webhook", "url: http://pager, url_file: x", ["url_file"]),
+    ],
+)
+def test_settings_that_alertmanager_refuses_or_that_are_secrets_are_faults(
+    root: Path, kind: str, settings: str, wrong: list[str]
+) -> None:
+    (root / "contacts.yaml").write_text(CONTACTS.format(kind=kind, settings=settings))
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+
+    assert sorted(fault.path for fault in caught.value.faults) == [f"receivers[1].settings.{name}" for name in wrong]
+    assert "SECRET" not in str(caught.value)
+
+
+def test_the_consoles_own_receiver_takes_no_settings_and_nobody_is_without_a_name(root: Path) -> None:
+    contacts = CONTACTS.format(kind="webhook", settings="url: http://pager:1").replace(
+        "settings: {}", "settings: {a: b}"
+    )
+    (root / "contacts.yaml").write_text(contacts.replace("name: sre", "name: ''"))
+
+    assert [path for _, _, path in codes(root)] == ["teams[0].name", "receivers[0].settings"]
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "99 99 * * *",
+        "0 3 * *",
+        "0 0 31 2 *",
+        "0 0 30 2,2 *",
+        "5/2 * * * *",
+        "0 3 * * 0-6",
+        "0 3 * * mon/2",
+        "0 3 1- * *",
+    ],
+)
+def test_a_drills_schedule_that_never_comes_round_is_refused(root: Path, schedule: str) -> None:
+    (root / "drills.yaml").write_text(
+        f'drills:\n  - name: x\n    title: X\n    breaking: true\n    schedule: "{schedule}"\n'
+    )
+
+    assert codes(root) == [("drills.yaml", 5, "drills[0].schedule")]
+
+
+@pytest.mark.parametrize("url", ["http://", "https://a b", "http://x/{{ y", 'http://x/"', "monitor:9500"])
+def test_an_address_that_links_cannot_be_made_of_is_refused(root: Path, url: str) -> None:
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local", environment_overrides={"console_url": url})
+
+    assert [fault.path for fault in caught.value.faults] == ["console_url"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.catalogue import durations, promql
 from monitor.catalogue.load import load
-from monitor.catalogue.model import Environment, RatioSli, Slo
+from monitor.catalogue.model import Environment, RatioSli, Slo, Window
 from monitor.slo import names, rules, windows
 from monitor.slo import promql as slo_promql
 
@@ -99,9 +99,27 @@ def test_allowed_shares_are_written_without_float_noise(slos: tuple[Slo, ...]) -
 
 
 def test_a_long_window_is_recorded_once_though_it_is_the_slos_own(slos: tuple[Slo, ...]) -> None:
-    weekly = replace(slos[0], window=replace(slos[0].window, duration=timedelta(days=3), text="3d"))
+    for own in (timedelta(hours=1), timedelta(hours=2), timedelta(hours=24), timedelta(hours=72)):
+        slo = replace(slos[0], window=Window(duration=own))
 
-    assert [text for text, _ in rules.long_windows(weekly)] == ["2h", "6h", "1d", "3d"]
+        assert [text for text, _ in rules.long_windows(slo)] == ["2h", "6h", "1d", "3d"]
+        assert slo.window.text in {"1h", "2h", "1d", "3d"}
+
+
+def test_no_series_is_recorded_twice_whatever_an_slos_window(slos: tuple[Slo, ...]) -> None:
+    environment = load(None, "compose").environment
+    for hours in (1, 2, 3, 6, 24, 72, 7 * 24, 30 * 24):
+        slo = replace(slos[0], window=Window(duration=timedelta(hours=hours)))
+        recorded = [
+            (rule.record, rule.labels.get("window"))
+            for rule in (*rules.grid(slo, environment), *rules.rollup(slo, environment))
+        ]
+
+        assert len(recorded) == len(set(recorded))
+        for pair in windows.BURN_PAIRS:
+            for span in (pair.long, pair.short):
+                assert ("slo:burn_rate:ratio", durations.text(span)) in recorded
+        assert ("slo:burn_rate:ratio", slo.window.text) in recorded
 
 
 def test_without_a_probe_the_counters_alone_are_believed(slos: tuple[Slo, ...]) -> None:
