@@ -7,9 +7,10 @@ from pathlib import Path
 import click
 
 from monitor.catalogue.load import load
+from monitor.catalogue.strict_yaml import read_text
 from monitor.check import findings, missing_series
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.errors import Exit
+from monitor.errors import CatalogueError, Exit, Fault
 from monitor.render.runbooks import FOLDER
 from monitor.sources.prometheus import Prometheus
 
@@ -48,4 +49,7 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
 def _pages(folder: Path) -> dict[str, str] | None:
     if not folder.is_dir():
         return None
-    return {f"{FOLDER}/{path.name}": path.read_text(encoding="utf-8") for path in sorted(folder.glob("[A-Z]*.md"))}
+    read = {f"{FOLDER}/{path.name}": read_text(path, str(path)) for path in sorted(folder.glob("[A-Z]*.md"))}
+    if faults := tuple(page for page in read.values() if isinstance(page, Fault)):
+        raise CatalogueError(faults)
+    return {path: page for path, page in read.items() if not isinstance(page, Fault)}

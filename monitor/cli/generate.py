@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import click
@@ -11,7 +9,7 @@ import click
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import unknown_series
-from monitor.cli import Context, leave, pass_settings
+from monitor.cli import Context, all_or_nothing, leave, pass_settings
 from monitor.errors import Exit, InputError
 from monitor.render import metrics_page, outputs, runbooks, scrape_config
 from monitor.render.yaml_text import GENERATED_BY
@@ -48,10 +46,7 @@ def command(context: Context, click_context: click.Context, *, check: bool, out:
         for path in sorted([*changed, *stale]):
             click.echo(f"{path}: {'is not generated any more' if path in stale else 'differs'}")
         leave(Exit.PROMISE_BROKEN if changed or stale else Exit.GOOD)
-    for path in changed:
-        _write(out / path, files[path])
-    for path in stale:
-        (out / path).unlink()
+    all_or_nothing.replace({out / path: files[path] for path in changed}, remove=[out / path for path in stale])
     click.echo(f"{len(files)} files are up to date in {out.resolve()}: {len(changed)} written, {len(stale)} removed")
 
 
@@ -73,6 +68,8 @@ def _stale(out: Path, files: dict[str, str]) -> list[str]:
 
 def _read(path: Path) -> str | None:
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"cannot read {path}: it is no file: move it away, or choose another place by --out")
         return path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -80,22 +77,3 @@ def _read(path: Path) -> str | None:
         return ""
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file such that it is either the old one or the new one, whatever happens."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}: choose another place by --out") from error

@@ -232,7 +232,9 @@ def test_odd_words_are_escaped_for_whoever_reads_them(tmp_path: Path) -> None:
         .replace("displayName: Availability", "displayName: 'Up {{ $up'")
     )
     alerts = tmp_path / "mine" / "alerts" / "redis.yaml"
-    alerts.write_text(alerts.read_text().replace("redis_up == 0", 'redis_up == 0 unless on () up{job="{{"}'))
+    odd = 'max(redis_up) == 0 unless on () up{job="{{"}'
+    assert "max(redis_up) == 0" in alerts.read_text()
+    alerts.write_text(alerts.read_text().replace("max(redis_up) == 0", odd))
     (tmp_path / "mine" / "contacts.yaml").write_text(
         "teams:\n  - {name: 'the \"A\" \\ team', critical: [pager], warning: [pager]}\n"
         "receivers:\n  - {name: pager, kind: pagerduty, settings: {routing_key_file: /run/secrets/key}}\n"

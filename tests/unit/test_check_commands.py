@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -131,12 +134,97 @@ def test_prose_in_a_runbook_survives_generating(place: Path) -> None:
     assert page.read_text() == head + "## Meaning\n\nBy hand.\n"
 
 
-def test_a_place_that_cannot_be_written_is_one_clear_sentence(place: Path) -> None:
-    (place / "out").mkdir()
-    (place / "out" / "rules").write_text("a file where a folder should be")
+@pytest.mark.parametrize("blocked", ["rules", "runbooks", "rules/tests", "deploy"])
+def test_where_one_file_cannot_be_written_none_is(place: Path, blocked: str) -> None:
+    (place / "out" / blocked).parent.mkdir(parents=True)
+    (place / "out" / blocked).write_text("a file where a folder should be")
+    before = sorted(place.rglob("*"))
 
     done = monitor("generate", "--out", "out")
 
     assert done.exit_code == 2
     assert "cannot write" in done.output
     assert "Traceback" not in done.output
+    assert sorted(place.rglob("*")) == before
+
+
+def test_what_was_there_stays_whole_where_a_new_file_cannot_be_written(place: Path) -> None:
+    monitor("generate", "--out", "out")
+    shutil.rmtree(place / "out" / "runbooks")
+    (place / "out" / "runbooks").write_text("a file where a folder should be")
+    (place / "out" / "rules" / "alertmanager.yml").write_text("old\n")
+    before = contents(place)
+
+    assert monitor("generate", "--out", "out").exit_code == 2
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.mkdir(parents=True),
+        lambda path: (path.parent.mkdir(parents=True), os.mkfifo(path)),
+    ],
+)
+def test_what_is_no_file_where_one_is_written_is_one_clear_sentence(place: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(place / "out" / "rules" / "alertmanager.yml")
+
+    done = monitor("generate", "--out", "out")
+
+    assert (done.exit_code, contents(place)) == (2, {})
+    assert "alertmanager.yml" in done.output
+
+
+def test_a_runbook_that_cannot_be_read_is_one_clear_sentence(place: Path) -> None:
+    (place / "runbooks").mkdir()
+    (place / "runbooks" / "RedisDown.md").write_bytes(b"\xff")
+
+    done = monitor("check")
+
+    assert done.exit_code == 2
+    assert "RedisDown.md: is not UTF-8" in done.output
+
+
+HOSTILE: dict[str, tuple[str, str, str]] = {
+    "a group that leads elsewhere": ("alerts/redis.yaml", "name: redis", "name: x/../../../../evil"),
+    "a number without end": ("recovery.yaml", "keep_full: 48", f"keep_full: {'9' * 5000}"),
+    "a span without end": ("recovery.yaml", "rpo: 1h", "rpo: 99999999999999999999d"),
+    "a window without end": ("slos/availability.yaml", "30d", "99999999999999999999d"),
+    "a query without end": ("alerts/redis.yaml", "max(redis_up) == 0", "(" * 10_000 + "up" + ")" * 10_000),
+    "tests that are none": ("alerts/redis.test.yaml", "tests:", "tests: {}\nmore:"),
+    "a schedule that never comes": ("drills.yaml", "breaking: true", 'breaking: true\n    schedule: "99 99 * * *"'),
+    "a secret": (
+        "contacts.yaml",
+        "receivers:",
+        "receivers:\n  - {name: pager, kind: pagerduty, settings: {routing_key: SECRET, wibble: x}}",
+    ),
+    "a service in quotes": ("slos/availability.yaml", "service: appointments", "service: 'my \"svc\"'"),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_catalogue_ends_in_faults_and_nothing_is_written(place: Path, kind: str) -> None:
+    name, old, new = HOSTILE[kind]
+    monitor("init", "mine")
+    file = place / "mine" / name
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    before = contents(place)
+
+    for command in (("generate", "--out", "out"), ("check",)):
+        done = monitor("--catalogue", "mine", *command)
+
+        assert done.exit_code == 2, done.output
+        assert isinstance(done.exception, SystemExit)
+        assert name in done.output
+        assert "SECRET" not in done.output
+        assert len(done.output) < 5000
+    assert contents(place) == before
+
+
+@pytest.mark.parametrize("name", ["e" * 300, "../environments/local", ""])
+def test_an_environment_that_can_be_no_file_ends_in_one_sentence(place: Path, name: str) -> None:
+    done = monitor("--env", name, "check")
+
+    assert done.exit_code == 2
+    assert isinstance(done.exception, SystemExit)
