@@ -214,8 +214,12 @@ def test_an_slo_of_any_window_alerts_as_its_tests_say(tmp_path: Path, window: st
     rules = written(load(tmp_path / "mine", "compose"), tmp_path)
 
     tests = [rules / "tests" / f"slo-availability{kind}.yml" for kind in ("", "-alerts")]
-    for command in ("check", "rules", rules / "prometheus" / "slo-availability.yml"), ("test", "rules", *tests):
-        done = run(["promtool", *command])
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        ("promtool", "check", "rules", rules / "prometheus" / "slo-availability.yml"),
+        ("promtool", "test", "rules", *tests),
+    )
+    for command in commands:
+        done = run(command)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "duplicate" not in done.stdout
 
@@ -241,7 +245,7 @@ def test_odd_words_are_escaped_for_whoever_reads_them(tmp_path: Path) -> None:
     )
     rules = written(load(tmp_path / "mine", "compose"), tmp_path)
 
-    for command in (
+    commands: tuple[tuple[str | Path, ...], ...] = (
         ("promtool", "check", "rules", *sorted((rules / "prometheus").glob("*.yml"))),
         (
             "promtool",
@@ -251,7 +255,8 @@ def test_odd_words_are_escaped_for_whoever_reads_them(tmp_path: Path) -> None:
             rules / "tests/alerts-redis.yml",
         ),
         ("amtool", "check-config", rules / "alertmanager.yml"),
-    ):
+    )
+    for command in commands:
         done = run(command)
         assert done.returncode == 0, done.stdout + done.stderr
     config = f"--config.file={rules / 'alertmanager.yml'}"

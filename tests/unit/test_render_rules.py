@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -12,6 +13,8 @@ from monitor.render import outputs, runbooks, scrape_config
 from monitor.render.alertmanager import INHIBITIONS, alertmanager_config
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import document
+
+DECISIONS = (Path(__file__).parents[2] / "docs" / "decisions.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +73,24 @@ def test_an_alert_that_is_held_sees_its_condition_in_two_scrapes(catalogue: Cata
     holds = {rule.name: rule.hold for rule in all_alerts(slow)}
     assert holds["EdgeHasNoBackend"] == timedelta(minutes=2)
     assert holds["Watchdog"] == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("environment", "interval", "worst"),
+    [("local", 5, 23), ("compose", 10, 47), ("compose", 15, 67), ("compose", 30, 127)],
+)
+def test_a_dead_service_pages_as_soon_as_the_decision_says(environment: str, interval: int, worst: int) -> None:
+    step = timedelta(seconds=interval)
+    loaded = load(None, environment)
+    place = replace(loaded.environment, scrape_interval=step, evaluation_interval=step)
+    rule = next(rule for rule in all_alerts(replace(loaded, environment=place)) if rule.name == "EdgeHasNoBackend")
+
+    seen_by_the_edge = timedelta(seconds=2)  # inter 1s fall 2
+    held = -(-rule.hold // step) * step  # it fires at an evaluation
+    received = seen_by_the_edge + step + step + held + place.group_wait
+
+    assert received == timedelta(seconds=worst)
+    assert f"**{worst} s**" in DECISIONS or f"({worst} s)" in DECISIONS
 
 
 def test_targets_are_called_by_their_component(catalogue: Catalogue) -> None:
