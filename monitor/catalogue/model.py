@@ -189,7 +189,7 @@ class Recovery:
     keep_full: int
     """How many full backups are kept at least."""
     time_zone: str
-    """The clinic's. Only for display, working hours and calendar windows; everything stored is UTC."""
+    """The clinic's. Only for display, working hours and calendar months; everything stored is UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -323,6 +323,24 @@ def test_a_query_is_one_line_in_the_end_and_means_what_it_meant(root: Path) -> N
     assert codes(root) == [("alerts/a.yaml", 5, "groups[0].rules[0].expr")]
 
 
+@pytest.mark.parametrize("query", ["time() - shop_seen > 5m", "5m", "a > -1h30m"])
+def test_a_span_for_a_number_is_refused_as_servers_do(root: Path, query: str) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("up == 0", query))
+
+    assert [path for _, _, path in codes(root)] == ["groups[0].rules[0].expr"]
+
+
+@pytest.mark.parametrize(
+    "query", ["rate(a[5m:1m] offset -1h30m) > 5", "a:5m > 0x1d", 'a{w="5m"}', "max_over_time(a5m[1d]) > 1e5", "a @ 5"]
+)
+def test_spans_where_they_belong_are_taken(root: Path, query: str) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(ALERTS.replace("up == 0", query))
+
+    assert load(root, "local").alerts[0].rules[0].expr == query
+
+
 def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
     catalogue = load(None, "compose")
 
