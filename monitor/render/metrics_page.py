@@ -29,7 +29,7 @@ def metrics_page(catalogue: Catalogue) -> str:
         "",
         "*From* says where a number is read. *Slow* families cost their source something: they are read on a clock of",
         "their own, and `exporter_collector_age_seconds` says how old they are. *As in* names the exporters that have",
-        "the very same family, so that dashboards and rules made for them work on it. Which of their families are *not*",
+        "the very same family, so that dashboards and rules made for them work on it. Which of their families are not",
         "there, why, and what to use instead, is listed in [compatibility.md](compatibility.md).",
     ]
     for producer, metrics in groupby(ordered, key=lambda metric: metric.producer):
