@@ -29,7 +29,10 @@ KEPT_FOR = timedelta(days=400)
 """How long runs of jobs and changes of components are kept: a year, and the month in which it is looked back on."""
 
 KEPT_OF_EACH = 2000
-"""How many of one job or component are kept at most: one that fails each minute must not fill the disk."""
+"""How many of one job, component or alert are kept at most: one that fails each minute must not fill the disk."""
+
+ALERTS_KEPT_FOR = timedelta(days=3 * 366)
+"""How long resolved episodes are kept: they are the history that this year's and last year's are compared in."""
 
 MIGRATIONS = (
     """
@@ -49,7 +52,14 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX component_changes_by_name ON component_changes (name, at);
     """,
+    """
+    CREATE INDEX alerts_by_time ON alerts (received_at);
+    CREATE INDEX alerts_by_state ON alerts (state, received_at);
+    CREATE INDEX alert_events_by_episode ON alert_events (fingerprint, starts_at);
+    """,
 )
+
+_SELECT_ALERTS = "SELECT fingerprint, starts_at, state, received_at, ends_at, labels, annotations FROM alerts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +224,11 @@ class Store:
         return tuple(_record(row) for row in self._connection.execute(query))
 
     def prune(self, now: datetime) -> int:
-        """Delete old runs of jobs and old changes of components; returns how many.
+        """Delete old runs of jobs, changes of components and resolved episodes of alerts; returns how many.
 
-        What is older than ``KEPT_FOR`` goes, and of each job or component what is beyond the newest ``KEPT_OF_EACH``;
-        the newest run of each job and outcome, and the first and the newest change of each component, always stay.
+        What is older than ``KEPT_FOR`` (of alerts: ``ALERTS_KEPT_FOR``) goes, and of each job, component or alert what
+        is beyond the newest ``KEPT_OF_EACH``; the newest run of each job and outcome, the first and the newest change
+        of each component, and every alert that fires always stay.
         """
         limits = (KEPT_OF_EACH, _at(now - KEPT_FOR))
         jobs = (
@@ -233,8 +244,20 @@ class Store:
             " row_number() OVER (PARTITION BY name ORDER BY rowid) AS age FROM component_changes)"
             " WHERE place > 1 AND age > 1 AND (place > ? OR at < ?))"
         )
+        episodes = (
+            "DELETE FROM alerts WHERE rowid IN (SELECT entry FROM (SELECT rowid AS entry, received_at,"
+            " row_number() OVER (PARTITION BY fingerprint ORDER BY starts_at DESC) AS place"
+            " FROM alerts WHERE state = 'resolved') WHERE place > ? OR received_at < ?)"
+        )
+        timelines = (
+            "DELETE FROM alert_events WHERE NOT EXISTS (SELECT 1 FROM alerts"
+            " WHERE alerts.fingerprint = alert_events.fingerprint AND alerts.starts_at = alert_events.starts_at)"
+        )
         with self._transaction() as connection:
-            return sum(connection.execute(query, limits).rowcount for query in (jobs, changes))
+            gone = sum(connection.execute(query, limits).rowcount for query in (jobs, changes))
+            gone += connection.execute(episodes, (KEPT_OF_EACH, _at(now - ALERTS_KEPT_FOR))).rowcount
+            connection.execute(timelines)
+        return gone
 
     # --- alerts ----------------------------------------------------------------------------------------------------
 
@@ -272,10 +295,20 @@ class Store:
     ) -> tuple[AlertRecord, ...]:
         """Return alert episodes, newest first."""
         query = (
-            "SELECT fingerprint, starts_at, state, received_at, ends_at, labels, annotations FROM alerts"
-            " WHERE (? IS NULL OR state = ?) AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
+            f"{_SELECT_ALERTS} WHERE (? IS NULL OR state = ?) AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
         )
         rows = self._connection.execute(query, (state, state, _at(since) if since else "", limit))
+        return tuple(_alert(row) for row in rows)
+
+    def firing(self) -> tuple[AlertRecord, ...]:
+        """Return every episode that fires, newest first: how many there are must not decide which count."""
+        rows = self._connection.execute(f"{_SELECT_ALERTS} WHERE state = 'firing' ORDER BY received_at DESC")
+        return tuple(_alert(row) for row in rows)
+
+    def firing_before(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
+        """Return the episodes of one alert that fire and began before an instant."""
+        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at < ? AND state = 'firing'"
+        rows = self._connection.execute(query, (fingerprint, _at(starts_at)))
         return tuple(_alert(row) for row in rows)
 
     def alert_events(self, fingerprint: str, starts_at: datetime) -> tuple[AlertEvent, ...]:

@@ -21,7 +21,7 @@ async def alerts(request: web.Request) -> web.Response:
     """
     state = request.query.get("state")
     if state not in {None, "firing", "resolved"}:
-        raise web.HTTPBadRequest(text=f"state={state!r}: say firing or resolved, or leave it out")
+        raise web.HTTPBadRequest(text=f"state={state[:40]!r}: say firing or resolved, or leave it out")
     since, limit = _since(request), _limit(request)
     found = await request.app[CONSOLE].store.call(lambda store: store.alerts(state=state, since=since, limit=limit))
     return web.json_response([alert_json(alert) for alert in found])
@@ -106,11 +106,13 @@ def _since(request: web.Request) -> datetime | None:
         # "+" in a query means a space: forgive those who forget to encode an offset.
         return clock.from_rfc3339(text.replace(" ", "+"))
     except (ValueError, OverflowError) as error:
-        raise web.HTTPBadRequest(text=f"since={text!r}: write a time such as 2026-11-22T17:15:00Z") from error
+        raise web.HTTPBadRequest(text=f"since={text[:40]!r}: write a time such as 2026-11-22T17:15:00Z") from error
 
 
 def _limit(request: web.Request) -> int:
     text = request.query.get("limit", "500")
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_ROWS):
-        raise web.HTTPBadRequest(text=f"limit={text!r}: say a number from 1 to {MAX_ROWS}")
+    # Measured before it is read: Python refuses to make a number of thousands of digits.
+    readable = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_ROWS))
+    if not (readable and 1 <= int(text) <= MAX_ROWS):
+        raise web.HTTPBadRequest(text=f"limit={text[:40]!r}: say a number from 1 to {MAX_ROWS}")
     return int(text)

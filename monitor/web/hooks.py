@@ -72,6 +72,8 @@ async def _json(request: web.Request) -> Any:
         raise web.HTTPUnsupportedMediaType(text="the body must be sent as application/json")
     try:
         return json.loads(await request.read())
+    except web.RequestPayloadError as error:
+        raise web.HTTPBadRequest(text="the body is not what its Content-Encoding says") from error
     except (ValueError, RecursionError) as error:
         raise web.HTTPBadRequest(text="the body is not JSON") from error
 
@@ -98,12 +100,10 @@ def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
 
     An alert that resolves and fires again inside Alertmanager's ``group_interval`` is announced only by its new start.
     """
-    firing = {alert.fingerprint: alert for alert in alerts if alert.state == "firing"}
-    for known in store.alerts(state="firing") if firing else ():
-        successor = firing.get(known.fingerprint)
-        if successor is not None and successor.starts_at > known.starts_at:
-            store.record_alert(
-                replace(known, state="resolved", ends_at=successor.starts_at, received_at=successor.received_at)
-            )
     for alert in alerts:
+        if alert.state == "firing":
+            for known in store.firing_before(alert.fingerprint, alert.starts_at):
+                store.record_alert(
+                    replace(known, state="resolved", ends_at=alert.starts_at, received_at=alert.received_at)
+                )
         store.record_alert(alert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import sqlite3
 import time
@@ -86,16 +87,22 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         detail = "The monitor's own store cannot be used now: see the disk that holds it."
         return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, detail, {"Retry-After": "5"})
     except Exception as error:  # noqa: BLE001  # the last line of defence: logged, counted, answered
-        error_id = secrets.token_hex(8)
-        log.error(  # noqa: TRY400  # same
-            "web.request_failed",
-            method=method_of(request),
-            route=route_of(request),
-            status=500,
-            error=error,
-            error_id=error_id,
-        )
-        return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, f"Our fault; it is logged as {error_id}.", {})
+        return _failed(request, error)
+
+
+def _failed(request: web.Request, error: Exception) -> web.Response:
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:  # aiohttp's route of static files lets it pass
+        return _answer(request, HTTPStatus.NOT_FOUND, "No file has so long a name.", {})
+    error_id = secrets.token_hex(8)
+    log.error(
+        "web.request_failed",
+        method=method_of(request),
+        route=route_of(request),
+        status=500,
+        error=error,
+        error_id=error_id,
+    )
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, f"Our fault; it is logged as {error_id}.", {})
 
 
 def _answer(request: web.Request, status: int, detail: str, headers: dict[str, str]) -> web.Response:

@@ -1,12 +1,13 @@
 """Alertmanager's webhook body (version 4) -> alert records. Pure.
 
-Strict about every field that is used, silent about fields that are not known: newer Alertmanagers add some.
+Strict about every field that is used, silent about fields that are not known: newer Alertmanagers add some. Whatever is
+taken here is shown on pages for as long as the store keeps it, so nothing is taken that no page could show: text that
+UTF-8 cannot hold, or an instant at the end of time. Alertmanager sends neither.
 """
 
 from __future__ import annotations
 
-import math
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from monitor import clock
@@ -15,6 +16,18 @@ from monitor.store import AlertRecord
 VERSION = "4"
 EVALUATED_AT = "evaluated_at"
 """The Watchdog's annotation that holds the Unix time of the rule evaluation, if the rule writes it."""
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Instants outside are nobody's alert, and near Python's own ends of time no time zone can be applied to one."""
+
+MAX_ENTRIES = 200
+"""Labels, or annotations, of one alert; real ones have ten."""
+MAX_LABEL = 4096
+"""Characters of a label or a fingerprint. They are what an alert is known by, so a longer one is refused, not cut."""
+MAX_ANNOTATION = 8192
+"""Characters of an annotation. A longer one is cut: an alert whose template wrote too much is still an alert."""
+_QUOTED = 40
+"""Characters of what was sent that a refusal repeats."""
 
 Json = Any
 """What ``json.loads`` may return."""
@@ -33,7 +46,8 @@ def parse(body: Json, received_at: datetime) -> tuple[AlertRecord, ...]:
     fields = _mapping(body, "the body")
     version = fields.get("version", VERSION)
     if version != VERSION:
-        raise NotificationError(f"version is {version!r}: this receiver understands version 4 of the webhook")
+        said = repr(version[:_QUOTED]) if isinstance(version, str) else "no text"
+        raise NotificationError(f"version is {said}: this receiver understands version 4 of the webhook")
     alerts = fields.get("alerts")
     if not isinstance(alerts, list):
         raise NotificationError("alerts is missing or is not a list")
@@ -42,24 +56,28 @@ def parse(body: Json, received_at: datetime) -> tuple[AlertRecord, ...]:
 
 def watchdog_latency(alerts: tuple[AlertRecord, ...], received_at: datetime) -> float | None:
     """Say how old the newest rule evaluation was when it arrived, in seconds; ``None`` where no alert tells."""
-    times = [_number(alert.annotations.get(EVALUATED_AT, "")) for alert in alerts if alert.state == "firing"]
+    times = [_epoch(alert.annotations.get(EVALUATED_AT, "")) for alert in alerts if alert.state == "firing"]
     known = [time for time in times if time is not None]
     return max(0.0, received_at.timestamp() - max(known)) if known else None
 
 
 def _alert(value: Json, place: str, received_at: datetime) -> AlertRecord:
     fields = _mapping(value, place)
-    labels = _texts(fields.get("labels"), f"{place}.labels")
+    labels = {
+        name: _short(text, f"{place}.labels.{name}")
+        for name, text in _texts(fields.get("labels"), f"{place}.labels").items()
+    }
     if not labels.get("alertname"):
         raise NotificationError(f"{place}.labels has no alertname")
     state = _state(fields.get("status"), f"{place}.status")
     fingerprint = fields.get("fingerprint")
     if not isinstance(fingerprint, str) or not fingerprint:
         raise NotificationError(f"{place}.fingerprint is missing or is not a text")
+    annotations = _texts(fields.get("annotations", {}), f"{place}.annotations")
     return AlertRecord(
-        fingerprint=fingerprint,
+        fingerprint=_short(_encodable(fingerprint, f"{place}.fingerprint"), f"{place}.fingerprint"),
         labels=labels,
-        annotations=_texts(fields.get("annotations", {}), f"{place}.annotations"),
+        annotations={name: _cut(text) for name, text in annotations.items()},
         state=state,
         starts_at=_instant(fields.get("startsAt"), f"{place}.startsAt"),
         received_at=received_at,
@@ -76,10 +94,35 @@ def _mapping(value: Json, place: str) -> dict[str, Json]:
 
 def _texts(value: Json, place: str) -> dict[str, str]:
     fields = _mapping(value, place)
-    wrong = sorted(name for name, text in fields.items() if not isinstance(text, str))
-    if wrong:
-        raise NotificationError(f"{place}.{wrong[0]} is not a text")
+    if len(fields) > MAX_ENTRIES:
+        raise NotificationError(f"{place} has {len(fields)} entries: at most {MAX_ENTRIES} are taken")
+    for name, text in sorted(fields.items()):
+        _encodable(name, f"a name in {place}")
+        if len(name) > MAX_LABEL:
+            raise NotificationError(f"a name in {place} has {len(name)} characters: at most {MAX_LABEL} are taken")
+        if not isinstance(text, str):
+            raise NotificationError(f"{place}.{name[:_QUOTED]} is not a text")
+        _encodable(text, f"{place}.{name[:_QUOTED]}")
     return fields
+
+
+def _encodable(text: str, place: str) -> str:
+    """Refuse half of a surrogate pair, which JSON can write and UTF-8, SQLite and a page cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise NotificationError(f"{place} is not text that UTF-8 can hold") from error
+    return text
+
+
+def _short(text: str, place: str) -> str:
+    if len(text) > MAX_LABEL:
+        raise NotificationError(f"{place[:_QUOTED]} has {len(text)} characters: at most {MAX_LABEL} are taken")
+    return text
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_ANNOTATION else f"{text[: MAX_ANNOTATION - 1]}…"
 
 
 def _state(value: Json, place: str) -> Literal["firing", "resolved"]:
@@ -94,14 +137,18 @@ def _instant(value: Json, place: str) -> datetime:
     if not isinstance(value, str):
         raise NotificationError(f"{place} is missing or is not a text")
     try:
-        return clock.from_rfc3339(value)
+        instant = clock.from_rfc3339(value)
     except (ValueError, OverflowError) as error:
         raise NotificationError(f"{place} is not a time in RFC 3339 form") from error
+    if not EARLIEST <= instant < LATEST:
+        raise NotificationError(f"{place} does not lie between the years {EARLIEST.year} and {LATEST.year}")
+    return instant
 
 
-def _number(text: str) -> float | None:
+def _epoch(text: str) -> float | None:
     try:
-        number = float(text)
+        seconds = float(text)
     except ValueError:
         return None
-    return number if math.isfinite(number) else None
+    # Not a number is not between anything either.
+    return seconds if EARLIEST.timestamp() <= seconds < LATEST.timestamp() else None

@@ -137,7 +137,9 @@ def _page(request: web.Request, template: str, **values: Any) -> web.Response:
         **values,
     )
     headers = {"Cache-Control": "no-store"}
-    return web.Response(text=html, content_type="text/html", headers=headers)
+    # Text in the store that UTF-8 cannot hold costs the characters that it cannot, not the page.
+    body = html.encode("utf-8", errors="replace")
+    return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
 
 
 def _instant(value: datetime | str) -> datetime:

@@ -64,7 +64,7 @@ class Reconciler:
             self._missing.clear()
             return
         known = {frozenset(alert.labels.items()) for alert in active}
-        gone = [alert for alert in store.alerts(state="firing") if frozenset(alert.labels.items()) not in known]
+        gone = [alert for alert in store.firing() if frozenset(alert.labels.items()) not in known]
         self._missing = {episode(alert): self._missing.get(episode(alert), elapsed) for alert in gone}
         for alert in gone:
             if elapsed - self._missing[episode(alert)] >= self._patience_s:

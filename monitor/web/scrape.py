@@ -28,7 +28,7 @@ class StoreGauges:
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Read the store once."""
         with Store(self._path) as store:
-            firing = store.alerts(state="firing")
+            firing = store.firing()
             seen = store.get("watchdog", "latest")
         active = Counter(alert.labels.get("severity", "none") for alert in firing)
         yield family(metrics.BUILD_INFO, {(version("appointment-sre"),): 1.0})

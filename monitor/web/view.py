@@ -91,7 +91,7 @@ def read(store: Store) -> Snapshot:
     """Read everything that the overview needs, in the store's thread."""
     return Snapshot(
         at=clock.now(),
-        firing=shown(store.alerts(state="firing")),
+        firing=shown(store.firing()),
         resolved=shown(store.alerts(state="resolved", limit=20))[:5],
         backups=backups_with_verification(store),
         drills=store.records("drill", limit=5),

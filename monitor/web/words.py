@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
@@ -62,8 +62,12 @@ def size(count: float | None) -> str:
 
 
 def local(instant: datetime, time_zone: str) -> str:
-    """Say an instant in the clinic's time zone: ``Sun 22 Nov 2026, 18:15:00 CET``."""
-    return f"{instant.astimezone(ZoneInfo(time_zone)):%a %d %b %Y, %H:%M:%S %Z}"
+    """Say an instant in the clinic's time zone: ``Sun 22 Nov 2026, 18:15:00 CET``; in UTC at the ends of time."""
+    try:
+        instant = instant.astimezone(ZoneInfo(time_zone))
+    except OverflowError:
+        instant = instant.astimezone(UTC)
+    return f"{instant:%a %d %b %Y, %H:%M:%S %Z}"
 
 
 def plural(count: int, noun: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor import clock
 from monitor.errors import Unavailable
-from monitor.store import KEPT_FOR, KEPT_OF_EACH, AlertRecord, ComponentChange, Store
+from monitor.store import ALERTS_KEPT_FOR, KEPT_FOR, KEPT_OF_EACH, AlertRecord, ComponentChange, Store
 
 NOW = clock.from_rfc3339("2026-11-22T17:15:00Z")
 
@@ -150,6 +150,38 @@ def test_pruning_bounds_what_happens_all_the_time(store: Store) -> None:
     assert store.prune(NOW) == 9
     changes = store.component_changes(since=NOW)
     assert (changes[0].state, changes[1].state, changes[-1].state) == ("s0", "s10", f"s{KEPT_OF_EACH + 9}")
+
+
+def test_resolved_episodes_are_kept_for_years_and_what_fires_for_as_long_as_it_does(store: Store) -> None:
+    ages = {"old": ALERTS_KEPT_FOR + timedelta(days=1), "last year's": timedelta(days=700)}
+    for name, age in ages.items():
+        for state in ("resolved", "firing"):
+            at = NOW - age
+            store.record_alert(an_alert(fingerprint=f"{name}, {state}", state=state, starts_at=at, received_at=at))
+    assert store.prune(NOW) == 1
+    assert {alert.fingerprint for alert in store.alerts()} == {
+        "old, firing",
+        "last year's, resolved",
+        "last year's, firing",
+    }
+    assert store.alert_events("old, resolved", NOW - ages["old"]) == ()
+    assert store.alert_events("last year's, resolved", NOW - ages["last year's"])
+
+
+def test_an_alert_that_never_stops_flapping_does_not_fill_the_disk(store: Store) -> None:
+    for number in range(KEPT_OF_EACH + 3):
+        at = NOW - timedelta(minutes=number)
+        store.record_alert(an_alert(state="resolved", starts_at=at, received_at=at))
+    assert store.prune(NOW) == 3
+    assert len(store.alerts(limit=KEPT_OF_EACH + 3)) == KEPT_OF_EACH
+
+
+def test_every_alert_that_fires_is_known_however_many_do(store: Store) -> None:
+    for number in range(600):
+        store.record_alert(an_alert(fingerprint=f"f{number}"))
+    assert len(store.firing()) == 600
+    assert [alert.fingerprint for alert in store.firing_before("f7", NOW + timedelta(seconds=1))] == ["f7"]
+    assert store.firing_before("f7", NOW) == ()
 
 
 def test_the_timeline_of_an_episode_says_what_became_known_when(store: Store) -> None:
