@@ -294,5 +294,5 @@ def _cursor(mark: str | None) -> tuple[datetime, str] | None:
     try:
         start, last = json.loads(base64.urlsafe_b64decode(mark + "=" * (-len(mark) % 4)))
         return from_rfc3339(start), appointment_id(str(last))
-    except (ValueError, TypeError, OverflowError, binascii.Error, Problem):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error, Problem):
         raise faulty({"cursor": "should be taken from the 'next' link of the page before"}) from None

@@ -51,7 +51,9 @@ async def json_object(request: web.Request, known: tuple[str, ...]) -> dict[str,
         raise Problem(UNSUPPORTED_MEDIA_TYPE)
     try:
         body = json.loads(await request.text())
-    except (json.JSONDecodeError, UnicodeDecodeError, LookupError, RecursionError):
+    # Besides JSON's own errors: bytes that nobody can decode, a number of thousands of digits (both ValueErrors), a
+    # charset that nobody knows (LookupError), brackets without end, a body not compressed as its head says.
+    except (ValueError, LookupError, RecursionError, web.RequestPayloadError):
         raise Problem(INVALID_REQUEST, "The body is not JSON.") from None
     if not isinstance(body, dict):
         raise Problem(INVALID_REQUEST, "The body should be a JSON object.")
@@ -114,8 +116,12 @@ def search_period(request: web.Request, now: datetime) -> tuple[datetime, dateti
         Problem: one is no instant, or the period is empty or too long.
     """
     start = _instant(request, "from") or now
-    end = _instant(request, "to") or start + _USUAL_SEARCH
-    if not start < end <= start + _LONGEST_SEARCH:
+    try:
+        usual, latest = start + _USUAL_SEARCH, start + _LONGEST_SEARCH
+    except OverflowError:
+        raise faulty({"from": "should lie before the end of time"}) from None
+    end = _instant(request, "to") or usual
+    if not start < end <= latest:
         raise faulty({"to": f"should lie behind 'from', by at most {_LONGEST_SEARCH.days} days"})
     return start, end
 

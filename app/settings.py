@@ -7,9 +7,11 @@ are never values here, only the paths of the files that hold them.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,6 +23,7 @@ from telemetry import webconfig
 
 PREFIX = "APP_"
 
+_PORT = re.compile(r"[0-9]{1,5}")
 _FIELD_KEY_BYTES = 96
 _JWT_KEY_BYTES = 32
 _SYNTHETIC_SECRET_BYTES = 32
@@ -121,7 +124,11 @@ class Settings:
     @property
     def _metrics_stay_here(self) -> bool:
         host, _ = host_port(self.metrics_listen, "metrics_listen")
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        try:
+            # By its meaning, not by its spelling: 127.example.org is a name like any other.
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:
+            return False
 
 
 def host_port(listen: str, name: str = "listen") -> tuple[str, int]:
@@ -131,7 +138,7 @@ def host_port(listen: str, name: str = "listen") -> tuple[str, int]:
         SettingsError: it is not of that form.
     """
     host, colon, port = listen.rpartition(":")
-    if not (colon and host and port.isdecimal() and int(port) < 1 << 16):
+    if not (colon and host and _PORT.fullmatch(port) and int(port) < 1 << 16):
         raise SettingsError(f"{name} = {listen!r} should be host:port, as in 127.0.0.1:8080")
     return host.strip("[]"), int(port)
 

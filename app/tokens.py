@@ -56,7 +56,9 @@ class Tokens:
                 audience=_AUDIENCE,
                 options={"require": ["exp", "iat", "sub", "iss", "aud"]},
             )
-        except (jwt.InvalidTokenError, UnicodeEncodeError):  # the latter: a header's bytes that are no UTF-8
+        except (jwt.InvalidTokenError, ValueError, TypeError, RecursionError):
+            # The library reads the head before it checks the signature, so anybody may write what it stumbles over:
+            # bytes that are no UTF-8, brackets without end.
             return None
         if claims.get("typ") != _TYPE:
             return None

@@ -40,13 +40,15 @@ def test_a_password_in_a_uri_is_refused_without_repeating_it(name: str, value: s
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("listen", ["8080", "127.0.0.1:", ":8080", "127.0.0.1:99999", "127.0.0.1:x"])
+@pytest.mark.parametrize(
+    "listen", ["8080", "127.0.0.1:", ":8080", "127.0.0.1:99999", "127.0.0.1:x", "127.0.0.1:" + "9" * 5000]
+)
 def test_an_address_needs_host_and_port(listen: str) -> None:
     with pytest.raises(SettingsError, match="host:port"):
         load({"APP_LISTEN": listen})
 
 
-@pytest.mark.parametrize("listen", ["0.0.0.0:8180", "[::]:8180", "192.0.2.1:8180"])
+@pytest.mark.parametrize("listen", ["0.0.0.0:8180", "[::]:8180", "192.0.2.1:8180", "127.example.org:8180"])
 def test_metrics_are_not_shown_to_other_machines_without_users(listen: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="reachable from other machines"):
         load({"APP_METRICS_LISTEN": listen})
