@@ -16,11 +16,14 @@ from typing import Any
 
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn
-from yarl import URL
 
+from monitor.addresses import check_database_uri, check_url, is_loopback, listen_address
 from monitor.errors import SettingsError
 
 PREFIX = "MONITOR_"
+
+Login = tuple[bytes, bytes]
+"""User and password for Basic authentication."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,15 @@ class Settings:
     backup_store: Path | None = None
     """Where backups are kept; ``<run_dir>/backups`` when not set."""
     prometheus_url: str = "http://127.0.0.1:9090"
+    """Without user and password, as every URL here: those come from the two fields below."""
+    prometheus_username: str = ""
+    """For Basic authentication, where Prometheus (or the proxy before it) asks for it; needs the file as well."""
+    prometheus_password_file: Path | None = None
+    """A file that holds nothing but the password. It is read when a process connects, and shown nowhere."""
     alertmanager_url: str = "http://127.0.0.1:9093"
+    alertmanager_username: str = ""
+    """For Basic authentication, as ``prometheus_username``."""
+    alertmanager_password_file: Path | None = None
     web_listen: str = "127.0.0.1:9500"
     web_config_file: Path | None = None
     """Prometheus's web-config.yml format: TLS and users for ``serve``; needed to listen on an open address."""
@@ -85,21 +96,40 @@ class Settings:
         """The embedded stack's control socket."""
         return self.run_dir / "control.sock"
 
+    def prometheus_login(self) -> Login | None:
+        """Read how to log in to Prometheus; ``None`` where it asks nobody.
+
+        Raises:
+            SettingsError: the password's file cannot be read or is empty.
+        """
+        return self._login("prometheus", self.prometheus_username, self.prometheus_password_file)
+
+    def alertmanager_login(self) -> Login | None:
+        """Read how to log in to Alertmanager, as ``prometheus_login``."""
+        return self._login("alertmanager", self.alertmanager_username, self.alertmanager_password_file)
+
+    @staticmethod
+    def _login(server: str, username: str, file: Path | None) -> Login | None:
+        # As bytes of UTF-8: the HTTP library would write a text in Latin-1, and fail over most of the world's letters.
+        return (username.encode(), read_secret(file, f"{server}_password").encode()) if username else None
+
     def __post_init__(self) -> None:
-        """Refuse a secret where it could be printed, and an open address without users."""
+        """Refuse a secret where it could be printed, an address that is none, and an open one without users."""
+        for name in ("prometheus_url", "alertmanager_url", "edge_url", "web_url"):
+            if name != "web_url" or self.web_url:
+                check_url(name, getattr(self, name))
         for name in ("mongodb_uri", "redis_uri"):
-            _refuse_password(name, getattr(self, name))
+            check_database_uri(name, getattr(self, name))
+        for server in ("prometheus", "alertmanager"):
+            if bool(getattr(self, f"{server}_username")) != bool(getattr(self, f"{server}_password_file")):
+                raise SettingsError(f"{server}_username and {server}_password_file go together: set both, or neither")
         for name in ("web_listen", "work_listen"):
-            if not self._is_loopback(getattr(self, name)) and self.web_config_file is None:
+            host, _ = listen_address(name, getattr(self, name))
+            if not is_loopback(host) and self.web_config_file is None:
                 raise SettingsError(
                     f"{name} = {getattr(self, name)!r} is reachable from other machines: give web_config_file "
                     "with users, or listen on 127.0.0.1"
                 )
-
-    @staticmethod
-    def _is_loopback(listen: str) -> bool:
-        host = listen.rpartition(":")[0].strip("[]")
-        return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def load(
@@ -137,6 +167,8 @@ def read_secret(file: Path | None, what: str) -> str:
         secret = file.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"cannot read {what} from {file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{file} should hold {what} as text in UTF-8") from None
     if not secret:
         raise SettingsError(f"{file} is empty: it should hold {what}")
     return secret
@@ -173,10 +205,3 @@ def _first_settings_error(error: BaseException) -> SettingsError | None:
     if isinstance(error, BaseExceptionGroup):
         return next((found for inner in error.exceptions if (found := _first_settings_error(inner))), None)
     return None
-
-
-def _refuse_password(name: str, uri: str) -> None:
-    if URL(uri.split(",", 1)[0]).password is not None or "@" in uri:
-        raise SettingsError(
-            f"{name} carries a user or password: put it into the *_username and *_password_file settings"
-        )

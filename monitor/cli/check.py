@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.strict_yaml import read_text
 from monitor.check import findings, missing_series
@@ -16,7 +17,12 @@ from monitor.sources.prometheus import Prometheus
 
 
 @click.command("check")
-@click.option("--prometheus", "url", help="Ask this live Prometheus as well whether every metric is there.")
+@click.option(
+    "--prometheus",
+    "url",
+    metavar="URL",
+    help="Ask this live Prometheus as well whether every metric is there (as prometheus_username, if that is set).",
+)
 @click.option(
     "--runbooks",
     type=click.Path(path_type=Path, file_okay=False),
@@ -29,10 +35,13 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
 
     Exits 1 when there are findings.
     """
-    catalogue = load(context.settings.catalogue, context.settings.environment)
+    settings = context.settings
+    if url is not None:
+        check_url("--prometheus", url)
+    catalogue = load(settings.catalogue, settings.environment)
     found = list(findings(catalogue, _pages(runbooks or Path(FOLDER))))
     if url is not None:
-        with Prometheus(url) as prometheus:
+        with Prometheus(url, login=settings.prometheus_login()) as prometheus:
             found += missing_series(catalogue, prometheus.instant)
     if as_json:
         print_json({"findings": [finding.to_json() for finding in found]})

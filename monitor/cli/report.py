@@ -18,7 +18,7 @@ from monitor.errors import Unavailable
 from monitor.render.report import FORMATS, render
 from monitor.render.report_model import Report
 from monitor.settings import Settings
-from monitor.sources.prometheus import Prometheus
+from monitor.sources.prometheus import connect
 from monitor.store import Store
 
 QUERY_TIMEOUT_S = 60.0
@@ -46,7 +46,7 @@ def command(context: Context, text: str, form: str | None, out: Path | None) -> 
     chosen = form or _format_of(out)
     target = out or Path(f"slo-report-{period.text}.{chosen}")
     with ExitStack() as stack:
-        prometheus = stack.enter_context(Prometheus(settings.prometheus_url, timeout_s=QUERY_TIMEOUT_S))
+        prometheus = stack.enter_context(connect(settings, timeout_s=QUERY_TIMEOUT_S))
         store, missing = _store(settings)
         if store is not None:
             stack.enter_context(store)

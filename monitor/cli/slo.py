@@ -11,7 +11,7 @@ from monitor.compliance.status import SloStatus, slo_statuses
 from monitor.errors import InputError
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
-from monitor.sources.prometheus import Prometheus
+from monitor.sources.prometheus import connect
 
 COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "BURN 1H", "STANDING")
 
@@ -59,7 +59,7 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
 
 def _read(context: Context) -> tuple[Catalogue, tuple[SloStatus, ...]]:
     catalogue = load(context.settings.catalogue, context.settings.environment)
-    with Prometheus(context.settings.prometheus_url) as prometheus:
+    with connect(context.settings) as prometheus:
         return catalogue, slo_statuses(prometheus, catalogue)
 
 

@@ -9,7 +9,7 @@ from monitor import clock
 from monitor.catalogue.model import Severity
 from monitor.drills import ledger
 from monitor.drills.drill import Field
-from monitor.sources.alertmanager import active_alerts
+from monitor.sources.alertmanager import ActiveAlert, active_alerts
 
 Check = Callable[[Field], tuple[bool, str]]
 
@@ -39,7 +39,7 @@ def everything_healthy(field: Field) -> tuple[bool, str]:
 
 def nobody_paged(field: Field) -> tuple[bool, str]:
     """No critical alert is firing: what is hurt already is not hurt more."""
-    firing = active_alerts(field.settings.alertmanager_url)
+    firing = _active(field)
     critical = sorted({alert.name for alert in firing if alert.labels.get("severity") == Severity.CRITICAL})
     if critical:
         return False, f"critical alerts are firing: {', '.join(critical)}"
@@ -51,9 +51,13 @@ def nobody_told_already(field: Field) -> tuple[bool, str]:
     expected = field.plan.expect_alert
     if not expected:
         return True, "no particular alert is expected"
-    if any(alert.name == expected for alert in active_alerts(field.settings.alertmanager_url)):
+    if any(alert.name == expected for alert in _active(field)):
         return False, f"{expected}, by which this drill should be noticed, is firing already"
     return True, f"{expected} is not firing"
+
+
+def _active(field: Field) -> tuple[ActiveAlert, ...]:
+    return active_alerts(field.settings.alertmanager_url, login=field.settings.alertmanager_login())
 
 
 def patients_are_booking(field: Field) -> tuple[bool, str]:

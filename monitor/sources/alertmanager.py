@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import requests
+from requests.auth import HTTPBasicAuth
 from yarl import URL
 
 from monitor import clock
+from monitor.addresses import is_loopback, place
 from monitor.errors import Unavailable
+from monitor.settings import Login
 
 TIMEOUT_S = 5.0
+_WHO_ARE_YOU = frozenset({requests.codes.unauthorized, requests.codes.forbidden})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +33,7 @@ class ActiveAlert:
         return self.labels.get("alertname", "")
 
 
-def active_alerts(url: str) -> tuple[ActiveAlert, ...]:
+def active_alerts(url: str, *, login: Login | None = None) -> tuple[ActiveAlert, ...]:
     """Return the alerts that fire now, silenced and inhibited ones included.
 
     Raises:
@@ -38,17 +42,19 @@ def active_alerts(url: str) -> tuple[ActiveAlert, ...]:
     address = f"{url.rstrip('/')}/api/v2/alerts"
     try:
         with _session(address) as session:
-            answer = session.get(address, params={"active": "true"}, timeout=TIMEOUT_S)
+            answer = session.get(
+                address, params={"active": "true"}, auth=login and HTTPBasicAuth(*login), timeout=TIMEOUT_S
+            )
             answer.raise_for_status()
             alerts = tuple(_alert(row) for row in answer.json())
     except requests.HTTPError as error:
-        raise Unavailable(
-            f"Alertmanager at {url} answered {error.response.status_code} when asked for alerts"
-        ) from error
+        status = error.response.status_code
+        remedy = ": check alertmanager_username and alertmanager_password_file" if status in _WHO_ARE_YOU else ""
+        raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for alerts{remedy}") from error
     except requests.RequestException as error:
-        raise Unavailable(f"cannot reach Alertmanager at {url}: start it, or set alertmanager_url") from error
+        raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
     except (ValueError, KeyError, TypeError) as error:
-        raise Unavailable(f"{url} does not answer like an Alertmanager: check alertmanager_url") from error
+        raise Unavailable(f"{place(url)} does not answer like an Alertmanager: check alertmanager_url") from error
     return tuple(sorted(alerts, key=lambda alert: (alert.starts_at, alert.name)))
 
 
@@ -64,14 +70,14 @@ def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
         return f"did not answer within {timeout_s:g} s"
     except requests.RequestException:
         return "cannot be reached"
-    alive = status < requests.codes.bad_request or status in {requests.codes.unauthorized, requests.codes.forbidden}
+    alive = status < requests.codes.bad_request or status in _WHO_ARE_YOU
     return "" if alive else f"answered {status}"
 
 
 def _session(url: str) -> requests.Session:
     session = requests.Session()
     # A proxy for the world must not see this machine's own.
-    session.trust_env = URL(url).host not in {"127.0.0.1", "localhost", "::1"}
+    session.trust_env = not is_loopback(URL(url).host or "")
     return session
 
 

@@ -22,7 +22,9 @@ from urllib3.util.retry import Retry
 from yarl import URL
 
 from monitor import clock
+from monitor.addresses import is_loopback, place
 from monitor.errors import Unavailable
+from monitor.settings import Login, Settings
 
 CONNECT_TIMEOUT_S = 3.0
 """A Prometheus that does not even accept a connection in this time is down."""
@@ -54,13 +56,16 @@ class Series:
 class Prometheus:
     """A client of one Prometheus. Close it, or use it as a context manager."""
 
-    def __init__(self, url: str, timeout_s: float = 10) -> None:
+    def __init__(self, url: str, timeout_s: float = 10, *, login: Login | None = None) -> None:
         self.url = url.rstrip("/")
+        self._place = place(url)
         self.timeout_s = timeout_s
         # One more try on a refused connection; a Prometheus that is slow or says "no" is not asked again.
         retry = Retry(total=1, connect=1, read=False, status=0, backoff_factor=0.2)
-        self._client = PrometheusConnect(url=self.url, retry=retry, timeout=(CONNECT_TIMEOUT_S, timeout_s + 1))
-        if URL(self.url).host in {"127.0.0.1", "localhost", "::1"}:
+        self._client = PrometheusConnect(
+            url=self.url, retry=retry, auth=login, timeout=(CONNECT_TIMEOUT_S, timeout_s + 1)
+        )
+        if is_loopback(URL(url).host or ""):
             self._client._session.trust_env = False  # noqa: SLF001  # a proxy for the world must not see this machine's own
 
     def close(self) -> None:
@@ -126,25 +131,39 @@ class Prometheus:
             raise Unavailable(self._refusal(what, str(error))) from error
         except Timeout as error:
             raise Unavailable(
-                f"Prometheus at {self.url} did not answer within {self.timeout_s:g} s: "
+                f"Prometheus at {self._place} did not answer within {self.timeout_s:g} s: "
                 "see whether it is overloaded or hung"
             ) from error
         except Unreachable as error:
             raise Unavailable(
-                f"cannot reach Prometheus at {self.url}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
+                f"cannot reach Prometheus at {self._place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
             ) from error
         except (RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
             raise Unavailable(
-                f"{self.url} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
+                f"{self._place} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
             ) from error
 
     def _refusal(self, what: str, text: str) -> str:
+        if text.startswith(("HTTP Status Code 401", "HTTP Status Code 403")):
+            return (
+                f"Prometheus at {self._place} wants another user or password: "
+                "check prometheus_username and prometheus_password_file"
+            )
         # The library keeps of an answer only "HTTP Status Code 400 (b'...')"; the reason is JSON inside those bytes.
         try:
             reason = str(json.loads(ast.literal_eval(text[text.index("(") + 1 : -1]))["error"])
         except (ValueError, SyntaxError, KeyError, TypeError):
             reason = " ".join(text.split())[:200]
-        return f"Prometheus at {self.url} refused {what!r}: {reason}"
+        return f"Prometheus at {self._place} refused {what!r}: {reason}"
+
+
+def connect(settings: Settings, *, timeout_s: float = 10) -> Prometheus:
+    """Make a client of the Prometheus that the settings name, logged in where they say so.
+
+    Raises:
+        SettingsError: the file with its password cannot be read.
+    """
+    return Prometheus(settings.prometheus_url, timeout_s, login=settings.prometheus_login())
 
 
 def _samples(rows: list[Any]) -> tuple[Sample, ...]:

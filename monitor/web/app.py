@@ -15,7 +15,7 @@ from yarl import URL
 
 from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
-from monitor.sources.prometheus import Prometheus
+from monitor.sources.prometheus import Prometheus, connect
 from monitor.store import Store
 from monitor.web import api, hooks, pages
 from monitor.web.middleware import explain, guard, measure, only_hosts
@@ -43,13 +43,17 @@ def make_app(
     protection: WebConfig = NO_PROTECTION,
     runbooks: Path = RUNBOOKS,
 ) -> web.Application:
-    """Make the console over an open store; the caller closes the store after the app has ended."""
+    """Make the console over an open store; the caller closes the store after the app has ended.
+
+    Raises:
+        SettingsError: a file with a password cannot be read.
+    """
     middlewares: list[Middleware] = [measure, guard, explain]
     # Without users, the host name is what tells our own pages from a stranger's.
     strangers = require_users(protection) if protection.users else only_hosts(_own_hosts(settings, catalogue))
     middlewares.append(strangers)
     app = web.Application(middlewares=middlewares, client_max_size=hooks.MAX_BYTES)
-    prometheus = Prometheus(settings.prometheus_url, timeout_s=PROMETHEUS_TIMEOUT_S)
+    prometheus = connect(settings, timeout_s=PROMETHEUS_TIMEOUT_S)
     app[CONSOLE] = console = Console(
         settings=settings,
         catalogue=catalogue,
@@ -92,7 +96,9 @@ def _add_routes(app: web.Application) -> None:
 async def _lifetime(prometheus: Prometheus, app: web.Application) -> AsyncIterator[None]:
     console = app[CONSOLE]
     interval = console.catalogue.environment.group_interval
-    reconciler = Reconciler(console.settings.alertmanager_url, console.store, group_interval=interval)
+    settings = console.settings
+    login = await asyncio.to_thread(settings.alertmanager_login)
+    reconciler = Reconciler(settings.alertmanager_url, console.store, group_interval=interval, login=login)
     reconciling = asyncio.create_task(reconciler.run(), name="reconcile")
     yield
     reconciling.cancel()

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 
 from monitor import clock
 from monitor.errors import Unavailable
+from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
 from monitor.store import AlertRecord, Store
 from monitor.web.state import StoreThread
@@ -33,8 +34,9 @@ log = logs.get_logger()
 class Reconciler:
     """Compares, and remembers since when each episode is missing. ``group_interval`` is Alertmanager's."""
 
-    def __init__(self, url: str, store: StoreThread, *, group_interval: timedelta) -> None:
+    def __init__(self, url: str, store: StoreThread, *, group_interval: timedelta, login: Login | None = None) -> None:
         self._url = url
+        self._login = login
         self._store = store
         # The end may be on its way: Alertmanager tells it a group interval later, at the latest.
         self._patience_s = max(MISSING_FOR, 2 * group_interval).total_seconds()
@@ -49,7 +51,7 @@ class Reconciler:
     async def look(self, elapsed: float) -> None:
         """Compare once. ``elapsed`` is a monotonic time in seconds. What fails is logged, and tried again next time."""
         try:
-            active = await asyncio.to_thread(active_alerts, self._url)
+            active = await asyncio.to_thread(active_alerts, self._url, login=self._login)
             await self._store.call(lambda store: self._compare(store, active, elapsed))
         except Unavailable as error:
             self._missing.clear()

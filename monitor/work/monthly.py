@@ -12,7 +12,7 @@ from monitor.compliance.period import parse
 from monitor.compliance.report import make_report
 from monitor.render.report import render
 from monitor.settings import Settings
-from monitor.sources.prometheus import Prometheus
+from monitor.sources.prometheus import connect
 from monitor.store import Store
 
 FORMS = ("html", "pdf", "json")
@@ -38,7 +38,7 @@ def write(settings: Settings, catalogue: Catalogue, store: Store) -> str:
     period = parse(month_before(now, zone), now=now, time_zone=zone)
     directory = settings.state.parent / "reports"
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with Prometheus(settings.prometheus_url, timeout_s=QUERY_TIMEOUT_S) as prometheus:
+    with connect(settings, timeout_s=QUERY_TIMEOUT_S) as prometheus:
         report = make_report(prometheus, store, catalogue, period)
     files = [directory / f"slo-report-{period.text}.{form}" for form in FORMS]
     for form, file in zip(FORMS, files, strict=True):

@@ -16,6 +16,7 @@ import pytest
 
 from monitor.errors import Unavailable
 from monitor.sources.prometheus import Prometheus
+from telemetry.webconfig import hash_password
 
 
 @dataclass
@@ -35,8 +36,13 @@ class History:
 
 
 @contextmanager
-def serve(history: History, directory: Path, *, rules: str = "") -> Iterator[Prometheus]:
-    """Start a Prometheus on a free port over exactly this history; it is stopped at the end."""
+def serve(
+    history: History, directory: Path, *, rules: str = "", login: tuple[bytes, bytes] | None = None
+) -> Iterator[Prometheus]:
+    """Start a Prometheus on a free port over exactly this history; it is stopped at the end.
+
+    ``login`` is what it asks of everybody.
+    """
     promtool, server = _binary("promtool"), _binary("prometheus")
     (directory / "history.om").write_text(history.text(), encoding="utf-8")
     data = directory / "data"
@@ -56,16 +62,27 @@ def serve(history: History, directory: Path, *, rules: str = "") -> Iterator[Pro
         f"--storage.tsdb.path={data}",
         "--storage.tsdb.retention.time=10y",
         f"--web.listen-address=127.0.0.1:{port}",
+        *asking(login, directory),
     ]
     with (directory / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        with Prometheus(f"http://127.0.0.1:{port}") as client:
+        with Prometheus(f"http://127.0.0.1:{port}", login=login) as client:
             _wait(client)
             yield client
     finally:
         process.kill()
         process.wait()
+
+
+def asking(login: tuple[bytes, bytes] | None, directory: Path) -> tuple[str, ...]:
+    """The flag that lets Prometheus or Alertmanager in nobody else."""
+    if login is None:
+        return ()
+    user, password = (part.decode() for part in login)
+    file = directory / "web-config.yml"
+    file.write_text(f"basic_auth_users: {{{user}: {hash_password(password, cost=4)}}}\n", encoding="utf-8")
+    return (f"--web.config.file={file}",)
 
 
 def _binary(name: str) -> str:

@@ -10,18 +10,20 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
-from urllib.request import urlopen
 
 import pytest
+import requests
 import yaml
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from requests.auth import HTTPBasicAuth
 
 from monitor.catalogue.load import load
 from monitor.settings import Settings
 from monitor.store import Store
 from monitor.web import make_app
 from telemetry.webconfig import WebConfig
+from tests.contract.history import asking
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
@@ -48,7 +50,7 @@ async def console(
 
 
 @contextmanager
-def alertmanager(directory: Path, hook: str) -> Iterator[str]:
+def alertmanager(directory: Path, hook: str, *, login: tuple[bytes, bytes] | None = None) -> Iterator[str]:
     binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if binary is None:
         pytest.fail("Alertmanager is not installed: the Debian package is prometheus-alertmanager")
@@ -65,23 +67,25 @@ def alertmanager(directory: Path, hook: str) -> Iterator[str]:
         f"--storage.path={directory / 'alertmanager'}",
         f"--web.listen-address={url.removeprefix('http://')}",
         "--cluster.listen-address=",
+        *asking(login, directory),
     ]
     with (directory / "alertmanager.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        _wait(f"{url}/-/ready")
+        _wait(f"{url}/-/ready", login)
         yield url
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _wait(url: str) -> None:
+def _wait(url: str, login: tuple[bytes, bytes] | None) -> None:
     deadline = time.monotonic() + 20
     while True:
         try:
-            with urlopen(url, timeout=2):  # noqa: S310  # an address that we have just made
-                return
+            requests.get(url, auth=login and HTTPBasicAuth(*login), timeout=2).raise_for_status()
         except OSError:
             assert time.monotonic() < deadline, f"{url} did not come up"
             time.sleep(0.1)
+        else:
+            return
