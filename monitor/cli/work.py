@@ -31,8 +31,7 @@ def command(context: Context) -> None:
         log.info("work.started", address=where.address, version=version("appointment-sre"))
         web.run_app(
             make_app(settings, store, catalogue, protection=where.protection),
-            host=where.host,
-            port=where.port,
+            sock=where.sockets,
             ssl_context=where.protection.ssl_context,
             print=None,
             access_log=None,
