@@ -28,11 +28,7 @@ NO_PROTECTION = WebConfig()
 def make_app(
     settings: Settings, store: Store, catalogue: Catalogue, *, protection: WebConfig = NO_PROTECTION
 ) -> web.Application:
-    """Make the process over an open store; the caller closes it after the app has ended.
-
-    Raises:
-        InputError: a drill's schedule cannot be read.
-    """
+    """Make the process over an open store; the caller closes it after the app has ended."""
     registry = CollectorRegistry()
     own.register(registry)
     runs = counter(metrics.JOB_RUNS, registry)

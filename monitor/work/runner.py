@@ -1,4 +1,4 @@
-"""Runs the jobs by APScheduler and records each run. A job that fails never ends the process.
+"""Runs the jobs by APScheduler and records each run. A job that fails, or cannot be scheduled, never ends the process.
 
 The schedule is in memory only: what is due after a start follows from what the store and the backups say was achieved.
 """
@@ -20,7 +20,7 @@ from monitor import clock
 from monitor.errors import MonitorError, Unavailable
 from monitor.store import Store
 from monitor.work.jobs import Bench, Done, Job, Stopping
-from monitor.work.schedule import start
+from monitor.work.schedule import Start, start
 from telemetry import logs
 
 T = TypeVar("T")
@@ -50,6 +50,8 @@ class Runner:
 
     def __init__(self, bench: Bench, jobs: tuple[Job, ...], watch: Callable[[Run], None]) -> None:
         self.jobs = {job.name: job for job in jobs}
+        self.unscheduled: set[str] = set()
+        """Jobs whose schedule cannot be kept, whatever the catalogue says: they are overdue for as long as we run."""
         self.began_at = clock.now()
         self._bench = bench
         self._watch = watch
@@ -61,7 +63,11 @@ class Runner:
         """Schedule every job, those first that are due now."""
         self._scheduler.start()
         for job in self.jobs.values():
-            await self._schedule(job)
+            try:
+                await self._schedule(job)
+            except Exception as error:  # noqa: BLE001  # whatever it is: one job must not stop the others
+                self.unscheduled.add(job.name)
+                await self._blame(job, f"it cannot be scheduled: {_sentence(error)}", error)
 
     async def stop(self) -> None:
         """Ask running jobs to give up, wait for them, and leave behind those that do not: a thread dies with us."""
@@ -73,9 +79,8 @@ class Runner:
 
     async def _schedule(self, job: Job) -> None:
         now = clock.now()
-        first = await self._in_thread(
-            lambda bench: start(job.schedule, job.last_success(bench), now, at_first=job.possible(bench))
-        )
+        job.schedule.after(now)  # raises here, before anything is noted, what would raise at each scrape
+        first = await self._first(job, now)
         if first.missed_at is not None:
             log.warning("work.job_missed", job=job.name, due_at=clock.to_rfc3339(first.missed_at))
             await self._note(job, lambda bench: _record_missed(bench.store, job, first.missed_at or now, now))
@@ -93,6 +98,25 @@ class Runner:
             **at,
         )
         self._note_due(job)
+
+    async def _first(self, job: Job, now: datetime) -> Start:
+        """Decide when a job runs first. If its past cannot be read, that is a failed run like any other."""
+        try:
+            return await self._in_thread(
+                lambda bench: start(job.schedule, job.last_success(bench), now, at_first=job.possible(bench))
+            )
+        except Exception as error:  # noqa: BLE001  # whatever it is: the job goes on by its schedule
+            await self._blame(job, f"cannot tell when it last succeeded: {_sentence(error)}", error)
+            return Start(at=None if job.retry_after is None else now + job.retry_after)
+
+    async def _blame(self, job: Job, reason: str, error: Exception) -> None:
+        """Record and count as a failed run what kept a job from running at all."""
+        log.error("work.job_failed", job=job.name, error=error)
+        now = clock.now()
+        done = Done(outcome="failed", reason=reason)
+        run = Run(job=job.name, started_at=now, finished_at=now, duration_seconds=0.0, done=done)
+        await self._note(job, lambda bench: _record(bench.store, job, run))
+        self._watch(run)
 
     async def _fire(self, job: Job) -> None:
         task = asyncio.current_task()
@@ -187,6 +211,11 @@ class Runner:
 
         threading.Thread(target=body, name="job", daemon=True).start()
         return await answer
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says of a schedule or of our own state; foreign errors only by their class."""
+    return str(error) if isinstance(error, MonitorError | ValueError) else f"{type(error).__name__}, see the log"
 
 
 def _record(store: Store, job: Job, run: Run) -> None:

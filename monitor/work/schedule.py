@@ -44,9 +44,14 @@ class Crontab:
     grace: timedelta = timedelta(hours=2)
 
     def after(self, instant: datetime) -> datetime:
-        """When it is due next, if it was done at ``instant``."""
+        """When it is due next, if it was done at ``instant``.
+
+        Raises:
+            ValueError: the text is no crontab, or names a day that no year has.
+        """
         due = self.trigger().get_next_fire_time(instant, instant)
-        assert isinstance(due, datetime), "a crontab always comes round again"
+        if not isinstance(due, datetime):
+            raise ValueError(f"{self.text!r} never comes round")  # noqa: TRY004  # the value is wrong, not its type
         return due
 
     def trigger(self) -> BaseTrigger:

@@ -76,12 +76,13 @@ class Achieved:
         for job in self._runner.jobs.values():
             try:
                 succeeded = job.last_success(bench)
-            except MonitorError as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is: it costs this job's samples, not the page
                 log.warning("work.job_failed", job=job.name, error=error)
                 continue
             if succeeded is not None:
                 last[job.name,] = succeeded.timestamp()
-            late[job.name,] = float(overdue(job.schedule, succeeded, self._runner.began_at, now))
+            never = job.name in self._runner.unscheduled
+            late[job.name,] = float(never or overdue(job.schedule, succeeded, self._runner.began_at, now))
         return (metrics.JOB_LAST_SUCCESS, last), (metrics.JOB_OVERDUE, late)
 
 

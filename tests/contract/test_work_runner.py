@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ from monitor.work import runner as runner_module
 from monitor.work.heartbeat import beat
 from monitor.work.jobs import Bench, Done, Job, plan
 from monitor.work.runner import Run, Runner
-from monitor.work.schedule import Every
+from monitor.work.schedule import Crontab, Every
+from monitor.work.scrape import Achieved
 from tests.contract.web_server import CATALOGUE, console
 
 HOURLY = Every(span=timedelta(hours=1))
@@ -111,6 +113,62 @@ async def test_a_job_that_raises_is_recorded_and_the_others_go_on(
         (body,) = bodies(store, "bad")
         assert (body["outcome"], body["reason"]) == (outcome, reason)
         assert bodies(store, "good")[0]["outcome"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        (Crontab(text="0 4 * * funday"), 'Invalid weekday name "funday"'),
+        (Crontab(text="@daily"), "'@daily' has 1 fields; a crontab has 5"),
+        (Crontab(text="0 0 30 2 *"), "'0 0 30 2 *' never comes round"),
+        (Crontab(text="0 4 * * *", time_zone="Mars/Olympus"), "ZoneInfoNotFoundError, see the log"),
+    ],
+)
+async def test_a_schedule_that_cannot_be_kept_costs_its_own_job(tmp_path: Path, schedule: Crontab, reason: str) -> None:
+    settings = Settings(run_dir=tmp_path)
+    drill = Job(name="drill-x", schedule=schedule, run=good, last_success=lambda _: None, possible=lambda _: False)
+    runs: list[Run] = []
+    with Store.migrate(settings.state) as store:
+        bench = Bench(settings=settings, catalogue=CATALOGUE(), store=store)
+        runner = Runner(bench, (drill, job("backup", good)), runs.append)
+        await runner.start()
+        await until(lambda: [run.done.outcome for run in runs] == ["failed", "passed"])
+        page = {family.name: family for family in Achieved(bench, runner).collect()}
+        await runner.stop()
+        (body,) = bodies(store, "drill-x")
+    assert (body["outcome"], body["reason"][: len("it cannot be scheduled: ")]) == (
+        "failed",
+        "it cannot be scheduled: ",
+    )
+    assert reason in body["reason"]
+    late = {sample.labels["job"]: sample.value for sample in page["monitor_job_overdue"].samples}
+    assert late == {"drill-x": 1.0, "backup": 0.0}
+
+
+async def test_a_job_whose_past_cannot_be_read_is_tried_again_and_the_others_go_on(tmp_path: Path) -> None:
+    asked: list[None] = []
+
+    def unreadable_at_first(_: Bench) -> datetime | None:
+        asked.append(None)
+        if len(asked) == 1:
+            raise PermissionError("backups")
+        return None
+
+    again = job("backup", good, last_success=unreadable_at_first, retry_after=timedelta(milliseconds=50))
+    async with running(tmp_path, again, job("other", good)) as (store, runs):
+        await until(lambda: len(runs) == 3)
+        assert [body["outcome"] for body in bodies(store, "backup")] == ["failed", "passed"]
+        assert bodies(store, "backup")[0]["reason"] == (
+            "cannot tell when it last succeeded: PermissionError, see the log"
+        )
+
+
+def test_a_drill_whose_schedule_nobody_can_read_does_not_keep_the_process_from_starting(tmp_path: Path) -> None:
+    catalogue = CATALOGUE()
+    armed = replace(catalogue.environment, armed=True)
+    drills = tuple(replace(drill, schedule="whenever") for drill in catalogue.drills)
+    jobs = plan(Settings(run_dir=tmp_path), replace(catalogue, environment=armed, drills=drills))
+    assert {"backup", *(f"drill-{drill.name}" for drill in drills)} <= {job.name for job in jobs}
 
 
 async def test_a_failed_job_is_tried_again_soon(tmp_path: Path) -> None:

@@ -68,6 +68,12 @@ def test_what_is_no_crontab_is_refused(text: str) -> None:
         Crontab(text=text).trigger()
 
 
+@pytest.mark.parametrize("text", ["0 0 30 2 *", "0 0 31 4 *"])
+def test_a_day_that_no_year_has_is_said_so(text: str) -> None:
+    with pytest.raises(ValueError, match="never comes round"):
+        Crontab(text=text).after(NOW)
+
+
 def test_the_report_is_due_when_the_month_has_ended_in_the_clinic() -> None:
     schedule: Schedule = Crontab(text="15 3 1 * *", time_zone="Europe/Berlin")
     assert not overdue(schedule, None, datetime(2026, 11, 2, tzinfo=UTC), datetime(2026, 12, 1, 3, tzinfo=UTC))
