@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from urllib.parse import unquote
 
 from yarl import URL
 
@@ -14,6 +15,8 @@ from monitor.errors import SettingsError
 
 _PORT = re.compile(r"[0-9]{1,5}")
 _LAST_PORT = 65_535
+_SECRET_OPTION = re.compile("username|password|session_token|@", re.IGNORECASE)
+_LOGIN = "carries a user or password: put it into the *_username and *_password_file settings"
 _EXAMPLES = {"mongodb": "mongodb://HOST:PORT,HOST:PORT/?replicaSet=NAME", "redis": "redis://HOST:PORT/0"}
 
 
@@ -24,9 +27,7 @@ def check_url(name: str, url: str) -> None:
         SettingsError: the sentence names the setting and the remedy, never the URL.
     """
     if "@" in url:
-        raise SettingsError(
-            f"{name} carries a user or password: put it into the *_username and *_password_file settings"
-        )
+        raise SettingsError(f"{name} {_LOGIN}")
     try:
         parsed = URL(url)
         usable = parsed.scheme in {"http", "https"} and parsed.host and parsed.port and not parsed.query_string
@@ -42,10 +43,9 @@ def check_database_uri(name: str, uri: str) -> None:
     Raises:
         SettingsError: as ``check_url``.
     """
-    if "@" in uri:
-        raise SettingsError(
-            f"{name} carries a user or password: put it into the *_username and *_password_file settings"
-        )
+    before, _, options = uri.partition("?")
+    if "@" in before or _SECRET_OPTION.search(unquote(options)):
+        raise SettingsError(f"{name} {_LOGIN}")
     kind, (scheme, _, rest) = name.removesuffix("_uri"), uri.partition("://")
     try:
         # A replica set names several hosts, which no URL may.

@@ -74,6 +74,9 @@ def test_of_a_url_its_scheme_host_and_port_are_shown(url: str, shown: str) -> No
         ("redis_uri", "127.0.0.1"),
         ("mongodb_uri", "mongodb://me:s3cret@[bad"),
         ("redis_uri", "redis://:s3cret@cache:6379/0"),
+        ("redis_uri", "redis://cache:6379/0?pass%77ord=s3cret"),
+        ("mongodb_uri", "mongodb://a/?tls=true&tlsCertificateKeyFilePassword=s3cret"),
+        ("mongodb_uri", "mongodb://a/?authMechanismProperties=AWS_SESSION_TOKEN:s3cret"),
     ],
 )
 def test_a_wrong_uri_is_refused_by_name_and_not_repeated(name: str, uri: str) -> None:
