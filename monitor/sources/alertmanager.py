@@ -68,7 +68,7 @@ def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
             status = session.get(url, timeout=timeout_s, allow_redirects=False).status_code
     except requests.Timeout:
         return f"did not answer within {timeout_s:g} s"
-    except requests.RequestException:
+    except (requests.RequestException, ValueError):  # the latter: what stands in the file of a secret URL is none
         return "cannot be reached"
     alive = status < requests.codes.bad_request or status in _WHO_ARE_YOU
     return "" if alive else f"answered {status}"

@@ -102,10 +102,16 @@ def read(store: Store) -> Snapshot:
 
 
 def shown(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
-    """Keep the alerts that are meant for people: the gravest first, then the newest."""
+    """Keep the alerts that are meant for people: the gravest first, then the newest.
+
+    A severity that we do not know is somebody else's word for something: it is shown, and ranked as a warning.
+    """
     order = {severity.value: rank for rank, severity in enumerate(SHOWN_SEVERITIES)}
-    kept = [alert for alert in alerts if alert.labels.get("severity", "warning") in order]
-    return tuple(sorted(kept, key=lambda a: (order[a.labels.get("severity", "warning")], -a.starts_at.timestamp())))
+    unknown = order[Severity.WARNING]
+    kept = [alert for alert in alerts if alert.labels.get("severity") != Severity.NONE]
+    return tuple(
+        sorted(kept, key=lambda a: (order.get(a.labels.get("severity", ""), unknown), -a.starts_at.timestamp()))
+    )
 
 
 def watchdog(seen: Record | None, now: datetime) -> Said:

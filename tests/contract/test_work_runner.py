@@ -280,6 +280,8 @@ async def test_the_heartbeat_is_silent_while_the_chain_is_broken(tmp_path: Path)
         assert await asyncio.to_thread(beat, settings, store) == "not sent: the Watchdog was last seen 4 min ago"
         store.put("watchdog", "latest", {})
         assert await asyncio.to_thread(beat, settings, store) == ""
+        url.write_text("http://[::1\n", encoding="utf-8")
+        assert "cannot be reached" in await asyncio.to_thread(beat, settings, store)
         dead = Settings(run_dir=tmp_path, heartbeat_url_file=url, web_url=web, alertmanager_url="http://127.0.0.1:9")
         assert "cannot be reached" in await asyncio.to_thread(beat, dead, store)
 

@@ -142,8 +142,16 @@ def test_a_missed_objective_is_named() -> None:
 
 
 def test_machinery_is_not_shown_to_people_and_the_gravest_alert_comes_first() -> None:
-    found = view.shown([alert("Watchdog", "none"), alert("W", "warning"), alert("C", "critical"), alert("U", None, 9)])
-    assert [a.labels["alertname"] for a in found] == ["C", "W", "U"]
+    found = view.shown(
+        [
+            alert("Watchdog", "none"),
+            alert("W", "warning"),
+            alert("C", "critical"),
+            alert("U", None, 9),
+            alert("P", "page", 5),
+        ]
+    )
+    assert [a.labels["alertname"] for a in found] == ["C", "W", "P", "U"]
 
 
 def test_a_recovery_point_older_than_the_rpo_is_bad() -> None:
