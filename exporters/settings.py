@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -148,7 +149,10 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the page."""
         host, _ = host_port(self.listen)
-        return host in {"localhost", "::1"} or host.startswith("127.")
+        try:
+            return host == "localhost" or ip_address(host).is_loopback
+        except ValueError:  # some name: whatever it begins with, it may lead elsewhere
+            return False
 
     @property
     def files(self) -> tuple[Path, ...]:

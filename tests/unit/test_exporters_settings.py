@@ -25,6 +25,7 @@ MONGODB = "mongodb://127.0.0.1:27017,127.0.0.1:27018/?replicaSet=rs0"
         (("--probe", "http://user:hunter2@127.0.0.1:8000"), "probe_url carries"),
         (("--probe", "ftp://127.0.0.1"), "http:// or https://"),
         (("--listen", "0.0.0.0:9400"), "reachable from other machines"),
+        (("--listen", "127.evil.example:9400"), "reachable from other machines"),
         (("--listen", "0.0.0.0:9400", "--web-config", "/dev/null"), "names no basic_auth_users"),
         (("--web-config", "/nonexistent.yml"), "cannot read /nonexistent.yml"),
         (("--listen", "9400"), "host:port"),
