@@ -6,7 +6,7 @@ Pure: no I/O. The loader turns YAML into these and reports every fault at once; 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -41,10 +41,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """Units of the calendar that follow one another from a first one on: months, quarters, weeks."""
+
+    unit: Literal["d", "w", "M", "Q", "Y"]
+    count: int
+    """Of how many units one window consists."""
+    start: datetime
+    """When the first one begins, by the clocks of the time zone (naive)."""
+    time_zone: str
+    """An IANA name: days begin at its midnight, also when its clocks are changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The span an SLO is judged over: the last ``duration``."""
+    """The span an SLO is judged over: the last ``duration``, or the current window of a ``calendar``."""
 
     duration: timedelta
+    """Of a calendar the nominal length (a month has 30 days): what burn rates are counted for."""
+    calendar: Calendar | None = None
 
     @property
     def text(self) -> str:
