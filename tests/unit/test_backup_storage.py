@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import os
 import shutil
 import stat
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -51,6 +56,16 @@ def publish(store: LocalStore, backup_id: str, content: bytes = b"some bytes") -
             )
         )
     return store.directory / backup_id
+
+
+def forge(place: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write another manifest, with a digest that matches, as somebody would who means harm."""
+    file = place / "manifest.json"
+    fields = json.loads(file.read_bytes())
+    fields.pop("manifest_sha256")
+    change(fields)
+    head = json.dumps(fields, indent=2).encode().removesuffix(b"\n}")
+    file.write_bytes(head + b',\n  "manifest_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n')
 
 
 @pytest.fixture
@@ -117,6 +132,25 @@ def test_damaged_and_incomplete_ones_are_told_as_such(store: LocalStore) -> None
         THIRD: "damaged",
     }
     assert "c.bson" in rows[FIRST].reason
+
+
+def test_a_hostile_manifest_costs_only_its_own_backup(store: LocalStore) -> None:
+    for backup_id in (FIRST, SECOND):
+        publish(store, backup_id)
+    forge(store.directory / FIRST, lambda fields: fields["recovery_point"].update(time=10**15))
+    forge(store.directory / SECOND, lambda fields: fields["files"][0].update(path="dump/\ud800"))
+    (store.directory / THIRD).mkdir()
+    os.mkfifo(store.directory / THIRD / "manifest.json")
+    last = publish(store, "20261122T130000Z-full-0004").name
+
+    rows = {row.id: row for row in backup.list_backups(store.directory)}
+    assert {key: row.state for key, row in rows.items()} == {
+        FIRST: "damaged",
+        SECOND: "damaged",
+        THIRD: "damaged",
+        last: "complete",
+    }
+    assert "times are out of range" in rows[FIRST].reason
 
 
 def test_an_absent_store_holds_nothing_and_an_unknown_backup_is_refused(store: LocalStore) -> None:
