@@ -95,6 +95,15 @@ def test_leftovers_of_a_killed_run_are_not_listed_and_the_next_one_removes_them(
     assert [path.name for path in store.directory.iterdir()] == [".lock"]
 
 
+def test_somebody_else_s_hidden_directories_are_no_leftovers(store: LocalStore) -> None:
+    precious = store.directory / ".tmp-my-precious" / "thing"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(b"precious")
+    with store.exclusive("test"):
+        assert store.remove_leftovers() == ()
+    assert precious.read_bytes() == b"precious"
+
+
 def test_a_second_writer_is_told_who_the_first_is(store: LocalStore) -> None:
     with (
         store.exclusive("backup run"),
