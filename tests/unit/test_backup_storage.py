@@ -234,6 +234,17 @@ def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: P
     assert store.ids() == (SECOND, THIRD)
 
 
+@pytest.mark.parametrize("command", [["run"], ["list"], ["verify"], ["prune", "--keep", "1"]])
+def test_object_storage_is_refused_until_it_exists(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["--run-dir", "run", "backup", *command, "--store", "s3://bucket/x"])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("monitor: --store s3://bucket/x: backups can only be kept in a directory")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_where_the_state_cannot_be_read_no_backup_is_called_never_verified(tmp_path: Path) -> None:
     settings = Settings(run_dir=tmp_path / "run")
     publish(LocalStore(settings.backups), FIRST)
