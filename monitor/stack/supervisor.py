@@ -239,9 +239,10 @@ async def _act(keeper: Keeper, request: control.Request) -> None:
         case "release":
             keeper.release()
         case "kill":
-            if request.seconds is not None and keeper.pid is not None:
-                keeper.hold(request.seconds)
             keeper.kill(request.signum)
+            # Its end is noticed only after this: it is held before it could be started again.
+            if request.seconds is not None:
+                keeper.hold(request.seconds)
         case "pause":
             keeper.pause(request.seconds)
         case "resume":
