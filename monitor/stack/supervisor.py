@@ -18,7 +18,7 @@ from monitor.stack.component import Component, ComponentStatus
 from monitor.stack.keeper import Keeper
 from monitor.stack.layout import Layout
 from monitor.stack.probes import Prober
-from monitor.stack.procfs import MARKER, NAME_MARKER
+from monitor.stack.procfs import MARKER, NAME_MARKER, mark
 from monitor.store import ComponentChange, Store
 from telemetry import logs
 
@@ -63,8 +63,12 @@ class Supervisor:
         self._steps_done = {name: asyncio.Event() for name in self._steps}
         self._changes: asyncio.Queue[ComponentChange | None] = asyncio.Queue()
 
-    async def run(self, stop: asyncio.Event, on_ready: OnReady = lambda _: None) -> None:
+    async def run(
+        self, stop: asyncio.Event, on_ready: OnReady = lambda _: None, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         """Start everything, call ``on_ready``, and keep it running until ``stop`` is set; then stop everything.
+
+        ``on_stop`` is called before anything is stopped, whatever the reason.
 
         Raises:
             Unavailable: something did not get ready; all that had been started is stopped again.
@@ -74,14 +78,14 @@ class Supervisor:
             server = await control.serve(self.layout.control_socket, self._answer)
             try:
                 async with asyncio.TaskGroup() as self._owner:
-                    await self._live(stop, on_ready)
+                    await self._live(stop, on_ready, on_stop)
             except BaseExceptionGroup as group:
                 raise _first(group) from None
             finally:
                 server.close()
                 self.layout.control_socket.unlink(missing_ok=True)
 
-    async def _live(self, stop: asyncio.Event, on_ready: OnReady) -> None:
+    async def _live(self, stop: asyncio.Event, on_ready: OnReady, on_stop: Callable[[], None]) -> None:
         try:
             await self._until(stop, self._start())
             if not stop.is_set():
@@ -90,6 +94,7 @@ class Supervisor:
                 await stop.wait()
         finally:
             self.ready = False
+            on_stop()
             await self._stop()
 
     # --- start and stop -------------------------------------------------------------------------------------------
@@ -182,7 +187,7 @@ class Supervisor:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _keeper(self, component: Component, prober: Prober) -> Keeper:
-        markers = {MARKER: str(self.layout.run_dir), NAME_MARKER: component.name}
+        markers = {MARKER: mark(self.layout.run_dir), NAME_MARKER: component.name}
         return Keeper(
             component,
             log=self.layout.logs / f"{component.name}.log",
