@@ -13,7 +13,7 @@ from typing import Any
 
 from monitor import clock
 from monitor.errors import InputError, Unavailable
-from monitor.stack import control, orphans
+from monitor.stack import control, logfiles, orphans
 from monitor.stack.component import Component, ComponentStatus
 from monitor.stack.keeper import Keeper
 from monitor.stack.layout import Layout
@@ -73,7 +73,8 @@ class Supervisor:
         Raises:
             Unavailable: something did not get ready; all that had been started is stopped again.
         """
-        async with self._record(), Prober() as prober, orphans.adopt(self._pids):
+        short_logs = logfiles.kept_short(self.layout.logs)
+        async with self._record(), short_logs, Prober() as prober, orphans.adopt(self._pids):
             self._keepers = {component.name: self._keeper(component, prober) for component in self._components}
             server = await control.serve(self.layout.control_socket, self._answer)
             try:

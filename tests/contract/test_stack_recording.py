@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from signal import Signals
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from monitor.errors import InputError, Unavailable
-from monitor.stack import control, launch
+from monitor.stack import control, launch, logfiles
 from monitor.stack import keeper as keeper_module
 from monitor.stack.client import StackClient
 from monitor.stack.component import Component, HttpProbe
@@ -108,6 +109,28 @@ async def test_a_component_whose_log_cannot_be_opened_is_tried_again(
         life.cancel()
         await asyncio.gather(life, return_exceptions=True)
     assert not find_marked(tmp_path)
+
+
+async def test_a_log_that_grows_too_long_is_shortened_while_its_component_writes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logfiles, "LONGEST", 10_000)
+    monkeypatch.setattr(logfiles, "LOOK_EVERY_S", 0.05)
+    talks = replace(SLEEPER, argv=("sh", "-c", "while :; do echo something that happened; sleep 0.001; done"))
+    layout = Layout(run_dir=tmp_path)
+    supervisor = Supervisor(layout, (talks,), (), environ=os.environ)
+    layout.logs.mkdir(parents=True)
+    (layout.logs / "redis.log").write_bytes(b"x" * 30_000)
+    stop = asyncio.Event()
+    running = asyncio.create_task(supervisor.run(stop))
+    try:
+        kept = layout.logs / "redis.log.1"
+        await until(lambda: kept.exists() and kept.read_bytes().endswith(b"something that happened\n"))
+    finally:
+        stop.set()
+        await running
+    assert kept.stat().st_size <= 20_000
+    assert (layout.logs / "redis.log").stat().st_size < 20_000
 
 
 async def test_a_request_that_fails_is_answered(tmp_path: Path) -> None:
