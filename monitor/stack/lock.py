@@ -80,7 +80,10 @@ class RunLock:
         with contextlib.suppress(OSError, ValueError):
             role, pid = self._path.read_text(encoding="ascii").split()
             return role, int(pid)
-        # It could not sign: a supervisor on a full disk, for a `down` is soon gone.
+        return "", 0
+
+    def unsigned_holder(self) -> tuple[str, int]:
+        """Say who holds a lock that bears no signature for long: a supervisor whose disk was full, and its pid."""
         return next((("up", process.pid) for process in find_open(self._path)), ("", 0))
 
     def release(self) -> None:

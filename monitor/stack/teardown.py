@@ -21,6 +21,9 @@ SUPERVISOR_S = 90.0
 LEFTOVER_S = 20.0
 """How long a leftover may take to end by itself: a database server writes a checkpoint."""
 
+SIGNED_WITHIN_S = 1.0
+"""Whoever takes the lock signs it at once, if it can at all."""
+
 _LOOK_EVERY_S = 0.05
 _QUIET_LOOKS = 3
 """A child just forked shows its marker only once its program is loaded: nothing must be seen this often in a row."""
@@ -115,11 +118,14 @@ def _acquired(lock: RunLock) -> bool:
 
 def _end_supervisor(lock: RunLock, progress: Callable[[str], None]) -> Literal["none", "ended", "followed"]:
     """Stop the running supervisor, if any, and take its lock; ``followed``: an `up` that waited for it has it now."""
-    deadline = time.monotonic() + SUPERVISOR_S
+    begun = time.monotonic()
+    deadline = begun + SUPERVISOR_S
     asked: Process | None = None
     killed = False
     while not _acquired(lock):
         role, pid = lock.holder()
+        if not role and time.monotonic() - begun > SIGNED_WITHIN_S:
+            role, pid = lock.unsigned_holder()
         started = start_time(pid)
         if role == "up" and asked is not None and asked.pid != pid and not alive(asked):
             return "followed"
@@ -136,11 +142,16 @@ def _end_supervisor(lock: RunLock, progress: Callable[[str], None]) -> Literal["
             send(asked, SIGKILL)
             killed, deadline = True, time.monotonic() + 5
         time.sleep(_LOOK_EVERY_S)
-    if asked is not None:
-        # It let go of its lock a moment before its end.
-        _wait_for_end({asked}, within_s=10)
-        send(asked, SIGKILL)
-        # Where the caller itself had started it, it stays a zombie until somebody asks.
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(asked.pid, os.WNOHANG)
-    return "none" if asked is None else "ended"
+    if asked is None:
+        return "none"
+    _see_off(asked)
+    return "ended"
+
+
+def _see_off(supervisor: Process) -> None:
+    """Wait for the very end: it let go of its lock a moment before."""
+    _wait_for_end({supervisor}, within_s=10)
+    send(supervisor, SIGKILL)
+    # Where the caller itself had started it, it stays a zombie until somebody asks.
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(supervisor.pid, os.WNOHANG)
