@@ -208,7 +208,7 @@ class _Builder:
     def _is_ambiguous(self, text: str, path: str) -> bool:
         if _DATE.fullmatch(text) and path.rpartition(".")[2] in self.texts:
             return False
-        return any(pattern.fullmatch(text) for pattern in (_INTEGER, _FLOAT, _COERCED))
+        return bool(_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) or _COERCED.fullmatch(text))
 
     def _fault(self, line: int, path: str, code: str, message: str) -> None:
         self.faults.append(Fault(file=self.name, line=line, path=path, code=code, message=message))
