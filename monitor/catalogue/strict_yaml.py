@@ -60,7 +60,8 @@ class Document:
     def line(self, path: str) -> int:
         """The line of a field, or of the nearest one around it."""
         while path and path not in self.lines:
-            path = re.sub(r"(\.?[^.\[\]]+|\[\d+\])$", "", path)
+            # Keys may hold dots and brackets themselves, so each round must shorten the path whatever it looks like.
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get(path, 0)
 
     def fault(self, code: str, message: str, path: str = "") -> Fault:

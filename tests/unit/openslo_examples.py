@@ -1,9 +1,17 @@
-"""A valid object of each of OpenSLO's seven kinds, for tests to spoil."""
+"""A valid object of each of OpenSLO's seven kinds, and ways to spoil them."""
 
 from __future__ import annotations
 
+import copy
 import json
+import re
+from collections.abc import Callable
 from typing import Any
+
+from hypothesis import strategies as st
+
+Example = Callable[[], dict[str, Any]]
+GONE = object()
 
 _METRIC = {"metricSource": {"type": "Prometheus", "spec": {"query": "sum(requests_total)"}}}
 _BURN = {
@@ -129,3 +137,32 @@ EVERY = (
     composite_slo,
     sliced_slo,
 )
+
+
+def spoilt(example: Example, path: str, value: Any) -> dict[str, Any]:
+    """The example with another value at a path; ``GONE`` removes what stands there."""
+    found = example()
+    *steps, last = [int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", path)]
+    place: Any = found
+    for step in steps:
+        place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
+    if value is GONE:
+        del place[last]
+    else:
+        place[last] = copy.deepcopy(value)
+    return found
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(data: Any, path: str = "") -> list[str]:
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    below = [
+        (f"{path}[{key}]" if isinstance(data, list) else f"{path}.{key}".removeprefix("."), one) for key, one in items
+    ]
+    return [place for here, one in below for place in (here, *places(one, here))]

@@ -210,6 +210,17 @@ def test_an_slo_that_cannot_be_meant_is_refused_at_its_field(root: Path, old: st
     assert any(place in path for _, _, path in found)
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("key", ["a" * 100, "a.", "a]", "a[b", "[", "."])
+def test_a_key_that_looks_like_a_path_or_is_none_has_its_line(root: Path, key: str) -> None:
+    (root / "slos" / "checkout.yaml").write_text(SLO.replace("  service: shop\n", f"  service: shop\n  '{key}': 1\n"))
+
+    ((_, line, path),) = codes(root)
+
+    assert path.startswith(f"spec.{key[:57]}")
+    assert line in {5, 6, 7}
+
+
 def test_an_indicator_may_stand_apart_and_must_then_exist(root: Path) -> None:
     head, indicator = SLO.split("  indicator:\n")
     sli = "---\napiVersion: openslo/v1\nkind: SLI\n" + "".join(f"{line[4:]}\n" for line in indicator.splitlines())

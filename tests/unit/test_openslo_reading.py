@@ -8,12 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.catalogue import openslo
 from monitor.catalogue.model import Budgeting, Calendar, RatioSli, Slo, ThresholdSli, Window
 from monitor.catalogue.strict_yaml import Document
 from monitor.errors import Fault
 from tests.unit import openslo_examples as examples
+from tests.unit.openslo_examples import ANYTHING, Example, places, spoilt
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -220,3 +223,24 @@ def test_a_threshold_that_is_referred_to_must_be_compared_all_the_same() -> None
 
     del slo["spec"]["objectives"][0]["op"], slo["spec"]["objectives"][0]["value"]
     assert [path for path, _ in refused(slo, sli)] == ["spec.objectives[0].op", "spec.objectives[0].value"]
+
+
+def test_a_field_too_many_hides_nothing_of_what_the_others_say() -> None:
+    slo = examples.slo()
+    slo["spec"]["indicator"]["spec"]["colour"] = "red"
+    slo["spec"]["indicator"]["spec"]["ratioMetric"]["total"]["metricSource"]["spec"]["query"] = "rate(a[5m])"
+
+    assert [path for path, _ in refused(slo)] == [
+        "spec.indicator.spec.colour",
+        "spec.indicator.spec.ratioMetric.total.metricSource.spec.query",
+    ]
+
+
+@given(data=st.data(), value=ANYTHING, example=st.sampled_from(examples.EVERY))
+def test_anything_anywhere_is_read_or_refused_and_never_raises(
+    data: st.DataObject, value: Any, example: Example
+) -> None:
+    slos, faults = read(spoilt(example, data.draw(st.sampled_from(places(example()))), value))
+
+    assert all(fault.message and len(fault.message) < 400 for fault in faults)
+    assert all(0 <= slo.target < 1 for slo in slos)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,25 +10,9 @@ from hypothesis import strategies as st
 
 from monitor.catalogue.openslo import Mode, violations
 from tests.unit import openslo_examples as examples
+from tests.unit.openslo_examples import ANYTHING, GONE, Example, places, spoilt
 
 STRICT, LENIENT = Mode.STRICT, Mode.LENIENT
-GONE = object()
-
-Example = Callable[[], dict[str, Any]]
-
-
-def spoilt(example: Example, path: str, value: Any) -> dict[str, Any]:
-    """The example with another value at a path; ``GONE`` removes what stands there."""
-    found = example()
-    *steps, last = [int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", path)]
-    place: Any = found
-    for step in steps:
-        place = place.setdefault(step, {}) if isinstance(place, dict) else place[step]
-    if value is GONE:
-        del place[last]
-    else:
-        place[last] = copy.deepcopy(value)
-    return found
 
 
 def found(data: Any, mode: Mode) -> list[tuple[str, str]]:
@@ -252,21 +233,6 @@ def test_what_an_object_refers_to_must_be_there(
     assert violations(example(), mode, every) == ()
     (one,) = violations(example(), mode, every - {missing})
     assert (one.path, one.code, one.message) == (path, "reference", f"{missing[0]} {missing[1]!r} does not exist")
-
-
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-def places(data: Any, path: str = "") -> list[str]:
-    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    below = [
-        (f"{path}[{key}]" if isinstance(data, list) else f"{path}.{key}".removeprefix("."), one) for key, one in items
-    ]
-    return [place for here, one in below for place in (here, *places(one, here))]
 
 
 @given(data=st.data(), value=ANYTHING, mode=st.sampled_from(Mode), example=st.sampled_from(examples.EVERY))

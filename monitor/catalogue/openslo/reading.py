@@ -45,7 +45,9 @@ def _known(documents: list[Document]) -> tuple[dict[Name, Known], list[Fault]]:
             message = f"{name[0]} {name[1]} is already given in {other.file}:{other.line('')}"
             faults.append(document.fault("duplicate", message, "metadata.name"))
         else:
-            known[name] = Known(document, tuple(one.path for one in found))
+            # A field too many hides nothing of what the others say.
+            broken = tuple(one.path for one in found if one.code != "unknown_field")
+            known[name] = Known(document, broken)
     return known, faults
 
 
