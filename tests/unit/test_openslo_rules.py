@@ -25,6 +25,8 @@ def test_a_valid_object_of_each_kind_breaks_no_rule(example: Example, mode: Mode
     assert found(example(), mode) == []
 
 
+SOURCE = "spec.ratioMetric.good.metricSource"
+
 Row = tuple[Any, ...]
 
 IN_BOTH: list[Row] = [
@@ -116,7 +118,8 @@ IN_BOTH: list[Row] = [
     ),
     (examples.sli, "spec.ratioMetric.counter", "true", "type"),
     (examples.sli, "spec.ratioMetric.good", {}, "required", "spec.ratioMetric.good.metricSource.spec"),
-    (examples.sli, "spec.ratioMetric.good.metricSource.spec", {}, "map_min_length"),
+    (examples.sli, "spec.ratioMetric.good.metricSource.spec", GONE, "required"),
+    (examples.sli, "spec.ratioMetric.good.metricSource.spec", "query", "type"),
     (examples.sli, "spec.ratioMetric.good.metricSource.metricSourceRef", "a b", "string_dns_label"),
     (examples.raw_sli, "spec.ratioMetric.rawType", GONE, "required"),
     (examples.raw_sli, "spec.ratioMetric.rawType", "best", "one_of"),
@@ -169,6 +172,8 @@ def test_one_thing_that_is_wrong_is_one_violation(row: Row, mode: Mode) -> None:
         (examples.slo, "metadata.name", "Checkout", "metadata.name", "string_dns_label"),
         (examples.slo, "metadata.name", "a" * 64, "metadata.name", "string_dns_label"),
         (examples.slo, "metadata.displayName", "a" * 64, "metadata.displayName", "string_max_length"),
+        (examples.sli, f"{SOURCE}.spec", {}, f"{SOURCE}.spec", "map_min_length"),
+        (examples.sli, f"{SOURCE}.spec", None, f"{SOURCE}.spec", "required"),
         (examples.slo, "spec.timeWindow", GONE, "spec.timeWindow", "slice_length"),
         (examples.slo, "spec.timeWindow[0].isRolling", GONE, "spec.timeWindow[0]", "mutually_exclusive"),
         (examples.slo, "spec.objectives[0].op", "gt", "spec.objectives[0].op", "forbidden"),

@@ -89,7 +89,7 @@ def _counters(document: Document, path: str, metric: Mapping[str, Any] | None, k
 
 
 def _probe(document: Document, path: str, metric: Mapping[str, Any]) -> str:
-    return _promql(document, f"{path}.metricSource.spec.probe", metric["metricSource"]["spec"].get("probe", ""))
+    return _promql(document, f"{path}.metricSource.spec.probe", (metric["metricSource"]["spec"] or {}).get("probe", ""))
 
 
 def _query(document: Document, path: str, metric: Mapping[str, Any], known: Mapping[Name, object]) -> str:
@@ -97,13 +97,13 @@ def _query(document: Document, path: str, metric: Mapping[str, Any], known: Mapp
     reference = source.get("metricSourceRef")
     if reference and ("DataSource", reference) not in known:
         raise refuse(document, f"{place}.metricSourceRef", f"DataSource {reference} does not exist")
-    unknown = sorted(set(source["spec"]) - {"query", "probe"})
-    if unknown:
+    spec = source["spec"] or {}
+    if unknown := sorted(set(spec) - {"query", "probe"}):
         message = "is not a known field: remove it or correct its name"
         raise refuse(document, f"{place}.spec.{unknown[0]}", message)
-    if "query" not in source["spec"]:
+    if "query" not in spec:
         raise refuse(document, f"{place}.spec.query", "is missing")
-    return _promql(document, f"{place}.spec.query", source["spec"]["query"])
+    return _promql(document, f"{place}.spec.query", spec["query"])
 
 
 def _promql(document: Document, path: str, query: Any) -> str:
