@@ -72,6 +72,7 @@ def slo() -> dict[str, Any]:
         "spec": {"conditions": [{"conditionRef": "burns"}], "notificationTargets": [{"targetRef": "pager"}]},
     }
     spec = {
+        "description": "People can  pay.",
         "service": "shop",
         "indicator": {"metadata": {"name": "answered"}, "spec": _RATIO},
         "budgetingMethod": "Occurrences",
@@ -79,7 +80,9 @@ def slo() -> dict[str, Any]:
         "objectives": [{"displayName": "Good", "target": 0.99}],
         "alertPolicies": [{"alertPolicyRef": "wake"}, alert],
     }
-    return _object("SLO", "checkout", spec)
+    found = _object("SLO", "checkout", spec)
+    found["metadata"] |= {"displayName": "Checkout", "labels": {"team": "sre"}, "annotations": {"impact": "No sales."}}
+    return found
 
 
 def threshold_slo() -> dict[str, Any]:

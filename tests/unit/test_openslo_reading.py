@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.catalogue import openslo
@@ -49,7 +49,8 @@ def objectives(*written: dict[str, Any]) -> Change:
 def test_an_only_objective_has_the_slos_own_name() -> None:
     (slo,) = sound(examples.slo())
 
-    assert (slo.name, slo.display_name, slo.target) == ("checkout", "checkout", Decimal("0.99"))
+    assert (slo.name, slo.display_name, slo.target) == ("checkout", "Checkout", Decimal("0.99"))
+    assert (slo.description, slo.team, slo.impact) == ("People can pay.", "sre", "No sales.")
 
 
 def test_several_objectives_are_slos_of_their_own_named_after_them() -> None:
@@ -63,10 +64,10 @@ def test_several_objectives_are_slos_of_their_own_named_after_them() -> None:
     slos = sound(changed(examples.slo, several))
 
     assert [(slo.name, slo.display_name, slo.target) for slo in slos] == [
-        ("checkout-2", "checkout (2)", Decimal("0.5")),
-        ("checkout-4", "checkout (速)", Decimal("0.9")),
-        ("checkout-uberhaupt", "checkout (Überhaupt!)", Decimal("0.75")),
-        ("checkout-within-1-s", "checkout (Within 1 s)", Decimal("0.9")),
+        ("checkout-2", "Checkout (2)", Decimal("0.5")),
+        ("checkout-4", "Checkout (速)", Decimal("0.9")),
+        ("checkout-uberhaupt", "Checkout (Überhaupt!)", Decimal("0.75")),
+        ("checkout-within-1-s", "Checkout (Within 1 s)", Decimal("0.9")),
     ]
     assert {slo.service for slo in slos} == {"shop"}
 
@@ -236,6 +237,7 @@ def test_a_field_too_many_hides_nothing_of_what_the_others_say() -> None:
     ]
 
 
+@settings(max_examples=500, deadline=None)
 @given(data=st.data(), value=ANYTHING, example=st.sampled_from(examples.EVERY))
 def test_anything_anywhere_is_read_or_refused_and_never_raises(
     data: st.DataObject, value: Any, example: Example

@@ -48,39 +48,52 @@ def slos(one: Known, known: Mapping[Name, Known]) -> list[Read]:
         Refused: something is wrong with it; with no faults where all that is wrong was told by OpenSLO's rules.
     """
     document, spec = one.document, one.document.data.get("spec")
-    if not isinstance(spec, dict):
+    if not isinstance(spec, dict) or not spec:
         raise Refused
     if is_composite(spec):
         message = "is a composite SLO, which is validated but not computed: write one SLO for each of the indicators"
         raise refuse(document, "spec.objectives", message)
     written = spec["objectives"] if isinstance(spec.get("objectives"), list) else []
     objectives = [labels.Objective(f"spec.objectives[{index}]", index + 1, data) for index, data in enumerate(written)]
-
-    def part(path: str, build: Callable[[], Any]) -> Callable[[], Any]:
-        def run() -> Any:
-            if not one.sound(path):
-                raise Refused
-            return build()
-
-        return run
-
-    name, _, team, expected, span, budgeting, found, *_ = together(
-        part("metadata.name", lambda: labels.name(document)),
-        part("spec.service", lambda: labels.service(document)),
-        part("metadata.labels", lambda: labels.team(document)),
-        part("metadata.annotations", lambda: labels.expected_requests(document)),
-        part("spec.timeWindow", lambda: window(document)),
-        part("spec.budgetingMethod", lambda: Budgeting(spec["budgetingMethod"])),
+    whole, found, *_ = together(
+        lambda: _shared(one),
         lambda: _indicator(one, known),
-        *(part(objective.path, bool) for objective in objectives),
+        *(_part(one, objective.path, bool) for objective in objectives),
     )
-    metadata, spec_text = document.data["metadata"], spec.get("description") or ""
+    alone = len(objectives) == 1
+    return together(*(partial(_of, document, whole, found, objective, alone=alone) for objective in objectives))
+
+
+def _part(one: Known, path: str, build: Callable[[], Any]) -> Callable[[], Any]:
+    """Build what stands at a path, or refuse without a word where OpenSLO's rules have told what is wrong with it."""
+
+    def run() -> Any:
+        if not one.sound(path):
+            raise Refused
+        return build()
+
+    return run
+
+
+def _shared(one: Known) -> Slo:
+    """What all objectives of an SLO share; target and indicator are put in for each of them."""
+    document, spec, metadata = one.document, one.document.data["spec"], one.document.data["metadata"]
+    name, _, team, expected, span, budgeting, *_ = together(
+        _part(one, "metadata.name", lambda: labels.name(document)),
+        _part(one, "spec.service", lambda: labels.service(document)),
+        _part(one, "metadata.labels", lambda: labels.team(document)),
+        _part(one, "metadata.annotations", lambda: labels.expected_requests(document)),
+        _part(one, "spec.timeWindow", lambda: window(document)),
+        _part(one, "spec.budgetingMethod", lambda: Budgeting(spec["budgetingMethod"])),
+        _part(one, "metadata.displayName", bool),
+        _part(one, "spec.description", bool),
+    )
     annotations = metadata.get("annotations") or {}
-    whole = Slo(
+    return Slo(
         name=name,
         service=spec["service"],
         display_name=metadata.get("displayName") or name,
-        description=" ".join(spec_text.split()),
+        description=" ".join((spec.get("description") or "").split()),
         budgeting=budgeting,
         window=span,
         target=Decimal(0),
@@ -91,8 +104,6 @@ def slos(one: Known, known: Mapping[Name, Known]) -> list[Read]:
         expected_requests_per_hour=expected,
         place=Place(file=document.file, line=document.line("metadata.name")),
     )
-    alone = len(objectives) == 1
-    return together(*(partial(_of, document, whole, found, objective, alone=alone) for objective in objectives))
 
 
 def _of(document: Document, whole: Slo, found: RatioSli | Gauge, objective: labels.Objective, *, alone: bool) -> Read:
