@@ -30,6 +30,7 @@ COMMANDS = {
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
     "slo": ("monitor.cli.slo", "Show where each SLO stands, and what its alerts would have done."),
+    "gate": ("monitor.cli.gate", "Say whether changes may go out, by what is left of an error budget."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),
