@@ -14,7 +14,7 @@ from monitor.errors import InputError
 from monitor.render.rules import complete
 from monitor.slo import alerts, judging, windows
 from monitor.slo.judging import Incident, Judgement, Recommendation
-from monitor.slo.replay import Episode, Speed
+from monitor.slo.replay import BurnAlert, Episode
 from monitor.slo.replay import replay as fire
 from monitor.sources.prometheus import Prometheus
 
@@ -76,7 +76,7 @@ def replay(
     coverage = sum(events.known[first:]) / max(len(events.bad) - first, 1)
     outcomes = []
     for objective in (slo.target, *objectives):
-        episodes = fire(events, float(objective), speeds(replace(slo, target=objective), environment), since=start)
+        episodes = fire(events, float(objective), burn_alerts(replace(slo, target=objective), environment), since=start)
         spent = None if achieved is None else (1 - achieved) / float(1 - objective) * coverage
         outcomes.append(_outcome(objective, episodes, spent, end - start, incidents))
     return Replay(
@@ -99,12 +99,13 @@ def resolution(environment: Environment, span: timedelta) -> timedelta:
     return max(COARSE, 2 * environment.scrape_interval)
 
 
-def speeds(slo: Slo, environment: Environment) -> tuple[Speed, ...]:
+def burn_alerts(slo: Slo, environment: Environment) -> tuple[BurnAlert, ...]:
     """The burn alerts as they are rendered, the fastest first."""
     rendered = {rule.name: complete(rule, environment) for rule in alerts.alerts(slo, environment)}
     return tuple(
-        Speed(pair=pair, hold=rendered[pair.alert].hold, keep=rendered[pair.alert].keep_firing_for)
+        BurnAlert(pair=pair, severity=rule.severity, hold=rule.hold, keep=rule.keep_firing_for)
         for pair in windows.BURN_PAIRS
+        for rule in (rendered[pair.alert],)
     )
 
 

@@ -46,10 +46,14 @@ class Events:
             list(accumulate(map(int, self.known), initial=0)),
         )
 
+    def _every(self, span: timedelta) -> int:
+        """How many cells lie between two evaluations of a window (``monitor.slo.rules``)."""
+        return 1 if span in windows.SHORT_WINDOWS else self.rollup
+
     def window(self, span: timedelta) -> Iterator[tuple[float, float, float]]:
         """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there."""
         bad, total, known = self._sums
-        every = 1 if span in windows.SHORT_WINDOWS else self.rollup
+        every = self._every(span)
         width = round(span / self.cell)
         cells = width + (every if self.both_ends else 0)
         offset = round(self.first.timestamp() / self.cell.total_seconds())
@@ -62,10 +66,11 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speed:
-    """One burn alert as it is rendered: its pair of windows, its ``for`` and its ``keep_firing_for``."""
+class BurnAlert:
+    """One burn alert as it is rendered: its pair of windows, its severity, its ``for`` and its ``keep_firing_for``."""
 
     pair: BurnPair
+    severity: Severity
     hold: timedelta
     keep: timedelta
 
@@ -113,28 +118,28 @@ def with_darkness(
     return every_bad, every_total, known
 
 
-def replay(events: Events, target: float, speeds: Sequence[Speed], *, since: datetime) -> tuple[Episode, ...]:
+def replay(events: Events, target: float, alerts: Sequence[BurnAlert], *, since: datetime) -> tuple[Episode, ...]:
     """Every episode of every burn alert that fires at or after ``since``, oldest first.
 
-    ``speeds`` stand as in the rules, the fastest first: an alert mutes those after it (``rules/alertmanager.yml``).
+    ``alerts`` stand as in the rules, the fastest first: an alert mutes those after it (``rules/alertmanager.yml``).
     """
     shortest = _burn(events, windows.SHORT_WINDOWS[0], target)
     faster = [False] * len(events.bad)
     found = []
-    for speed in speeds:
-        fires = list(_held(_condition(events, speed.pair, target, shortest), speed, events.cell))
+    for alert in alerts:
+        fires = list(_held(_condition(events, alert.pair, target, shortest), alert, events.cell))
         for first, after in _runs(fires):
             heard = next((number for number in range(first, after) if not faster[number]), None)
             if events.at(after) > since:
-                found.append(_episode(events, speed, first, after, heard))
+                found.append(_episode(events, alert, first, after, heard))
         faster = [one or other for one, other in zip(faster, fires, strict=True)]
     return tuple(sorted(found, key=lambda episode: (episode.start, episode.alert)))
 
 
-def _episode(events: Events, speed: Speed, first: int, after: int, heard: int | None) -> Episode:
+def _episode(events: Events, alert: BurnAlert, first: int, after: int, heard: int | None) -> Episode:
     return Episode(
-        alert=speed.pair.alert,
-        severity=speed.pair.severity,
+        alert=alert.pair.alert,
+        severity=alert.severity,
         start=events.at(first),
         end=events.at(after) if after < len(events.bad) else None,
         heard=None if heard is None else events.at(heard),
@@ -158,9 +163,9 @@ def _condition(events: Events, pair: BurnPair, target: float, shortest: Sequence
         yield burns and still and not ended
 
 
-def _held(flags: Iterable[bool], speed: Speed, cell: timedelta) -> Iterator[bool]:
+def _held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[bool]:
     """By cell: whether the alert fires, as Prometheus holds it for ``for`` and keeps it for ``keep_firing_for``."""
-    hold, keep = speed.hold / cell, speed.keep / cell
+    hold, keep = alert.hold / cell, alert.keep / cell
     active = quiet = None
     firing = False
     for number, flag in enumerate(flags):

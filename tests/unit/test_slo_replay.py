@@ -14,7 +14,7 @@ from monitor.cli import main
 from monitor.compliance.incidents import read_incidents
 from monitor.errors import CatalogueError
 from monitor.slo.judging import Incident, judge, per_month, recommend
-from monitor.slo.replay import Episode, Events, Speed, replay, with_darkness
+from monitor.slo.replay import BurnAlert, Episode, Events, replay, with_darkness
 from monitor.slo.windows import BURN_PAIRS
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -27,12 +27,14 @@ def events(bad: list[float], *, rollup: int = 1) -> Events:
     return Events(first=START, cell=MINUTE, bad=bad, total=[1200.0] * len(bad), known=known, rollup=rollup)
 
 
-def speeds(hold: timedelta = MINUTE, keep: timedelta = timedelta(0)) -> tuple[Speed, ...]:
-    return tuple(Speed(pair=pair, hold=hold, keep=keep * float(pair.keep)) for pair in BURN_PAIRS)
+def alerts(hold: timedelta = MINUTE, keep: timedelta = timedelta(0)) -> tuple[BurnAlert, ...]:
+    return tuple(
+        BurnAlert(pair=pair, severity=pair.severity, hold=hold, keep=keep * float(pair.keep)) for pair in BURN_PAIRS
+    )
 
 
 def fired(bad: list[float], **held: timedelta) -> list[Episode]:
-    return list(replay(events(bad), 0.9995, speeds(**held), since=START))
+    return list(replay(events(bad), 0.9995, alerts(**held), since=START))
 
 
 def test_nothing_fires_where_nothing_fails() -> None:
@@ -61,7 +63,7 @@ def test_an_alert_that_is_kept_firing_bridges_a_pause_and_then_ends() -> None:
 
 def test_what_ended_before_the_span_is_not_told_and_what_still_fires_has_no_end() -> None:
     bad = [1200.0] * 60 + [0.0] * DAY + [1200.0] * 60
-    found = replay(events(bad), 0.9995, speeds(), since=START + 900 * MINUTE)
+    found = replay(events(bad), 0.9995, alerts(), since=START + 900 * MINUTE)
     assert [one.end for one in found if one.alert == "ErrorBudgetBurnFast"] == [None]
 
 
