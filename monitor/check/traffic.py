@@ -86,7 +86,7 @@ def odd_targets(catalogue: Catalogue) -> Iterator[Finding]:
         objective = f"{slo.name}: {number(slo.target * 100)} %"
         if allowed < seen:
             message = (
-                f"{objective} of {slo.window.text} allows {allowed.total_seconds():.3g} s of failure, and less than two "
+                f"{objective} of {slo.window.text} allows {allowed.total_seconds():.3g} s of failure; less than two "
                 f"scrapes ({durations.text(seen)}) may not be seen: the first failure that is has spent it"
             )
             yield finding(slo.place, "target-beyond-sight", message, "lower the objective, or scrape more often")
