@@ -96,7 +96,7 @@ def resolution(environment: Environment, span: timedelta) -> timedelta:
     """How wide a cell is: one evaluation; for long spans a minute, and two scrapes at least, so that none is empty."""
     if span <= FINE_UP_TO:
         return environment.evaluation_interval
-    return max(COARSE, 2 * environment.scrape_interval)
+    return max(COARSE, 2 * environment.scrape_interval, environment.evaluation_interval)
 
 
 def burn_alerts(slo: Slo, environment: Environment) -> tuple[BurnAlert, ...]:
