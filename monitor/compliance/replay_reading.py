@@ -1,9 +1,9 @@
 """Reads what the recording rules would have recorded of one SLO at any time, from the raw metrics that are kept.
 
 The sum of many counters rises by just what they gained for as long as none of them appears, goes or starts anew. So
-Prometheus is asked for that sum, and for the recording rule's own expression only in the cells where one does: the same
-figures as the rule's, at a fifth of the cost (15 s for 30 days of 100 series otherwise). Everything else than sums of
-counters is asked for as the rule would have asked.
+Prometheus is asked for that sum, and for the recording rule's own expression only in the hours in which one does: the
+same figures as the rule's, at a tenth of the cost (15 s for 30 days of 100 series otherwise). Everything else than sums
+of counters is asked for as the rule would have asked.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from monitor import clock
 from monitor.catalogue import durations
@@ -22,6 +23,13 @@ from monitor.sources.prometheus import Prometheus
 
 LEAD = max(windows.LONG_WINDOWS)
 """What the longest window looks back on is read too, so that the first minute is judged as rules would have then."""
+
+HOUR = timedelta(hours=1)
+"""Over how long it is asked at once whether counters led a quiet life."""
+
+THROUGHOUT = 0.95
+"""Share of the most samples of any counter in an hour and ten minutes: who was away for the five minutes after which a
+counter is forgotten has fewer."""
 
 Cells = list[float | None]
 
@@ -101,7 +109,7 @@ class Reader:
         """In which cells any of the counters was scraped."""
         seen = [False] * self.many
         for selector in map(promql.matching_any_edge, counters(expression)):
-            query = f"count({selector if self._fine else self._last(selector, self._cell)})"
+            query = f"count({selector if self._fine else self._last(selector, back=self._cell)})"
             seen = [one or value is not None for one, value in zip(seen, self._ask(query), strict=True)]
         return seen
 
@@ -113,24 +121,38 @@ class Reader:
         return gained
 
     def _selector(self, selector: str) -> list[float]:
-        last = self._last(selector, promql.LOOKBACK)
-        before = f"{last[:-1]} offset {durations.text(self._cell)})"
-        back = durations.text(promql.LOOKBACK + self._cell)
-        sums, counts = self._ask(f"sum({last})"), self._ask(f"count({last})")
-        born = self._ask(f"count({last} unless {before})")
-        anew = self._ask(f"count(resets({selector}[{back}]) > 0)")
+        sums = self._ask(f"sum({self._last(selector)})")
+        restless = self._restless(selector)
         gained, odd = [0.0] * self.many, [0]
-        for number in range(1, self.many):
-            there, here = counts[number - 1] or 0.0, counts[number] or 0.0
-            if born[number] or anew[number] or there != here:
+        for number, (before, now) in enumerate(pairwise(sums), start=1):
+            if number in restless or (before is None) != (now is None):
                 odd.append(number)
             else:
-                gained[number] = (sums[number] or 0.0) - (sums[number - 1] or 0.0)
+                gained[number] = (now or 0.0) - (before or 0.0)
         exact = self._as_ruled(selector)
         for run in _neighbours(odd):
             for number, value in zip(run, self._ask(exact, run), strict=True):
                 gained[number] = value or 0.0
         return gained
+
+    def _restless(self, selector: str) -> set[int]:
+        """Cells of hours in which a series came, went, was away for longer than it is remembered, or started anew."""
+        hour = max(1, round(HOUR / self._cell))
+        span = durations.text(hour * self._cell)
+        back = durations.text(hour * self._cell + 2 * promql.LOOKBACK)
+        now, before = self._last(selector), self._last(selector, f" offset {span}")
+        seen = f"count_over_time({selector}[{back}])"
+        found: set[int] = set()
+        for query in (
+            f"count({now} unless {before})",
+            f"count({before} unless {now})",
+            f"count({seen} < {THROUGHOUT} * scalar(max({seen})))",
+            f"count(resets({selector}[{back}]) > 0)",
+        ):
+            for block, troubled in enumerate(self._ask(query, range(hour, self.many + hour, hour))):
+                if troubled:
+                    found.update(range(block * hour + 1, (block + 1) * hour + 1))
+        return found
 
     def _as_ruled(self, selector: str) -> str:
         """The rule's own expression for what one selector's counters gained in a cell, whatever became of them."""
@@ -139,16 +161,17 @@ class Reader:
         return expression.replace(promql.series(names.OBSERVED_TOTAL_DELTA, alone), "vector(0)")
 
     @staticmethod
-    def _last(selector: str, back: timedelta) -> str:
-        return f"last_over_time({selector}[{durations.text(back)}])"
+    def _last(selector: str, offset: str = "", *, back: timedelta = promql.LOOKBACK) -> str:
+        return f"last_over_time({selector}[{durations.text(back)}]{offset})"
 
     def _ask(self, query: str, cells: range | None = None) -> Cells:
         cells = range(self.many) if cells is None else cells
-        begin, end = (self.first + number * self._cell for number in (cells.start, cells.stop - 1))
+        begin, end = (self.first + number * self._cell for number in (cells[0], cells[-1]))
+        step = cells.step * self._cell
         found: Cells = [None] * len(cells)
-        for series in self._prometheus.range(query, begin, end, self._cell):
+        for series in self._prometheus.range(query, begin, end, step):
             for at, value in series.points:
-                found[round((at - begin) / self._cell)] = value
+                found[round((at - begin) / step)] = value
         return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 import subprocess
 from collections.abc import Iterator
@@ -153,6 +154,8 @@ def test_whatever_becomes_of_counters_the_shortcut_counts_as_the_rule_does(
     target = {"job": "edge", "instance": "edge"}
     past.add("up", target, [(START + number * STEP, 1.0) for number in range(many)])
     lives = {"a": (0, many, 0), "b": (0, 100, 0), "c": (120, many, 0), "d": (30, 200, 90), "e": (99, 321, 250)}
+    # Half-way through an hour all of one proxy's series are replaced by others, as many and as long.
+    lives |= {"f": (0, 180, 0), "g": (181, many, 0)}
     for proxy, (born, dead, restart) in lives.items():
         rises = [7.0 * ((number * 31) % 5) for number in range(many)]
         points = [
@@ -171,6 +174,36 @@ def test_whatever_becomes_of_counters_the_shortcut_counts_as_the_rule_does(
             _, ruled = Reader(prometheus, slo, catalogue.environment, span, cell).as_recorded()
             assert list(events.total) == pytest.approx([value or 0.0 for value in ruled])
             assert sum(events.total) > 10_000
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_quiet_hours_are_read_the_short_way_and_troubled_ones_lose_nothing(
+    tmp_path: Path, catalogue: Catalogue, seed: int
+) -> None:
+    chance, past, many = random.Random(seed), History(), 12 * HOUR
+    for number in range(8):
+        troubles = sorted(chance.sample(range(5 * HOUR, 8 * HOUR), 4)) if number % 2 else [0, 0, 0, 0]
+        born, gone, back, restart = troubles
+        value, points = 0.0, []
+        for at in range(born if number % 4 == 1 else 0, many):
+            value = 0.0 if at == restart else value + chance.randrange(9)
+            if not gone <= at < back:
+                points.append((START + at * STEP, value))
+        past.add("haproxy_backend_http_responses_total", {"proxy": "api", "code": f"c{number}"}, points)
+    slo = catalogue.slo("availability")
+    assert slo is not None
+    assert isinstance(slo.sli, RatioSli)
+    sli = replace(slo.sli, probe="")
+    slo = replace(slo, sli=sli)
+    span = (START + HOUR * STEP, START + many * STEP)
+    with serve(past, tmp_path) as prometheus:
+        reader = Reader(prometheus, slo, catalogue.environment, span, 4 * STEP)
+        _, ruled = reader.as_recorded()
+        _, short = reader.ratio(sli)
+        troubled = reader._restless('haproxy_backend_http_responses_total{proxy=~"bookings|api|pages"}')
+    assert short == pytest.approx(ruled)
+    hours = {(number - 1) // 60 for number in troubled if reader.first + number * 4 * STEP > START + 2 * HOUR * STEP}
+    assert 0 < len(hours) <= 6
 
 
 def test_a_replay_tells_pages_delays_and_what_another_objective_would_have_done(tmp_path: Path) -> None:
