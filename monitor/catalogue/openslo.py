@@ -98,10 +98,11 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[Slo, ...], tuple[Fault,
 
 def _taken(document: Document, name: str, objects: Mapping[tuple[str, str], tuple[Document, Any]]) -> Iterator[Fault]:
     """The alerts of SLO ``x`` go to ``slo-x-alerts.yml``, where the rules of an SLO ``x-alerts`` would go as well."""
-    other = name.removesuffix("-alerts")
-    if other != name and ("SLO", other) in objects:
-        message = f"is what the alerts of SLO {other} are called: choose another name"
-        yield document.fault("duplicate", message, "metadata.name")
+    for suffix in ("alerts", "long", "days", "window"):
+        other = name.removesuffix(f"-{suffix}")
+        if other != name and ("SLO", other) in objects:
+            message = f"is what a file of SLO {other} is called: choose another name"
+            yield document.fault("duplicate", message, "metadata.name")
 
 
 def _objects(documents: tuple[Document, ...]) -> Iterator[Document]:
@@ -189,6 +190,7 @@ def _slo(found: SloDocument, document: Document, objects: Mapping[tuple[str, str
         team=team,
         events=metadata.annotations.get("events", "minutes" if budgeting is Budgeting.TIMESLICES else "requests"),
         impact=metadata.annotations.get("impact", ""),
+        pages=_pages(metadata),
         place=Place(file=document.file, line=document.line("metadata.name")),
     )
 
@@ -203,6 +205,13 @@ def _team(metadata: Metadata) -> str:
     if not isinstance(team, str) or not team.strip() or "{{" in team:
         raise _Refused("metadata.labels.team", "must be the name of one team in contacts.yaml")
     return team
+
+
+def _pages(metadata: Metadata) -> bool:
+    said = metadata.annotations.get("pages", "true")
+    if said not in {"true", "false"}:
+        raise _Refused("metadata.annotations.pages", 'must be "true" or "false", in quotes')
+    return said == "true"
 
 
 def _budgeting(method: str) -> Budgeting:
