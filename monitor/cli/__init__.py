@@ -28,7 +28,7 @@ COMMANDS = {
         "monitor.cli.check",
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
-    "slo": ("monitor.cli.slo", "Show where each SLO stands."),
+    "slo": ("monitor.cli.slo", "Show where each SLO stands; validate OpenSLO files."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),

@@ -1,4 +1,4 @@
-"""``monitor slo list`` and ``monitor slo show``: where each SLO stands."""
+"""``monitor slo list`` and ``monitor slo show``: where each SLO stands. ``validate`` has a module of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, pass_settings, print_json
+from monitor.cli import Context, pass_settings, print_json, slo_validate
 from monitor.compliance.status import SloStatus, slo_statuses
 from monitor.errors import InputError
 from monitor.render import report_words as words
@@ -18,7 +18,10 @@ COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "
 
 @click.group()
 def command() -> None:
-    """Show where each SLO stands."""
+    """Show where each SLO stands; validate OpenSLO files."""
+
+
+command.add_command(slo_validate.command)
 
 
 @command.command("list")
