@@ -25,7 +25,7 @@ EVENTS = 100_000
 PACE = 20
 """How many times too fast the budget of the SLO's own window is spent in its test, where its objective allows that."""
 
-MOST_STEPS = 720
+MOST_STEPS = 360
 """Evaluations in an SLO's own window, at most: promtool reads no more than 10,000 samples a query."""
 
 
@@ -70,13 +70,14 @@ def _exhausted(slo: Slo) -> Value:
     step, own = own_interval(slo), slo.window.text
     window = slo.window.duration // step
     pace = min(Decimal(PACE), burning.highest_burn(slo))
-    spent = math.ceil(window / pace)  # steps until nothing is left
+    exact = Decimal(slo.window.duration // SECOND) / (step // SECOND)
+    spent = math.ceil(exact / pace)  # steps until nothing is left
     burnt = spent + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     whole = window + 2
     back = (whole + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
-    covered = Decimal(burnt - 1) / window
+    covered = (burnt - 1) / exact
     series = _rollups(slo, step, [(burnt - 1, bad), (whole + 10, 0)])
     checks = [
         count(firing(slo, EXHAUSTED), 0, max(spent - 2, 0) * step),
