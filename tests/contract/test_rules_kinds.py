@@ -85,10 +85,11 @@ def test_rules_of_each_kind_do_what_their_tests_say(rules: Path, kind: str) -> N
     promtool = shutil.which("promtool")
     assert promtool, "promtool is not installed: make install"
     tests = [rules / "tests" / f"slo-{kind}{part}.yml" for part in ("", "-alerts", "-days", "-window")]
-    for command in (
-        [promtool, "check", "rules", *sorted((rules / "prometheus").glob(f"slo-{kind}*.yml"))],
-        [promtool, "test", "rules", *tests],
-    ):
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        (promtool, "check", "rules", *sorted((rules / "prometheus").glob(f"slo-{kind}*.yml"))),
+        (promtool, "test", "rules", *tests),
+    )
+    for command in commands:
         done = subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
 

@@ -108,7 +108,7 @@ def test_a_calendar_window_burns_by_its_nominal_length_and_is_recorded_from_what
     slos: tuple[Slo, ...], environment: Environment
 ) -> None:
     calendar = Calendar(unit="M", count=1, start=datetime(2026, 1, 1), time_zone="Europe/Berlin")  # noqa: DTZ001  # by the clocks there
-    slo = replace(slos[0], window=Window(duration=timedelta(days=30), calendar=calendar))
+    slo = replace(slos[0], pages=True, window=Window(duration=timedelta(days=30), calendar=calendar))
     recorded = {(rule.record, rule.labels.get("window")): rule.expr for rule in recordings(slo, environment)}
 
     assert burning.burn_pairs(slo) == windows.BURN_PAIRS
