@@ -29,7 +29,10 @@ COMMANDS = {
         "monitor.cli.check",
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
-    "slo": ("monitor.cli.slo", "Show where each SLO stands, and what its alerts would have done."),
+    "slo": (
+        "monitor.cli.slo",
+        "Show where each SLO stands and what its alerts would have done; validate OpenSLO files.",
+    ),
     "gate": ("monitor.cli.gate", "Say whether changes may go out, by what is left of an error budget."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),

@@ -1,4 +1,4 @@
-"""``monitor slo list`` and ``monitor slo show``: where each SLO stands."""
+"""``monitor slo list`` and ``monitor slo show``: where each SLO stands. ``validate`` has a module of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, pass_settings, print_json, slo_named, slo_replay
+from monitor.cli import Context, pass_settings, print_json, slo_named, slo_replay, slo_validate
 from monitor.compliance.status import SloStatus, slo_statuses
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
@@ -17,10 +17,11 @@ COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "
 
 @click.group()
 def command() -> None:
-    """Show where each SLO stands, and what its alerts would have done."""
+    """Show where each SLO stands and what its alerts would have done; validate OpenSLO files."""
 
 
 command.add_command(slo_replay.command)
+command.add_command(slo_validate.command)
 
 
 @command.command("list")
