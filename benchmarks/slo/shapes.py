@@ -57,12 +57,12 @@ def slo(days: int) -> Slo:
 def ours(environment: Environment, days: int) -> Shape:
     """As ``monitor generate`` writes them."""
     promise = slo(days)
-    step, rollup = (
-        int(span.total_seconds()) for span in (environment.evaluation_interval, environment.rollup_interval)
-    )
-    recordings = [(one, step) for one in rules.grid(promise, environment)]
-    recordings += [(one, rollup) for one in rules.rollup(promise, environment)]
-    made = [Rule(record=one.record, labels=one.labels, expr=one.expr, every=every) for one, every in recordings]
+    made = [
+        Rule(record=one.record, labels=one.labels, expr=one.expr, every=int(group.interval.total_seconds()))
+        for group in rules.groups(promise, environment)
+        for one in group.rules
+    ]
+    step = int(environment.evaluation_interval.total_seconds())
     made += [Rule(expr=one.expr, every=step) for one in alerts.alerts(promise, environment)]
     return Shape(name="ours", rules=tuple(made), spent=promql.series(names.BURN_RATE, promise, promise.window.text))
 

@@ -11,9 +11,9 @@ from typing import Any
 import promql_parser as ql
 
 from monitor.catalogue import durations, promql
-from monitor.catalogue.model import Catalogue, Environment, Place, Slo, ThresholdSli
+from monitor.catalogue.model import Catalogue, Environment, Place, RatioSli, Slo
 from monitor.check.finding import Finding, finding
-from monitor.slo import windows
+from monitor.slo import burning, windows
 from monitor.slo.promql import LOOKBACK, number
 from monitor.slo.windows import BurnPair
 
@@ -29,20 +29,14 @@ NEEDS_TWO = frozenset({"rate", "irate", "increase", "delta", "idelta", "deriv", 
 HOUR = timedelta(hours=1)
 
 
-def expected_per_hour(slo: Slo) -> Decimal | None:
-    """The traffic that the SLO says is to be expected (``expected_requests_per_hour``), if it does."""
-    said: Decimal | None = getattr(slo, "expected_requests_per_hour", None)
-    return said
-
-
 def unfit_for_traffic(catalogue: Catalogue) -> Iterator[Finding]:
     """SLOs whose alerts, at the traffic they expect, would speak of single failures, never, or when all is spent."""
     for slo in catalogue.slos:
-        hourly = expected_per_hour(slo)
-        if hourly is None or hourly <= 0 or isinstance(slo.sli, ThresholdSli):
+        hourly = slo.expected_requests_per_hour
+        if not hourly or not isinstance(slo.sli, RatioSli) or slo.sli.slice:
             continue
-        for pair in windows.BURN_PAIRS:
-            if pair.factor * (1 - slo.target) < 1:  # else it never fires whatever the traffic (``never-fires``)
+        for pair in burning.burn_pairs(slo):
+            if burning.can_fire(slo, pair):  # else it never fires whatever the traffic (``never-fires``)
                 yield from _unfit_alert(slo, pair, hourly)
         budget = hourly * Decimal(slo.window.duration / HOUR) * (1 - slo.target)
         if budget < windows.MINIMUM_BAD_EVENTS:

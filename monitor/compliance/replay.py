@@ -12,7 +12,7 @@ from monitor.catalogue.model import Environment, Slo
 from monitor.compliance.replay_reading import read
 from monitor.errors import InputError
 from monitor.render.rules import complete
-from monitor.slo import alerts, judging, windows
+from monitor.slo import alerts, burning, judging
 from monitor.slo.judging import Incident, Judgement, Recommendation
 from monitor.slo.replay import BurnAlert, Episode
 from monitor.slo.replay import replay as fire
@@ -104,7 +104,7 @@ def burn_alerts(slo: Slo, environment: Environment) -> tuple[BurnAlert, ...]:
     rendered = {rule.name: complete(rule, environment) for rule in alerts.alerts(slo, environment)}
     return tuple(
         BurnAlert(pair=pair, severity=rule.severity, hold=rule.hold, keep=rule.keep_firing_for)
-        for pair in windows.BURN_PAIRS
+        for pair in burning.burn_pairs(slo)
         for rule in (rendered[pair.alert],)
     )
 

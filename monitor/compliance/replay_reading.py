@@ -18,13 +18,13 @@ from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.catalogue.promql import counters
 from monitor.slo import names, promql, windows
-from monitor.slo.replay import Events, with_darkness
+from monitor.slo.replay import Events, by_slices, with_darkness
 from monitor.sources.prometheus import Prometheus
 
 LEAD = max(windows.LONG_WINDOWS)
 """What the longest window looks back on is read too, so that the first minute is judged as rules would have then."""
 
-HOUR = timedelta(hours=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 """Over how long it is asked at once whether counters led a quiet life."""
 
 THROUGHOUT = 0.95
@@ -47,13 +47,23 @@ def read(
     bad, total = reader.ratio(sli) if isinstance(sli, RatioSli) else reader.as_recorded()
     fine = cell <= environment.evaluation_interval
     failing = reader.failing(sli.probe) if isinstance(sli, RatioSli) and sli.probe else [False] * reader.many
-    every_bad, every_total, known = with_darkness(
-        bad,
-        total,
-        failing,
-        memory=round(promql.TRAFFIC_MEMORY / cell),
-        least=cell / environment.evaluation_interval,
-    )
+    if isinstance(sli, RatioSli) and sli.slice:
+        every_bad, every_total, known = by_slices(
+            bad,
+            total,
+            failing,
+            size=max(1, round(sli.slice / cell)),
+            target=None if sli.slice_target is None else float(sli.slice_target),
+            minutes=cell / MINUTE,
+        )
+    else:
+        every_bad, every_total, known = with_darkness(
+            bad,
+            total,
+            failing,
+            memory=round(promql.TRAFFIC_MEMORY / cell),
+            least=cell / environment.evaluation_interval,
+        )
     return Events(
         first=reader.first,
         cell=cell,

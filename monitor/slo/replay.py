@@ -1,7 +1,8 @@
 """What the burn alerts would have done on events that were counted: the rules' own arithmetic, over running sums. Pure.
 
-Every figure is that of ``monitor.slo.rules``: windows up to an hour move with each cell, longer ones with each roll-up;
-burn over the long window is weighed by coverage; ``for`` and ``keep_firing_for`` are Prometheus's. A cell is one
+Every figure is that of ``monitor.slo.rules``: windows up to an hour move with each cell, longer ones with each roll-up,
+and those of days with each fifth; burn over the long window is weighed by coverage; ``for`` and ``keep_firing_for`` are
+Prometheus's. A cell is one
 evaluation of the rules, or a minute where a month is looked at (``monitor.compliance.replay`` chooses).
 """
 
@@ -48,7 +49,9 @@ class Events:
 
     def _every(self, span: timedelta) -> int:
         """How many cells lie between two evaluations of a window (``monitor.slo.rules``)."""
-        return 1 if span in windows.SHORT_WINDOWS else self.rollup
+        if span in windows.SHORT_WINDOWS:
+            return 1
+        return self.rollup * (1 if span in windows.MIDDLE_WINDOWS else windows.SECOND_ROLLUP)
 
     def window(self, span: timedelta) -> Iterator[tuple[float, float, float]]:
         """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there."""
@@ -116,6 +119,32 @@ def with_darkness(
         added.append(added[-1] + every_total[-1])
         seen.append(seen[-1] + known[-1])
     return every_bad, every_total, known
+
+
+def by_slices(
+    bad: Sequence[float | None],
+    total: Sequence[float | None],
+    failing: Sequence[bool],
+    *,
+    size: int,
+    target: float | None,
+    minutes: float,
+) -> tuple[list[float], list[float], list[bool]]:
+    """Bad, total and known by cell where time is judged and not events (``monitor.slo.promql.minutes_bad``).
+
+    Each cell is ``minutes`` long and judged by the ``size`` cells that end with it: good or bad as a whole where there
+    is a ``target``, else by its share of bad events; wholly bad in darkness, and not bad where nothing came.
+    """
+    sums = [list(accumulate((one or 0.0 for one in each), initial=0.0)) for each in (bad, total)]
+    known = [one is not None or dark for one, dark in zip(total, failing, strict=True)]
+    every_bad = []
+    for number, (seen, dark) in enumerate(zip(total, failing, strict=True)):
+        begin = max(number + 1 - size, 0)
+        part, whole = (one[number + 1] - one[begin] for one in sums)
+        share = min(max(part / whole, 0.0), 1.0) if whole > 0 else 0.0
+        judged = share if target is None else float(share > 1 - target)
+        every_bad.append(minutes * (1.0 if dark and not (seen or 0.0) > 0 else judged if known[number] else 0.0))
+    return every_bad, [minutes if one else 0.0 for one in known], known
 
 
 def replay(events: Events, target: float, alerts: Sequence[BurnAlert], *, since: datetime) -> tuple[Episode, ...]:

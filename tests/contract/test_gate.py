@@ -98,8 +98,8 @@ async def test_an_override_lets_changes_out_for_a_while_and_is_kept(tmp_path: Pa
             for method in ("POST", "PUT", "DELETE"):
                 assert (await client.request(method, ROUTE)).status == 405
             catalogue = load(None, "local")
-            slo = catalogue.slos[1]
-            assert slo.name == "availability"
+            slo = catalogue.slo("availability")
+            assert slo is not None
             standing = await asyncio.to_thread(gates.standing, prometheus, catalogue, slo)
             later = clock.now() + timedelta(hours=2)
             assert gates.gate(standing, store, later).override is None
@@ -151,7 +151,7 @@ def test_an_override_says_who_why_and_how_long(tmp_path: Path, arguments: tuple[
 def test_an_slo_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     done = monitor(tmp_path, NOBODY, "gate", "nothing")
     assert done.exit_code == 2
-    assert "has no SLO 'nothing'; it has: api-latency" in done.output
+    assert "has no SLO 'nothing'; it has: " in done.output
 
 
 def test_a_frozen_gate_is_frozen_where_no_store_was_made(tmp_path: Path) -> None:
@@ -166,7 +166,8 @@ def test_gate_list_and_report_show_the_same_budget(tmp_path: Path) -> None:
     whole = load(None, "local", environment_overrides=overrides)
     (slo,) = (slo for slo in whole.slos if slo.name == "availability")
     catalogue = replace(whole, slos=(slo,))
-    with serve(past(), tmp_path, rules=outputs(catalogue)["rules/prometheus/slo-availability.yml"]) as prometheus:
+    short, long = (outputs(catalogue)[f"rules/prometheus/slo-availability{kind}.yml"] for kind in ("", "-long"))
+    with serve(past(), tmp_path, rules=short + long.partition("groups:\n")[2]) as prometheus:
         deadline = time.monotonic() + 30
         while (found := gates.standing(prometheus, catalogue, slo)).error_budget_remaining is None:
             assert time.monotonic() < deadline, "nothing was recorded"

@@ -45,10 +45,10 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         yield client
 
 
-def only(name: str, **sli: str) -> Catalogue:
+def only(name: str, *, good: str = "", total: str = "") -> Catalogue:
     whole = load(None, "compose")
     (slo,) = (slo for slo in whole.slos if slo.name == name)
-    return replace(whole, slos=(replace(slo, sli=RatioSli(**sli)) if sli else slo,))
+    return replace(whole, slos=(replace(slo, sli=RatioSli(good=good, total=total)) if good else slo,))
 
 
 def codes(found: Iterable[Finding]) -> list[str]:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,10 @@ STORIES = {
 }
 
 
-@pytest.fixture(scope="module")
-def catalogue() -> Catalogue:
+@pytest.fixture
+def catalogue(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     # Promtool 2.42 evaluates every group at one interval, so that roll-ups must not be rarer than evaluations here.
+    monkeypatch.setattr("monitor.slo.windows.SECOND_ROLLUP", 1)
     return load(None, "compose", environment_overrides={"rollup_interval": "15s"})
 
 
@@ -78,32 +80,64 @@ def test_alerts_fire_and_end_when_prometheus_says_so(tmp_path: Path, catalogue: 
     name, phases = STORIES[story]
     slo = catalogue.slo(name)
     assert slo is not None
+    agree(tmp_path, replace(catalogue, slos=(slo,)), phases)
+
+
+@pytest.mark.parametrize("target", ["0.95", None])
+def test_slices_of_time_alert_when_prometheus_says_so(tmp_path: Path, catalogue: Catalogue, target: str | None) -> None:
+    slo = catalogue.slo("availability")
+    assert slo is not None
+    assert isinstance(slo.sli, RatioSli)
+    sli = replace(slo.sli, slice=timedelta(minutes=1), slice_target=Decimal(target) if target else None)
+    phases = (
+        Phase(steps=HOUR, good=300),
+        Phase(steps=60, good=240, bad=60),
+        Phase(steps=HOUR, good=0),
+        Phase(steps=50, probe=0),
+        Phase(steps=40, absent=True),
+        Phase(steps=HOUR, good=300, bad=1),
+    )
+    agree(tmp_path, replace(catalogue, slos=(replace(slo, sli=sli),)), phases)
+
+
+def agree(tmp_path: Path, catalogue: Catalogue, phases: tuple[Phase, ...]) -> None:
+    """Replay a story of the catalogue's only SLO, and ask promtool about each of its evaluations."""
+    (slo,) = catalogue.slos
     # A gap is told by silence in both: no staleness marker can be imported.
     series = {made.series: made.values.replace("stale", "_") for made in input_series(slo, phases)}
     end = START + sum(phase.steps for phase in phases) * STEP
     with serve(history(series), tmp_path) as prometheus:
         replayed = replay(prometheus, slo, catalogue.environment, (START - STEP, end))
     episodes = replayed.outcomes[0].episodes
-    assert bool(episodes) == (story != "one failure at three in the morning")
+    assert bool(episodes) == any(phase.bad > 1 for phase in phases)
 
-    for path, text in outputs(replace(catalogue, slos=(slo,), alerts=(), alert_tests={})).items():
-        if path.startswith("rules/prometheus/"):
-            (tmp_path / Path(path).name).write_text(text)
+    rules = {
+        Path(path).name: text
+        for path, text in outputs(replace(catalogue, alerts=(), alert_tests={})).items()
+        if path.startswith("rules/prometheus/")
+    }
+    for file, text in rules.items():
+        (tmp_path / file).write_text(text)
     spans = [
         (episode.alert, round((episode.start - START) / STEP), round(((episode.end or end + STEP) - START) / STEP))
         for episode in episodes
     ]
-    (tmp_path / "test.yml").write_text(yaml.safe_dump(promtool_test(slo, series, spans, round((end - START) / STEP))))
+    (tmp_path / "test.yml").write_text(
+        yaml.safe_dump(promtool_test(slo, rules, series, spans, round((end - START) / STEP)))
+    )
     command = [_binary("promtool"), "test", "rules", str(tmp_path / "test.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{spans}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
 
 
-def promtool_test(slo: Slo, series: dict[str, str], spans: list[tuple[str, int, int]], last: int) -> dict[str, object]:
+def promtool_test(
+    slo: Slo, rules: dict[str, str], series: dict[str, str], spans: list[tuple[str, int, int]], last: int
+) -> dict[str, object]:
     """Ask at every evaluation: which alerts fire?"""
+    firing = f'ALERTS{{alertstate="firing",alertname=~"ErrorBudgetBurn.*",slo="{slo.name}"}}'
     wanted = [
         {
-            "expr": f'count by (alertname) (ALERTS{{alertstate="firing",alertname!="SLONoData",slo="{slo.name}"}})',
+            "expr": f"count by (alertname) ({firing})",
             "eval_time": f"{number * 15}s",
             "exp_samples": [
                 {"labels": f'{{alertname="{alert}"}}', "value": 1}
@@ -113,10 +147,11 @@ def promtool_test(slo: Slo, series: dict[str, str], spans: list[tuple[str, int, 
         }
         for number in range(last + 1)
     ]
-    groups = [f"slo-{slo.name}-{part}" for part in ("grid", "rollup", "alerts")]
+    files = sorted(rules, key=lambda file: (file.endswith("-alerts.yml"), file.endswith("-long.yml")))
+    groups = [group["name"] for file in files for group in yaml.safe_load(rules[file])["groups"]]
     inputs = [{"series": one, "values": values} for one, values in series.items()]
     return {
-        "rule_files": [f"slo-{slo.name}.yml", f"slo-{slo.name}-alerts.yml"],
+        "rule_files": files,
         "evaluation_interval": "15s",
         "group_eval_order": groups,
         "tests": [{"interval": "15s", "input_series": inputs, "promql_expr_test": wanted}],

@@ -217,19 +217,8 @@ def test_probes_are_held_against_declarations_too(bundled: Catalogue) -> None:
     assert [code for code, _ in codes(changed(bundled, "availability", misname))] == ["unknown-metric"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithTraffic(Slo):
-    """An SLO that says what traffic is to be expected."""
-
-    expected_requests_per_hour: Decimal | None
-
-
 def expecting(catalogue: Catalogue, hourly: str) -> Catalogue:
-    def say(slo: Slo) -> Slo:
-        fields = {name: getattr(slo, name) for name in Slo.__dataclass_fields__}
-        return WithTraffic(**fields | {"expected_requests_per_hour": Decimal(hourly)})
-
-    return changed(catalogue, "booking-success", say)
+    return changed(catalogue, "booking-success", lambda slo: replace(slo, expected_requests_per_hour=Decimal(hourly)))
 
 
 def test_at_traffic_that_is_enough_nothing_is_found(bundled: Catalogue) -> None:
