@@ -68,6 +68,10 @@ bench: install-tests ## Measure the exporters side by side with Debian's, on thi
 	@deploy/install-packages.sh --peers
 	$(BIN)/python -m benchmarks.exporters
 
+.PHONY: bench-slo
+bench-slo: install-tests ## Measure what an SLO's rules cost and how right they are, beside the rules that Sloth and Pyrra write
+	$(BIN)/python -m benchmarks.slo
+
 .PHONY: lint
 lint: $(INSTALLED) ## Check style, types and the arrows between packages
 	$(BIN)/ruff check $(SOURCES)

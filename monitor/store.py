@@ -19,7 +19,7 @@ from typing import Any, Literal, NoReturn, Self
 from monitor import clock
 from monitor.errors import Unavailable
 
-RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog"]
+RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog", "override"]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 
 AlertEventState = Literal["firing", "resolved", "forgotten"]

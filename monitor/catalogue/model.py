@@ -63,8 +63,8 @@ class Window:
 
     @property
     def text(self) -> str:
-        """As Prometheus writes it: ``30d``, also where the file says ``1M``, for it is a label of what is recorded."""
-        return durations.text(self.duration)
+        """The label of what is recorded: ``30d`` as Prometheus writes it, and of a calendar OpenSLO's own ``1M``."""
+        return f"{self.calendar.count}{self.calendar.unit}" if self.calendar else durations.text(self.duration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,9 @@ class RatioSli:
 
     Exactly one of ``good`` and ``bad`` is set. ``probe`` is a 0/1 gauge seen from outside: while it fails and no
     traffic is seen at all, time counts as bad instead of missing.
+
+    With ``slice``, time is judged and not events: at each evaluation, the last ``slice`` of it. Where ``slice_target``
+    is given, such a slice is good or bad as a whole (Timeslices); else it is as bad as its ratio (RatioTimeslices).
     """
 
     good: str = ""
@@ -115,6 +118,8 @@ class Slo:
     """What is counted, in the plural, as people say it: ``requests``, ``bookings``, ``minutes``."""
     impact: str = ""
     """What users notice when it is missed, as one sentence."""
+    pages: bool = True
+    """Whether its fast burn alerts wake someone; else they are tickets, as where users notice nothing yet."""
     expected_requests_per_hour: Decimal | None = None
     """How much traffic it has, as its author says, for what must be known before anything is measured."""
     place: Place

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alerts, recovery, routes
+from monitor.check import alerts, parts, recovery, routes, traffic
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
+from monitor.check.live_slos import live_findings
 from monitor.check.series import unknown_series
 
-__all__ = ["Finding", "findings", "missing_series", "unknown_series"]
+__all__ = ["Finding", "findings", "live_findings", "missing_series", "unknown_series"]
 
 
 def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
@@ -20,6 +21,10 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *alerts.never_fires(catalogue),
         *alerts.untested(catalogue),
         *alerts.beyond_retention(catalogue),
+        *parts.no_part(catalogue),
+        *traffic.unfit_for_traffic(catalogue),
+        *traffic.odd_targets(catalogue),
+        *traffic.unfit_for_intervals(catalogue),
         *routes.unrouted(catalogue),
         *routes.unreachable(catalogue),
         *routes.unsupported(catalogue),

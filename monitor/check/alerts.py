@@ -12,15 +12,15 @@ from monitor.catalogue.model import AlertRule, Catalogue
 from monitor.check.finding import Finding, finding
 from monitor.render.rules import all_alerts
 from monitor.render.runbooks import HEADINGS, runbook_path
-from monitor.slo import rules, windows
+from monitor.slo import burning
 
 
 def never_fires(catalogue: Catalogue) -> Iterator[Finding]:
     """Burn alerts that total failure does not reach."""
     for slo in catalogue.slos:
-        for pair in windows.BURN_PAIRS:
-            if not rules.can_fire(slo, pair):
-                highest = f"{rules.highest_burn(slo):.3g}"
+        for pair in burning.burn_pairs(slo):
+            if not burning.can_fire(slo, pair):
+                highest = f"{burning.highest_burn(slo):.3g}"
                 message = (
                     f"{slo.name}: {pair.alert} can never fire: it waits for a burn rate above {pair.factor}, "
                     f"and total failure is {highest}"

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from monitor import settings as settings_module
+from monitor.catalogue.model import Catalogue, Slo
 from monitor.errors import Exit, InputError, MonitorError, Unavailable
 from monitor.settings import Settings
 
@@ -31,7 +32,11 @@ COMMANDS = {
         "monitor.cli.check",
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
-    "slo": ("monitor.cli.slo", "Show where each SLO stands; validate OpenSLO files."),
+    "slo": (
+        "monitor.cli.slo",
+        "Show where each SLO stands and what its alerts would have done; validate OpenSLO files.",
+    ),
+    "gate": ("monitor.cli.gate", "Say whether changes may go out, by what is left of an error budget."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),
@@ -103,6 +108,19 @@ def main(
 
 
 pass_settings = click.make_pass_decorator(Context)
+
+
+def slo_named(catalogue: Catalogue, name: str) -> Slo:
+    """Find an SLO.
+
+    Raises:
+        InputError: there is none of that name; the message lists those that there are.
+    """
+    slo = catalogue.slo(name)
+    if slo is None:
+        known = ", ".join(sorted(one.name for one in catalogue.slos)) or "none"
+        raise InputError(f"the catalogue has no SLO {name!r}; it has: {known}")
+    return slo
 
 
 def fail(error: MonitorError) -> NoReturn:

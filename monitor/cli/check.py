@@ -9,7 +9,7 @@ import click
 from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.strict_yaml import read_text
-from monitor.check import findings, missing_series
+from monitor.check import findings, live_findings, missing_series
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.errors import CatalogueError, Exit, Fault
 from monitor.render.runbooks import FOLDER
@@ -21,7 +21,8 @@ from monitor.sources.prometheus import Prometheus
     "--prometheus",
     "url",
     metavar="URL",
-    help="Ask this live Prometheus as well whether every metric is there (as prometheus_username, if that is set).",
+    help="Ask this live Prometheus as well (as prometheus_username, if that is set): is every metric there, does every "
+    "selector match, does it keep samples long enough?",
 )
 @click.option(
     "--runbooks",
@@ -43,6 +44,10 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
     if url is not None:
         with Prometheus(url, login=settings.prometheus_login()) as prometheus:
             found += missing_series(catalogue, prometheus.instant)
+            retention = prometheus.retention()
+            found += live_findings(catalogue, prometheus.instant, retention)
+        if retention is None:
+            click.echo("monitor: how long this Prometheus keeps samples is not known: it does not say", err=True)
     if as_json:
         print_json({"findings": [finding.to_json() for finding in found]})
     else:

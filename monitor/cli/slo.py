@@ -6,9 +6,8 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, pass_settings, print_json, slo_validate
+from monitor.cli import Context, pass_settings, print_json, slo_named, slo_replay, slo_validate
 from monitor.compliance.status import SloStatus, slo_statuses
-from monitor.errors import InputError
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
 from monitor.sources.prometheus import connect
@@ -18,9 +17,10 @@ COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "
 
 @click.group()
 def command() -> None:
-    """Show where each SLO stands; validate OpenSLO files."""
+    """Show where each SLO stands and what its alerts would have done; validate OpenSLO files."""
 
 
+command.add_command(slo_replay.command)
 command.add_command(slo_validate.command)
 
 
@@ -44,10 +44,7 @@ def list_(context: Context, *, as_json: bool) -> None:
 def show(context: Context, name: str, *, as_json: bool) -> None:
     """Show one SLO: what is promised, why, and where it stands."""
     catalogue, statuses = _read(context)
-    slo = catalogue.slo(name)
-    if slo is None:
-        known = ", ".join(sorted(one.name for one in catalogue.slos)) or "none"
-        raise InputError(f"the catalogue has no SLO {name!r}; it has: {known}")
+    slo = slo_named(catalogue, name)
     status = next(one for one in statuses if one.name == name)
     if as_json:
         print_json(status.to_json() | {"description": slo.description, "impact": slo.impact, "team": slo.team})

@@ -23,7 +23,7 @@ from monitor.catalogue.model import (
 )
 from monitor.catalogue.templates import shown
 from monitor.render.rules import complete, group_file
-from monitor.render.slo_tests import FOLDER, at_time
+from monitor.render.slo_checks import FOLDER, at_time
 from monitor.render.yaml_text import Value, document
 
 

@@ -8,6 +8,7 @@ from monitor.render.alertmanager import WATCHDOG_REPEAT
 from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section
 from monitor.render.links import SLO_DASHBOARD
 from monitor.slo import names
+from monitor.slo.alerts import EXHAUSTED
 from monitor.slo.windows import BURN_PAIRS, MINIMUM_BAD_EVENTS
 
 CHOSEN = 'slo=~"$slo"'
@@ -101,7 +102,7 @@ def _left() -> Panel:
         steps=BUDGET_STEPS,
         minimum=0,
         maximum=1,
-        alert="ErrorBudgetBurnSlow",
+        alert=EXHAUSTED,
     )
 
 
@@ -121,7 +122,7 @@ def _course() -> Panel:
         steps=((None, BAD), (0.0, NEUTRAL)),
         draw_thresholds=True,
         maximum=1,
-        alert="ErrorBudgetBurnSlow",
+        alert=EXHAUSTED,
     )
 
 

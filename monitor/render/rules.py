@@ -20,8 +20,9 @@ DEFAULT_TEAM = "sre"
 def rule_files(catalogue: Catalogue) -> dict[str, str]:
     """Every rule file, by path."""
     environment = catalogue.environment
-    files = {slo_file(slo): _slo_recordings(slo, environment) for slo in catalogue.slos}
-    files |= {slo_alert_file(slo): _slo_alerts(slo, environment) for slo in catalogue.slos}
+    files: dict[str, str] = {}
+    for slo in catalogue.slos:
+        files |= _slo_recordings(slo, environment) | {slo_alert_file(slo): _slo_alerts(slo, environment)}
     return files | {group_file(group): _alert_group(group, environment) for group in catalogue.alerts}
 
 
@@ -30,14 +31,20 @@ def slo_file(slo: Slo) -> str:
     return f"{FOLDER}/slo-{slo.name}.yml"
 
 
+def slo_long_file(slo: Slo) -> str:
+    """The file of an SLO's recording rules for days and longer: promtool tests a file's groups at one interval."""
+    return f"{FOLDER}/slo-{slo.name}-long.yml"
+
+
 def slo_alert_file(slo: Slo) -> str:
     """The file of an SLO's alerts."""
     return f"{FOLDER}/slo-{slo.name}-alerts.yml"
 
 
-def rule_groups(slo: Slo) -> tuple[str, str, str]:
-    """An SLO's groups, in the order that one feeds the next."""
-    return f"slo-{slo.name}-grid", f"slo-{slo.name}-rollup", f"slo-{slo.name}-alerts"
+def rule_groups(slo: Slo, environment: Environment, *, long: bool) -> tuple[str, ...]:
+    """An SLO's groups of one file or the other with its alerts, in the order that one feeds the next."""
+    groups = slo_rules.groups(slo, environment)
+    return (*(group.name for group in groups if group.is_long == long), _alerts_group(slo))
 
 
 def group_file(group: AlertGroup) -> str:
@@ -76,18 +83,21 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     )
 
 
-def _slo_recordings(slo: Slo, environment: Environment) -> str:
-    grid, rollup, _ = rule_groups(slo)
-    groups = [
-        _group(grid, environment.evaluation_interval, map(_recording, slo_rules.grid(slo, environment))),
-        _group(rollup, environment.rollup_interval, map(_recording, slo_rules.rollup(slo, environment))),
-    ]
-    return document({"groups": groups})
+def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
+    files: dict[str, list[Value]] = {slo_file(slo): [], slo_long_file(slo): []}
+    for group in slo_rules.groups(slo, environment):
+        file = slo_long_file(slo) if group.is_long else slo_file(slo)
+        files[file].append(_group(group.name, group.interval, map(_recording, group.rules)))
+    return {file: document({"groups": groups}) for file, groups in files.items()}
 
 
 def _slo_alerts(slo: Slo, environment: Environment) -> str:
     rules = (_alert(complete(rule, environment)) for rule in slo_alerts(slo, environment))
-    return document({"groups": [_group(rule_groups(slo)[-1], environment.evaluation_interval, rules)]})
+    return document({"groups": [_group(_alerts_group(slo), environment.evaluation_interval, rules)]})
+
+
+def _alerts_group(slo: Slo) -> str:
+    return f"slo-{slo.name}-alerts"
 
 
 def _alert_group(group: AlertGroup, environment: Environment) -> str:

@@ -64,13 +64,22 @@ def _facts(rules: list[AlertRule], catalogue: Catalogue) -> Iterator[str]:
     yield ""
     yield "| | |"
     yield "|---|---|"
-    yield f"| Severity | {_SEVERITIES[first.severity]} |"
+    yield f"| Severity | {_severity(rules)} |"
     yield f"| Team | {', '.join(sorted({rule.labels['team'] for rule in rules}))} |"
     yield f"| Fires after | {durations.text(first.hold) if first.hold else 'at once'} |"
     for slo in slos:
         objective = f"{promql.number(slo.target * 100)} % over {slo.window.text}"
         yield f"| SLO | {slo.display_name} (`{slo.name}`), {objective} |"
     yield f"| Dashboard | {_dashboard(first)} |"
+
+
+def _severity(rules: list[AlertRule]) -> str:
+    """What the alert does; where it is not the same for all SLOs, for which it does what."""
+    found = sorted({rule.severity for rule in rules}, key=list(Severity).index)
+    if len(found) == 1:
+        return _SEVERITIES[found[0]]
+    of = {one: [rule.labels[names.SLO_LABEL] for rule in rules if rule.severity is one] for one in found}
+    return "; ".join(f"{_SEVERITIES[one]} ({', '.join(slos)})" for one, slos in of.items())
 
 
 def _summary(rules: list[AlertRule]) -> str:

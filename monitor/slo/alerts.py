@@ -1,4 +1,4 @@
-"""The alerts that every SLO brings: four speeds of burning, and silence; values like those written by hand."""
+"""The alerts that every SLO brings: four speeds of burning, a spent budget, and silence; as values."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from datetime import timedelta
 from monitor.catalogue import durations
 from monitor.catalogue.model import AlertRule, Environment, Severity, Slo
 from monitor.catalogue.templates import escape
-from monitor.slo import names, promql, rules, windows
+from monitor.slo import burning, names, promql, windows
 from monitor.slo.windows import BurnPair
 
 NO_DATA = "SLONoData"
 NO_DATA_HOLD = timedelta(minutes=5)
+EXHAUSTED = "ErrorBudgetExhausted"
+EXHAUSTED_KEEP = timedelta(hours=1)
+"""A rolling window gives back what leaves it: a budget that hovers around zero is one ticket, not one an hour."""
+
+A_DAY = windows.LONG_WINDOWS[0]
 BURN_ALERTS = tuple(pair.alert for pair in windows.BURN_PAIRS)
 
 
 def alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
     """Every alert of one SLO, the most urgent first."""
-    for pair in windows.BURN_PAIRS:
+    for pair in burning.burn_pairs(slo):
         yield _burn(slo, pair, environment)
+    yield _exhausted(slo, environment)
     yield _no_data(slo)
 
 
@@ -33,15 +39,10 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
     objective = f"{promql.number(slo.target * 100)} %"
     return AlertRule(
         name=pair.alert,
-        expr=rules.burn_expression(slo, pair),
+        expr=burning.burn_expression(slo, pair),
         hold=windows.hold(environment.scrape_interval, environment.evaluation_interval),
         keep_firing_for=environment.keep_firing_for * float(pair.keep),
-        labels={
-            names.SLO_LABEL: slo.name,
-            names.SERVICE_LABEL: slo.service,
-            "severity": pair.severity.value,
-            "team": slo.team,
-        },
+        labels=_labels(slo, pair.severity),
         annotations={
             "summary": escape(
                 f"{slo.impact or slo.description} {slo.display_name} is missing its objective of {objective}."
@@ -62,18 +63,63 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
     )
 
 
+def _exhausted(slo: Slo, environment: Environment) -> AlertRule:
+    own, day = slo.window.text, durations.text(A_DAY)
+    pace = f"{promql.series(names.BURN_RATE, slo, day)} * {durations.seconds(A_DAY)}"
+    goes = _figure(f"{pace} / {durations.seconds(slo.window.duration)}", "humanizePercentage")
+    objective = f"{promql.number(slo.target * 100)} % over {own}"
+    return AlertRule(
+        name=EXHAUSTED,
+        expr=burning.exhausted_expression(slo),
+        hold=windows.hold(environment.scrape_interval, environment.evaluation_interval),
+        keep_firing_for=EXHAUSTED_KEEP,
+        labels=_labels(slo, Severity.WARNING),
+        annotations={
+            "summary": escape(
+                f"{slo.display_name} has spent its error budget: its objective of {objective} is missed."
+            ),
+            "impact": (
+                f"{escape(slo.impact or slo.description)} {_counts(slo)}At the pace of the last {day}, another "
+                f"{goes} of the budget goes each day."
+            ),
+            "action": "In working hours: put reliability before features, and no risky change, until it is above zero.",
+            "value": (
+                "{{ $value | humanizePercentage }} of the error budget is left, "
+                f"{_figure(promql.series(names.COVERAGE, slo, own), 'humanizePercentage')} of {own} was measured."
+            ),
+        },
+        place=slo.place,
+    )
+
+
+def _counts(slo: Slo) -> str:
+    """How many events were bad and how many may be; of a calendar window only its ratio is known."""
+    if slo.window.calendar:
+        return ""
+    own = slo.window.text
+    bad, total = (promql.series(name, slo, own) for name in (names.BAD_SUM, names.TOTAL_SUM))
+    allowed = f"{total} / {promql.series(names.COVERAGE, slo, own)} * {promql.number(1 - slo.target)}"
+    return (
+        f"{_figure(bad)} of {_figure(total)} {escape(slo.events)} were bad in {own}, where {_figure(allowed)} may be. "
+    )
+
+
+def _labels(slo: Slo, severity: Severity) -> dict[str, str]:
+    return {
+        names.SLO_LABEL: slo.name,
+        names.SERVICE_LABEL: slo.service,
+        "severity": severity.value,
+        "team": slo.team,
+    }
+
+
 def _no_data(slo: Slo) -> AlertRule:
     matchers = f'{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"'
     return AlertRule(
         name=NO_DATA,
         expr=f"absent({names.TOTAL_DELTA}{{{matchers}}})",
         hold=NO_DATA_HOLD,
-        labels={
-            names.SLO_LABEL: slo.name,
-            names.SERVICE_LABEL: slo.service,
-            "severity": Severity.WARNING.value,
-            "team": slo.team,
-        },
+        labels=_labels(slo, Severity.WARNING),
         annotations={
             "summary": escape(f"Nothing is known about {slo.display_name}: its metrics are missing."),
             "impact": "Users may be suffering unseen: this SLO cannot alert, and its coverage falls.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 import promql_parser as ql
@@ -13,6 +14,7 @@ from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.catalogue.promql import counters, selectors
 
 _TARGET = {"job": "made-up", "instance": "made-up"}
+_AHEAD = Decimal(10_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,32 +38,79 @@ class Series:
 
 
 def can_be_made_up(slo: Slo) -> bool:
-    """Whether one series decides what the SLI says; a gauge computed from several cannot be set at will."""
-    if isinstance(slo.sli, RatioSli):
+    """Whether what the SLI says can be set at will: counters, one gauge, the age of an instant, or a mean."""
+    if isinstance(slo.sli, RatioSli) or mean_of(slo.sli):
         return True
-    expr = ql.parse(slo.sli.query)
+    expr = _judged(slo.sli)
     if isinstance(expr, ql.AggregateExpr) and str(expr.op) in {"max", "min", "avg", "sum"}:
         expr = expr.expr
     return isinstance(expr, ql.VectorSelector)
+
+
+def mean_of(sli: ThresholdSli) -> tuple[str, str] | None:
+    """The sum and the count that a mean per minute divides, where the SLI is one and must stay low; else nothing."""
+    found = [selector for selector in selectors(ql.parse(sli.query)) if selector.name]
+    named = {str(selector.name).rpartition("_")[2]: str(selector.prettify()) for selector in found}
+    bases = {str(selector.name).rpartition("_")[0] for selector in found}
+    if set(named) == {"sum", "count"} and len(bases) == 1 and sli.op in {"lt", "lte"}:
+        return named["sum"], named["count"]
+    return None
+
+
+def memory(slo: Slo) -> timedelta:
+    """For how long an SLI still says what is over: the length of its slices, or of the range that a mean is of."""
+    if isinstance(slo.sli, RatioSli):
+        return slo.sli.slice or timedelta(0)
+    return max(_ranges(ql.parse(slo.sli.query)), default=timedelta(0))
 
 
 def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     """What would be scraped if these phases happened, one sample a step, after a first sample in which nothing has."""
     phases = tuple(phases)
     made = [_counter(labels, gains, phases) for labels, gains in _counters(slo, phases)]
-    if isinstance(slo.sli, ThresholdSli):
+    if isinstance(slo.sli, ThresholdSli) and not mean_of(slo.sli):
         made = [_gauge(slo.sli, phases)]
-    made.append(Series(series=_text("up", _TARGET), values=f"1x{sum(phase.steps for phase in phases)}"))
+    steps = sum(phase.steps for phase in phases)
+    targets = dict.fromkeys(_target(one.series) for one in made)
+    made += [Series(series=_text("up", dict(target)), values=f"1x{steps}") for target in targets]
     if isinstance(slo.sli, RatioSli) and slo.sli.probe:
         probe = " ".join(f"{phase.probe}x{phase.steps - 1}" for phase in phases)
         made.append(Series(series=_example(slo.sli.probe), values=f"1 {probe}"))
     return tuple(made)
 
 
+def _target(series: str) -> tuple[tuple[str, str], ...]:
+    """The target that a series says it was scraped from."""
+    labels = {str(matcher.name): str(matcher.value) for matcher in next(selectors(ql.parse(series))).matchers.matchers}
+    return tuple((name, labels[name]) for name in _TARGET)
+
+
+def _judged(sli: ThresholdSli) -> ql.Expr:
+    """What is held against the value; of ``time() - x`` the instant ``x``."""
+    expr = ql.parse(sli.query)
+    return expr.rhs if isinstance(expr, ql.BinaryExpr) and _is_an_age(expr) else expr
+
+
+def _is_an_age(expr: ql.Expr) -> bool:
+    if not isinstance(expr, ql.BinaryExpr) or str(expr.op) != "-":
+        return False
+    return isinstance(expr.lhs, ql.Call) and expr.lhs.func.name == "time"
+
+
+def _ranges(expr: ql.Expr) -> Iterator[timedelta]:
+    if isinstance(expr, ql.MatrixSelector):
+        yield expr.range
+    for part in ("lhs", "rhs", "expr"):
+        if (inner := getattr(expr, part, None)) is not None:
+            yield from _ranges(inner)
+    for argument in getattr(expr, "args", ()):
+        yield from _ranges(argument)
+
+
 def _counters(slo: Slo, phases: tuple[Phase, ...]) -> list[tuple[str, list[int]]]:
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
-        return []
+        return _mean(sli, phases)
     total = counters(sli.total)[0]
     if sli.good:
         return [
@@ -88,10 +137,24 @@ def _counter(series: str, gains: list[int], phases: tuple[Phase, ...]) -> Series
     return Series(series=series, values=" ".join(parts))
 
 
+def _mean(sli: ThresholdSli, phases: tuple[Phase, ...]) -> list[tuple[str, list[int]]]:
+    """Of a mean: good events add nothing, and each bad one so much that a single one among a thousand is too much."""
+    pair = mean_of(sli)
+    if pair is None:
+        return []
+    amount = int(sli.value * 1000) + 1000
+    return [
+        (_example(pair[0]), [phase.bad * amount for phase in phases]),
+        (_example(pair[1]), [phase.good + phase.bad for phase in phases]),
+    ]
+
+
 def _gauge(sli: ThresholdSli, phases: tuple[Phase, ...]) -> Series:
     beyond = sli.value * 2 + 1
     low, high = Decimal(0), beyond
     good, bad = (low, high) if sli.op in {"lt", "lte"} else (high, low)
+    if _is_an_age(ql.parse(sli.query)):  # what is old lies far back, and what is young ahead of a test's whole time
+        good, bad = (_AHEAD, -beyond) if sli.op in {"lt", "lte"} else (-beyond, _AHEAD)
     parts = [str(good)]
     for phase in phases:
         if phase.absent:

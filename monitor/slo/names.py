@@ -34,6 +34,23 @@ BAD_ROLLUP = "slo:events_bad:rollup"
 TOTAL_ROLLUP = "slo:events_total:rollup"
 COVERED_ROLLUP = "slo:covered_seconds:rollup"
 """The grid, added up once per roll-up interval, for windows that are too long to be added up from the grid."""
+BAD_ROLLUP_5X = "slo:events_bad:rollup_5x"
+TOTAL_ROLLUP_5X = "slo:events_total:rollup_5x"
+COVERED_ROLLUP_5X = "slo:covered_seconds:rollup_5x"
+BAD_ROLLUP_60X = "slo:events_bad:rollup_60x"
+TOTAL_ROLLUP_60X = "slo:events_total:rollup_60x"
+COVERED_ROLLUP_60X = "slo:covered_seconds:rollup_60x"
+"""Five and sixty of them added up, for windows of days and of more than a month."""
+
+BAD_WINDOW = "slo:events_bad:window"
+TOTAL_WINDOW = "slo:events_total:window"
+COVERED_WINDOW = "slo:covered_seconds:window"
+"""Windows of days and longer, added up as rarely as their roll-up; copied into the others often enough to be seen."""
+
+CALENDAR_SLI = "slo_calendar_sli_ratio"
+CALENDAR_BUDGET_REMAINING = "slo_calendar_error_budget_remaining_ratio"
+CALENDAR_COVERAGE = "slo_calendar_coverage_ratio"
+"""What ``monitor work`` exposes of the current calendar window, which no range selector can name."""
 
 SLO_LABEL = "slo"
 SERVICE_LABEL = "slo_service"
@@ -56,6 +73,15 @@ RECORDED: dict[str, tuple[str, ...]] = {
         BAD_ROLLUP: False,
         TOTAL_ROLLUP: False,
         COVERED_ROLLUP: False,
+        BAD_ROLLUP_5X: False,
+        TOTAL_ROLLUP_5X: False,
+        COVERED_ROLLUP_5X: False,
+        BAD_ROLLUP_60X: False,
+        TOTAL_ROLLUP_60X: False,
+        COVERED_ROLLUP_60X: False,
+        BAD_WINDOW: True,
+        TOTAL_WINDOW: True,
+        COVERED_WINDOW: True,
     }.items()
 }
 """Every recorded series and its labels, for checks and dashboards."""

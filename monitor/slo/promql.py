@@ -2,11 +2,12 @@
 
 How events are counted
     Each evaluation records what every counter gained since the evaluation before, from the last sample known then to
-    the last sample known now. The steps telescope: added up over any span they give exactly what the counters gained,
-    without extrapolation (``increase()`` is up to 8 % off where a counter of errors leaves zero), across resets (a
-    counter that fell counts from zero), gaps in scraping (the next step has it all) and label changes (the sum has no
-    labels; a series that is born while its target is watched counts from zero). Steps of an edge that is not scraped
-    are left out, so that coverage tells.
+    the sample that is known now. The steps telescope: added up over any span they give exactly what the counters
+    gained, without extrapolation (``increase()`` is up to 8 % off where a counter of errors leaves zero), across
+    resets (a counter that fell counts from zero), gaps in scraping (the next step has it all) and label changes (the
+    sum has no labels; a series that is born while its target is watched counts from zero). Steps of an edge that is
+    not scraped are left out, so that coverage tells. Only the last sample known then is looked for in a range, once a
+    counter: that is the price of the whole SLO where many series are counted.
 
 What no traffic means
     While the probe fails and the edge counts nothing, each evaluation is dark: as many bad events of as many as the
@@ -71,6 +72,25 @@ def observed_bad(slo: Slo, step: timedelta) -> str:
     return f"{total}\n- on () (\n{_indent(_gained(counters(sli.good), step))}\n)"
 
 
+def minutes_total(slo: Slo, step: timedelta) -> str:
+    """The time of one step where it is judged by slices: watched, or dark by the probe's word."""
+    watched, failing = f"0 * {series(names.OBSERVED_TOTAL_DELTA, slo)} + {_minutes(step)}", _probe_failing(slo)
+    return f"{watched}\nor on () ({failing} + {_minutes(step)})" if failing else watched
+
+
+def minutes_bad(slo: Slo, sli: RatioSli, size: timedelta, step: timedelta) -> str:
+    """How much of one step was bad, by the slice that ends with it: dark, as its ratio says, or idle and so not bad."""
+    bad, total = (tile(name, slo, size) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
+    share = f"clamp({bad} / ({total} > 0), 0, 1)"
+    judged = share if sli.slice_target is None else f"({share} > bool {number(1 - sli.slice_target)})"
+    parts = [f"{judged} * {_minutes(step)}", f"0 * {series(names.TOTAL_DELTA, slo)}"]
+    if failing := _probe_failing(slo):
+        seen = f"{series(names.OBSERVED_TOTAL_DELTA, slo)} > 0"
+        parts.insert(0, f"({failing} + {_minutes(step)} unless on () {seen})")
+    either = "\n  or on () ".join(parts)
+    return f"(\n  {either}\n)\nand on () {series(names.TOTAL_DELTA, slo)}"
+
+
 def events_total(slo: Slo) -> str:
     """All events of one step, with the probe's word where the counters are silent."""
     observed = series(names.OBSERVED_TOTAL_DELTA, slo)
@@ -105,6 +125,16 @@ def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_
     One millisecond is left out, because Prometheus 2 counts samples at both ends of a range and Prometheus 3 does not.
     """
     return f"{function}({series(recorded, slo)}[{durations.text(span - durations.MILLISECOND)}])"
+
+
+def newest(recorded: str, slo: Slo, window: str, age: timedelta) -> str:
+    """A window that is added up rarely, as it was added up last."""
+    return f"last_over_time({series(recorded, slo, window)}[{durations.text(age)}])"
+
+
+def calendar(gauge: str, slo: Slo) -> str:
+    """What is known of an SLO's current calendar window."""
+    return f"max({series(gauge, slo, slo.window.text)})"
 
 
 def sli_ratio(slo: Slo, window: str) -> str:
@@ -175,16 +205,20 @@ def _gained(selectors: Iterable[str], step: timedelta) -> str:
 
 
 def _steps(selector: str, step: timedelta) -> str:
-    offset = durations.text(step)
-    now = f"last_over_time({selector}[{durations.text(LOOKBACK)}])"
-    before = f"last_over_time({selector}[{durations.text(LOOKBACK)}] offset {offset})"
+    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
     return (
         "sum(\n"
-        f"  {now} - {before} >= 0\n"
-        f"  or {now} < {before}\n"
-        f"  or ({selector} unless {before}) and on (job, instance) (up offset {offset} == 1)\n"
+        f"  {selector} - last_over_time({selector}{before}) >= 0\n"
+        f"  or {selector} and on (job, instance) max_over_time({_up(selector)}{before}) == 1\n"
         ") or vector(0)"
     )
+
+
+def _up(selector: str) -> str:
+    """Whether the targets of a selector were scraped; no more of them are read than its own matchers allow."""
+    parsed = ql.parse(selector)
+    assert isinstance(parsed, ql.VectorSelector)
+    return f"up{_matchers(found for found in parsed.matchers.matchers if found.name in {'job', 'instance'})}"
 
 
 def _probe_failing(slo: Slo) -> str:

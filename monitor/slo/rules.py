@@ -1,16 +1,14 @@
-"""The recording rules and burn-rate alerts of one SLO, as values. Pure."""
+"""The recording rules of one SLO, as values. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, Slo
+from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.slo import names, promql, windows
-from monitor.slo.windows import BurnPair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,79 +20,143 @@ class Recording:
     labels: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Recording rules that are evaluated together."""
+
+    name: str
+    interval: timedelta
+    rules: tuple[Recording, ...]
+    is_long: bool
+    """Whether it is about days and longer, from what the others recorded of hours."""
+
+
+def groups(slo: Slo, environment: Environment) -> tuple[Group, ...]:
+    """Every recording rule of an SLO, by group, in the order that one feeds the next.
+
+    The wider a window, the coarser what it is added up from, and the more rarely: so the price of an SLO neither grows
+    with its window nor, beyond the grid, with its series.
+    """
+    size = environment.rollup_interval
+    second, third = windows.SECOND_ROLLUP * size, windows.THIRD_ROLLUP * size
+    made = (
+        ("grid", environment.evaluation_interval, grid(slo, environment), False),
+        ("rollup", size, rollup(slo, environment), False),
+        ("long", second, long(slo, second), True),
+        ("longest", third, longest(slo, third), True),
+        ("windows", size, whole(slo, second, third), True),
+    )
+    groups = (
+        Group(name=f"slo-{slo.name}-{name}", interval=interval, rules=tuple(rules), is_long=is_long)
+        for name, interval, rules, is_long in made
+    )
+    return tuple(group for group in groups if group.rules)
+
+
 def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
     """What is recorded at each evaluation: the grid of events, and the windows that decide how fast a page comes."""
-    step = environment.evaluation_interval
+    step, sli = environment.evaluation_interval, slo.sli
     yield _record(slo, names.OBJECTIVE, f"vector({promql.number(slo.target)})")
     yield _record(slo, names.OBSERVED_TOTAL_DELTA, promql.observed_total(slo, step))
     yield _record(slo, names.OBSERVED_BAD_DELTA, promql.observed_bad(slo, step))
-    yield _record(slo, names.TOTAL_DELTA, promql.events_total(slo))
-    yield _record(slo, names.BAD_DELTA, promql.events_bad(slo))
+    if isinstance(sli, RatioSli) and sli.slice:
+        yield _record(slo, names.TOTAL_DELTA, promql.minutes_total(slo, step))
+        yield _record(slo, names.BAD_DELTA, promql.minutes_bad(slo, sli, max(sli.slice, step), step))
+    else:
+        yield _record(slo, names.TOTAL_DELTA, promql.events_total(slo))
+        yield _record(slo, names.BAD_DELTA, promql.events_bad(slo))
     for span in windows.SHORT_WINDOWS:
         counted = f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[{durations.text(span)}])"
         covered = f"clamp_max({counted} * {durations.seconds(step)} / {durations.seconds(span)}, 1)"
-        yield from _window(slo, durations.text(span), span, (names.BAD_DELTA, names.TOTAL_DELTA), covered)
+        yield from _window(slo, span, (names.BAD_DELTA, names.TOTAL_DELTA), covered)
 
 
 def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
-    """What is recorded at each roll-up interval: the roll-up of the grid, the long windows, and the budget."""
+    """What is recorded at each roll-up interval: the roll-up of the grid, and the windows that decide how it ends."""
     step, size = environment.evaluation_interval, environment.rollup_interval
     counted = promql.tile(names.TOTAL_DELTA, slo, size, function="count_over_time")
     yield _record(slo, names.BAD_ROLLUP, promql.tile(names.BAD_DELTA, slo, size))
     yield _record(slo, names.TOTAL_ROLLUP, promql.tile(names.TOTAL_DELTA, slo, size))
     yield _record(slo, names.COVERED_ROLLUP, f"{counted} * {durations.seconds(step)}")
-    for text, span in long_windows(slo):
+    for span in windows.MIDDLE_WINDOWS:
         added = promql.window_sum(names.COVERED_ROLLUP, slo, span)
         covered = f"clamp_max({added} / {durations.seconds(span)}, 1)"
-        yield from _window(slo, text, span, (names.BAD_ROLLUP, names.TOTAL_ROLLUP), covered)
-    burn, coverage = (promql.series(name, slo, slo.window.text) for name in (names.BURN_RATE, names.COVERAGE))
-    yield _record(slo, names.BUDGET_REMAINING, f"1 - {burn} * {coverage}", slo.window.text)
+        yield from _window(slo, span, (names.BAD_ROLLUP, names.TOTAL_ROLLUP), covered)
 
 
-def long_windows(slo: Slo) -> tuple[tuple[str, timedelta], ...]:
-    """The windows recorded from the roll-up; the SLO's own last, unless it is one that is recorded anyway."""
-    own = () if slo.window.duration in windows.SHORT_WINDOWS + windows.LONG_WINDOWS else (slo.window.duration,)
-    return tuple((durations.text(span), span) for span in (*windows.LONG_WINDOWS, *own))
+def long(slo: Slo, size: timedelta) -> Iterator[Recording]:
+    """The second roll-up, and what windows of days add up to."""
+    yield from _rolled(slo, _FIRST, _SECOND, size)
+    for span in long_windows(slo):
+        if span <= windows.LONGEST_FROM_SECOND:
+            yield from _added_up(slo, _SECOND, span)
 
 
-def burn_expression(slo: Slo, pair: BurnPair) -> str:
-    """When a burn alert fires.
+def longest(slo: Slo, size: timedelta) -> Iterator[Recording]:
+    """The third roll-up, and what an own window of more than a month adds up to; nothing where it is shorter."""
+    for span in long_windows(slo):
+        if span > windows.LONGEST_FROM_SECOND:
+            yield from _rolled(slo, _SECOND, _THIRD, size)
+            yield from _added_up(slo, _THIRD, span)
 
-    Burn over the long window is weighed by its coverage: what was not measured has not burnt. So the alert means the
-    same share of budget spent when data is an hour old or a minute old, and a fresh start is no more nervous.
+
+def whole(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
+    """The windows of days and longer, recorded often enough to be seen beside the others, and the budget."""
+    for span in long_windows(slo):
+        age, text = 2 * (third if span > windows.LONGEST_FROM_SECOND else second), durations.text(span)
+        bad, total, covered = (promql.newest(name, slo, text, age) for name in _WINDOW)
+        yield _record(slo, names.BAD_SUM, f"clamp_min({bad}, 0)", text)
+        yield _record(slo, names.TOTAL_SUM, total, text)
+        yield _record(slo, names.COVERAGE, f"clamp_max({covered} / {durations.seconds(span)}, 1)", text)
+        yield from _judged(slo, text)
+    own = slo.window.text
+    if slo.window.calendar:
+        yield _record(slo, names.COVERAGE, promql.calendar(names.CALENDAR_COVERAGE, slo), own)
+        yield _record(slo, names.SLI, promql.calendar(names.CALENDAR_SLI, slo), own)
+        burnt = f"(1 - {promql.series(names.SLI, slo, own)}) / {promql.number(1 - slo.target)}"
+        yield _record(slo, names.BURN_RATE, burnt, own)
+        yield _record(slo, names.BUDGET_REMAINING, promql.calendar(names.CALENDAR_BUDGET_REMAINING, slo), own)
+        return
+    burn, coverage = (promql.series(name, slo, own) for name in (names.BURN_RATE, names.COVERAGE))
+    yield _record(slo, names.BUDGET_REMAINING, f"1 - {burn} * {coverage}", own)
+
+
+def long_windows(slo: Slo) -> tuple[timedelta, ...]:
+    """The windows recorded from a roll-up of minutes; the SLO's own last, unless it is recorded anyway.
+
+    The current window of a calendar is none of them: no range ends where it began.
     """
-    on = f"on ({names.SLO_LABEL}, {names.SERVICE_LABEL})"
-    long, short = durations.text(pair.long), durations.text(pair.short)
-    factor = promql.number(pair.factor)
-    expression = (
-        "(\n"
-        f"  {promql.series(names.BURN_RATE, slo, long)}\n"
-        f"  * {on} {promql.series(names.COVERAGE, slo, long)}\n"
-        f") > {factor}\n"
-        f"and {on} {promql.series(names.BURN_RATE, slo, short)} > {factor}\n"
-        f"and {on} {promql.series(names.BAD_SUM, slo, long)} >= {windows.MINIMUM_BAD_EVENTS}"
-    )
-    if pair.ends_with_the_outage:
-        now = promql.series(names.BURN_RATE, slo, durations.text(windows.SHORT_WINDOWS[0]))
-        expression += f"\nunless {on} {now} <= {promql.number(windows.NO_LONGER)}"
-    return expression
+    known = (*windows.SHORT_WINDOWS, *windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)
+    own = () if slo.window.calendar or slo.window.duration in known else (slo.window.duration,)
+    return (*windows.LONG_WINDOWS, *own)
 
 
-def can_fire(slo: Slo, pair: BurnPair) -> bool:
-    """Whether total failure reaches the threshold: else the alert is decoration."""
-    return pair.factor * (1 - slo.target) < 1
+_FIRST = (names.BAD_ROLLUP, names.TOTAL_ROLLUP, names.COVERED_ROLLUP)
+_SECOND = (names.BAD_ROLLUP_5X, names.TOTAL_ROLLUP_5X, names.COVERED_ROLLUP_5X)
+_THIRD = (names.BAD_ROLLUP_60X, names.TOTAL_ROLLUP_60X, names.COVERED_ROLLUP_60X)
+_WINDOW = (names.BAD_WINDOW, names.TOTAL_WINDOW, names.COVERED_WINDOW)
 
 
-def highest_burn(slo: Slo) -> Decimal:
-    """The burn rate of total failure."""
-    return 1 / (1 - slo.target)
+def _rolled(slo: Slo, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta) -> Iterator[Recording]:
+    for source, made in zip(finer, coarser, strict=True):
+        yield _record(slo, made, promql.tile(source, slo, size))
 
 
-def _window(slo: Slo, text: str, span: timedelta, sources: tuple[str, str], covered: str) -> Iterator[Recording]:
+def _added_up(slo: Slo, sources: tuple[str, ...], span: timedelta) -> Iterator[Recording]:
+    for source, made in zip(sources, _WINDOW, strict=True):
+        yield _record(slo, made, promql.window_sum(source, slo, span), durations.text(span))
+
+
+def _window(slo: Slo, span: timedelta, sources: tuple[str, str], covered: str) -> Iterator[Recording]:
     bad, total = sources
+    text = durations.text(span)
     yield _record(slo, names.BAD_SUM, promql.window_sum(bad, slo, span, clamp=True), text)
     yield _record(slo, names.TOTAL_SUM, promql.window_sum(total, slo, span), text)
     yield _record(slo, names.COVERAGE, covered, text)
+    yield from _judged(slo, text)
+
+
+def _judged(slo: Slo, text: str) -> Iterator[Recording]:
     yield _record(slo, names.SLI, promql.sli_ratio(slo, text), text)
     yield _record(slo, names.BURN_RATE, promql.burn_rate(slo, text), text)
 

@@ -112,6 +112,21 @@ class Prometheus:
             start += part + step
         return tuple(Series(labels=dict(key), points=tuple(points[key])) for key in sorted(points))
 
+    def retention(self) -> str | None:
+        """How long this server keeps samples, in its own words (``15d``, ``1y or 100GB``); ``None`` if it says nothing.
+
+        Raises:
+            Unavailable: as ``instant``.
+        """
+        # The library has no call for this; its session has the retries, and its login is handed on.
+        session, timeout = self._client._session, (CONNECT_TIMEOUT_S, self.timeout_s + 1)  # noqa: SLF001  # said above
+        url = f"{self.url}/api/v1/status/runtimeinfo"
+        answer = self._ask("runtimeinfo", lambda: session.get(url, auth=self._client.auth, timeout=timeout))
+        # Others that speak the query API (VictoriaMetrics) do not know the question.
+        if not answer.ok:
+            return None
+        return self._ask("runtimeinfo", lambda: str(answer.json()["data"]["storageRetention"]))
+
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.
         exact = self._params(None) | {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}

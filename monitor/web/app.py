@@ -17,7 +17,7 @@ from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus, connect
 from monitor.store import Store
-from monitor.web import api, hooks, pages
+from monitor.web import api, gates, hooks, pages
 from monitor.web.middleware import explain, guard, measure, only_hosts
 from monitor.web.reconcile import Reconciler
 from monitor.web.scrape import StoreGauges
@@ -61,6 +61,7 @@ def make_app(
         slos=SloReader(prometheus, catalogue),
         runbooks=runbooks,
     )
+    app[gates.GATES] = gates.GateReader(prometheus, catalogue)
     console.metrics.registry.register(StoreGauges(store.path))
     app.cleanup_ctx.append(partial(_lifetime, prometheus))
     _add_routes(app)
@@ -74,6 +75,7 @@ def _add_routes(app: web.Application) -> None:
             web.post("/hooks/watchdog", hooks.watchdog),
             web.get("/api/v1/alerts", api.alerts),
             web.get("/api/v1/slos", api.slos),
+            web.get("/api/v1/slos/{name}/gate", gates.show),
             web.get("/api/v1/components", api.components),
             web.get("/api/v1/backups", api.backups),
             web.get("/api/v1/drills", api.drills),

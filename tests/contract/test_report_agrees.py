@@ -29,7 +29,8 @@ def test_what_is_left_of_the_budget_is_the_same_in_rules_and_report(tmp_path: Pa
     overrides = {"evaluation_interval": "1s", "scrape_interval": "1s", "rollup_interval": "2s"}
     whole = load(None, "local", environment_overrides=overrides)
     catalogue = replace(whole, slos=tuple(slo for slo in whole.slos if slo.name == "availability"))
-    rules = outputs(catalogue)["rules/prometheus/slo-availability.yml"]
+    short, long = (outputs(catalogue)[f"rules/prometheus/slo-availability{kind}.yml"] for kind in ("", "-long"))
+    rules = short + long.partition("groups:\n")[2]
     with serve(past(), tmp_path, rules=rules) as prometheus:
         deadline = time.monotonic() + 30
         while (status := slo_statuses(prometheus, catalogue)[0]).error_budget_remaining is None:
@@ -51,9 +52,9 @@ def past() -> History:
     start = end - HOURS * 60 * MINUTE
     labels = {"slo": "availability", "slo_service": "appointments"}
     minutes = [(start + number * MINUTE, 60.0 * RATE * (number - 1 in OUTAGE)) for number in range(1, HOURS * 60)]
-    history.add("slo:events_total:rollup", labels, [(at, 60.0 * RATE) for at, _ in minutes])
-    history.add("slo:events_bad:rollup", labels, minutes)
-    history.add("slo:covered_seconds:rollup", labels, [(at, 60.0) for at, _ in minutes])
+    history.add("slo:events_total:rollup_5x", labels, [(at, 60.0 * RATE) for at, _ in minutes])
+    history.add("slo:events_bad:rollup_5x", labels, minutes)
+    history.add("slo:covered_seconds:rollup_5x", labels, [(at, 60.0) for at, _ in minutes])
     scrapes = range(0, HOURS * 3600 - 5, 15)
     down = {second: min(max(second - OUTAGE.start * 60, 0), len(OUTAGE) * 60) for second in scrapes}
     for code, count in (("5xx", lambda second: down[second]), ("2xx", lambda second: second - down[second])):

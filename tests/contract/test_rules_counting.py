@@ -111,9 +111,10 @@ def evaluated(target: str, directory: Path, **others: str) -> Iterator[tuple[Pro
     catalogue = load(None, "local", environment_overrides=overrides)
     slo = catalogue.slo("availability")
     assert slo is not None
-    rules = outputs(catalogue)["rules/prometheus/slo-availability.yml"]
-    (directory / "rules.yml").write_text(rules)
-    (directory / "prometheus.yml").write_text(scrape_config(catalogue.environment, ["rules.yml"]))
+    files = outputs(catalogue)
+    for kind in ("", "-long"):
+        (directory / f"rules{kind}.yml").write_text(files[f"rules/prometheus/slo-availability{kind}.yml"])
+    (directory / "prometheus.yml").write_text(scrape_config(catalogue.environment, ["rules*.yml"]))
     command = [
         server,
         f"--config.file={directory / 'prometheus.yml'}",

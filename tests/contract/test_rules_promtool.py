@@ -57,8 +57,7 @@ def test_prometheus_accepts_what_the_embedded_stack_is_given(local: Path) -> Non
 
 
 def test_rules_pass_their_tests_at_the_embedded_stacks_intervals_too(local: Path) -> None:
-    tests = local / "rules" / "tests"
-    done = run(["promtool", "test", "rules", tests / "slo-availability.yml", tests / "slo-availability-alerts.yml"])
+    done = run(["promtool", "test", "rules", *sorted((local / "rules" / "tests").glob("slo-*.yml"))])
 
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -115,12 +114,16 @@ ALERT_MUTANTS = (
 )
 RECORDING_MUTANTS = (
     ("offset 15s) >= 0", "offset 30s) >= 0"),
-    ("[5m]) < last_over_time", "[5m]) > last_over_time"),
+    (" or haproxy_backend_http_responses_total", " unless haproxy_backend_http_responses_total"),
+    ("up[5m] offset 15s) == 1", "up[5m] offset 15s) == 0"),
     ('(max(probe_success{probe="edge"}) == 0) + 1', '(max(probe_success{probe="edge"}) == 1) + 1'),
     ('clamp_min(avg_over_time(slo:events_total:delta{slo="availability"}[1h]), 1)', "vector(1)"),
-    ('* slo:coverage:ratio{slo="availability",window="30d"}', ""),
     ("/ 0.0005", "/ 0.005"),
     ('slo:events_bad:delta{slo="availability"}[5m]', 'slo:events_bad:delta{slo="availability"}[30m]'),
+)
+LONG_MUTANTS = (
+    ('* slo:coverage:ratio{slo="availability",window="30d"}', ""),
+    ('slo:events_bad:rollup_5x{slo="availability"}[30d]', 'slo:events_bad:rollup_5x{slo="availability"}[3d]'),
 )
 
 
@@ -141,7 +144,12 @@ def test_a_recording_that_was_changed_fails_its_tests(copy: Path, old: str, new:
     assert mutant_is_caught(copy, "slo-availability.yml", old, new)
 
 
-def mutant_is_caught(rules: Path, name: str, old: str, new: str) -> bool:
+@pytest.mark.parametrize(("old", "new"), LONG_MUTANTS)
+def test_a_long_recording_that_was_changed_fails_its_tests(copy: Path, old: str, new: str) -> None:
+    assert mutant_is_caught(copy, "slo-availability-long.yml", old, new, tests="slo-availability-window.yml")
+
+
+def mutant_is_caught(rules: Path, name: str, old: str, new: str, tests: str = "") -> bool:
     file = rules / "prometheus" / name
     sound = file.read_text()
     assert old in sound, f"{name} has no {old!r} any more: choose another mutant"
@@ -149,7 +157,7 @@ def mutant_is_caught(rules: Path, name: str, old: str, new: str) -> bool:
     try:
         checked = run(["promtool", "check", "rules", file])
         assert checked.returncode == 0, f"not a mutant but a syntax error: {checked.stderr}"
-        return run(["promtool", "test", "rules", rules / "tests" / name]).returncode != 0
+        return run(["promtool", "test", "rules", rules / "tests" / (tests or name)]).returncode != 0
     finally:
         file.write_text(sound)
 
@@ -206,16 +214,16 @@ def written(catalogue: Catalogue, directory: Path) -> Path:
     return directory / "rules"
 
 
-@pytest.mark.parametrize("window", ["1h", "24h", "1M"])
+@pytest.mark.parametrize("window", ["1h", "24h", "7d", "28d", "1M", "1Q"])
 def test_an_slo_of_any_window_alerts_as_its_tests_say(tmp_path: Path, window: str) -> None:
     shutil.copytree(BUNDLED / "slos", tmp_path / "mine" / "slos")
     availability = tmp_path / "mine" / "slos" / "availability.yaml"
     availability.write_text(availability.read_text().replace("duration: 30d", f"duration: {window}"))
     rules = written(load(tmp_path / "mine", "compose"), tmp_path)
 
-    tests = [rules / "tests" / f"slo-availability{kind}.yml" for kind in ("", "-alerts")]
+    tests = sorted((rules / "tests").glob("slo-availability*.yml"))
     commands: tuple[tuple[str | Path, ...], ...] = (
-        ("promtool", "check", "rules", rules / "prometheus" / "slo-availability.yml"),
+        ("promtool", "check", "rules", *sorted((rules / "prometheus").glob("slo-availability*.yml"))),
         ("promtool", "test", "rules", *tests),
     )
     for command in commands:

@@ -71,11 +71,19 @@ def test_the_bundled_catalogue_loads_for_each_of_its_environments() -> None:
     for environment in ("local", "compose"):
         catalogue = load(None, environment)
         assert [slo.name for slo in catalogue.slos] == [
+            "alert-path",
             "api-latency",
+            "api-mean-latency",
             "availability",
+            "availability-sla",
+            "backup-age",
             "booking-success",
             "database-latency",
+            "failover",
+            "page-load",
             "recovery-point-age",
+            "restore-test-age",
+            "restore-time",
         ]
         assert catalogue.slo("availability").target == Decimal("0.9995")  # type: ignore[union-attr]  # listed above
         assert catalogue.recovery is not None

@@ -105,7 +105,7 @@ def test_a_window_longer_than_samples_are_kept_is_found(bundled: Catalogue) -> N
     short = replace(bundled, environment=replace(bundled.environment, retention=timedelta(days=15)))
 
     assert {code for code, _ in codes(short)} == {"beyond-retention"}
-    judged = [message for _, message in codes(short) if "is judged over 30d" in message]
+    judged = [message for _, message in codes(short) if "is judged over" in message]
     assert len(judged) == len(bundled.slos)
 
 
@@ -215,3 +215,113 @@ def test_probes_are_held_against_declarations_too(bundled: Catalogue) -> None:
         return replace(slo, sli=replace(slo.sli, probe="probe_succes"))
 
     assert [code for code, _ in codes(changed(bundled, "availability", misname))] == ["unknown-metric"]
+
+
+def expecting(catalogue: Catalogue, hourly: str) -> Catalogue:
+    return changed(catalogue, "booking-success", lambda slo: replace(slo, expected_requests_per_hour=Decimal(hourly)))
+
+
+def test_at_traffic_that_is_enough_nothing_is_found(bundled: Catalogue) -> None:
+    assert codes(expecting(bundled, "2000")) == []
+
+
+def test_an_alert_that_the_expected_traffic_cannot_reach_is_found(bundled: Catalogue) -> None:
+    found = codes(expecting(bundled, "6"))
+
+    assert [code for code, _ in found] == ["too-little-traffic"]
+    assert (
+        "ErrorBudgetBurnFast can never fire at 6 bookings an hour: it waits for 10 bad ones in 1h, and 6 come"
+        in str(found)
+    )
+
+
+def test_a_budget_of_fewer_failures_than_any_alert_waits_for_is_found(bundled: Catalogue) -> None:
+    found = codes(expecting(bundled, "2"))
+
+    assert ("budget-too-small", found[0][1]) == found[0]
+    assert "the budget of 30d is 7.2 of them, and alerts stay silent below 10" in found[0][1]
+
+
+def test_an_alert_that_one_failure_at_night_would_fire_is_found(
+    bundled: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.slo.windows.MINIMUM_BAD_EVENTS", 1)
+
+    found = [message for code, message in codes(expecting(bundled, "10")) if code == "few-failures-fire"]
+
+    assert any("ErrorBudgetBurnFast fires on 1 bad one in 1h: one failure at 03:00" in message for message in found)
+    assert codes(expecting(bundled, "2000")) == []
+
+
+@pytest.mark.parametrize(("target", "code"), [("0.999999", "target-beyond-sight"), ("0.3", "target-too-low")])
+def test_objectives_beyond_sight_or_reason_are_found(bundled: Catalogue, target: str, code: str) -> None:
+    assert code in {
+        code for code, _ in codes(changed(bundled, "availability", lambda slo: replace(slo, target=Decimal(target))))
+    }
+
+
+@pytest.mark.parametrize("target", ["0.9999", "0.94"])
+def test_objectives_that_can_be_seen_are_no_finding(bundled: Catalogue, target: str) -> None:
+    assert codes(changed(bundled, "availability", lambda slo: replace(slo, target=Decimal(target)))) == []
+
+
+@pytest.mark.parametrize(
+    ("field", "minutes", "expected"),
+    [
+        ("scrape_interval", 3, {"scraped-too-rarely", "window-too-short"}),
+        ("evaluation_interval", 3, {"window-too-short"}),
+        ("evaluation_interval", 2, set()),
+    ],
+)
+def test_intervals_that_the_shortest_window_does_not_fit_are_found(
+    bundled: Catalogue, field: str, minutes: int, expected: set[str]
+) -> None:
+    wrong = {field: timedelta(minutes=minutes)}
+    rare = replace(bundled, environment=replace(bundled.environment, **wrong))  # type: ignore[arg-type]
+
+    found = [finding for finding in findings(rare) if finding.file == "environments/compose.yaml"]
+
+    assert {finding.code for finding in found} == expected
+
+
+@pytest.mark.parametrize(
+    ("expr", "expected"),
+    [
+        ("sum(rate(redis_up[20s])) > 1", ["range-too-short"]),
+        ("avg(delta(redis_up[29s]) > 1) or vector(1)", ["range-too-short"]),
+        ("rate(redis_up[30s]) > 1", []),
+        ("max_over_time(redis_up[20s]) > 1", []),
+    ],
+)
+def test_ranges_that_hold_fewer_than_two_scrapes_are_found(bundled: Catalogue, expr: str, expected: list[str]) -> None:
+    assert [code for code, _ in codes(with_alert(bundled, expr))] == expected
+
+
+RESPONSES = "haproxy_backend_http_responses_total"
+BUCKET = "http_server_request_duration_seconds_bucket"
+COUNT = "http_server_request_duration_seconds_count"
+
+
+@pytest.mark.parametrize(
+    ("part", "total", "expected"),
+    [
+        (f'{RESPONSES}{{code="5xx"}}', f'{RESPONSES}{{proxy="api"}}', ["more-than-total"]),
+        (f'{RESPONSES}{{proxy="pages",code="5xx"}}', f'{RESPONSES}{{proxy=~"api|bookings"}}', ["more-than-total"]),
+        (f'{RESPONSES}{{proxy=~"api|pages",code="5xx"}}', f'{RESPONSES}{{proxy!="pages"}}', ["more-than-total"]),
+        (f'{BUCKET}{{le="0.2"}}', f'{COUNT}{{job="app"}}', ["more-than-total"]),
+        (f'{RESPONSES}{{proxy="api"}}', f'sum({RESPONSES}{{proxy="api"}})', ["part-is-whole"]),
+        (f'{RESPONSES}{{proxy="api",code="5xx"}}', f'{RESPONSES}{{proxy=~"api|bookings"}}', []),
+        (f'{RESPONSES}{{code="5xx"}}', f'{RESPONSES}{{proxy=~".*"}}', []),
+        (f'{RESPONSES}{{proxy=~"a.*",code="5xx"}}', f'{RESPONSES}{{proxy=~"ap.*"}}', []),
+        (f'{BUCKET}{{job="app",le="0.2"}}', f'{COUNT}{{job="app"}}', []),
+        (f'{RESPONSES}{{code="5xx"}}', f'sum({RESPONSES}{{proxy="api"}}) + sum({RESPONSES}{{proxy="pages"}})', []),
+        (f'{BUCKET}{{le="0.2"}}', f'{RESPONSES}{{proxy="api"}}', []),
+    ],
+)
+@pytest.mark.parametrize("word", ["good", "bad"])
+def test_a_part_that_is_surely_no_part_is_found(
+    bundled: Catalogue, word: str, part: str, total: str, expected: list[str]
+) -> None:
+    sli = RatioSli(good=part if word == "good" else "", bad=part if word == "bad" else "", total=total)
+
+    assert [code for code, _ in codes(changed(bundled, "availability", lambda slo: replace(slo, sli=sli)))] == expected

@@ -78,11 +78,12 @@ def _part(one: Known, path: str, build: Callable[[], Any]) -> Callable[[], Any]:
 def _shared(one: Known) -> Slo:
     """What all objectives of an SLO share; target and indicator are put in for each of them."""
     document, spec, metadata = one.document, one.document.data["spec"], one.document.data["metadata"]
-    name, _, team, expected, span, budgeting, *_ = together(
+    name, _, team, expected, pages, span, budgeting, *_ = together(
         _part(one, "metadata.name", lambda: labels.name(document)),
         _part(one, "spec.service", lambda: labels.service(document)),
         _part(one, "metadata.labels", lambda: labels.team(document)),
         _part(one, "metadata.annotations", lambda: labels.expected_requests(document)),
+        _part(one, "metadata.annotations", lambda: labels.pages(document)),
         _part(one, "spec.timeWindow", lambda: window(document)),
         _part(one, "spec.budgetingMethod", lambda: Budgeting(spec["budgetingMethod"])),
         _part(one, "metadata.displayName", bool),
@@ -102,6 +103,7 @@ def _shared(one: Known) -> Slo:
         events=annotations.get("events", "requests" if budgeting is Budgeting.OCCURRENCES else "minutes"),
         impact=annotations.get("impact", ""),
         expected_requests_per_hour=expected,
+        pages=pages,
         place=Place(file=document.file, line=document.line("metadata.name")),
     )
 

@@ -72,6 +72,14 @@ def team(document: Document) -> str:
     return found
 
 
+def pages(document: Document) -> bool:
+    """Whether the SLO's fast burn alerts wake someone: yes, unless its author says otherwise."""
+    written = (document.data["metadata"].get("annotations") or {}).get("pages", "true")
+    if written not in {"true", "false"}:
+        raise refuse(document, "metadata.annotations.pages", "must be 'true' or 'false', in quotes")
+    return bool(written == "true")
+
+
 def expected_requests(document: Document) -> Decimal | None:
     """How much traffic the SLO has, if its author says so."""
     written = (document.data["metadata"].get("annotations") or {}).get(EXPECTED_REQUESTS)

@@ -54,7 +54,8 @@ def _known(documents: list[Document]) -> tuple[dict[Name, Known], list[Fault]]:
 def _taken(found: Iterable[Read]) -> Iterator[Fault]:
     """Names that are given twice, or that the alerts of another SLO need.
 
-    The alerts of SLO ``x`` go to ``slo-x-alerts.yml``, where the rules of an SLO ``x-alerts`` would go as well.
+    The alerts of SLO ``x`` go to ``slo-x-alerts.yml``, where the rules of an SLO ``x-alerts`` would go as well; and so
+    with its other files.
     """
     first: dict[str, Read] = {}
     for one in found:
@@ -63,7 +64,8 @@ def _taken(found: Iterable[Read]) -> Iterator[Fault]:
             message = f"makes a second SLO {one.slo.name}, after {other.slo.place.file}:{other.slo.place.line}"
             yield one.document.fault("duplicate", f"{message}: choose another name", one.path)
     for name, one in first.items():
-        other_name = name.removesuffix("-alerts")
-        if other_name != name and other_name in first:
-            message = f"is what the alerts of SLO {other_name} are called: choose another name"
-            yield one.document.fault("duplicate", message, one.path)
+        for suffix in ("alerts", "long", "days", "window"):
+            other_name = name.removesuffix(f"-{suffix}")
+            if other_name != name and other_name in first:
+                message = f"is what a file of SLO {other_name} is called: choose another name"
+                yield one.document.fault("duplicate", message, one.path)

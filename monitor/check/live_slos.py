@@ -1,0 +1,166 @@
+"""What a running Prometheus says of SLOs: do their selectors find anything, and does it look far enough back?
+
+The client is handed in.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
+from typing import Protocol
+
+import promql_parser as ql
+
+from monitor.catalogue import durations, promql
+from monitor.catalogue.model import Catalogue, RatioSli, Slo
+from monitor.check.finding import Finding, finding
+from monitor.slo.promql import matching_any_edge
+
+CHUNK = 20
+"""Selectors asked about in one query."""
+
+TOLERANCE = 0.01
+"""Good and total may be scraped from two processes at different moments, and ``increase`` stretches either."""
+
+MISSED = "prometheus_rule_group_iterations_missed_total"
+"""Prometheus's own count, where it scrapes itself."""
+
+_YEAR = re.compile(r"(\d+)y(.*)")
+
+
+class Sample(Protocol):
+    """What is needed of a client's answer."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """The series' labels."""
+
+    @property
+    def value(self) -> float:
+        """Its value."""
+
+
+Ask = Callable[[str], Iterable[Sample]]
+"""Evaluates an expression now."""
+
+
+def live_findings(catalogue: Catalogue, ask: Ask, retention: str | None) -> Iterator[Finding]:
+    """Everything about SLOs that only a running server tells; ``retention`` is its own word for it, if it has one."""
+    yield from silent_selectors(catalogue, ask)
+    yield from more_than_total(catalogue, ask)
+    yield from missed_evaluations(catalogue, ask)
+    if retention is not None:
+        yield from beyond_live_retention(catalogue, retention)
+
+
+def silent_selectors(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """Selectors of SLOs that match no series now, although their metric is there."""
+    wanted = list(dict.fromkeys((slo.place, slo.name, text) for slo in catalogue.slos for text in _selectors(slo)))
+    for (place, name, text), found in zip(wanted, _present(ask, [text for *_, text in wanted]), strict=True):
+        if found:
+            continue
+        selector = promql.parse(text)
+        assert isinstance(selector, ql.VectorSelector)  # what _selectors() gives
+        # That a metric is missing altogether is said once for all who read it (``missing-series``).
+        if not any(ask(f"count({selector.name})")):
+            continue
+        edges = _edges(selector, ask)
+        if edges:
+            message = f"{name}: Prometheus has no bucket with the edge of {text} now"
+            yield finding(place, "missing-bucket", message, f"use one of {', '.join(edges)}, or expose that edge")
+        else:
+            remedy = "correct the matchers, or create the counter at 0 when its process starts"
+            yield finding(place, "silent-selector", f"{name}: nothing matches {text} now", remedy)
+
+
+def more_than_total(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """Ratios whose part was more than the whole in the last hour."""
+    for slo in catalogue.slos:
+        sli = slo.sli
+        if not isinstance(sli, RatioSli):
+            continue
+        part, word = (sli.good, "good") if sli.good else (sli.bad, "bad")
+        for sample in ask(f"({_increase(part)}) / ({_increase(sli.total)} > 0)"):
+            if sample.value > 1 + TOLERANCE:
+                message = f"{slo.name}: in the last hour {word} events were {sample.value:.3g} times all events"
+                remedy = f"see that {word} and total count the same requests, and that no target is scraped twice"
+                yield finding(slo.place, "more-than-total-live", message, remedy)
+
+
+def missed_evaluations(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """Groups of rules that were not evaluated in time: their windows have gaps, and their alerts come late."""
+    places = {f"slo-{slo.name}-": slo.place for slo in catalogue.slos}
+    places |= {group.name: group.rules[0].place for group in catalogue.alerts if group.rules}
+    for sample in ask(f"increase({MISSED}[1h]) > 0"):
+        group = sample.labels.get("rule_group", "").rpartition(";")[2]
+        place = next((place for start, place in places.items() if group.startswith(start)), None)
+        if place is not None:
+            message = f"Prometheus left out {sample.value:.0f} evaluations of the group {group} in the last hour"
+            yield finding(place, "missed-evaluations", message, "give it more CPU, or a longer evaluation_interval")
+
+
+def beyond_live_retention(catalogue: Catalogue, retention: str) -> Iterator[Finding]:
+    """SLOs that are judged over longer than this server keeps samples, whatever the environment says."""
+    kept = kept_for(retention)
+    for slo in catalogue.slos:
+        if kept is not None and slo.window.duration > kept:
+            message = f"{slo.name} is judged over {slo.window.text}, and this Prometheus keeps samples for {retention}"
+            yield finding(
+                slo.place, "beyond-retention", message, "start it with a longer --storage.tsdb.retention.time"
+            )
+
+
+def kept_for(retention: str) -> timedelta | None:
+    """Read what Prometheus says of its retention (``15d``, ``1y or 100GB``); ``None`` where only size ends it."""
+    first = retention.partition(" ")[0]
+    years = timedelta(0)
+    if match := _YEAR.fullmatch(first):
+        years, first = int(match[1]) * timedelta(days=365), match[2] or "0"
+    try:
+        return years + durations.parse(first)
+    except ValueError:
+        return None
+
+
+def _selectors(slo: Slo) -> tuple[str, ...]:
+    sli = slo.sli
+    if not isinstance(sli, RatioSli):
+        return tuple(str(selector.prettify()) for selector in promql.selectors(promql.parse(sli.query)))
+    probes = promql.selectors(promql.parse(sli.probe)) if sli.probe else ()
+    counted = (selector for text in (sli.good, sli.bad, sli.total) if text for selector in promql.counters(text))
+    return (*counted, *(str(selector.prettify()) for selector in probes))
+
+
+def _present(ask: Ask, selectors: list[str]) -> Iterator[bool]:
+    """Whether each selector matches anything, in a few queries."""
+    for start in range(0, len(selectors), CHUNK):
+        part = selectors[start : start + CHUNK]
+        query = " or ".join(
+            f'label_replace(count({matching_any_edge(text)}), "selector", "{number}", "", "")'
+            for number, text in enumerate(part)
+        )
+        found = {sample.labels["selector"] for sample in ask(query)}
+        yield from (str(number) in found for number in range(len(part)))
+
+
+def _edges(selector: ql.VectorSelector, ask: Ask) -> list[str]:
+    """The bucket edges that there are, where a selector names one by ``le`` and all its other matchers find some."""
+    others = [str(matcher) for matcher in _without_le(selector)]
+    if len(others) == len(selector.matchers.matchers):
+        return []
+    found = {sample.labels.get("le", "") for sample in ask(f"group by (le) ({selector.name}{{{','.join(others)}}})")}
+    return sorted(found - {"", "+Inf"}, key=float)
+
+
+def _without_le(selector: ql.VectorSelector) -> Iterator[str]:
+    operators = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+    for matcher in selector.matchers.matchers:
+        if matcher.name != "le":
+            value = str(matcher.value).replace("\\", "\\\\").replace('"', '\\"')
+            yield f'{matcher.name}{operators[str(matcher.op).removeprefix("MatchOp.")]}"{value}"'
+
+
+def _increase(expression: str) -> str:
+    counters = map(matching_any_edge, promql.counters(expression))
+    return " + ".join(f"(sum(increase({counter}[1h])) or vector(0))" for counter in counters)

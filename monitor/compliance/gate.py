@@ -1,0 +1,199 @@
+"""May changes go out? One answer for the command line and the API, from the figures that ``monitor slo list`` shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from monitor import clock
+from monitor.catalogue import durations
+from monitor.catalogue.model import Catalogue, Slo
+from monitor.compliance.status import SloStatus, slo_statuses
+from monitor.errors import InputError, Unavailable
+from monitor.slo import names, policy, promql
+from monitor.slo.policy import State
+from monitor.sources.prometheus import Prometheus
+from monitor.store import Record, Store
+
+HOUR = timedelta(hours=1)
+"""The past is looked at hour by hour, at the worst of each: 720 points for 30 days."""
+
+LONGEST_OVERRIDE = timedelta(days=7)
+"""An exception that is longer than a week is a change of the policy, and is to be made as one."""
+
+MOST_REASON, MOST_NAME = 500, 100
+"""Characters."""
+
+MOST_OVERRIDES = 1000
+"""More than are made in any time that an override lasts, or that somebody reads."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Somebody lets changes go out all the same, for a while. Kept for ever: who, why, and how it stood then."""
+
+    id: str
+    slo: str
+    reason: str
+    by: str
+    at: datetime
+    until: datetime
+    state: State
+    error_budget_remaining: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields, in the store and for programs."""
+        return {
+            "id": self.id,
+            "slo": self.slo,
+            "reason": self.reason,
+            "by": self.by,
+            "at": clock.to_rfc3339(self.at),
+            "until": clock.to_rfc3339(self.until),
+            "state": self.state.value,
+            "error_budget_remaining": self.error_budget_remaining,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where an SLO stands under the policy. Ratios as in ``SloStatus``; ``problem`` is why nothing is known."""
+
+    slo: Slo
+    state: State
+    error_budget_remaining: float | None = None
+    coverage: float | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The answer. ``allowed`` is ``None`` where nobody can say; an override allows whatever the state is."""
+
+    standing: Standing
+    override: Override | None
+
+    @property
+    def allowed(self) -> bool | None:
+        """Whether changes may go out."""
+        return True if self.override else policy.allowed(self.standing.state)
+
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence or two."""
+        sentence = _why(self.standing)
+        if self.override is None:
+            return sentence
+        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {sentence}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as ``monitor gate --json`` and ``/api/v1/slos/NAME/gate`` show them."""
+        return {
+            "slo": self.standing.slo.name,
+            "state": self.standing.state.value,
+            "allowed": self.allowed,
+            "error_budget_remaining": self.standing.error_budget_remaining,
+            "coverage": self.standing.coverage,
+            "reason": self.reason,
+            "override": self.override.to_json() if self.override else None,
+        }
+
+
+def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo) -> Standing:
+    """Ask where an SLO stands; that Prometheus cannot be asked is an answer too: unknown."""
+    try:
+        status = next(one for one in slo_statuses(prometheus, catalogue) if one.name == slo.name)
+        past = _past(prometheus, slo)
+    except Unavailable as error:
+        return Standing(slo=slo, state=State.UNKNOWN, problem=str(error))
+    return Standing(
+        slo=slo,
+        state=policy.state(past, _spent(status), status.coverage),
+        error_budget_remaining=status.error_budget_remaining,
+        coverage=status.coverage,
+    )
+
+
+def gate(found: Standing, store: Store | None, now: datetime) -> Gate:
+    """The answer now: where the SLO stands, and whether somebody has overridden it."""
+    made = overrides(store, found.slo.name, since=now - LONGEST_OVERRIDE) if store else ()
+    valid = [one for one in made if one.at <= now < one.until]
+    return Gate(standing=found, override=max(valid, key=lambda one: one.until, default=None))
+
+
+def overrides(store: Store, slo: str, *, since: datetime | None = None) -> tuple[Override, ...]:
+    """Every override of an SLO, newest first."""
+    records = store.records("override", since=since, limit=MOST_OVERRIDES)
+    return tuple(_override(record) for record in records if record.body["slo"] == slo)
+
+
+def override(store: Store, found: Standing, *, reason: str, by: str, length: timedelta, now: datetime) -> Override:
+    """Let changes go out for a while; it ends by itself.
+
+    Raises:
+        InputError: nobody says who or why, or it would last too long.
+    """
+    reason, by = (" ".join(text.split()) for text in (reason, by))
+    if not 0 < len(reason) <= MOST_REASON or not 0 < len(by) <= MOST_NAME:
+        raise InputError(
+            f"an override says who (--by, up to {MOST_NAME} characters) and why (--reason, up to {MOST_REASON})"
+        )
+    if not timedelta(0) < length <= LONGEST_OVERRIDE:
+        raise InputError(
+            f"an override lasts at most {durations.text(LONGEST_OVERRIDE)}: what is longer is a new policy"
+        )
+    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    made = Override(
+        id=clock.new_id("override", at),
+        slo=found.slo.name,
+        reason=reason,
+        by=by,
+        at=at,
+        until=at + length,
+        state=found.state,
+        error_budget_remaining=found.error_budget_remaining,
+    )
+    store.put("override", made.id, made.to_json(), at=at)
+    return made
+
+
+def _override(record: Record) -> Override:
+    body = record.body
+    return Override(
+        id=record.id,
+        slo=body["slo"],
+        reason=body["reason"],
+        by=body["by"],
+        at=clock.from_rfc3339(body["at"]),
+        until=clock.from_rfc3339(body["until"]),
+        state=State(body["state"]),
+        error_budget_remaining=body["error_budget_remaining"],
+    )
+
+
+def _spent(status: SloStatus) -> float | None:
+    return None if status.error_budget_remaining is None else 1 - status.error_budget_remaining
+
+
+def _past(prometheus: Prometheus, slo: Slo) -> tuple[float, ...]:
+    """What was spent at the worst moment of each hour of the SLO's window, oldest first."""
+    query = f"min_over_time({promql.series(names.BUDGET_REMAINING, slo, slo.window.text)}[1h])"
+    now = clock.now()
+    found = prometheus.range(query, now - max(slo.window.duration, HOUR), now, HOUR)
+    points = sorted(point for series in found for point in series.points)
+    return tuple(1 - value for _, value in points)
+
+
+def _why(found: Standing) -> str:
+    if found.problem:
+        return f"Nothing is known: {found.problem}."
+    if found.error_budget_remaining is None or found.coverage is None:
+        return (
+            "Nothing is known: no error budget is recorded now; see whether the rules are loaded and metrics come in."
+        )
+    spent = f"{1 - found.error_budget_remaining:.1%} of the error budget of {found.slo.window.text} is spent"
+    if found.state is State.UNKNOWN:
+        least = f"{policy.ENOUGH_COVERAGE:.0%}"
+        return f"Nobody can say: {spent} in the {found.coverage:.1%} of the time that was measured; {least} is needed."
+    return f"{spent} ({found.coverage:.1%} measured): {policy.meaning(found.state)}."

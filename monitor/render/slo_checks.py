@@ -1,0 +1,109 @@
+"""What the generated tests ask of rules, in promtool's form. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.catalogue import durations, templates
+from monitor.catalogue.model import AlertRule, Slo
+from monitor.render.yaml_text import Value
+from monitor.slo import names, promql
+
+FOLDER = "rules/tests"
+SECOND = timedelta(seconds=1)
+_PRECISION = 4
+
+
+def firing(slo: Slo, alert: str, state: str = "firing") -> str:
+    """The series by which an alert of an SLO shows."""
+    return f'ALERTS{{alertname="{alert}",alertstate="{state}",{names.SLO_LABEL}="{slo.name}"}}'
+
+
+def any_burning(slo: Slo) -> str:
+    """The series by which any burn alert of an SLO shows."""
+    return f'ALERTS{{alertname=~"ErrorBudgetBurn.*",{names.SLO_LABEL}="{slo.name}"}}'
+
+
+def count(series: str, expected: int, at: timedelta) -> Value:
+    """So many series are there at a time."""
+    samples: list[Value] = [{"labels": "{}", "value": expected}] if expected else []
+    return {"expr": f"count({series})", "eval_time": durations.text(at), "exp_samples": samples}
+
+
+def absent(series: str, at: timedelta) -> Value:
+    """A series is not there at a time."""
+    return {"expr": series, "eval_time": durations.text(at), "exp_samples": []}
+
+
+def rounded(query: str, expected: Decimal, at: timedelta) -> Value:
+    """A query answers a number, to four digits behind the point."""
+    value = float(round(expected, _PRECISION))
+    return {
+        "expr": f"round(max({query}), 0.0001)",
+        "eval_time": durations.text(at),
+        "exp_samples": [{"labels": "{}", "value": int(value) if value == int(value) else value}],
+    }
+
+
+def recorded(slo: Slo, name: str, values: str, window: str = "") -> Value:
+    """A series as the rules would record it."""
+    labels = {names.SLO_LABEL: slo.name, names.SERVICE_LABEL: slo.service}
+    labels |= {names.WINDOW_LABEL: window} if window else {}
+    inside = ",".join(f'{label}="{text}"' for label, text in labels.items())
+    return {"series": f"{name}{{{inside}}}", "values": values}
+
+
+def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[str, str] | None = None) -> Value:
+    """An alert fires at a time as the rule says, with these texts for those that are templates; or does not fire."""
+    if rule is None:
+        return {"eval_time": durations.text(at), "alertname": alert, "exp_alerts": []}
+    expected = {
+        "exp_labels": dict(sorted(rule.labels.items())),
+        "exp_annotations": dict(sorted((_shown(rule, at) | (texts or {})).items())),
+    }
+    return {"eval_time": durations.text(at), "alertname": alert, "exp_alerts": [expected]}
+
+
+def test(name: str, slo: Slo, interval: timedelta, series: Iterable[Value], checks: dict[str, list[Value]]) -> Value:
+    """One test; ``checks`` are those of alerts and those of queries."""
+    made: dict[str, Value] = {"name": f"{slo.name}: {name}", "interval": durations.text(interval)}
+    given = {"input_series": list(series), **checks}
+    return made | {key: value for key, value in given.items() if value}
+
+
+def _shown(rule: AlertRule, at: timedelta) -> dict[str, str]:
+    """The annotations as they are sent, but for those that are templates."""
+    filled = rule.annotations | {"dashboard_url": at_time(rule.annotations["dashboard_url"], at)}
+    return {name: text for name, made in filled.items() if (text := templates.shown(made)) is not None}
+
+
+def at_time(template: str, at: timedelta) -> str:
+    """A link's address as it is when an alert is evaluated at this time of a test."""
+    head, opening, rest = template.partition("{{")
+    if not opening:
+        return template
+    tail = rest.rpartition("}}")[2]
+    return f"{head}{(at // SECOND - 3600) * 1000}{tail}"
+
+
+def humanize_duration(seconds: float) -> str:
+    """A span of a second or more as Prometheus's ``humanizeDuration`` writes it."""
+    whole = int(seconds)
+    days, hours, minutes, rest = whole // 86400, whole // 3600 % 24, whole // 60 % 60, whole % 60
+    if days:
+        return f"{days}d {hours}h {minutes}m {rest}s"
+    if hours:
+        return f"{hours}h {minutes}m {rest}s"
+    return f"{minutes}m {rest}s" if minutes else f"{seconds:.4g}s"
+
+
+def humanize_percentage(share: float) -> str:
+    """A share as Prometheus's ``humanizePercentage`` writes it."""
+    return f"{share * 100:.4g}%"
+
+
+def number(value: Decimal) -> str:
+    """A number in a test."""
+    return promql.number(value)

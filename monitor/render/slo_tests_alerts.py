@@ -1,0 +1,174 @@
+"""Tests of an SLO's alerts alone, on made-up recordings: each condition by itself, with every text. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+
+from monitor.catalogue import durations
+from monitor.catalogue.model import AlertRule, Environment, Slo
+from monitor.render.rules import complete
+from monitor.render.slo_checks import (
+    SECOND,
+    alert_case,
+    count,
+    firing,
+    humanize_duration,
+    humanize_percentage,
+    recorded,
+    test,
+)
+from monitor.render.yaml_text import Value
+from monitor.slo import burning, names, promql, windows
+from monitor.slo.alerts import A_DAY, EXHAUSTED, EXHAUSTED_KEEP, NO_DATA
+from monitor.slo.alerts import alerts as slo_alerts
+from monitor.slo.windows import BurnPair
+
+_LEFT = Decimal("0.25")
+_MEASURED = Decimal("0.5")
+_EVENTS = 5000
+
+
+def alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
+    """Every burn alert at, above and below its limits; a budget that is spent; silence."""
+    alerts = {rule.name: complete(rule, environment) for rule in slo_alerts(slo, environment)}
+    for pair in burning.burn_pairs(slo):
+        factor, enough = pair.factor, windows.MINIMUM_BAD_EVENTS
+        above, below = factor * Decimal("1.001"), factor * Decimal("0.999")
+        yield _pair_test(slo, pair, environment, "burns", (above, above, enough), alerts[pair.alert])
+        yield _pair_test(slo, pair, environment, "burns at exactly the limit", (factor, factor, enough))
+        yield _pair_test(slo, pair, environment, "burnt, but no longer does", (above, below, enough))
+        yield _pair_test(slo, pair, environment, "only begins to burn", (below, above, enough))
+        yield _pair_test(slo, pair, environment, "burns by a handful of events", (above, above, enough - 1))
+        if pair.ends_with_the_outage:
+            figures, over = (above, above, enough), windows.NO_LONGER
+            yield _pair_test(slo, pair, environment, "burnt, and the outage is over", figures, now=over)
+            yield _pair_test(
+                slo, pair, environment, "still burns now", figures, alerts[pair.alert], now=over * Decimal("1.001")
+            )
+    yield _spent(slo, environment, alerts[EXHAUSTED])
+    yield _not_spent(slo, environment)
+    yield _no_data(slo, environment, alerts[NO_DATA])
+
+
+def _pair_test(
+    slo: Slo,
+    pair: BurnPair,
+    environment: Environment,
+    name: str,
+    figures: tuple[Decimal, Decimal, int],
+    expected: AlertRule | None = None,
+    *,
+    now: Decimal | None = None,
+) -> Value:
+    burn_long, burn_short, bad = figures
+    long, short = durations.text(pair.long), durations.text(pair.short)
+    step = environment.evaluation_interval
+    held = windows.hold(environment.scrape_interval, step)
+    made = {
+        (names.BURN_RATE, long): burn_long / _MEASURED,
+        (names.COVERAGE, long): _MEASURED,
+        (names.BURN_RATE, short): burn_short,
+        (names.BAD_SUM, long): Decimal(bad),
+        (names.TOTAL_SUM, long): Decimal(_EVENTS),
+        (names.BUDGET_REMAINING, slo.window.text): _LEFT,
+    }
+    if now is not None:
+        made[names.BURN_RATE, durations.text(windows.SHORT_WINDOWS[0])] = now
+    series = list(_constant(slo, made, held // step + 4))
+    if expected is None:
+        quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
+        return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [quiet]})
+    texts = _texts(slo, pair, burn_long, bad)
+    checks: dict[str, list[Value]] = {
+        "alert_rule_test": [
+            alert_case(pair.alert, held - step, None),
+            alert_case(pair.alert, held, expected, texts),
+        ],
+        "promql_expr_test": [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))],
+    }
+    return test(f"{pair.alert}: {name}", slo, step, series, checks)
+
+
+def _constant(slo: Slo, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Value]:
+    for (name, window), value in made.items():
+        yield recorded(slo, name, f"{promql.number(value)}x{steps}", window)
+
+
+def _texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
+    left = float(_LEFT) / float(burn / _MEASURED) * (slo.window.duration // SECOND)
+    long = durations.text(pair.long)
+    return {
+        "impact": (
+            f"{bad} of {_EVENTS} {slo.events} were bad in the last {long}. At this pace what is left of the error "
+            f"budget of {slo.window.text} is gone in {humanize_duration(left)}."
+        ),
+        "value": (
+            f"{burn:.1f} times the pace that the budget allows, averaged over {long}; "
+            f"the limit is {promql.number(pair.factor)}."
+        ),
+    }
+
+
+def _spent(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
+    """A budget of which nothing is left is said once held; and for an hour more, that one that hovers is one ticket."""
+    step = environment.evaluation_interval
+    held = windows.hold(environment.scrape_interval, step)
+    own, day, steps = slo.window.text, durations.text(A_DAY), held // step + 4
+    ends = (steps + 1) * step + EXHAUSTED_KEEP
+    after = EXHAUSTED_KEEP // step + 4
+    made = {
+        (names.COVERAGE, own): _MEASURED,
+        (names.BAD_SUM, own): Decimal(45),
+        (names.TOTAL_SUM, own): Decimal(_EVENTS),
+        (names.BURN_RATE, day): Decimal(6),
+    }
+    series = [
+        recorded(slo, names.BUDGET_REMAINING, f"0x{steps} 0.0001x{after}", own),
+        *_constant(slo, made, steps + after + 1),
+    ]
+    checks: dict[str, list[Value]] = {
+        "alert_rule_test": [
+            alert_case(EXHAUSTED, held - step, None),
+            alert_case(EXHAUSTED, held, expected, _spent_texts(slo)),
+        ],
+        "promql_expr_test": [
+            count(firing(slo, EXHAUSTED, "pending"), 1, timedelta(0)),
+            count(firing(slo, EXHAUSTED), 1, ends - step),
+            count(firing(slo, EXHAUSTED), 0, ends + step),
+        ],
+    }
+    return test(f"{EXHAUSTED}: nothing is left", slo, step, series, checks)
+
+
+def _spent_texts(slo: Slo) -> dict[str, str]:
+    pace = humanize_percentage(6 * (A_DAY // SECOND) / (slo.window.duration // SECOND))
+    allowed = float(_EVENTS / _MEASURED * (1 - slo.target))
+    counts = f"45 of {_EVENTS} {slo.events} were bad in {slo.window.text}, where {allowed:.0f} may be. "
+    return {
+        "impact": (
+            f"{slo.impact or slo.description} {'' if slo.window.calendar else counts}At the pace of the last "
+            f"{durations.text(A_DAY)}, another {pace} of the budget goes each day."
+        ),
+        "value": f"0% of the error budget is left, 50% of {slo.window.text} was measured.",
+    }
+
+
+def _not_spent(slo: Slo, environment: Environment) -> Value:
+    step = environment.evaluation_interval
+    held = windows.hold(environment.scrape_interval, step)
+    series = [recorded(slo, names.BUDGET_REMAINING, f"0.0001x{held // step + 4}", slo.window.text)]
+    quiet = count(f'ALERTS{{alertname="{EXHAUSTED}"}}', 0, held)
+    return test(f"{EXHAUSTED}: a little is left", slo, step, series, {"promql_expr_test": [quiet]})
+
+
+def _no_data(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
+    checks: dict[str, list[Value]] = {
+        "alert_rule_test": [
+            alert_case(NO_DATA, timedelta(0), None),
+            alert_case(NO_DATA, expected.hold, expected),
+        ],
+        "promql_expr_test": [count(f'ALERTS{{alertname="{NO_DATA}",alertstate="pending"}}', 1, timedelta(0))],
+    }
+    return test("nothing is recorded", slo, environment.evaluation_interval, (), checks)

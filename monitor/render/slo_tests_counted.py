@@ -1,0 +1,231 @@
+"""Tests of an SLO's recordings and the alerts on them, from made-up series of the SLI itself. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from monitor.catalogue import durations
+from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli
+from monitor.render.slo_checks import SECOND, absent, any_burning, count, firing, rounded, test
+from monitor.render.yaml_text import Value
+from monitor.slo import burning, names, promql, windows
+from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
+from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory
+
+RATE = 100
+"""Events per step in the made-up traffic: enough that the floor of bad events is passed at the first bad step."""
+
+
+HEALTHY = 40
+"""Steps in which all is well before anything happens."""
+
+
+def counted_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
+    """What happens to users, and what the rules make of it."""
+    if can_be_made_up(slo):
+        yield from _total_outage(slo, environment)
+        yield from _darkness(slo, environment)
+        yield _within_budget(slo, environment)
+        yield _idle(slo, environment)
+    if isinstance(slo.sli, RatioSli):
+        yield _reset(slo, environment)
+        yield _few_events(slo, environment)
+    yield _silence(slo, environment)
+
+
+def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
+    """Healthy, then everything fails, then healthy again: fires when the budget says so, not before; and resolves."""
+    pair, step = burning.burn_pairs(slo)[0], environment.evaluation_interval
+    if not burning.can_fire(slo, pair):
+        return
+    healthy = max(HEALTHY, _slice_steps(slo, step))
+    needed = _steps_until_fast(slo, healthy, step, Fraction(1))
+    held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
+    outage = needed + held + 4
+    calm = (pair.short + environment.keep_firing_for + memory(slo)) // step + 8
+    phases = (Phase(steps=healthy, good=RATE), Phase(steps=outage, bad=RATE), Phase(steps=calm, good=RATE))
+    yield _test(
+        "everything fails, and then nothing does",
+        slo,
+        environment,
+        phases,
+        [
+            count(firing(slo, pair.alert), 0, (healthy + needed - 1) * step),
+            count(firing(slo, pair.alert, "pending"), 1, (healthy + needed) * step),
+            count(firing(slo, pair.alert, "pending"), 1, (healthy + needed + held - 1) * step),
+            count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
+            count(firing(slo, pair.alert), 0, (healthy + outage + calm) * step),
+            *_figures(slo, pair.long, healthy, outage, step),
+        ],
+    )
+
+
+def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
+    """Traffic, then the edge is gone and the probe fails: it burns as fast as if all that traffic had failed."""
+    pair, step = burning.burn_pairs(slo)[0], environment.evaluation_interval
+    if not burning.can_fire(slo, pair) or not _is_probed(slo):
+        return
+    healthy = HEALTHY
+    # At the first sample nothing has been gained yet, so the mean step has a little less than what came in one.
+    weight = Fraction(1) if _judges_time(slo) else Fraction(healthy, healthy + 1)
+    needed = _steps_until_fast(slo, healthy, step, weight, dark=True)
+    held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
+    dark = needed + held + 4
+    phases = (Phase(steps=healthy, good=RATE), Phase(steps=dark, absent=True, probe=0))
+    at, lost = (healthy + dark) * step, _events(slo, dark * weight, step)
+    yield _test(
+        "traffic, then the edge is gone, and the probe says so",
+        slo,
+        environment,
+        phases,
+        [
+            count(firing(slo, pair.alert), 0, (healthy + needed + held - 1) * step),
+            count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
+            rounded(promql.failed_events(slo, dark * step), lost, at),
+            rounded(promql.total_events(slo, at), _events(slo, Fraction(healthy), step) + lost, at),
+        ],
+    )
+
+
+def _figures(slo: Slo, span: timedelta, healthy: int, outage: int, step: timedelta) -> Iterator[Value]:
+    """What is recorded at the end of an outage."""
+    window, steps = durations.text(span), healthy + outage
+    at, bad = steps * step, _bad_steps(slo, outage, step)
+    share = _decimal(bad / _counted(slo, steps))
+    covered = Decimal(_known(slo, steps) * (step // SECOND)) / (span // SECOND)
+    yield rounded(promql.series(names.SLI, slo, window), 1 - share, at)
+    yield rounded(promql.series(names.BURN_RATE, slo, window), share / (1 - slo.target), at)
+    yield rounded(promql.series(names.COVERAGE, slo, window), covered, at)
+    yield rounded(promql.failed_events(slo, at), _events(slo, bad, step), at)
+    yield rounded(promql.total_events(slo, at), _events(slo, Fraction(steps), step), at)
+    yield rounded(promql.series(names.OBJECTIVE, slo), slo.target, at)
+
+
+def _within_budget(slo: Slo, environment: Environment) -> Value:
+    """Errors at the pace that the budget allows wake nobody."""
+    step, steps = environment.evaluation_interval, 60
+    bad = 0 if _judges_time(slo) else int(RATE * 100 * (1 - slo.target))
+    phases = (Phase(steps=steps, good=RATE * 100 - bad, bad=bad),)
+    checks = [count(any_burning(slo), 0, steps * step)]
+    return _test("errors at the pace that the budget allows", slo, environment, phases, checks)
+
+
+def _few_events(slo: Slo, environment: Environment) -> Value:
+    """One failed event is no reason to wake anyone, though it be half of all there were."""
+    step, sli = environment.evaluation_interval, slo.sli
+    phases = (Phase(steps=20, good=0), Phase(steps=1, good=1, bad=1), Phase(steps=20, good=0))
+    at, failed = 41 * step, Decimal(1)
+    if isinstance(sli, RatioSli) and sli.slice:
+        share = Fraction(1, 2) if sli.slice_target is None else Fraction(Decimal("0.5") > 1 - sli.slice_target)
+        failed = _events(slo, share * min(_slice_steps(slo, step), 21), step)
+    # Slices are long: their minutes pass the floor of the slower alerts, because promtool rolls up at each step.
+    alerts = firing(slo, windows.SPEEDS[0].alert) if _slice_steps(slo, step) > 1 else any_burning(slo)
+    checks = [count(alerts, 0, at), rounded(promql.failed_events(slo, at), failed, at)]
+    return _test("one failed event at night, half of all there were", slo, environment, phases, checks)
+
+
+def _idle(slo: Slo, environment: Environment) -> Value:
+    """No events: nothing is known to be wrong, nothing is NaN, and time counts as watched."""
+    step, span = environment.evaluation_interval, windows.SHORT_WINDOWS[0]
+    steps = span // step + 4
+    at, window = steps * step, durations.text(span)
+    checks = [count(any_burning(slo), 0, at), rounded(promql.series(names.COVERAGE, slo, window), Decimal(1), at)]
+    sli = promql.series(names.SLI, slo, window)
+    checks.append(rounded(sli, Decimal(1), at) if _judges_time(slo) else absent(sli, at))
+    return _test("nothing comes and nothing fails", slo, environment, (Phase(steps=steps),), checks)
+
+
+def _reset(slo: Slo, environment: Environment) -> Value:
+    """Counters that start anew lose nothing."""
+    step = environment.evaluation_interval
+    phases = (Phase(steps=20, good=RATE, bad=1), Phase(steps=20, good=RATE, bad=1, reset=True))
+    at = 40 * step
+    bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
+    checks = [rounded(bad, Decimal(40), at), rounded(total, Decimal(40 * (RATE + 1)), at)]
+    return _test("every counter is reset", slo, environment, phases, checks)
+
+
+def _silence(slo: Slo, environment: Environment) -> Value:
+    """The series vanish: with a failing probe that is bad time; without one it is unknown, and said so."""
+    step = environment.evaluation_interval
+    steps = (NO_DATA_HOLD + memory(slo)) // step + 8
+    phases = (Phase(steps=20, good=0), Phase(steps=steps, absent=True, probe=0))
+    at, probed = (20 + steps) * step, _is_probed(slo)
+    checks = [count(firing(slo, NO_DATA), 0 if probed else 1, at)]
+    if probed:
+        failed = _events(slo, Fraction(steps), step) if _judges_time(slo) else Decimal(steps)
+        checks.append(rounded(promql.failed_events(slo, steps * step), failed, at))
+        checks.append(rounded(promql.series(names.SLI, slo, "5m"), Decimal(0), at))
+    name = "the edge is gone, and the probe says so" if probed else "the counters are gone"
+    return _test(name, slo, environment, phases, checks)
+
+
+# --- what the SLI makes of steps
+
+
+def _is_probed(slo: Slo) -> bool:
+    return isinstance(slo.sli, RatioSli) and bool(slo.sli.probe)
+
+
+def _judges_time(slo: Slo) -> bool:
+    return isinstance(slo.sli, ThresholdSli) or slo.sli.slice is not None
+
+
+def _slice_steps(slo: Slo, step: timedelta) -> int:
+    """Of how many steps a slice consists; one where events are counted."""
+    return max(memory(slo) // step, 1) if isinstance(slo.sli, RatioSli) else 1
+
+
+def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: Fraction, *, dark: bool = False) -> int:
+    """How many bad steps it takes until the fastest alert is due, after so many healthy ones.
+
+    ``weight`` is how much a bad step counts, of a healthy one; dark steps are bad at once.
+    """
+    pair, steps = burning.burn_pairs(slo)[0], 1
+    limit = Fraction(pair.factor * (1 - slo.target))
+    while True:
+        bad = weight * (steps if dark else _bad_steps(slo, steps, step))
+        share = (
+            bad / (_counted(slo, healthy) + weight * steps) * Fraction(_known(slo, healthy + steps), pair.long // step)
+        )
+        if share > limit and _events(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS:
+            return steps
+        steps += 1
+
+
+def _bad_steps(slo: Slo, steps: int, step: timedelta) -> Fraction:
+    """How many steps count as bad when so many have been; a slice is judged by all the steps it consists of."""
+    if not isinstance(slo.sli, RatioSli) or slo.sli.slice is None:
+        return Fraction(steps)
+    size, target = _slice_steps(slo, step), slo.sli.slice_target
+    shares = [Fraction(min(number, size), size) for number in range(1, steps + 1)]
+    return (
+        sum(shares, Fraction(0)) if target is None else Fraction(sum(share > 1 - Fraction(target) for share in shares))
+    )
+
+
+def _counted(slo: Slo, steps: int) -> int:
+    """Steps that have events: a gauge is judged at the first sample too, a counter gains nothing until the second."""
+    return _known(slo, steps) if _judges_time(slo) else steps
+
+
+def _known(slo: Slo, steps: int) -> int:
+    """Steps of which anything is known, the first sample with them; a mean needs two."""
+    return steps if isinstance(slo.sli, ThresholdSli) and mean_of(slo.sli) else steps + 1
+
+
+def _events(slo: Slo, steps: Fraction, step: timedelta) -> Decimal:
+    return _decimal(steps * (step // SECOND) / 60 if _judges_time(slo) else steps * RATE)
+
+
+def _decimal(value: Fraction) -> Decimal:
+    return Decimal(value.numerator) / value.denominator
+
+
+def _test(name: str, slo: Slo, environment: Environment, phases: tuple[Phase, ...], checks: list[Value]) -> Value:
+    series = [{"series": made.series, "values": made.values} for made in input_series(slo, phases)]
+    return test(name, slo, environment.evaluation_interval, series, {"promql_expr_test": checks})
