@@ -23,6 +23,9 @@ from monitor.catalogue import promql
 from monitor.errors import InputError
 from monitor.sources.prometheus import Prometheus, Series
 
+COARSE = timedelta(minutes=5)
+"""How wide the cells of long periods are: 30 days make 8,640 points a series. What is sealed is read as finely."""
+
 RESET_LOOKBACK = timedelta(minutes=1)
 """How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s)."""
 

@@ -38,6 +38,15 @@ class Measured:
     """How many cells before a dark one tell the traffic that it would have had: an hour's."""
     least: float = 1.0
     """Events that a dark cell has at least: one per evaluation of the recording rules."""
+    unsettled: tuple[float, ...] | None = None
+    """Total less good by cell, where good is counted: what ``failed`` was settled from."""
+    known_missed: tuple[float, ...] | None = None
+    """What dark cells would have had, where that is known already, for days that were sealed."""
+
+    @property
+    def difference(self) -> tuple[float, ...]:
+        """Failed events by cell such that neighbouring periods add up: nothing is settled at the ends."""
+        return self.failed if self.unsettled is None else self.unsettled
 
     @property
     def coverage(self) -> float:
@@ -51,6 +60,8 @@ class Measured:
         A dark cell counts as its own estimate for those after it, so that a long darkness does not wear out the mean.
         Where the period begins dark, the mean of all cells that were seen stands in.
         """
+        if self.known_missed is not None:
+            return self.known_missed
         seen = sum(self.covered) - sum(self.dark)
         before: deque[float | None] = deque(maxlen=self.memory)
         found = []
@@ -81,14 +92,14 @@ class Measured:
         return tuple(dark or (total > 0 and failed / total >= limit) for failed, total, dark in cells)
 
 
-def from_good(good: Sequence[float], total: Sequence[float]) -> tuple[float, ...]:
-    """Failed events by cell where good ones are counted, perhaps by another process than counts the total.
+def settled(difference: Sequence[float]) -> tuple[float, ...]:
+    """Failed events by cell from total less good, which are perhaps counted by two processes.
 
     The two are scraped at different moments, so in one cell their difference may be off by a scrape's worth of events
     either way, which the next cell puts right. What was never put right has failed: the running difference is held
     against all that follow, and only a lasting rise counts.
     """
-    running = list(accumulate(whole - one for one, whole in zip(good, total, strict=True)))
+    running = list(accumulate(difference))
     lasting = list(accumulate(reversed(running), min))[::-1]
     before = [0.0, *(max(value, 0.0) for value in lasting[:-1])]
     return tuple(max(after, 0.0) - first for first, after in zip(before, lasting, strict=True))

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.compliance.counting import Counter, Grid
-from monitor.compliance.measured import Measured, from_good
+from monitor.compliance.measured import Measured, settled
 from monitor.errors import Unavailable
 from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
@@ -59,9 +59,10 @@ class Reader:
     def _ratio(self, sli: RatioSli) -> Measured:
         total = self._counter.count(sli.total)
         if sli.bad:
-            failed = self._counter.count(sli.bad).events
+            failed, unsettled = self._counter.count(sli.bad).events, None
         else:
-            failed = from_good(self._counter.count(sli.good).events, total.events)
+            unsettled = tuple(map(operator.sub, total.events, self._counter.count(sli.good).events))
+            failed = settled(unsettled)
         silent = self._failing(sli.probe) if sli.probe else (False,) * self.grid.cells
         dark = tuple(down and not events for down, events in zip(silent, total.events, strict=True))
         covered = tuple(map(operator.or_, total.covered, dark))
@@ -72,6 +73,7 @@ class Reader:
             dark=dark,
             memory=max(1, round(TRAFFIC_MEMORY / self.grid.width)),
             least=self.grid.width / self._step,
+            unsettled=unsettled,
         )
 
     def _threshold(self, sli: ThresholdSli) -> Measured:

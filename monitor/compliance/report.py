@@ -9,7 +9,7 @@ from itertools import pairwise
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Recovery, Slo, ThresholdSli
 from monitor.compliance import evidence
-from monitor.compliance.counting import Grid
+from monitor.compliance.counting import COARSE, Grid
 from monitor.compliance.measured import PAUSE, Measured, runs
 from monitor.compliance.period import Period
 from monitor.compliance.reading import Reader
@@ -31,9 +31,8 @@ from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 
 FINE = timedelta(minutes=1)
-COARSE = timedelta(minutes=5)
 FINE_UP_TO = timedelta(days=2)
-"""Periods up to here are read minute by minute, longer ones in steps of five: 30 days make 8,640 points a series."""
+"""Periods up to here are read minute by minute, longer ones in steps of five."""
 
 MOST_SLOTS = 92
 """As many pieces fit into a line of the chart: a quarter's days."""

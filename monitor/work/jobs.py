@@ -17,12 +17,17 @@ from monitor.backup.progress import Progress
 from monitor.backup.storage import list_backups
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
+from monitor.compliance.sealing import seal_missing
 from monitor.settings import Settings
+from monitor.sources.prometheus import connect
 from monitor.store import Store
 from monitor.work import heartbeat, monthly
 from monitor.work.schedule import Crontab, Every, Schedule
 
 Outcome = Literal["passed", "failed", "aborted", "unknown"]
+
+SEALING_TIMEOUT_S = 60.0
+"""The first run may read more than a year of samples."""
 
 
 class Stopping(Exception):  # noqa: N818  # reads as the sentence it is
@@ -45,6 +50,10 @@ class Bench:
         return self.catalogue.recovery
 
     def progress(self, _: Progress) -> None:
+        """Give long work a place to stop at, as ``pause``."""
+        self.pause()
+
+    def pause(self) -> None:
         """Give long work a place to stop at.
 
         Raises:
@@ -88,7 +97,7 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
         jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     if catalogue.slos:
-        jobs.append(_monthly_report(zone))
+        jobs += [_sealing(zone), _monthly_report(zone)]
     if settings.heartbeat_url_file is not None:
         jobs.append(HEARTBEAT)
     if catalogue.environment.armed:
@@ -140,6 +149,23 @@ def _run_verification(bench: Bench) -> Done:
 def _newest_verification(bench: Bench) -> datetime | None:
     passed = [r.body for r in bench.store.records("verification") if r.body.get("outcome") == "passed"]
     return max((from_rfc3339(body["at"]) for body in passed), default=None)
+
+
+def _sealing(time_zone: str) -> Job:
+    return Job(
+        name="slo-sealing",
+        # Shortly after midnight: a day is read until ten minutes after it has ended.
+        schedule=Crontab(text="15 0 * * *", time_zone=time_zone),
+        run=_run_sealing,
+        last_success=lambda bench: _last_passed(bench, "slo-sealing"),
+        retry_after=timedelta(minutes=15),
+    )
+
+
+def _run_sealing(bench: Bench) -> Done:
+    with connect(bench.settings, timeout_s=SEALING_TIMEOUT_S) as prometheus:
+        sealed = seal_missing(prometheus, bench.store, bench.catalogue, now(), bench.pause)
+    return Done(outcome="passed", reason=f"{sealed} days sealed" if sealed else "nothing to seal")
 
 
 def _monthly_report(time_zone: str) -> Job:

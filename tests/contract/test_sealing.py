@@ -1,0 +1,146 @@
+"""Days are sealed from a real Prometheus's raw counters, across gaps and resets, once and for good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Budgeting, Catalogue, Place, RatioSli, Slo, Window
+from monitor.compliance.sealing import seal_missing
+from monitor.compliance.tally import Tally
+from monitor.store import Store
+from monitor.store_history import SealedDay, SloHistory
+from tests.contract.history import History, serve
+
+HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
+SCRAPE = 30
+MIDNIGHT = datetime(2026, 10, 23, 22, tzinfo=UTC)
+"""In Berlin: the 24th, 25th (of 25 hours) and 26th follow."""
+
+
+def promised(name: str = "answers", **sli: str) -> Slo:
+    counted = {"bad": 'e_total{code="5xx"}', "total": "e_total"}
+    return Slo(
+        name=name,
+        service="clinic",
+        display_name=name,
+        description="Requests are answered.",
+        budgeting=Budgeting.OCCURRENCES,
+        window=Window(duration=timedelta(days=30)),
+        target=Decimal("0.99"),
+        sli=RatioSli(**(sli or counted)),
+        place=Place(file="x.yaml"),
+    )
+
+
+def catalogue(*slos: Slo) -> Catalogue:
+    return replace(load(None, "compose"), slos=slos or (promised(),))
+
+
+Value = Callable[[float], float | None]
+
+
+def past(values: dict[str, Value], *, hours: float, name: str = "e_total", first: datetime = MIDNIGHT) -> History:
+    """Scrape counters by code, each ``value(seconds since first)``."""
+    history = History()
+    offsets = range(-HOUR // SECOND, int(hours * 3600) + 1, SCRAPE)
+    for code, value in values.items():
+        seen = ((first + timedelta(seconds=s, milliseconds=137), value(s)) for s in offsets)
+        history.add(name, {"code": code}, [(at, number) for at, number in seen if number is not None])
+    return history
+
+
+def sealed(store: Store, slo: str = "answers") -> tuple[SealedDay, ...]:
+    return SloHistory(store).days(slo, MIDNIGHT - 400 * 24 * HOUR, MIDNIGHT + 400 * 24 * HOUR)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.migrate(tmp_path / "state" / "monitor.db")
+
+
+def test_days_are_sealed_as_they_were_with_their_real_length_and_only_once(tmp_path: Path, store: Store) -> None:
+    history = past({"2xx": lambda s: 2.0 * (s + 3600), "5xx": lambda s: 0.02 * (s + 3600)}, hours=80)
+    now = MIDNIGHT + 75 * HOUR
+    with serve(history, tmp_path) as prometheus:
+        # The hour before the first midnight belongs to a day of its own.
+        assert seal_missing(prometheus, store, catalogue(), now) == 4
+        assert seal_missing(prometheus, store, catalogue(), now) == 0
+    before, first, long, after = sealed(store)
+    assert [day.day for day in (before, first, long, after)] == ["2026-10-23", "2026-10-24", "2026-10-25", "2026-10-26"]
+    assert before.covered == HOUR
+    assert [day.covered for day in (first, long, after)] == [24 * HOUR, 25 * HOUR, 24 * HOUR]
+    assert long.total_events == pytest.approx(25 * 3600 * 2.02)
+    assert long.bad_events == pytest.approx(25 * 3600 * 0.02)
+    assert {day.version for day in sealed(store)} == {1}
+    assert first.sli == 'bad: e_total{code="5xx"}; total: e_total'
+
+
+def test_a_day_is_not_sealed_before_it_is_over(tmp_path: Path, store: Store) -> None:
+    history = past({"2xx": lambda s: 2.0 * s + 9000}, hours=25)
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, catalogue(), MIDNIGHT + 24 * HOUR + 9 * MINUTE)
+        assert [day.day for day in sealed(store)] == ["2026-10-23"]
+        seal_missing(prometheus, store, catalogue(), MIDNIGHT + 24 * HOUR + 15 * MINUTE)
+        assert [day.day for day in sealed(store)] == ["2026-10-23", "2026-10-24"]
+
+
+def test_events_of_a_gap_and_of_restarts_are_all_counted_and_the_gap_is_told(tmp_path: Path, store: Store) -> None:
+    # Prometheus is away from 23:30 to 00:30 of the next day; a restart at noon had grown past its old value.
+    def gap(s: float) -> bool:
+        return 23.5 * 3600 < s < 24.5 * 3600
+
+    def restarted(s: float) -> float | None:
+        return None if gap(s) else 3.0 * (s + 3600) if s < 43_200 else 3.0 * (s - 43_200)
+
+    history = past({"2xx": restarted, "5xx": lambda s: None if gap(s) else 0.5 * max(0.0, s)}, hours=60)
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, catalogue(), MIDNIGHT + 60 * HOUR)
+    _, first, second = sealed(store)
+    both = Tally.of_day(first) + Tally.of_day(second)
+    assert both.bad == pytest.approx(49 * 3600 * 0.5, abs=0.5 * SCRAPE)
+    assert both.total == pytest.approx(49 * 3600 * 3.5, rel=1e-3)
+    assert first.covered == 23.5 * HOUR
+    unknown = [stretch for day in (first, second) for stretch in day.stretches if stretch.state == "unknown"]
+    assert sum(((one.end - one.start) for one in unknown), timedelta(0)) == HOUR
+
+
+def test_good_and_total_of_two_producers_add_up_over_midnight(tmp_path: Path, store: Store) -> None:
+    # Total is scraped 20 seconds after good, so at each midnight the two are apart by what came in between.
+    history = past({"2xx": lambda s: 50.0 * (s + 3600)}, hours=100, name="good_total")
+    later = past({"2xx": lambda s: 50.0 * (s + 3600 + 20)}, hours=100, name="all_total")
+    history.lines |= {
+        name: [f"{head} {float(at) + 20:.3f}" for head, at in (row.rsplit(" ", 1) for row in rows)]
+        for name, rows in later.lines.items()
+    }
+    slo = promised(good="good_total", total="all_total")
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, catalogue(slo), MIDNIGHT + 99 * HOUR)
+    days = sealed(store)[1:]
+    assert len(days) == 4
+    assert sum(day.bad_events for day in days) == pytest.approx(0, abs=50 * 30)
+    assert all(abs(day.bad_events) <= 50 * 30 for day in days)
+
+
+def test_missed_runs_are_made_good_and_what_nobody_knows_is_left_for_later(tmp_path: Path, store: Store) -> None:
+    history = past({"2xx": lambda s: None if 30 * 3600 < s < 80 * 3600 else 2.0 * s + 9000}, hours=130)
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, catalogue(), MIDNIGHT + 75 * HOUR)
+        # Of the 26th nothing is known; it is sealed as such once something is known of a day after it.
+        assert [day.day for day in sealed(store)] == ["2026-10-23", "2026-10-24", "2026-10-25"]
+        seal_missing(prometheus, store, catalogue(), MIDNIGHT + 125 * HOUR)
+    assert [(day.day[-2:], day.covered / HOUR) for day in sealed(store)][2:] == [
+        ("25", 6 + 1 / 12),
+        ("26", 0.0),
+        ("27", pytest.approx(17, abs=0.1)),
+        ("28", 24.0),
+    ]
+    # The counter was away for 50 hours; what it gained is counted where it was seen again.
+    assert sum(day.total_events for day in sealed(store)[1:]) == pytest.approx(2.0 * 121 * 3600, rel=1e-3)
+    assert all(day.sealed_at.tzinfo is not None for day in sealed(store))
