@@ -10,6 +10,7 @@ from monitor import clock
 from monitor.catalogue.model import Catalogue, Recovery, Slo, ThresholdSli
 from monitor.compliance import evidence
 from monitor.compliance.counting import COARSE, Grid
+from monitor.compliance.filling import filled
 from monitor.compliance.measured import PAUSE, Measured, runs
 from monitor.compliance.period import Period
 from monitor.compliance.reading import Reader
@@ -29,6 +30,7 @@ from monitor.slo import verdict
 from monitor.slo.windows import MINIMUM_BAD_EVENTS
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
+from monitor.store_history import SloHistory
 
 FINE = timedelta(minutes=1)
 FINE_UP_TO = timedelta(days=2)
@@ -63,13 +65,15 @@ RESTORE_TIME = "max(dr_restore_seconds)"
 def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogue, period: Period) -> Report:
     """Make the report of a period. Without a store, what it would tell is unknown; the rest is told.
 
+    Days that Prometheus has forgotten are told as they were sealed.
+
     Raises:
         Unavailable: Prometheus cannot be reached.
         InputError: an SLI of the catalogue cannot be counted.
     """
     grid = Grid.over(period.start, period.until, _cell(period, catalogue))
     reader = Reader(prometheus, grid, catalogue.environment.evaluation_interval)
-    measured = {slo.name: reader.slo(slo) for slo in catalogue.slos}
+    measured = {slo.name: _measured(reader, store, slo, period) for slo in catalogue.slos}
     slos = tuple(_result(slo, measured[slo.name], period, grid) for slo in catalogue.slos)
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     return Report(
@@ -92,6 +96,13 @@ def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogu
         drills=evidence.drills(store, period) if store else None,
         gaps=_gaps(measured, grid),
     )
+
+
+def _measured(reader: Reader, store: Store | None, slo: Slo, period: Period) -> Measured:
+    live = reader.slo(slo)
+    if store is None:
+        return live
+    return filled(live, reader.grid, SloHistory(store).days(slo.name, period.start, period.until))
 
 
 def _cell(period: Period, catalogue: Catalogue) -> timedelta:

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor.catalogue.load import load
-from monitor.catalogue.model import Budgeting, Catalogue, Place, RatioSli, Slo, Window
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.tally import Tally
 from monitor.store import Store
 from monitor.store_history import SealedDay, SloHistory
-from tests.contract.history import History, serve
-
-HOUR, MINUTE, SECOND = timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)
-SCRAPE = 30
-MIDNIGHT = datetime(2026, 10, 23, 22, tzinfo=UTC)
-"""In Berlin: the 24th, 25th (of 25 hours) and 26th follow."""
-
-
-def promised(name: str = "answers", **sli: str) -> Slo:
-    counted = {"bad": 'e_total{code="5xx"}', "total": "e_total"}
-    return Slo(
-        name=name,
-        service="clinic",
-        display_name=name,
-        description="Requests are answered.",
-        budgeting=Budgeting.OCCURRENCES,
-        window=Window(duration=timedelta(days=30)),
-        target=Decimal("0.99"),
-        sli=RatioSli(**(sli or counted)),
-        place=Place(file="x.yaml"),
-    )
-
-
-def catalogue(*slos: Slo) -> Catalogue:
-    return replace(load(None, "compose"), slos=slos or (promised(),))
-
-
-Value = Callable[[float], float | None]
-
-
-def past(values: dict[str, Value], *, hours: float, name: str = "e_total", first: datetime = MIDNIGHT) -> History:
-    """Scrape counters by code, each ``value(seconds since first)``."""
-    history = History()
-    offsets = range(-HOUR // SECOND, int(hours * 3600) + 1, SCRAPE)
-    for code, value in values.items():
-        seen = ((first + timedelta(seconds=s, milliseconds=137), value(s)) for s in offsets)
-        history.add(name, {"code": code}, [(at, number) for at, number in seen if number is not None])
-    return history
+from tests.contract.history import serve
+from tests.contract.slo_past import HOUR, MIDNIGHT, MINUTE, SCRAPE, catalogue, past, promised
 
 
 def sealed(store: Store, slo: str = "answers") -> tuple[SealedDay, ...]:
@@ -106,9 +65,10 @@ def test_events_of_a_gap_and_of_restarts_are_all_counted_and_the_gap_is_told(tmp
     both = Tally.of_day(first) + Tally.of_day(second)
     assert both.bad == pytest.approx(49 * 3600 * 0.5, abs=0.5 * SCRAPE)
     assert both.total == pytest.approx(49 * 3600 * 3.5, rel=1e-3)
-    assert first.covered == 23.5 * HOUR
+    # A sample a moment after half past covers its cell of five minutes.
+    assert first.covered == 23.5 * HOUR + 5 * MINUTE
     unknown = [stretch for day in (first, second) for stretch in day.stretches if stretch.state == "unknown"]
-    assert sum(((one.end - one.start) for one in unknown), timedelta(0)) == HOUR
+    assert sum(((one.end - one.start) for one in unknown), timedelta(0)) == HOUR - 5 * MINUTE
 
 
 def test_good_and_total_of_two_producers_add_up_over_midnight(tmp_path: Path, store: Store) -> None:
