@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.cli import Context, pass_settings, print_json
 from monitor.compliance.status import SloStatus, slo_statuses
-from monitor.errors import InputError
+from monitor.errors import InputError, Unavailable
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
 from monitor.sources.prometheus import connect
+from monitor.store import Store
 
 COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "BURN 1H", "STANDING")
 
@@ -52,6 +55,10 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
     click.echo(f"{slo.display_name}: {slo.description}")
     if slo.impact:
         click.echo(f"When missed: {slo.impact}")
+    if status.span:
+        zone = slo.window.calendar.time_zone if slo.window.calendar else "UTC"
+        start, end = (words.moment(at, zone) for at in (status.span.start, status.span.end))
+        click.echo(f"Window of the calendar: {start} to {end} ({zone})")
     click.echo()
     for line in _table([(label.capitalize(), value) for label, value in zip(COLUMNS, _row(status), strict=True)]):
         click.echo(line)
@@ -59,8 +66,19 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
 
 def _read(context: Context) -> tuple[Catalogue, tuple[SloStatus, ...]]:
     catalogue = load(context.settings.catalogue, context.settings.environment)
-    with connect(context.settings) as prometheus:
-        return catalogue, slo_statuses(prometheus, catalogue)
+    with ExitStack() as stack:
+        prometheus = stack.enter_context(connect(context.settings))
+        return catalogue, slo_statuses(prometheus, catalogue, store=_store(context, catalogue, stack))
+
+
+def _store(context: Context, catalogue: Catalogue, stack: ExitStack) -> Store | None:
+    """The store, where a calendar window has to be told from sealed days and there is one."""
+    if not any(slo.window.calendar for slo in catalogue.slos):
+        return None
+    try:
+        return stack.enter_context(Store.open(context.settings.state, wait_s=0))
+    except Unavailable:
+        return None  # what `monitor work` exports is asked instead
 
 
 def _row(status: SloStatus) -> tuple[str, ...]:

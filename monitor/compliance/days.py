@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from monitor.catalogue.model import Calendar
+from monitor.catalogue.model import Calendar, Window
 
 _ONE_DAY = timedelta(days=1)
 _DAYS = {"d": 1, "w": 7}
@@ -101,3 +101,8 @@ def _instant(local: datetime, zone: ZoneInfo) -> datetime:
         middle = (low + high) // 2
         low, high = (middle, high) if datetime.fromtimestamp(middle, zone).utcoffset() == before else (low, middle)
     return datetime.fromtimestamp(high, UTC)
+
+
+def window_text(window: Window) -> str:
+    """Name a window: ``30d`` for the last 30 days, ``1M`` for a month of the calendar."""
+    return f"{window.calendar.count}{window.calendar.unit}" if window.calendar else window.text

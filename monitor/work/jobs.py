@@ -18,9 +18,11 @@ from monitor.backup.storage import list_backups
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
 from monitor.compliance.sealing import seal_missing
+from monitor.compliance.standing import calendar_standing
 from monitor.settings import Settings
 from monitor.sources.prometheus import connect
 from monitor.store import Store
+from monitor.store_history import SloHistory
 from monitor.work import heartbeat, monthly
 from monitor.work.schedule import Crontab, Every, Schedule
 
@@ -98,6 +100,8 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     if catalogue.slos:
         jobs += [_sealing(zone), _monthly_report(zone)]
+    if any(slo.window.calendar for slo in catalogue.slos):
+        jobs.append(CALENDAR_WINDOWS)
     if settings.heartbeat_url_file is not None:
         jobs.append(HEARTBEAT)
     if catalogue.environment.armed:
@@ -166,6 +170,26 @@ def _run_sealing(bench: Bench) -> Done:
     with connect(bench.settings, timeout_s=SEALING_TIMEOUT_S) as prometheus:
         sealed = seal_missing(prometheus, bench.store, bench.catalogue, now(), bench.pause)
     return Done(outcome="passed", reason=f"{sealed} days sealed" if sealed else "nothing to seal")
+
+
+def _run_calendar_windows(bench: Bench) -> Done:
+    history = SloHistory(bench.store)
+    with connect(bench.settings) as prometheus:
+        for slo in bench.catalogue.slos:
+            bench.pause()
+            standing = calendar_standing(prometheus, history, bench.catalogue, slo, now())
+            if standing is not None:
+                bench.store.put("calendar", slo.name, standing.to_json())
+    return Done(outcome="passed")
+
+
+CALENDAR_WINDOWS = Job(
+    name="calendar-windows",
+    schedule=Every(span=timedelta(minutes=1)),
+    run=_run_calendar_windows,
+    last_success=lambda bench: _last_passed(bench, "calendar-windows"),
+    history=False,
+)
 
 
 def _monthly_report(time_zone: str) -> Job:
