@@ -126,6 +126,8 @@ class SloHistory:
                 newest = self._newest(day.slo, day.start)
                 if newest is not None and (not again or newest.tells_the_same(day)):
                     continue
+                if newest is None and self._overlaps(day):
+                    continue  # the zone was changed: its days are others, and nothing is told twice
                 version = 1 if newest is None else newest.version + 1
                 connection.execute("INSERT INTO slo_days VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(day, version))
                 added += 1
@@ -172,6 +174,10 @@ class SloHistory:
         """All records of corrections, of one SLO or of all, oldest first; withdrawals are records among them."""
         query = "SELECT id, slo, at, body FROM slo_corrections WHERE ? IN ('', slo) ORDER BY at, id"
         return tuple(_correction(row) for row in self._store.rows(query, (slo,)))
+
+    def _overlaps(self, day: SealedDay) -> bool:
+        query = "SELECT 1 FROM slo_days WHERE slo = ? AND start_at < ? AND end_at > ? LIMIT 1"
+        return bool(self._store.rows(query, (day.slo, clock.to_rfc3339(day.end), clock.to_rfc3339(day.start))))
 
     def _newest(self, slo: str, start: datetime) -> SealedDay | None:
         versions = self.versions(slo, start)

@@ -8,7 +8,7 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, pass_settings, print_json
+from monitor.cli import Context, pass_settings, print_json, slo_backfill
 from monitor.compliance.status import SloStatus, slo_statuses
 from monitor.errors import InputError, Unavailable
 from monitor.render import report_words as words
@@ -21,7 +21,10 @@ COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "
 
 @click.group()
 def command() -> None:
-    """Show where each SLO stands."""
+    """Show where each SLO stands, build its past, and correct it."""
+
+
+command.add_command(slo_backfill.command)
 
 
 @command.command("list")

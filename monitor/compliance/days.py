@@ -7,12 +7,15 @@ A midnight that the clocks skip is the instant at which they jump.
 from __future__ import annotations
 
 import calendar as months
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
+from monitor import clock
 from monitor.catalogue.model import Calendar, Window
+from monitor.errors import InputError
 
 _ONE_DAY = timedelta(days=1)
 _DAYS = {"d": 1, "w": 7}
@@ -42,6 +45,47 @@ def days(start: datetime, end: datetime, time_zone: str) -> Iterator[tuple[str, 
     while (after := midnight(day + _ONE_DAY, zone)) <= end:
         yield day.isoformat(), Span(start=begin, end=after)
         day, begin = day + _ONE_DAY, after
+
+
+class Spanning(Protocol):
+    """Anything that lasts from one instant to another."""
+
+    @property
+    def start(self) -> datetime:
+        """When it begins."""
+        ...
+
+    @property
+    def end(self) -> datetime:
+        """When it ends."""
+        ...
+
+
+def holes(known: Sequence[Spanning], span: Span) -> Iterator[Span]:
+    """What of a span is left out by others, which are in order and do not overlap."""
+    start = span.start
+    for one in known:
+        if one.start > start:
+            yield Span(start=start, end=min(one.start, span.end))
+        start = max(start, one.end)
+    if span.end > start:
+        yield Span(start=start, end=span.end)
+
+
+def instant(text: str, time_zone: str) -> datetime:
+    """Read an instant: RFC 3339 (``2026-11-22T17:15:00Z``), or the beginning of a day of the zone (``2026-11-22``).
+
+    Raises:
+        InputError: it is neither.
+    """
+    try:
+        if len(text) == len("2026-11-22"):
+            return midnight(date.fromisoformat(text), ZoneInfo(time_zone))
+        return clock.from_rfc3339(text).replace(microsecond=0)
+    except ValueError as error:
+        raise InputError(
+            f"{text[:40]!r} is no instant: write a day of {time_zone} (2026-11-22) or 2026-11-22T17:15:00Z"
+        ) from error
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -31,15 +31,19 @@ class Reader:
         self._prometheus = prometheus
         self._counter = Counter(prometheus, grid)
         self._probes: dict[str, tuple[bool, ...]] = {}
+        self._known: dict[str, Measured] = {}
 
     def slo(self, slo: Slo) -> Measured:
-        """Measure one SLO.
+        """Measure one SLO; asked again, it is what was measured then.
 
         Raises:
             InputError: its SLI cannot be counted.
             Unavailable: Prometheus cannot be reached.
         """
-        return self._threshold(slo.sli) if isinstance(slo.sli, ThresholdSli) else self._ratio(slo.sli)
+        if slo.name not in self._known:
+            sli = slo.sli
+            self._known[slo.name] = self._threshold(sli) if isinstance(sli, ThresholdSli) else self._ratio(sli)
+        return self._known[slo.name]
 
     def mean(self, histogram: str, matchers: str) -> float | None:
         """The mean of a histogram's observations over the grid; ``None`` if there were none."""

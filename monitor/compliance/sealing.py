@@ -8,14 +8,14 @@ out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from monitor.catalogue.model import Catalogue, Environment, Slo, ThresholdSli
 from monitor.catalogue.promql import counters
 from monitor.compliance.counting import COARSE, Grid
-from monitor.compliance.days import Span, day_begun, days
+from monitor.compliance.days import Span, day_begun, days, holes
 from monitor.compliance.measured import Measured
 from monitor.compliance.reading import Reader
 from monitor.sources.prometheus import Prometheus
@@ -89,22 +89,28 @@ def read_days(
     reader = reader_over(
         prometheus, catalogue.environment, Span(start=min(s.start for s in spans), end=max(s.end for s in spans))
     )
-    known = {slo.name: reader.slo(slo) for slos in wanted.values() for slo in slos}
     for (name, span), slos in sorted(wanted.items(), key=lambda day: day[0][1].start):
-        yield tuple(
-            SealedDay(
-                slo=slo.name,
-                day=name,
-                start=span.start,
-                end=span.end,
-                stretches=tuple(stretches(known[slo.name], float(slo.target), reader.grid, span)),
-                objective=float(slo.target),
-                sli=definition(slo),
-                sealed_at=now.replace(microsecond=0),
-                reason=reason,
-            )
-            for slo in slos
-        )
+        yield tuple(sealed_day(reader, slo, name, span, reason=reason, now=now) for slo in slos)
+
+
+def sealed_day(reader: Reader, slo: Slo, name: str, span: Span, *, reason: str, now: datetime) -> SealedDay:
+    """Read one day of one SLO.
+
+    Raises:
+        Unavailable: Prometheus cannot be reached.
+        InputError: the SLI cannot be counted.
+    """
+    return SealedDay(
+        slo=slo.name,
+        day=name,
+        start=span.start,
+        end=span.end,
+        stretches=tuple(stretches(reader.slo(slo), float(slo.target), reader.grid, span)),
+        objective=float(slo.target),
+        sli=definition(slo),
+        sealed_at=now.replace(microsecond=0),
+        reason=reason,
+    )
 
 
 def reader_over(prometheus: Prometheus, environment: Environment, span: Span, *, trail: timedelta = TRAIL) -> Reader:
@@ -168,17 +174,21 @@ def first_seen(prometheus: Prometheus, slo: Slo, since: datetime, until: datetim
 
 def _missing(
     prometheus: Prometheus, history: SloHistory, catalogue: Catalogue, slo: Slo, now: datetime
-) -> Iterable[tuple[str, Span]]:
-    """The days of an SLO that are over and follow its newest sealed one, or all that Prometheus knows."""
-    zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
+) -> Iterator[tuple[str, Span]]:
+    """The days of an SLO that are over, known to Prometheus, and not sealed."""
+    zone = zone_of(catalogue)
     oldest = day_begun(now - catalogue.environment.retention, zone)
-    since = history.sealed_until(slo.name)
-    if since is None:
-        seen = first_seen(prometheus, slo, oldest, now)
-        if seen is None:
-            return ()
-        since = day_begun(seen - FIRST_SEEN_STEP, zone)
-    return days(max(since, oldest), now - TRAIL, zone)
+    seen = first_seen(prometheus, slo, oldest, now)
+    if seen is None:
+        return
+    span = Span(start=max(oldest, day_begun(seen - FIRST_SEEN_STEP, zone)), end=now - TRAIL)
+    for hole in holes(history.days(slo.name, span.start, span.end), span):
+        yield from days(hole.start, hole.end, zone)
+
+
+def zone_of(catalogue: Catalogue) -> str:
+    """The clinic's time zone."""
+    return catalogue.recovery.time_zone if catalogue.recovery else "UTC"
 
 
 def _known(found: list[tuple[SealedDay, ...]]) -> Iterator[tuple[SealedDay, ...]]:

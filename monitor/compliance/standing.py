@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance.corrections import Excluded, excluded
-from monitor.compliance.days import Span, window_at, window_text
+from monitor.compliance.days import Span, holes, window_at, window_text
 from monitor.compliance.sealing import cell_width, cells, reader_over
 from monitor.compliance.tally import Tally
 from monitor.sources.prometheus import Prometheus
-from monitor.store_history import SealedDay, SloHistory
+from monitor.store_history import SloHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +82,7 @@ def calendar_standing(
     until = span.start + (now - span.start) // width * width
     sealed = history.days(slo.name, span.start, until)
     tallies = [Tally.of_day(day) for day in sealed]
-    for hole in _holes(sealed, span.start, until):
+    for hole in holes(sealed, Span(start=span.start, end=until)):
         reader = reader_over(prometheus, catalogue.environment, hole, trail=timedelta(0))
         tallies.append(Tally.of(reader.slo(slo), reader.grid.width, cells(reader.grid, hole)))
     return Standing(
@@ -96,13 +95,3 @@ def calendar_standing(
         counted=sum(tallies, Tally()),
         excluded=excluded(history, slo.name, span.start, until),
     )
-
-
-def _holes(sealed: Sequence[SealedDay], start: datetime, until: datetime) -> Iterator[Span]:
-    """The time that no sealed day tells of: today, as a rule."""
-    for day in sealed:
-        if day.start > start:
-            yield Span(start=start, end=day.start)
-        start = max(start, day.end)
-    if until > start:
-        yield Span(start=start, end=until)

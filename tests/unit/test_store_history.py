@@ -86,6 +86,14 @@ def test_only_days_that_lie_wholly_in_a_span_are_told(store: Store) -> None:
     assert [day.start for day in found] == [START + DAY, START + 2 * DAY]
 
 
+def test_days_of_another_zone_never_overlap_those_that_are_sealed(store: Store) -> None:
+    history = SloHistory(store)
+    history.seal([a_day()])
+    moved = replace(a_day(), start=START + timedelta(hours=1), end=START + DAY + timedelta(hours=1))
+    assert history.seal([moved]) == 0
+    assert history.seal([a_day(1), a_day(-1)]) == 2
+
+
 def test_a_day_is_added_with_all_its_slos_or_not_at_all(store: Store) -> None:
     broken = replace(a_day(slo="broken"), reason=None)  # type: ignore[arg-type]  # what the database refuses
     with pytest.raises(sqlite3.IntegrityError):
