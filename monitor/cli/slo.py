@@ -7,13 +7,13 @@ from contextlib import ExitStack
 import click
 
 from monitor.catalogue.load import load
-from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, pass_settings, print_json, slo_backfill
-from monitor.compliance.status import SloStatus, slo_statuses
-from monitor.errors import InputError, Unavailable
+from monitor.cli import Context, pass_settings, print_json, slo_backfill, slo_corrections
+from monitor.compliance.sealing import zone_of
+from monitor.compliance.status import SloStatus, corrected, slo_statuses
+from monitor.errors import Unavailable
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
-from monitor.sources.prometheus import connect
+from monitor.sources.prometheus import Prometheus, connect
 from monitor.store import Store
 
 COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "BURN 1H", "STANDING")
@@ -25,6 +25,9 @@ def command() -> None:
 
 
 command.add_command(slo_backfill.command)
+command.add_command(slo_corrections.correct_command)
+command.add_command(slo_corrections.withdraw_command)
+command.add_command(slo_corrections.list_command)
 
 
 @command.command("list")
@@ -32,7 +35,7 @@ command.add_command(slo_backfill.command)
 @pass_settings
 def list_(context: Context, *, as_json: bool) -> None:
     """Show all SLOs: achieved, error budget left, coverage and burn rate."""
-    _, statuses = _read(context)
+    statuses = _read(context)
     if as_json:
         print_json([status.to_json() for status in statuses])
         return
@@ -45,43 +48,45 @@ def list_(context: Context, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_settings
 def show(context: Context, name: str, *, as_json: bool) -> None:
-    """Show one SLO: what is promised, why, and where it stands."""
-    catalogue, statuses = _read(context)
-    slo = catalogue.slo(name)
-    if slo is None:
-        known = ", ".join(sorted(one.name for one in catalogue.slos)) or "none"
-        raise InputError(f"the catalogue has no SLO {name!r}; it has: {known}")
-    status = next(one for one in statuses if one.name == name)
+    """Show one SLO: what is promised, why, where it stands, and what corrections changed."""
+    catalogue = load(context.settings.catalogue, context.settings.environment)
+    (slo,) = slo_backfill.chosen(catalogue, [name])
+    with ExitStack() as stack:
+        prometheus, store = _open(context, stack)
+        status = next(one for one in slo_statuses(prometheus, catalogue, store=store) if one.name == name)
+        changed = corrected(prometheus, store, catalogue, slo) if store else None
     if as_json:
-        print_json(status.to_json() | {"description": slo.description, "impact": slo.impact, "team": slo.team})
+        told = {"description": slo.description, "impact": slo.impact, "team": slo.team}
+        print_json(status.to_json() | told | slo_corrections.window_json(changed))
         return
     click.echo(f"{slo.display_name}: {slo.description}")
     if slo.impact:
         click.echo(f"When missed: {slo.impact}")
-    if status.span:
-        zone = slo.window.calendar.time_zone if slo.window.calendar else "UTC"
+    if status.span and slo.window.calendar:
+        zone = slo.window.calendar.time_zone
         start, end = (words.moment(at, zone) for at in (status.span.start, status.span.end))
         click.echo(f"Window of the calendar: {start} to {end} ({zone})")
     click.echo()
     for line in _table([(label.capitalize(), value) for label, value in zip(COLUMNS, _row(status), strict=True)]):
         click.echo(line)
+    for line in slo_corrections.window_lines(changed, zone_of(catalogue)):
+        click.echo(line)
 
 
-def _read(context: Context) -> tuple[Catalogue, tuple[SloStatus, ...]]:
+def _read(context: Context) -> tuple[SloStatus, ...]:
     catalogue = load(context.settings.catalogue, context.settings.environment)
     with ExitStack() as stack:
-        prometheus = stack.enter_context(connect(context.settings))
-        return catalogue, slo_statuses(prometheus, catalogue, store=_store(context, catalogue, stack))
+        prometheus, store = _open(context, stack)
+        return slo_statuses(prometheus, catalogue, store=store)
 
 
-def _store(context: Context, catalogue: Catalogue, stack: ExitStack) -> Store | None:
-    """The store, where a calendar window has to be told from sealed days and there is one."""
-    if not any(slo.window.calendar for slo in catalogue.slos):
-        return None
+def _open(context: Context, stack: ExitStack) -> tuple[Prometheus, Store | None]:
+    """Prometheus, and the store where there is one; else what ``monitor work`` exports of calendar windows is asked."""
+    prometheus = stack.enter_context(connect(context.settings))
     try:
-        return stack.enter_context(Store.open(context.settings.state, wait_s=0))
+        return prometheus, stack.enter_context(Store.open(context.settings.state, wait_s=0))
     except Unavailable:
-        return None  # what `monitor work` exports is asked instead
+        return prometheus, None
 
 
 def _row(status: SloStatus) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ from monitor.store import Store
 QUERY_TIMEOUT_S = 120.0
 """A month of a hundred series takes Prometheus a while."""
 
+LOAD = "promtool tsdb create-blocks-from --max-block-duration=24h openmetrics"
+
 QUARTER = timedelta(minutes=15)
 
 
@@ -44,8 +46,8 @@ def command(
 ) -> None:
     """Seal the days of SLOs (default: all) from raw metrics, and write the series that the rules would have recorded.
 
-    Load the files with `promtool tsdb create-blocks-from openmetrics FILE DATA_DIR`, each once. They end where the
-    rules' own record begins.
+    Load each file once with `promtool tsdb create-blocks-from --max-block-duration=24h openmetrics FILE DATA_DIR`.
+    They end where the rules' own record begins.
     """
     settings = context.settings
     catalogue = load(settings.catalogue, settings.environment)
@@ -125,4 +127,4 @@ def _tell(filled: Filled, *, as_json: bool) -> None:
     click.echo(f"{filled.days_sealed} days sealed")
     if filled.files:
         click.echo(f"{len(filled.files)} files written, {filled.files[0]} to {filled.files[-1].name}. Load each once:")
-        click.echo(f"  promtool tsdb create-blocks-from openmetrics {filled.files[0]} PROMETHEUS_DATA_DIR")
+        click.echo(f"  {LOAD} {filled.files[0]} PROMETHEUS_DATA_DIR")

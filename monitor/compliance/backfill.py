@@ -6,6 +6,7 @@ So a new SLO, or somebody who comes with a Prometheus full of metrics, need not 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,9 @@ class Backfill:
         for piece in _pieces(span, self._zone):
             self.progress(piece)
             reader = reader_over(self.prometheus, self.catalogue.environment, piece)
+            with ThreadPoolExecutor(max_workers=2) as pool:
+                # Prometheus computes one SLO's answer while another's is read.
+                list(pool.map(reader.slo, self.slos))
             sealed += self._seal(reader, piece, now)
             files += self._write(reader, piece, until)
         return Filled(span=span, days_sealed=sealed, files=tuple(dict.fromkeys(files)), series_until=until)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue, Slo
+from monitor.compliance.corrections import excluded
 from monitor.compliance.days import Span, window_at, window_text
 from monitor.compliance.standing import Standing, calendar_standing
+from monitor.compliance.tally import Tally
 from monitor.slo import names
+from monitor.slo.promql import series
 from monitor.slo.verdict import Verdict, judge
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
-from monitor.store_history import SloHistory
+from monitor.store_history import Correction, SloHistory
 
 ROLLING = (names.SLI, names.BUDGET_REMAINING, names.COVERAGE)
 CALENDAR = (metrics.CALENDAR_SLI.name, metrics.CALENDAR_BUDGET.name, metrics.CALENDAR_COVERAGE.name)
@@ -100,6 +103,60 @@ def slo_statuses(
         _with_standing(status, calendar_standing(prometheus, history, catalogue, slo, now))
         for slo, status in zip(catalogue.slos, found, strict=True)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """An SLO's current window before and after the corrections in it."""
+
+    corrections: tuple[Correction, ...]
+    unknown: tuple[Correction, ...]
+    """Those of them that nothing could be taken off for."""
+    before: Tally
+    after: Tally
+    objective: float
+    length: timedelta
+
+    def to_json(self, moment: Tally) -> dict[str, float | None]:
+        """The figures of one of both."""
+        return {"sli": moment.achieved, "error_budget_remaining": moment.remaining(self.objective, self.length)}
+
+
+def corrected(
+    prometheus: Prometheus, store: Store, catalogue: Catalogue, slo: Slo, at: datetime | None = None
+) -> Corrected | None:
+    """What corrections do to an SLO's current window; ``None`` where there is none in it.
+
+    Raises:
+        Unavailable: Prometheus cannot be reached.
+    """
+    now, history = at or clock.now(), SloHistory(store)
+    calendar = window_at(slo.window.calendar, now) if slo.window.calendar else None
+    span = calendar or Span(start=now - slo.window.duration, end=now)
+    taken = excluded(history, slo.name, span.start, now)
+    if not taken.corrections:
+        return None
+    standing = calendar_standing(prometheus, history, catalogue, slo, now)
+    before = standing.counted if standing else _recorded(prometheus, slo, at)
+    return Corrected(
+        corrections=taken.corrections,
+        unknown=taken.unknown,
+        before=before,
+        after=taken.from_(before),
+        objective=float(slo.target),
+        length=span.length,
+    )
+
+
+def _recorded(prometheus: Prometheus, slo: Slo, at: datetime | None) -> Tally:
+    """What the rules recorded of an SLO's rolling window."""
+
+    def value(family: str) -> float:
+        found = prometheus.instant(series(family, slo, slo.window.text), at)
+        return found[0].value if found else 0.0
+
+    covered = value(names.COVERAGE) * slo.window.duration
+    return Tally(total=value(names.TOTAL_SUM), bad=value(names.BAD_SUM), covered=covered)
 
 
 def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datetime) -> SloStatus:

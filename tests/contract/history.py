@@ -88,8 +88,8 @@ def serve(
 
 def load_blocks(file: Path, data: Path) -> None:
     """Load a file as its documentation says."""
-    command = [_binary("promtool"), "tsdb", "create-blocks-from", "openmetrics", "-q", str(file), str(data)]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [_binary("promtool"), "tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", "-q"]
+    subprocess.run([*command, str(file), str(data)], check=True, capture_output=True)
 
 
 def asking(login: tuple[bytes, bytes] | None, directory: Path) -> tuple[str, ...]:
