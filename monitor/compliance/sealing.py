@@ -9,6 +9,7 @@ out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import groupby
 
@@ -18,6 +19,7 @@ from monitor.compliance.counting import COARSE, Grid
 from monitor.compliance.days import Span, day_begun, days, holes
 from monitor.compliance.measured import Measured
 from monitor.compliance.reading import Reader
+from monitor.errors import InputError, MonitorError
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.store_history import SealedDay, SloHistory, State, Stretch
@@ -52,19 +54,31 @@ def seal_missing(
 
     Raises:
         Unavailable: Prometheus cannot be reached. What was sealed before stays.
+        InputError: an SLI cannot be counted; the days of all others are sealed.
     """
-    history = SloHistory(store)
+    history, faults = SloHistory(store), dict[str, MonitorError]()
     wanted: dict[tuple[str, Span], tuple[Slo, ...]] = {}
     for slo in catalogue.slos:
-        for day in _missing(prometheus, history, catalogue, slo, now):
-            wanted[day] = (*wanted.get(day, ()), slo)
+        with _by_itself(slo, faults):
+            for day in _missing(prometheus, history, catalogue, slo, now):
+                wanted[day] = (*wanted.get(day, ()), slo)
     sealed = 0
     for batch in batches(wanted):
-        found = read_days(prometheus, catalogue, batch, reason="the day is over", now=now)
-        for of_one_day in _known(list(found)):
+        for of_one_day in _known(list(read_days(prometheus, catalogue, batch, faults, now))):
             pause()
             sealed += history.seal(of_one_day)
+    for fault in faults.values():
+        raise fault
     return sealed
+
+
+@contextmanager
+def _by_itself(slo: Slo, faults: dict[str, MonitorError]) -> Iterator[None]:
+    """Let an SLO that cannot be read cost only itself: the others' days are sealed first, then it is told."""
+    try:
+        yield
+    except MonitorError as fault:
+        faults.setdefault(slo.name, fault)
 
 
 def batches(wanted: Wanted) -> Iterator[Wanted]:
@@ -77,20 +91,19 @@ def batches(wanted: Wanted) -> Iterator[Wanted]:
 
 
 def read_days(
-    prometheus: Prometheus, catalogue: Catalogue, wanted: Wanted, *, reason: str, now: datetime
+    prometheus: Prometheus, catalogue: Catalogue, wanted: Wanted, faults: dict[str, MonitorError], now: datetime
 ) -> Iterator[tuple[SealedDay, ...]]:
-    """Read days from raw counters, each with all of its SLOs, oldest first.
-
-    Raises:
-        Unavailable: Prometheus cannot be reached.
-        InputError: an SLI cannot be counted.
-    """
+    """Read days from raw counters, each with all of its SLOs, oldest first; ``faults`` gets those that cannot be."""
     spans = [span for _, span in wanted]
-    reader = reader_over(
-        prometheus, catalogue.environment, Span(start=min(s.start for s in spans), end=max(s.end for s in spans))
-    )
+    whole = Span(start=min(span.start for span in spans), end=max(span.end for span in spans))
+    reader = reader_over(prometheus, catalogue.environment, whole)
     for (name, span), slos in sorted(wanted.items(), key=lambda day: day[0][1].start):
-        yield tuple(sealed_day(reader, slo, name, span, reason=reason, now=now) for slo in slos)
+        found = []
+        for slo in slos:
+            if slo.name not in faults:
+                with _by_itself(slo, faults):
+                    found.append(sealed_day(reader, slo, name, span, reason="the day is over", now=now))
+        yield tuple(found)
 
 
 def sealed_day(reader: Reader, slo: Slo, name: str, span: Span, *, reason: str, now: datetime) -> SealedDay:
@@ -165,8 +178,15 @@ def definition(slo: Slo) -> str:
 
 
 def first_seen(prometheus: Prometheus, slo: Slo, since: datetime, until: datetime) -> datetime | None:
-    """The oldest hour in which Prometheus still knows anything of an SLO; ``None`` where it knows nothing."""
-    queries = [slo.sli.query] if isinstance(slo.sli, ThresholdSli) else counters(slo.sli.total)
+    """The oldest hour in which Prometheus still knows anything of an SLO; ``None`` where it knows nothing.
+
+    Raises:
+        InputError: the SLI cannot be counted.
+    """
+    try:
+        queries = [slo.sli.query] if isinstance(slo.sli, ThresholdSli) else counters(slo.sli.total)
+    except ValueError as error:
+        raise InputError(f"cannot count the events of SLO {slo.name!r}: its total {error}") from error
     expression = " or ".join(f"count({query})" for query in queries)
     found = prometheus.range(expression, since, until, FIRST_SEEN_STEP)
     return min((series.points[0][0] for series in found), default=None)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.tally import Tally
+from monitor.errors import InputError
 from monitor.store import Store
 from monitor.store_history import SealedDay, SloHistory
 from tests.contract.history import serve
@@ -104,3 +108,43 @@ def test_missed_runs_are_made_good_and_what_nobody_knows_is_left_for_later(tmp_p
     # The counter was away for 50 hours; what it gained is counted where it was seen again.
     assert sum(day.total_events for day in sealed(store)[1:]) == pytest.approx(2.0 * 121 * 3600, rel=1e-3)
     assert all(day.sealed_at.tzinfo is not None for day in sealed(store))
+
+
+def test_an_slo_that_cannot_be_counted_costs_only_itself(tmp_path: Path, store: Store) -> None:
+    history = past({"2xx": lambda s: 2.0 * s + 9000}, hours=25)
+    strange = promised("strange", bad="rate(e_total[5m])", total="rate(e_total[5m])")
+    with serve(history, tmp_path) as prometheus, pytest.raises(InputError, match="strange"):
+        seal_missing(prometheus, store, catalogue(strange, promised()), MIDNIGHT + 24.5 * HOUR)
+    assert [day.day for day in sealed(store)] == ["2026-10-23", "2026-10-24"]
+    assert sealed(store, "strange") == ()
+
+
+SEALING = """
+import sys
+from datetime import timedelta
+from pathlib import Path
+from monitor.store import Store
+from monitor.store_history import SealedDay, SloHistory, Stretch
+from tests.contract.slo_past import HOUR, MIDNIGHT
+with Store(Path(sys.argv[1])) as store:
+    for number in range(2000):
+        span = {"start": MIDNIGHT + number * 24 * HOUR, "end": MIDNIGHT + (number + 1) * 24 * HOUR}
+        SloHistory(store).seal(
+            SealedDay(slo=slo, day=str(number), stretches=(Stretch(**span, state="measured", total=1.0),), **span,
+                      objective=0.9, sli="", sealed_at=MIDNIGHT, reason="the day is over")
+            for slo in ("one", "two", "three")
+        )
+        print(number, flush=True)
+"""
+
+
+def test_a_process_that_is_killed_leaves_whole_days(store: Store) -> None:
+    command = [sys.executable, "-c", SEALING, str(store.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        while process.stdout.readline() != b"20\n":
+            pass
+        process.send_signal(signal.SIGKILL)
+    days = [SloHistory(store).days(slo, MIDNIGHT, MIDNIGHT + 3000 * 24 * HOUR) for slo in ("one", "two", "three")]
+    assert 21 <= len(days[0]) < 2000
+    assert {tuple(day.day for day in some) for some in days} == {tuple(str(n) for n in range(len(days[0])))}
