@@ -5,17 +5,23 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from monitor.catalogue.model import ThresholdSli
+from monitor.compliance.period import Period
+from monitor.compliance.report import make_report
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.tally import Tally
 from monitor.errors import InputError
 from monitor.store import Store
 from monitor.store_history import SealedDay, SloHistory
-from tests.contract.history import serve
+from tests.contract.history import History, serve
 from tests.contract.slo_past import HOUR, MIDNIGHT, MINUTE, SCRAPE, catalogue, past, promised
 
 
@@ -90,6 +96,70 @@ def test_good_and_total_of_two_producers_add_up_over_midnight(tmp_path: Path, st
     assert len(days) == 4
     assert sum(day.bad_events for day in days) == pytest.approx(0, abs=50 * 30)
     assert all(abs(day.bad_events) <= 50 * 30 for day in days)
+
+
+def test_idle_hours_new_series_and_new_labels_are_counted_as_they_were(tmp_path: Path, store: Store) -> None:
+    # A hundred times more by day; nothing at night; a release at noon of the 24th renames every series.
+    def events(second: float) -> float:
+        day, hour = divmod(second / 3600, 24)
+        return 3600.0 * 50 * (day * 10 + min(max(hour - 8, 0), 10))
+
+    def of(version: str, good: float) -> Callable[[float], float | None]:
+        def value(second: float) -> float | None:
+            noon = 12 * 3600
+            if (version == "1") != (second < noon):
+                return None
+            return round(good * (events(second) if version == "1" else events(second) - events(noon - SCRAPE)), 6)
+
+        return value
+
+    history, target = History(), {"job": "app", "instance": "app-1"}
+    offsets = range(-3600, 50 * 3600, SCRAPE)
+    history.add("up", target, [(MIDNIGHT + timedelta(seconds=s), 1.0) for s in offsets])
+    for version in ("1", "2"):
+        for code, share in (("2xx", 0.98), ("5xx", 0.02)):
+            seen = ((MIDNIGHT + timedelta(seconds=s), of(version, share)(s)) for s in offsets)
+            labels = target | {"code": code, "version": version}
+            history.add("e_total", labels, [(at, number) for at, number in seen if number is not None])
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, catalogue(), MIDNIGHT + 49.5 * HOUR)
+    _, first, second = sealed(store)
+    for day in (first, second):
+        assert day.total_events == pytest.approx(3600 * 50 * 10, rel=1e-6)
+        assert day.bad_events == pytest.approx(0.02 * 3600 * 50 * 10, rel=1e-6)
+        assert day.covered == day.end - day.start
+
+
+def test_dark_time_over_midnight_and_minutes_of_a_gauge_are_sealed_as_the_report_tells_them(
+    tmp_path: Path, store: Store
+) -> None:
+    # The edge is gone from 23:00 to 01:00, and the probe says so; meanwhile a gauge is too high.
+    def gone(s: float) -> bool:
+        return 23 * 3600 <= s < 25 * 3600
+
+    history = past({"2xx": lambda s: None if gone(s) else 2.0 * (s if s < 23 * 3600 else s - 7200) + 9e3}, hours=60)
+    scrapes = [(s, MIDNIGHT + timedelta(seconds=s, milliseconds=137)) for s in range(-3600, 60 * 3600, SCRAPE)]
+    history.add("probe_success", {}, [(at, float(not gone(s))) for s, at in scrapes])
+    history.add("age", {}, [(at, 9.0 if gone(s) else 1.0) for s, at in scrapes])
+    answers = promised(bad='e_total{code="5xx"}', total="e_total", probe="probe_success")
+    fresh = replace(promised("fresh"), sli=ThresholdSli(query="max(age)", op="lt", value=Decimal(5)))
+    whole, now = catalogue(answers, fresh), MIDNIGHT + 60 * HOUR
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, whole, now)
+        period = Period(text="x", start=MIDNIGHT, end=MIDNIGHT + 49 * HOUR, until=MIDNIGHT + 49 * HOUR)
+        reported = make_report(prometheus, None, whole, period).slos
+    for slo, result in zip((answers, fresh), reported, strict=True):
+        told = sum((Tally.of_day(day) for day in sealed(store, slo.name)[1:]), Tally())
+        assert told.achieved == pytest.approx(result.achieved, rel=1e-6)
+        assert told.coverage(period.length) == pytest.approx(result.coverage)
+        assert told.remaining(0.99, period.length) == pytest.approx(result.budget_left, rel=1e-6)
+    _, first, second = sealed(store)
+    assert [stretch.state for stretch in first.stretches] == ["measured", "dark"]
+    assert [stretch.state for stretch in second.stretches] == ["dark", "measured"]
+    assert first.bad_events == pytest.approx(2.0 * 3600, rel=0.1)
+    minutes = [day.bad_events for day in sealed(store, "fresh")]
+    assert minutes == [0, pytest.approx(60, abs=5), pytest.approx(60, abs=5)]
+    assert sealed(store, "fresh")[2].total_events == 25 * 60
 
 
 def test_missed_runs_are_made_good_and_what_nobody_knows_is_left_for_later(tmp_path: Path, store: Store) -> None:
