@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from monitor.compliance.counting import Grid
 from monitor.compliance.measured import Measured, settled
 from monitor.store_history import SealedDay, Stretch
 
-ROUGHLY = 2
-"""So many cells may a day lack at its ends, where the grid's edges are not midnights, before it counts as forgotten."""
+FORGOTTEN = timedelta(hours=1)
+"""What a seal covers beyond the samples where a day counts as forgotten. Prometheus drops blocks of two hours at least;
+a smaller difference only says that the day was sealed in wider cells than it is read in now."""
 
 
 def filled(measured: Measured, grid: Grid, days: Iterable[SealedDay]) -> Measured:
@@ -84,8 +85,9 @@ class _Cells:
 
 
 def _knows_more(day: SealedDay, measured: Measured, grid: Grid) -> bool:
-    known = sum(measured.covered[_within(grid, day.start, day.end)])
-    return day.covered / grid.width > known + ROUGHLY
+    known = sum(measured.covered[_within(grid, day.start, day.end)]) * grid.width
+    # A cell may lie across each midnight.
+    return day.covered - known >= FORGOTTEN - 2 * grid.width
 
 
 def _within(grid: Grid, start: datetime, end: datetime) -> slice:

@@ -195,8 +195,14 @@ def first_seen(prometheus: Prometheus, slo: Slo, since: datetime, until: datetim
 def _missing(
     prometheus: Prometheus, history: SloHistory, catalogue: Catalogue, slo: Slo, now: datetime
 ) -> Iterator[tuple[str, Span]]:
-    """The days of an SLO that are over, known to Prometheus, and not sealed."""
+    """The days of an SLO that are over, known to Prometheus, and not sealed.
+
+    Nothing is asked where yesterday is sealed already: what is missing before it was looked for then.
+    """
     zone = zone_of(catalogue)
+    until = history.sealed_until(slo.name)
+    if until is not None and until >= day_begun(now - TRAIL, zone):
+        return
     oldest = day_begun(now - catalogue.environment.retention, zone)
     seen = first_seen(prometheus, slo, oldest, now)
     if seen is None:

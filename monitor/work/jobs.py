@@ -19,6 +19,7 @@ from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.standing import calendar_standing
+from monitor.errors import MonitorError
 from monitor.settings import Settings
 from monitor.sources.prometheus import connect
 from monitor.store import Store
@@ -158,12 +159,25 @@ def _newest_verification(bench: Bench) -> datetime | None:
 def _sealing(time_zone: str) -> Job:
     return Job(
         name="slo-sealing",
-        # Shortly after midnight: a day is read until ten minutes after it has ended.
-        schedule=Crontab(text="15 0 * * *", time_zone=time_zone),
+        # Shortly after midnight, for a day is read until ten minutes after it has ended; and each hour after that, when
+        # there is nothing to do but where Prometheus was away.
+        schedule=Crontab(text="15 * * * *", time_zone=time_zone),
         run=_run_sealing,
         last_success=lambda bench: _last_passed(bench, "slo-sealing"),
+        possible=_prometheus_answers,
         retry_after=timedelta(minutes=15),
+        history=False,
     )
+
+
+def _prometheus_answers(bench: Bench) -> bool:
+    """Whether Prometheus is up: a stack that starts has it later than us, and that is no failure."""
+    try:
+        with connect(bench.settings, timeout_s=3) as prometheus:
+            prometheus.instant("vector(1)")
+    except MonitorError:
+        return False
+    return True
 
 
 def _run_sealing(bench: Bench) -> Done:
@@ -188,6 +202,7 @@ CALENDAR_WINDOWS = Job(
     schedule=Every(span=timedelta(minutes=1)),
     run=_run_calendar_windows,
     last_success=lambda bench: _last_passed(bench, "calendar-windows"),
+    possible=_prometheus_answers,
     history=False,
 )
 

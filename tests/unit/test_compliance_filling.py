@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -58,6 +59,15 @@ def test_a_day_that_is_forgotten_in_part_is_told_by_its_seal() -> None:
     assert told.coverage == 1
     assert sum(told.total) == pytest.approx(4 * 28_800)
     assert sum(told.failed) == pytest.approx(4 * 288)
+
+
+def test_gaps_that_finer_cells_see_better_are_not_forgotten_time() -> None:
+    # Every hour two minutes are missing, which cells of five minutes do not see.
+    cells = grid(2, width=MINUTE)
+    known = live(cells)
+    covered = tuple(number % 60 not in {7, 8} for number in range(cells.cells))
+    fine = replace(known, covered=covered)
+    assert filled(fine, cells, [day(0), day(1)]) is fine
 
 
 def test_a_day_of_which_the_samples_tell_more_is_left_to_them() -> None:
