@@ -166,7 +166,10 @@ def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datet
         return None if math.isnan(number) else number
 
     calendar, text = slo.window.calendar, window_text(slo.window)
+    span = window_at(calendar, now) if calendar else None
     sli, budget, coverage = (value(family, text) for family in (CALENDAR if calendar else ROLLING))
+    if calendar and span is None:
+        sli = budget = coverage = None  # the first window has not begun
     return SloStatus(
         name=slo.name,
         service=slo.service,
@@ -177,7 +180,7 @@ def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datet
         error_budget_remaining=budget,
         coverage=coverage,
         burn_rate=value(names.BURN_RATE, BURN_WINDOW),
-        span=window_at(calendar, now) if calendar else None,
+        span=span,
     )
 
 

@@ -55,6 +55,9 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     place = tmp_path_factory.mktemp("calendar")
     history = past({"2xx": lambda s: 3.0 * (s + 3600), "5xx": lambda s: 0.003 * (s + 3600)}, hours=61)
+    exported = {"slo": "sla", "slo_service": "clinic", "window": "3d", "job": "work", "instance": "work"}
+    for family, value in (("sli", 0.9), ("error_budget_remaining", -9.0), ("coverage", 0.5)):
+        history.add(f"slo_calendar_{family}_ratio", exported, [(NOW - MINUTE, value)])
     whole = catalogue(three_days())
     with (
         serve(history, place) as prometheus,
@@ -109,6 +112,12 @@ def test_status_tells_the_window_and_its_bounds(served: Served) -> None:
     assert told["window_end"] == "2026-10-26T23:00:00Z"
     assert told["sli"] == pytest.approx(1 - 0.003 / 3.003)
     assert told["verdict"] == "met"
+
+
+def test_without_a_store_what_work_exports_is_shown(served: Served) -> None:
+    (status,) = slo_statuses(served.prometheus, served.whole, NOW)
+    assert (status.sli, status.error_budget_remaining, status.coverage) == (0.9, -9.0, 0.5)
+    assert status.span is not None
 
 
 def test_work_remembers_it_for_its_metrics_and_the_command_shows_it(
