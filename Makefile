@@ -19,10 +19,11 @@ help: ## Show this list
 install: $(INSTALLED) ## Install what is missing: system packages, a .venv, pinned Python packages
 	@deploy/install-packages.sh
 
+# Where making a .venv was interrupted, it has a python but no pip: that comes last.
 $(INSTALLED): requirements-dev.lock pyproject.toml
 	@deploy/install-packages.sh --venv
 	@test -n "$(PYTHON)" || { echo "make: needs Python 3.11 or newer: install it, or call make PYTHON=/path/to/python3.11" >&2; exit 2; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@

@@ -1,8 +1,8 @@
 """The monitor's one settings object: read once, from a TOML file and the environment, then passed along.
 
 Order, later wins: the defaults below; the file given by ``--config`` or ``MONITOR_CONFIG``, or else ``monitor.toml`` in
-the run directory (``monitor up`` writes it); environment variables ``MONITOR_<FIELD>``. Secrets are never values here:
-only the paths of the files that hold them.
+the run directory (``monitor up`` writes it; ``up``, ``down`` and ``status`` do not read it); environment variables
+``MONITOR_<FIELD>``. Secrets are never values here: only the paths of the files that hold them.
 """
 
 from __future__ import annotations
@@ -133,9 +133,16 @@ class Settings:
 
 
 def load(
-    *, config: Path | None = None, environ: Mapping[str, str] | None = None, flags: Mapping[str, object] | None = None
+    *,
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, object] | None = None,
+    run_dir_file: bool = True,
 ) -> Settings:
     """Read the settings; ``flags`` are what the command line said (``None`` means not given).
+
+    ``run_dir_file=False`` leaves out the run directory's own file: for what starts or ends a stack, whatever the one
+    before left there.
 
     Raises:
         SettingsError: a file cannot be read, or a setting is unknown, malformed or unsafe; every fault is named.
@@ -144,7 +151,7 @@ def load(
     given = {name: value for name, value in (flags or {}).items() if value is not None}
     run_dir = Path(str(given.get("run_dir") or env.get(PREFIX + "RUN_DIR") or ".run"))
     file = config or (Path(env[PREFIX + "CONFIG"]) if env.get(PREFIX + "CONFIG") else None)
-    if file is None and (run_dir / "monitor.toml").exists():
+    if file is None and run_dir_file and (run_dir / "monitor.toml").exists():
         file = run_dir / "monitor.toml"
     values: dict[str, object] = {"run_dir": str(run_dir)}
     if file is not None:
@@ -185,8 +192,8 @@ def _read_toml(file: Path) -> dict[str, Any]:
 
 def _structure(values: Mapping[str, object], source: str) -> Settings:
     converter = Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(Path, lambda value, _: Path(str(value)))
-    converter.register_structure_hook(Path | None, lambda value, _: Path(str(value)))
+    converter.register_structure_hook(Path, lambda value, _: _path(str(value)))
+    converter.register_structure_hook(Path | None, lambda value, _: _path(str(value)))
     hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
     try:
         return hook(values, Settings)
@@ -197,6 +204,13 @@ def _structure(values: Mapping[str, object], source: str) -> Settings:
         if nested is not None:
             raise nested from None
         raise SettingsError("\n".join(transform_error(error, path=source))) from error
+
+
+def _path(text: str) -> Path:
+    """Refuse an address: as a path, ``s3://bucket`` would be a directory named ``s3:`` with a bucket in it."""
+    if "://" in text:
+        raise SettingsError(f"{text!r} is an address where a file or directory of this machine is needed")
+    return Path(text)
 
 
 def _first_settings_error(error: BaseException) -> SettingsError | None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections import Counter
+from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,13 +32,18 @@ DUMP = "dump"
 MAX_BYTES = 64 * 1024 * 1024
 """A manifest of 100,000 files is a third of this; a larger one is not ours."""
 MAX_FILES = 200_000
+MAX_COUNT = 2**63
+"""Sizes and counts are 64-bit integers to MongoDB and to every file system."""
+MAX_SECONDS = 2**32
+"""MongoDB's timestamps are unsigned 32-bit integers: no instant of a backup is later than these can say."""
+MAX_TEXT = 1000
 
 _TAIL = b'"manifest_sha256": "'
 _ENDING = re.compile(rb',\n  "manifest_sha256": "([0-9a-f]{64})"\n\}\n\Z')
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _ID = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]{4}\Z")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class ManifestError(InputError):
@@ -80,12 +87,16 @@ def load(directory: Path) -> Manifest:
         ManifestError: it is damaged, of another backup, or names files that no backup of ours would.
     """
     path = directory / NAME
-    with path.open("rb") as file:
+    # Not waiting: a named pipe in its place would hold up whoever lists backups for ever.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123  # a descriptor
         content = file.read(MAX_BYTES + 1)
     try:
         manifest = decode(content)
     except ManifestError as error:
         raise ManifestError(f"{path}: {error}") from error
+    except Exception as error:
+        # Whatever nobody thought of: it must cost this backup, not the list of all, and not the worker that asks.
+        raise ManifestError(f"{path}: it cannot be read as a manifest ({type(error).__name__})") from error
     if manifest.id != directory.name:
         raise ManifestError(f"{path}: it is the manifest of {manifest.id}, not of {directory.name}")
     return manifest
@@ -105,9 +116,9 @@ def decode(content: bytes) -> Manifest:
     if hashlib.sha256(content[: ending.start()]).hexdigest().encode() != ending.group(1):
         raise ManifestError("its content does not match its own digest: it was changed after it was written")
     try:
-        fields = json.loads(content, object_pairs_hook=_no_duplicates)
+        fields = json.loads(content, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
-        raise ManifestError("it is no JSON document, or holds a key twice") from error
+        raise ManifestError("it is no JSON document, or holds a key twice, or text that is no Unicode") from error
     if not isinstance(fields, dict):
         raise ManifestError("it is no JSON object")
     fields.pop("manifest_sha256")
@@ -138,26 +149,44 @@ def _check(manifest: Manifest) -> None:
     """Refuse what the types allow but no backup of ours holds."""
     if not is_backup_id(manifest.id):
         raise ManifestError("its id is no backup id")
+    _check_times(manifest)
+    _check_texts(manifest)
     if len(manifest.files) > MAX_FILES:
         raise ManifestError(f"it names more than {MAX_FILES} files")
     for file in manifest.files:
         _check_path(file.path)
-        if file.bytes < 0 or not _SHA256.match(file.sha256):
+        if not 0 <= file.bytes < MAX_COUNT or not _SHA256.match(file.sha256):
             raise ManifestError(f"size or digest of {file.path!r} is malformed")
     _refuse_twice("file", (file.path for file in manifest.files))
     _refuse_twice("collection", (entry.namespace for entry in manifest.collections))
     known = {file.path for file in manifest.files}
     for entry in manifest.collections:
-        if not _MD5.match(entry.md5) or min(entry.documents, entry.bytes, entry.indexes) < 0:
+        counts = (entry.documents, entry.bytes, entry.indexes)
+        if not _MD5.match(entry.md5) or not all(0 <= count < MAX_COUNT for count in counts):
             raise ManifestError(f"counts or digest of {entry.namespace!r} are malformed")
         missing = {path for path in (entry.metadata, entry.data) if path} - known
         if missing:
             raise ManifestError(f"{entry.namespace!r} refers to files that are not listed: {sorted(missing)}")
 
 
+def _check_times(manifest: Manifest) -> None:
+    point = manifest.recovery_point
+    run = (manifest.started_at.timestamp(), manifest.finished_at.timestamp())
+    if not all(0 <= number < MAX_SECONDS for number in (*run, point.time, point.increment)):
+        raise ManifestError("its times are out of range: before 1970, or later than MongoDB can say")
+
+
+def _check_texts(manifest: Manifest) -> None:
+    """Refuse in the texts that people are shown what would change their terminal, or fill it."""
+    for text in (manifest.tool_version, *astuple(manifest.source)):
+        if len(text) > MAX_TEXT or _CONTROL.search(text):
+            raise ManifestError(f"it holds a text that is too long, or has control characters: {text[:50]!r}")
+
+
 def _check_path(path: str) -> None:
     parts = path.split("/")
-    if parts[0] != DUMP or len(parts) < 2 or {"", ".", ".."} & set(parts) or _CONTROL.search(path):  # noqa: PLR2004  # dump/FILE
+    stays = parts[0] == DUMP and len(parts) > 1 and not {"", ".", ".."} & set(parts)
+    if not stays or "\\" in path or _CONTROL.search(path):
         raise ManifestError(f"the path {path[:200]!r} does not stay below {DUMP}/")
 
 
@@ -167,10 +196,17 @@ def _refuse_twice(what: str, names: Any) -> None:
         raise ManifestError(f"it names a {what} twice: {twice[0]!r}")
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, unless a key stands twice, or a key or text holds half a surrogate pair.
+
+    Such a text can be neither printed nor be the name of a file: not even an error could say it.
+    """
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise ValueError("a key stands twice")
+    for text in (*fields, *fields.values()):
+        if isinstance(text, str):
+            text.encode()
     return fields
 
 

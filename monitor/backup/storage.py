@@ -148,11 +148,15 @@ class LocalStore:
             shutil.rmtree(draft.root, ignore_errors=True)
 
     def remove_leftovers(self) -> tuple[str, ...]:
-        """Remove what killed runs left behind, and return their ids. Hold ``exclusive``."""
-        leftovers = sorted(self.directory.glob(f"{TEMPORARY}*"))
-        for leftover in leftovers:
-            shutil.rmtree(leftover, ignore_errors=True)
-        return tuple(leftover.name.removeprefix(TEMPORARY) for leftover in leftovers)
+        """Remove what killed runs left behind, and return their ids. Hold ``exclusive``.
+
+        Only what has the name of a draft: the directory may be somebody's, who has a ``.tmp-`` of his own in it.
+        """
+        names = sorted(path.name.removeprefix(TEMPORARY) for path in self.directory.glob(f"{TEMPORARY}*"))
+        leftovers = tuple(name for name in names if manifest_module.is_backup_id(name))
+        for backup_id in leftovers:
+            shutil.rmtree(self.directory / f"{TEMPORARY}{backup_id}", ignore_errors=True)
+        return leftovers
 
     @contextmanager
     def reading(self, backup_id: str) -> Iterator[Path]:

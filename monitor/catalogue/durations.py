@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _ORDER = ("w", "d", "h", "m", "s", "ms")
@@ -36,6 +37,7 @@ def parse(text: str) -> timedelta:
     return span
 
 
+@lru_cache(maxsize=1024)
 def text(span: timedelta) -> str:
     """Write a duration: days for whole days (``30d``), else the largest units that fit (``1h30m``, ``59s999ms``)."""
     rest = span // MILLISECOND
@@ -51,6 +53,7 @@ def text(span: timedelta) -> str:
     return "".join(parts)
 
 
+@lru_cache(maxsize=1024)
 def seconds(span: timedelta) -> str:
     """Write a span as a number of seconds for an expression: ``5``, ``0.5``."""
     value = span.total_seconds()

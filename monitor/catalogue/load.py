@@ -93,12 +93,13 @@ class _Loader:
         )
 
     def _documents(self, folder: str) -> Iterator[Document]:
+        texts = openslo.TEXTS if folder == "slos" else frozenset()
         for path in sorted((self.root / folder).glob("*.yaml")):
             if not path.name.endswith(alert_tests.SUFFIX):
-                yield from self._read(path)
+                yield from self._read(path, texts)
 
-    def _read(self, path: Path) -> tuple[Document, ...]:
-        documents, faults = read(path, self._name(path))
+    def _read(self, path: Path, texts: frozenset[str] = frozenset()) -> tuple[Document, ...]:
+        documents, faults = read(path, self._name(path), texts)
         self.faults += faults
         self._ambiguous |= {(fault.file, fault.line, fault.path) for fault in faults if fault.code == "ambiguous"}
         return documents

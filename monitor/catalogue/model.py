@@ -79,6 +79,11 @@ class RatioSli:
     bad: str = ""
     total: str
     probe: str = ""
+    slice: timedelta | None = None
+    """Set where slices of time are counted instead of events (Timeslices, RatioTimeslices): how long each is."""
+    slice_target: Decimal | None = None
+    """Which share of a slice's events must be good for the slice to be good, in (0, 1]. ``None`` beside a ``slice``:
+    each slice counts by its own share of good events (OpenSLO's RatioTimeslices), however much traffic it had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +115,8 @@ class Slo:
     """What is counted, in the plural, as people say it: ``requests``, ``bookings``, ``minutes``."""
     impact: str = ""
     """What users notice when it is missed, as one sentence."""
+    expected_requests_per_hour: Decimal | None = None
+    """How much traffic it has, as its author says, for what must be known before anything is measured."""
     place: Place
 
 

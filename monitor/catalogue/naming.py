@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _IN_A_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -19,3 +20,12 @@ def fits_a_file_name(name: str) -> bool:
 def is_label(name: str) -> bool:
     """Whether rules may carry a label or annotation of this name."""
     return _LABEL.fullmatch(name) is not None
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether a name stands in the IANA time zone database, as far as it is known here."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from monitor.catalogue import crontab, naming
+from monitor.catalogue import crontab, naming, strict_json
 from monitor.catalogue import receivers as receiver_kinds
 from monitor.catalogue.model import Contacts, DeclaredMetric, DrillPlan, Environment, Receiver, Recovery, Team
 from monitor.catalogue.strict_yaml import Document
@@ -57,9 +55,7 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
     faults += _not_longer_than_nothing(document, found, ("rpo", "rto", "full_backup_every", "verify_every"))
     if found.get("keep_full", 1) < 1:
         faults.append(document.fault("wrong-value", "must be at least 1", "keep_full"))
-    try:
-        ZoneInfo(found.get("time_zone", "UTC"))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    if not naming.is_time_zone(found.get("time_zone", "UTC")):
         faults.append(document.fault("wrong-value", "is not a time zone such as Europe/Berlin", "time_zone"))
     return _whole(Recovery, found), faults
 
@@ -143,11 +139,10 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
 
 def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Fault]]:
     """``metrics/*.json``: what one producer says it exposes."""
-    try:
-        data = json.loads(text, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
-        return (), [Fault(file=name, line=getattr(error, "lineno", 0), code="json", message=f"is not JSON: {error}")]
-    document = Document(file=name, data=data)
+    documents, broken = strict_json.parse(text, name)
+    if broken:
+        return (), list(broken)
+    (document,) = documents
     found, wrong = structure(document, _Producer, keep)
     if found is None:
         return (), wrong
@@ -200,11 +195,3 @@ def _twice(document: Document, place: str, items: list[dict[str, Any]]) -> Itera
         if name in seen:
             yield document.fault("duplicate", f"{name} is given twice", f"{place}[{index}].name")
         seen |= {name} if name is not None else set()
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    twice = sorted({key for key in keys if keys.count(key) > 1})
-    if twice:
-        raise ValueError(f"the key {twice[0]} is given twice")
-    return dict(pairs)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 import promql_parser as ql
 
 MAX_NESTING = 50
 MAX_OPERATORS = 300
 """Far more than a person writes. Parser and readers recurse once for each; at some thousands the process dies of it."""
+
+_REMEMBERED = 10_000
+"""How many queries are kept as they were read: the loader, the rules, their tests and the checks ask for each again."""
 
 _SHOWN = 300
 """How much of a query is shown in a message."""
@@ -23,11 +27,13 @@ _SPAN = r"[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdwy]))*"
 _BARE_SPAN = re.compile(rf"\[[^\]]*\]|\boffset\s+-?\s*{_SPAN}|(?P<bare>(?<![\w.:]){_SPAN}\b)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def one_line(query: str) -> str:
     """The same query with each gap as one space; what stands in quotes is left as it is."""
     return _TEXT_OR_GAP.sub(lambda found: found[1] or " ", query).strip()
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def parse(query: str) -> ql.Expr:
     """Parse a query.
 
@@ -41,6 +47,7 @@ def parse(query: str) -> ql.Expr:
         raise ValueError(f"is not PromQL: {_shown(str(error))}") from error
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def counters(query: str) -> tuple[str, ...]:
     """The selectors of a sum of counters such as ``sum(a{x="1"}) + sum(b)``; a lone selector is a sum of one.
 

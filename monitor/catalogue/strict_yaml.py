@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"[-+]?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 _COERCED = re.compile(
     r"""y|Y|n|N|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF      # booleans to some parsers
     |[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?              # base 60
@@ -59,7 +60,8 @@ class Document:
     def line(self, path: str) -> int:
         """The line of a field, or of the nearest one around it."""
         while path and path not in self.lines:
-            path = re.sub(r"(\.?[^.\[\]]+|\[\d+\])$", "", path)
+            # Keys may hold dots and brackets themselves, so each round must shorten the path whatever it looks like.
+            path = path[: max(path.rfind("."), path.rfind("["), 0)]
         return self.lines.get(path, 0)
 
     def fault(self, code: str, message: str, path: str = "") -> Fault:
@@ -88,19 +90,21 @@ def read_text(path: Path, name: str) -> str | Fault:
         return Fault(file=name, code="unreadable", message=f"cannot be read: {error.strerror}")
 
 
-def read(path: Path, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
-    """Read every document of a file, and everything that is wrong with its YAML."""
+def read(path: Path, name: str, texts: Collection[str] = ()) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
+    """Read every document of a file, and everything that is wrong with its YAML; ``texts`` as for ``parse``."""
     text = read_text(path, name)
-    return ((), (text,)) if isinstance(text, Fault) else parse(text, name)
+    return ((), (text,)) if isinstance(text, Fault) else parse(text, name, texts)
 
 
-def parse(text: str, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
+def parse(text: str, name: str, texts: Collection[str] = ()) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
     """Read every document of a text, and everything that is wrong with its YAML.
+
+    ``texts`` are fields in which a date is a text for everybody, quoted or not.
 
     Where a fault is in one value alone (``_STILL_READABLE``) the documents are there all the same, so that the rest of
     the file can be looked at; whoever uses them must have looked at the faults. After any other fault there are none.
     """
-    builder = _Builder(name)
+    builder = _Builder(name, texts)
     try:
         documents = tuple(builder.documents(yaml.parse(text, Loader=_LOADER)))
     except _TooDeep as error:
@@ -128,8 +132,9 @@ class _TooDeep(Exception):  # noqa: N818  # reads as the condition it is; never 
 class _Builder:
     """Turns parser events into values, noting lines and faults on the way."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, texts: Collection[str]) -> None:
         self.name = name
+        self.texts = texts
         self.faults: list[Fault] = []
         self._lines: dict[str, int] = {}
 
@@ -196,10 +201,15 @@ class _Builder:
             return int(text)
         if _FLOAT.fullmatch(text) and math.isfinite(number := float(text)):
             return number
-        if _INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) or _COERCED.fullmatch(text):
+        if self._is_ambiguous(text, path):
             shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
             self._fault(line, path, "ambiguous", f"{shown} means different things to different readers: quote it")
         return text
+
+    def _is_ambiguous(self, text: str, path: str) -> bool:
+        if _DATE.fullmatch(text) and path.rpartition(".")[2] in self.texts:
+            return False
+        return bool(_INTEGER.fullmatch(text) or _FLOAT.fullmatch(text) or _COERCED.fullmatch(text))
 
     def _fault(self, line: int, path: str, code: str, message: str) -> None:
         self.faults.append(Fault(file=self.name, line=line, path=path, code=code, message=message))

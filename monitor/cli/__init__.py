@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
 import json
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from monitor import settings as settings_module
-from monitor.errors import Exit, MonitorError
+from monitor.errors import Exit, InputError, MonitorError, Unavailable
 from monitor.settings import Settings
 
 COMMANDS = {
@@ -28,7 +31,7 @@ COMMANDS = {
         "monitor.cli.check",
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
-    "slo": ("monitor.cli.slo", "Show where each SLO stands."),
+    "slo": ("monitor.cli.slo", "Show where each SLO stands; validate OpenSLO files."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),
@@ -36,6 +39,15 @@ COMMANDS = {
     "work": ("monitor.cli.work", "Run the scheduled jobs: backups, verifications, reports, drills."),
 }
 """Each command's module, which holds it as ``command`` or ``<name>_command``, and its one-line help."""
+
+START_AND_END = frozenset({"up", "down", "status"})
+"""Commands that leave the run directory's own ``monitor.toml`` unread: ``up`` writes it, and would start again whatever
+was started last; and ``down`` must end a stack that another version of this program described there."""
+
+RUN_OUT = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
+)
+"""What the system says when it has no more room, descriptors or memory, or its disk fails: no path is at fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +79,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except MonitorError as error:
             fail(error)
+        except BrokenPipeError:
+            # Whoever read along has left, as `head` does: click knows how to leave as well.
+            raise
+        except OSError as error:
+            fail(_explained(str(ctx.invoked_subcommand), error))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -81,7 +98,8 @@ def main(
 ) -> None:
     """The SRE control plane: promises in; rules, dashboards, verified backups, drills and SLO reports out."""
     flags = {"run_dir": run_dir, "catalogue": catalogue, "environment": environment}
-    ctx.obj = Context(settings_module.load(config=config, flags=flags))
+    described = ctx.invoked_subcommand not in START_AND_END
+    ctx.obj = Context(settings_module.load(config=config, flags=flags, run_dir_file=described))
 
 
 pass_settings = click.make_pass_decorator(Context)
@@ -89,8 +107,23 @@ pass_settings = click.make_pass_decorator(Context)
 
 def fail(error: MonitorError) -> NoReturn:
     """Print an expected error as one clear message and exit with its code."""
-    click.echo(f"monitor: {error}", err=True)
+    # The code must come through even where the message does not: standard error may be a log on a full disk.
+    with contextlib.suppress(OSError):
+        click.echo(f"monitor: {error}", err=True)
     raise SystemExit(int(error.exit_code))
+
+
+def _explained(command: str, error: OSError) -> MonitorError:
+    """Say what the system refused. A path can be corrected; what a machine has run out of is no fault of the input."""
+    why = error.strerror or type(error).__name__
+    if error.filename is None or error.errno in RUN_OUT:
+        place = "" if error.filename is None else f" at {_shown(error.filename)}"
+        return Unavailable(f"{command}: the system refused to go on{place}: {why}. Put that right, and run it again")
+    return InputError(f"{command}: cannot use {_shown(error.filename)}: {why}. Correct the path or who may use it")
+
+
+def _shown(filename: object) -> str:
+    return os.fsdecode(filename) if isinstance(filename, str | bytes | os.PathLike) else str(filename)
 
 
 def print_json(value: object) -> None:

@@ -32,8 +32,9 @@ def command() -> None:
     """Take, list and verify backups of MongoDB."""
 
 
+# Text, not a path: a path makes one slash of two, and s3://bucket a directory named s3: with a bucket in it.
 store_option = click.option(
-    "--store", "directory", type=click.Path(path_type=Path), help="Backup store (default <run dir>/backups)."
+    "--store", "directory", metavar="DIR", help="Directory of the backup store (default <run dir>/backups)."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
@@ -43,7 +44,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print the an
 @click.option("--max-mb-per-second", type=click.FloatRange(min=0, min_open=True), help="Read no faster than this.")
 @json_option
 @pass_settings
-def run(context: Context, directory: Path | None, max_mb_per_second: float | None, *, as_json: bool) -> None:
+def run(context: Context, directory: str | None, max_mb_per_second: float | None, *, as_json: bool) -> None:
     """Take a full backup of all databases, as they are at one instant.
 
     Only one run at a time writes to a store: a second one ends at once with exit code 2. Exit code 1: no backup was
@@ -69,7 +70,7 @@ def run(context: Context, directory: Path | None, max_mb_per_second: float | Non
 @store_option
 @json_option
 @pass_settings
-def list_command(context: Context, directory: Path | None, *, as_json: bool) -> None:
+def list_command(context: Context, directory: str | None, *, as_json: bool) -> None:
     """List the backups of a store, newest first; damaged and incomplete ones are told as such."""
     settings = _with_store(context.settings, directory)
     with _state(settings, without="which backups were verified is not known") as store:
@@ -98,7 +99,7 @@ def list_command(context: Context, directory: Path | None, *, as_json: bool) -> 
 @json_option
 @pass_settings
 def verify(
-    context: Context, backup_id: str | None, directory: Path | None, scratch: Path | None, *, as_json: bool
+    context: Context, backup_id: str | None, directory: str | None, scratch: Path | None, *, as_json: bool
 ) -> None:
     """Prove that a backup (default: the newest) can be restored, by restoring it into a scratch mongod.
 
@@ -132,7 +133,7 @@ def verify(
 @store_option
 @json_option
 @pass_settings
-def prune(context: Context, keep: int | None, directory: Path | None, *, dry_run: bool, as_json: bool) -> None:
+def prune(context: Context, keep: int | None, directory: str | None, *, dry_run: bool, as_json: bool) -> None:
     """Delete old backups; the newest that was verified always stays."""
     settings = _with_store(context.settings, directory)
     keep = keep or _promised(settings)
@@ -159,10 +160,16 @@ def _promised(settings: Settings) -> int:
     return recovery.keep_full
 
 
-def _with_store(settings: Settings, directory: Path | None) -> Settings:
-    if directory is not None and "://" in str(directory):
-        raise InputError(f"--store {directory}: only directories are supported")
-    return dataclasses.replace(settings, backup_store=directory.absolute()) if directory else settings
+def _with_store(settings: Settings, directory: str | None) -> Settings:
+    if directory is None:
+        return settings
+    if not directory:
+        raise InputError("--store is empty: give a directory, or leave it out")
+    if "://" in directory:
+        raise InputError(
+            f"--store {directory}: backups can only be kept in a directory of this machine so far; give one"
+        )
+    return dataclasses.replace(settings, backup_store=Path(directory).absolute())
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""``monitor slo list`` and ``monitor slo show``: where each SLO stands."""
+"""``monitor slo list`` and ``monitor slo show``: where each SLO stands. ``validate`` has a module of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import click
 
 from monitor.catalogue.load import load
-from monitor.cli import Context, pass_settings, print_json, slo_backfill, slo_corrections
+from monitor.cli import Context, pass_settings, print_json, slo_backfill, slo_corrections, slo_validate
 from monitor.compliance.sealing import zone_of
 from monitor.compliance.status import SloStatus, corrected, slo_statuses
 from monitor.errors import Unavailable
@@ -21,13 +21,14 @@ COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "
 
 @click.group()
 def command() -> None:
-    """Show where each SLO stands, build its past, and correct it."""
+    """Show where each SLO stands, build its past, correct it; validate OpenSLO files."""
 
 
 command.add_command(slo_backfill.command)
 command.add_command(slo_corrections.correct_command)
 command.add_command(slo_corrections.withdraw_command)
 command.add_command(slo_corrections.list_command)
+command.add_command(slo_validate.command)
 
 
 @command.command("list")

@@ -18,7 +18,7 @@ from monitor.stack.teardown import tear_down
 @pass_settings
 def down_command(ctx: Context) -> None:
     """Stop the embedded stack; leaves no process and no port behind, whatever state it was in."""
-    run_dir = ctx.settings.run_dir.absolute()
+    run_dir = ctx.settings.run_dir.resolve()
     stopped = tear_down(run_dir, progress=lambda text: click.echo(text, err=True))
     click.echo(f"stopped: nothing of {run_dir} runs any more" if stopped else f"nothing runs in {run_dir}")
 
@@ -28,7 +28,7 @@ def down_command(ctx: Context) -> None:
 @pass_settings
 def status_command(ctx: Context, *, as_json: bool) -> None:
     """Show each component's state. Exit code: 0 all healthy, 1 some are not, 3 no stack runs."""
-    status = StackClient(ctx.settings.run_dir.absolute() / "control.sock").describe()
+    status = StackClient(ctx.settings.run_dir.resolve() / "control.sock").describe()
     if as_json:
         print_json({"components": [asdict(component) for component in status.components]})
     else:

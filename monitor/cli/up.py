@@ -16,6 +16,7 @@ from monitor.stack.components import TRAFFIC_RATE, Choices
 from monitor.stack.derived import Promises
 from monitor.stack.launch import start_detached, wait_until_healthy
 from monitor.stack.layout import PORTS, Layout
+from monitor.stack.lock import at_work
 from monitor.stack.run import Plan, run
 from monitor.store import ComponentChange
 from telemetry import logs
@@ -61,7 +62,7 @@ def command(
     MongoDB as a replica set, Redis, two instances of the app behind HAProxy, exporters, Prometheus, Alertmanager, the
     console and the worker, with simulated patients: real servers, everything on 127.0.0.1, everything below --run-dir.
     """
-    layout = Layout(run_dir=ctx.settings.run_dir.absolute(), port_offset=port_offset)
+    layout = Layout(run_dir=ctx.settings.run_dir.resolve(), port_offset=port_offset)
     plan = Plan(
         layout=layout,
         choices=Choices(
@@ -85,6 +86,9 @@ def command(
 
 def _already_up(layout: Layout) -> bool:
     """Deal with a stack that runs, or is being started by somebody else: once healthy, that is all that was wanted."""
+    if at_work(layout.run_dir)[0] in {"stopping", "down"}:
+        click.echo("a stack is being stopped here; starting when that is done")
+        return False
     client = StackClient(layout.control_socket)
     try:
         status = client.describe()
@@ -97,7 +101,13 @@ def _already_up(layout: Layout) -> bool:
         )
     if not status.healthy:
         click.echo("already up or starting; waiting until everything is healthy")
-        status = wait_until_healthy(client, progress=_Progress().follow)
+        try:
+            status = wait_until_healthy(client, progress=_Progress().follow)
+        except Unavailable:
+            if at_work(layout.run_dir)[0] == "up":
+                raise
+            click.echo("it was stopped meanwhile; starting it")
+            return False
     click.echo(f"already up and healthy (supervisor pid {status.pid})")
     print_table(status.components)
     return True

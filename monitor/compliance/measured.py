@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, groupby
 
@@ -103,6 +104,29 @@ def settled(difference: Sequence[float]) -> tuple[float, ...]:
     lasting = list(accumulate(reversed(running), min))[::-1]
     before = [0.0, *(max(value, 0.0) for value in lasting[:-1])]
     return tuple(max(after, 0.0) - first for first, after in zip(before, lasting, strict=True))
+
+
+def joined_slices(slices: Measured, target: Decimal | None, many: int, minutes: float) -> Measured:
+    """Put ``many`` slices of so many ``minutes`` together to each cell: as its events, minutes that were good or bad.
+
+    A slice is bad as a whole where more of its events failed than ``target`` leaves; without one, by the share that
+    failed. Dark slices are bad, and those in which nothing came are not.
+    """
+
+    def bad(cell: int) -> float:
+        if slices.dark[cell]:
+            return minutes
+        share = min(1.0, max(0.0, slices.failed[cell] / slices.total[cell])) if slices.total[cell] > 0 else 0.0
+        return minutes * (share if target is None else float(share > float(1 - target)))
+
+    cells = [range(first, first + many) for first in range(0, len(slices.total), many)]
+    return Measured(
+        failed=tuple(sum(bad(one) for one in cell if slices.covered[one]) for cell in cells),
+        total=tuple(sum(minutes for one in cell if slices.covered[one]) for cell in cells),
+        covered=tuple(any(slices.covered[one] for one in cell) for cell in cells),
+        dark=tuple(all(slices.dark[one] for one in cell) for cell in cells),
+        known_missed=(0.0,) * len(cells),
+    )
 
 
 def runs(flags: Iterable[bool], *, pause: int = 0) -> Iterator[tuple[int, int]]:

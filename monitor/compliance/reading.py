@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.compliance.counting import Counter, Grid
-from monitor.compliance.measured import Measured, settled
+from monitor.compliance.measured import Measured, joined_slices, settled
 from monitor.errors import Unavailable
 from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
@@ -42,7 +42,10 @@ class Reader:
         """
         if slo.name not in self._known:
             sli = slo.sli
-            self._known[slo.name] = self._threshold(sli) if isinstance(sli, ThresholdSli) else self._ratio(sli)
+            if isinstance(sli, ThresholdSli):
+                self._known[slo.name] = self._threshold(sli)
+            else:
+                self._known[slo.name] = self._ratio(sli) if sli.slice is None else self._sliced(sli, sli.slice)
         return self._known[slo.name]
 
     def mean(self, histogram: str, matchers: str) -> float | None:
@@ -79,6 +82,14 @@ class Reader:
             least=self.grid.width / self._step,
             unsettled=unsettled,
         )
+
+    def _sliced(self, sli: RatioSli, size: timedelta) -> Measured:
+        """Judge slices of time by their events; the minutes of each cell's slices are its events."""
+        many = max(1, round(self.grid.width / size))
+        width = self.grid.width / many
+        edges = [first + width * number for first in self.grid.edges[:-1] for number in range(many)]
+        fine = Reader(self._prometheus, Grid(edges=(*edges, self.grid.edges[-1]), width=width), self._step)
+        return joined_slices(fine._ratio(sli), sli.slice_target, many, width / timedelta(minutes=1))  # one of us
 
     def _threshold(self, sli: ThresholdSli) -> Measured:
         """Each cell is one event: as long as the cell is, in minutes."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from monitor import clock
-from monitor.catalogue.model import Catalogue, Recovery, Slo, ThresholdSli
+from monitor.catalogue.model import Catalogue, RatioSli, Recovery, Slo
 from monitor.compliance import evidence
 from monitor.compliance.corrections import NOTHING, Excluded, excluded, parts_in
 from monitor.compliance.counting import COARSE, Grid
@@ -150,7 +150,7 @@ def _result(slo: Slo, measured: Measured, period: Period, grid: Grid, taken: Exc
     allowed = period.length / timedelta(minutes=1) * budget
     known = sum(measured.covered) * minutes
     spent = known * (1 - achieved) if achieved is not None else 0.0
-    counted = not isinstance(slo.sli, ThresholdSli)
+    counted = isinstance(slo.sli, RatioSli) and slo.sli.slice is None
     return SloResult(
         name=slo.name,
         display_name=slo.display_name,

@@ -9,7 +9,7 @@ from typing import Any
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance.corrections import Excluded, excluded
-from monitor.compliance.days import Span, holes, window_at, window_text
+from monitor.compliance.days import Span, holes, window_at
 from monitor.compliance.sealing import cell_width, cells, reader_over
 from monitor.compliance.tally import Tally
 from monitor.sources.prometheus import Prometheus
@@ -28,6 +28,7 @@ class Standing:
     service: str
     objective: float
     window: str
+    """The label by which rules know it: the nominal length, as Prometheus writes it."""
     span: Span
     until: datetime
     counted: Tally
@@ -89,7 +90,7 @@ def calendar_standing(
         slo=slo.name,
         service=slo.service,
         objective=float(slo.target),
-        window=window_text(slo.window),
+        window=slo.window.text,
         span=span,
         until=until,
         counted=sum(tallies, Tally()),

@@ -165,7 +165,7 @@ def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datet
         number = recorded.get((family, slo.name, window), math.nan)
         return None if math.isnan(number) else number
 
-    calendar, text = slo.window.calendar, window_text(slo.window)
+    calendar, text = slo.window.calendar, slo.window.text
     span = window_at(calendar, now) if calendar else None
     sli, budget, coverage = (value(family, text) for family in (CALENDAR if calendar else ROLLING))
     if calendar and span is None:
@@ -175,7 +175,7 @@ def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datet
         service=slo.service,
         display_name=slo.display_name,
         objective=float(slo.target),
-        window=text,
+        window=window_text(slo.window),
         sli=sli,
         error_budget_remaining=budget,
         coverage=coverage,

@@ -55,7 +55,7 @@ def parse(line: bytes) -> Request:
     """
     try:
         given = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise InputError("a request is one JSON object on one line") from None
     if not isinstance(given, dict):
         raise InputError("a request is one JSON object on one line")
@@ -67,7 +67,7 @@ def parse(line: bytes) -> Request:
         raise InputError(f"op is one of {', '.join(OPS)}, not {op!r}")
     if not isinstance(name, str) or (op != "status" and not name):
         raise InputError(f"{op} needs the name of a component")
-    if sig not in SIGNALS:
+    if not isinstance(sig, str) or sig not in SIGNALS:
         raise InputError(f"sig is one of {', '.join(SIGNALS)}, not {sig!r}")
     if op == "hold" and seconds is None:
         raise InputError("hold needs seconds")
@@ -125,3 +125,6 @@ async def _reply(line: bytes, answer: Answer) -> dict[str, Any]:
         return {"ok": True, **await answer(parse(line))}
     except MonitorError as error:
         return {"ok": False, "error": str(error)}
+    except Exception as error:  # noqa: BLE001  # whoever asked waits for an answer, whatever went wrong here
+        asyncio.get_running_loop().call_exception_handler({"message": "a request failed", "exception": error})
+        return {"ok": False, "error": f"the supervisor failed at it ({type(error).__name__}): see its log"}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -123,21 +122,11 @@ class Keeper:
 
     async def _live(self) -> str:
         started = time.monotonic()
-        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.component.argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=descriptor,
-                stderr=descriptor,
-                env=self._environ,
-                # Its own session: Ctrl-C on a terminal reaches the supervisor alone, which stops things in order.
-                start_new_session=True,
-            )
+            self._process = await self._spawn()
         except OSError as error:
+            # Of descriptors, of memory, of room: what has run out now may be there when it is tried again.
             return f"cannot be started: {error.strerror}"
-        finally:
-            os.close(descriptor)
         self._frozen = self._asked_to_exit = False
         if not self._wanted:
             # Stopped while it was being spawned, when there was no process yet that could have been told.
@@ -151,6 +140,23 @@ class Keeper:
             watch.cancel()
             await asyncio.gather(watch, return_exceptions=True)
         return f"killed by {Signals(-code).name}" if code < 0 else f"exited with status {code}"
+
+    async def _spawn(self) -> asyncio.subprocess.Process:
+        # Somebody may have tidied up.
+        self.log.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self.component.argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=descriptor,
+                stderr=descriptor,
+                env=self._environ,
+                # Its own session: Ctrl-C on a terminal reaches the supervisor alone, which stops things in order.
+                start_new_session=True,
+            )
+        finally:
+            os.close(descriptor)
 
     async def _watch(self, pid: int, started: float) -> None:
         failures = 0
@@ -178,7 +184,10 @@ class Keeper:
 
     async def _rest(self, exited: str) -> None:
         self.exits += 1
-        self._change("unhealthy", f"{exited}; next start in {self._rest_s:g} s")
+        reason = f"{exited}; next start in {self._rest_s:g} s"
+        self._change("unhealthy", reason)
+        # Also where it did not even start: that is no change, but why and how long are others each time.
+        self.reason = reason
         self._wake.clear()
         try:
             async with asyncio.timeout(self._rest_s):
@@ -209,19 +218,17 @@ class Keeper:
 
     def kill(self, signum: Signals) -> None:
         """Signal the process, as an accident would."""
-        process = self._running()
-        process.send_signal(signum)
+        self._send(signum)
         if self._frozen and signum != Signals.SIGKILL:
             self._thaw()
 
     def pause(self, seconds: float | None) -> None:
         """Freeze the process; it thaws when its hold ends, at the latest."""
-        process = self._running()
+        self._send(Signals.SIGSTOP)
+        self._frozen = True
         if seconds is not None or self._hold_until is None:
             self.hold(seconds or PAUSE_S)
             self._pause_holds = True
-        process.send_signal(signal.SIGSTOP)
-        self._frozen = True
 
     def resume(self) -> None:
         """Thaw the process; a hold that only the pause had made ends."""
@@ -279,6 +286,12 @@ class Keeper:
         if self._process is None or self._process.returncode is not None:
             raise InputError(f"{self.name} is not running: nothing to signal")
         return self._process
+
+    def _send(self, signum: Signals) -> None:
+        try:
+            self._running().send_signal(signum)
+        except ProcessLookupError:
+            raise InputError(f"{self.name} has just ended: nothing to signal") from None
 
     def _thaw(self) -> None:
         if self._frozen and self._process is not None and self._process.returncode is None:

@@ -130,4 +130,4 @@ def _last_words(log: Path, since: int) -> str:
         stream.seek(since)
         text = stream.read().decode(errors="replace")
     _, found, words = text.rpartition("\nmonitor: ") if "\nmonitor: " in text else text.partition("monitor: ")
-    return words.strip() if found else f"the supervisor ended; its log is {log}"
+    return words.strip() if found else f"the supervisor ended without a word in its log {log}: is its disk full?"

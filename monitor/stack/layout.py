@@ -86,7 +86,7 @@ class Layout:
 
     @property
     def logs(self) -> Path:
-        """One ``<component>.log`` each."""
+        """One ``<component>.log`` each; what a log was before it grew too long is ``<component>.log.1``."""
         return self.run_dir / "logs"
 
     @property

@@ -6,6 +6,7 @@ its pid file, but not its environment: so leftovers are found after any crash, a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -33,17 +34,37 @@ class Process:
     name: str
 
 
+def mark(run_dir: Path) -> str:
+    """Return what ``MARKER`` says of a run directory: the same however its path is written, also once it is gone."""
+    return str(run_dir.resolve())
+
+
 def find_marked(run_dir: Path) -> tuple[Process, ...]:
     """Return the living processes that belong to a stack's run directory, this one excepted."""
-    wanted = f"{MARKER}={run_dir}".encode()
+    wanted = os.fsencode(f"{MARKER}={mark(run_dir)}")
     found = []
     for pid in _pids():
         started = start_time(pid)
         environ = _environ(pid)
         if started is None or wanted not in environ or pid == os.getpid():
             continue
-        name = next((item for item in environ if item.startswith(NAME_MARKER.encode() + b"=")), b"=").decode()
+        name = os.fsdecode(next((item for item in environ if item.startswith(NAME_MARKER.encode() + b"=")), b"="))
         found.append(Process(pid=pid, started=started, name=name.partition("=")[2] or _command(pid)))
+    return tuple(found)
+
+
+def find_open(file: Path, *, deleted: bool = False) -> tuple[Process, ...]:
+    """Return the living processes that have a file open, this one excepted.
+
+    With ``deleted``: that have one open which was at this path, and was deleted there.
+    """
+    # What the kernel says of it; a deleted file cannot be found by what it is, only by where it was.
+    wanted = f"{file.resolve()}{' (deleted)' if deleted else ''}"
+    found = []
+    for pid in _pids():
+        started = start_time(pid)
+        if started is not None and pid != os.getpid() and wanted in _open_files(pid):
+            found.append(Process(pid=pid, started=started, name=_command(pid)))
     return tuple(found)
 
 
@@ -83,17 +104,8 @@ def port_holder(port: int) -> str:
     """Say who listens on a TCP port: ``redis-server (pid 812)``, or that it cannot be seen from here."""
     inodes = _listening_inodes(port)
     for pid in _pids():
-        try:
-            descriptors = list((_PROC / str(pid) / "fd").iterdir())
-        except OSError:
-            continue
-        for descriptor in descriptors:
-            try:
-                target = descriptor.readlink().name
-            except OSError:
-                continue
-            if target in inodes:
-                return f"{_command(pid)} (pid {pid})"
+        if inodes & _open_files(pid):
+            return f"{_command(pid)} (pid {pid})"
     return "a process of another user"
 
 
@@ -120,6 +132,20 @@ def _environ(pid: int) -> frozenset[bytes]:
         return frozenset((_PROC / str(pid) / "environ").read_bytes().split(b"\0"))
     except OSError:
         return frozenset()
+
+
+def _open_files(pid: int) -> set[str]:
+    """Return what a process has open, as the kernel names it; nothing for one of another user."""
+    try:
+        descriptors = list((_PROC / str(pid) / "fd").iterdir())
+    except OSError:
+        return set()
+    targets = set()
+    for descriptor in descriptors:
+        # Closed meanwhile, or the process has ended.
+        with contextlib.suppress(OSError):
+            targets.add(str(descriptor.readlink()))
+    return targets
 
 
 def _command(pid: int) -> str:

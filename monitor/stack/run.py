@@ -18,7 +18,7 @@ from monitor.stack.lock import RunLock
 from monitor.stack.prepare import check_ports, lay_out
 from monitor.stack.replica_set import MEMBERS, establish
 from monitor.stack.supervisor import OnReady, Step, Supervisor
-from monitor.stack.teardown import end_leftovers
+from monitor.stack.teardown import end_forgotten, end_leftovers
 from monitor.store import ComponentChange
 
 
@@ -42,8 +42,9 @@ def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: On
     """
     layout = plan.layout
     layout.run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with RunLock(layout.run_dir, "up"):
+    with RunLock(layout.run_dir, "up") as lock:
         # A supervisor that was killed leaves its children; whoever holds the lock is the only one to start new ones.
+        end_forgotten(layout.run_dir)
         end_leftovers(layout.run_dir)
         servers = find_servers()
         catalogue = derived.load_for(layout, plan.promises)
@@ -57,7 +58,7 @@ def run(plan: Plan, *, listener: Callable[[ComponentChange], None], on_ready: On
         )
 
         try:
-            asyncio.run(_supervise(supervisor, on_ready, plan.while_pid))
+            asyncio.run(_supervise(supervisor, on_ready, lambda: lock.sign("stopping"), plan.while_pid))
         finally:
             end_leftovers(layout.run_dir)
 
@@ -68,13 +69,15 @@ def _steps(layout: Layout, parts: tuple[Component, ...]) -> tuple[Step, ...]:
     return (Step(name=REPLICA_SET_STEP, needs=MEMBERS, run=lambda: establish(layout)),)
 
 
-async def _supervise(supervisor: Supervisor, on_ready: OnReady, while_pid: int | None) -> None:
+async def _supervise(
+    supervisor: Supervisor, on_ready: OnReady, on_stop: Callable[[], None], while_pid: int | None
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(signum, stop.set)
     with _watching(while_pid, stop):
-        await supervisor.run(stop, on_ready)
+        await supervisor.run(stop, on_ready, on_stop)
 
 
 @contextmanager

@@ -13,12 +13,12 @@ from typing import Any
 
 from monitor import clock
 from monitor.errors import InputError, Unavailable
-from monitor.stack import control, orphans
+from monitor.stack import control, logfiles, orphans
 from monitor.stack.component import Component, ComponentStatus
 from monitor.stack.keeper import Keeper
 from monitor.stack.layout import Layout
 from monitor.stack.probes import Prober
-from monitor.stack.procfs import MARKER, NAME_MARKER
+from monitor.stack.procfs import MARKER, NAME_MARKER, mark
 from monitor.store import ComponentChange, Store
 from telemetry import logs
 
@@ -63,25 +63,30 @@ class Supervisor:
         self._steps_done = {name: asyncio.Event() for name in self._steps}
         self._changes: asyncio.Queue[ComponentChange | None] = asyncio.Queue()
 
-    async def run(self, stop: asyncio.Event, on_ready: OnReady = lambda _: None) -> None:
+    async def run(
+        self, stop: asyncio.Event, on_ready: OnReady = lambda _: None, on_stop: Callable[[], None] = lambda: None
+    ) -> None:
         """Start everything, call ``on_ready``, and keep it running until ``stop`` is set; then stop everything.
+
+        ``on_stop`` is called before anything is stopped, whatever the reason.
 
         Raises:
             Unavailable: something did not get ready; all that had been started is stopped again.
         """
-        async with self._record(), Prober() as prober, orphans.adopt(self._pids):
+        short_logs = logfiles.kept_short(self.layout.logs)
+        async with self._record(), short_logs, Prober() as prober, orphans.adopt(self._pids):
             self._keepers = {component.name: self._keeper(component, prober) for component in self._components}
             server = await control.serve(self.layout.control_socket, self._answer)
             try:
                 async with asyncio.TaskGroup() as self._owner:
-                    await self._live(stop, on_ready)
+                    await self._live(stop, on_ready, on_stop)
             except BaseExceptionGroup as group:
                 raise _first(group) from None
             finally:
                 server.close()
                 self.layout.control_socket.unlink(missing_ok=True)
 
-    async def _live(self, stop: asyncio.Event, on_ready: OnReady) -> None:
+    async def _live(self, stop: asyncio.Event, on_ready: OnReady, on_stop: Callable[[], None]) -> None:
         try:
             await self._until(stop, self._start())
             if not stop.is_set():
@@ -90,6 +95,7 @@ class Supervisor:
                 await stop.wait()
         finally:
             self.ready = False
+            on_stop()
             await self._stop()
 
     # --- start and stop -------------------------------------------------------------------------------------------
@@ -182,7 +188,7 @@ class Supervisor:
     # --- inside ---------------------------------------------------------------------------------------------------
 
     def _keeper(self, component: Component, prober: Prober) -> Keeper:
-        markers = {MARKER: str(self.layout.run_dir), NAME_MARKER: component.name}
+        markers = {MARKER: mark(self.layout.run_dir), NAME_MARKER: component.name}
         return Keeper(
             component,
             log=self.layout.logs / f"{component.name}.log",
@@ -239,9 +245,10 @@ async def _act(keeper: Keeper, request: control.Request) -> None:
         case "release":
             keeper.release()
         case "kill":
-            if request.seconds is not None and keeper.pid is not None:
-                keeper.hold(request.seconds)
             keeper.kill(request.signum)
+            # Its end is noticed only after this: it is held before it could be started again.
+            if request.seconds is not None:
+                keeper.hold(request.seconds)
         case "pause":
             keeper.pause(request.seconds)
         case "resume":

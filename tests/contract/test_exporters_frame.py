@@ -166,6 +166,30 @@ def test_an_impatient_caller_gets_a_page_in_his_time_and_the_patient_one_too(pro
         assert patient.result().value("redis_up") == 0
 
 
+def test_callers_with_absurd_limits_cost_nobody_a_page_and_the_target_no_connection(process: Exporters) -> None:
+    before = ask(process, "/probe?target=good", headers=waits(10))
+    ends = time.monotonic() + 3
+
+    def absurd(limit: str) -> int:
+        count = 0
+        while time.monotonic() < ends:
+            assert ask(process, "/probe?target=good", headers=waits(limit)).status == 200
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(4) as pool:
+        loops = [pool.submit(absurd, limit) for limit in ("0.001", "1e-300", "0.01", "0.9")]
+        normal = [ask(process, "/probe?target=good", headers=waits(10)) for _ in range(40)]
+        assert sum(loop.result() for loop in loops) > 40
+    assert {page.value("redis_up") for page in normal} == {1}
+    after = ask(process, "/probe?target=good", headers=waits(10))
+    assert after.value("redis_connections_received_total") == before.value("redis_connections_received_total")
+    counted = "exporter_collector_failures_total"
+    assert after.value(counted, collector="redis", reason="timeout") == before.value(
+        counted, collector="redis", reason="timeout"
+    )
+
+
 def test_a_caller_who_hangs_up_takes_nothing_from_anybody_and_leaves_nothing_behind(process: Exporters) -> None:
     address = urlsplit(process.url)
     before = ask(process, "/metrics").value("process_open_fds")

@@ -224,12 +224,12 @@ def test_darkness_costs_what_failures_at_the_traffic_before_it_would_in_rules_an
             served(outside) as probe,
             evaluated(target, directory, exporters=probe) as (prometheus, slo),
         ):
-            wait_for(prometheus, f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m]) >= bool 12", 1)
+            wait_for(prometheus, f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m]) >= bool 8", 1)
             usual = value(prometheus, f"avg_over_time({promql.series(names.TOTAL_DELTA, slo)}[1m])")
             assert usual is not None
             assert usual == pytest.approx(PACE * STEP_S, rel=0.3)  # the very first steps have nothing to count from
             edge.broken, outside.reached, went_dark = True, 0, time.monotonic()
-            time.sleep(24)
+            time.sleep(16)
             if value(prometheus, MISSED):
                 continue
             failed = value(prometheus, promql.failed_events(slo, timedelta(minutes=5)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.catalogue.model import ThresholdSli
+from monitor.catalogue.model import RatioSli, ThresholdSli
 from monitor.compliance.period import Period
 from monitor.compliance.report import make_report
 from monitor.compliance.sealing import seal_missing
@@ -160,6 +160,31 @@ def test_dark_time_over_midnight_and_minutes_of_a_gauge_are_sealed_as_the_report
     minutes = [day.bad_events for day in sealed(store, "fresh")]
     assert minutes == [0, pytest.approx(60, abs=5), pytest.approx(60, abs=5)]
     assert sealed(store, "fresh")[2].total_events == 25 * 60
+
+
+@pytest.mark.parametrize(("target", "bad"), [("0.9", 60.0), ("0.4", 0.0), (None, 30.0)])
+def test_slices_of_time_are_sealed_as_minutes_however_much_came_in_them(
+    tmp_path: Path, store: Store, target: str | None, bad: float
+) -> None:
+    # For an hour half of all fails, at a hundredth of the traffic; by events that would be nothing.
+    def events(s: float) -> float:
+        return 200.0 * (s + 3600) - 198.0 * min(max(s - 36_000, 0), 3600)
+
+    def failed(s: float) -> float:
+        return 1.0 * min(max(s - 36_000, 0), 3600)
+
+    history = past({"2xx": lambda s: round(events(s) - failed(s), 6), "5xx": failed}, hours=25)
+    counted = RatioSli(
+        bad='e_total{code="5xx"}',
+        total="e_total",
+        slice=MINUTE,
+        slice_target=Decimal(target) if target else None,
+    )
+    with serve(history, tmp_path) as prometheus:
+        seal_missing(prometheus, store, catalogue(replace(promised(), sli=counted)), MIDNIGHT + 24.5 * HOUR)
+    day = sealed(store)[-1]
+    assert day.total_events == pytest.approx(24 * 60)
+    assert day.bad_events == pytest.approx(bad, abs=1.5)
 
 
 def test_missed_runs_are_made_good_and_what_nobody_knows_is_left_for_later(tmp_path: Path, store: Store) -> None:

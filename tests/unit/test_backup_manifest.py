@@ -57,12 +57,12 @@ def example() -> Manifest:
     )
 
 
-def signed(change: Callable[[dict[str, Any]], object]) -> bytes:
+def signed(change: Callable[[dict[str, Any]], object], *, ensure_ascii: bool = False) -> bytes:
     """Return a manifest that was tampered with by somebody who knows how to sign it."""
     fields = json.loads(module.encode(example()))
     fields.pop("manifest_sha256")
     change(fields)
-    head = json.dumps(fields, indent=2, ensure_ascii=False).encode().removesuffix(b"\n}")
+    head = json.dumps(fields, indent=2, ensure_ascii=ensure_ascii).encode().removesuffix(b"\n}")
     return head + b',\n  "manifest_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n'
 
 
@@ -106,6 +106,7 @@ def test_a_manifest_that_was_cut_off_is_found(length: int) -> None:
         "dump/a\\b",
         "dump/a\0b",
         "dump/a\nb",
+        "dump/a\x9bb",
         "",
     ],
 )
@@ -136,11 +137,51 @@ def test_a_path_that_leaves_the_backup_is_refused(path: str) -> None:
         (lambda fields: fields.update(started_at="2026-11-22T17:15:00"), "started_at"),
         (lambda fields: fields.update(files="none"), "files"),
         (lambda fields: fields.update(recovery_point=None), "recovery_point"),
+        (lambda fields: fields["recovery_point"].update(time=10**15), "times are out of range"),
+        (lambda fields: fields["recovery_point"].update(time=-1), "times are out of range"),
+        (lambda fields: fields["recovery_point"].update(increment=2**32), "times are out of range"),
+        (lambda fields: fields.update(started_at="9999-12-31T23:59:59Z"), "times are out of range"),
+        (lambda fields: fields.update(finished_at="0001-01-01T00:00:00Z"), "times are out of range"),
+        (lambda fields: fields.update(finished_at="0001-01-01T00:00:00+23:59"), "finished_at"),
+        (lambda fields: fields["files"][0].update(bytes=10**400), "malformed"),
+        (lambda fields: fields["collections"][0].update(documents=2**63), "malformed"),
+        (lambda fields: fields["source"].update(member="m\x1b]0;title\x07"), "control characters"),
+        (lambda fields: fields["source"].update(server_version="6\x9b2J"), "control characters"),
+        (lambda fields: fields.update(tool_version="1" * 10_000), "too long"),
     ],
 )
 def test_what_no_backup_of_ours_says_is_refused(change: Callable[[dict[str, Any]], object], said: str) -> None:
     with pytest.raises(module.ManifestError, match=said):
         module.decode(signed(change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda fields: fields["files"][0].update(path="dump/\ud800"),
+        lambda fields: fields.update(schema_version="\ud800"),
+        lambda fields: fields.update({"\ud800": 1}),
+        lambda fields: fields["source"].update({"\ud800": 1}),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_in_words_that_can_be_printed(
+    change: Callable[[dict[str, Any]], object],
+) -> None:
+    with pytest.raises(module.ManifestError, match="no Unicode") as caught:
+        module.decode(signed(change, ensure_ascii=True))
+    assert str(caught.value).encode()
+
+
+def test_what_nobody_thought_of_is_a_fault_of_this_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bursts(_: Manifest) -> None:
+        raise OverflowError("something in it")
+
+    place = tmp_path / ID
+    place.mkdir()
+    (place / module.NAME).write_bytes(module.encode(example()))
+    monkeypatch.setattr(module, "_check", bursts)
+    with pytest.raises(module.ManifestError, match=r"cannot be read as a manifest \(OverflowError\)"):
+        module.load(place)
 
 
 def test_a_huge_one_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
+import os
 import shutil
 import stat
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -53,6 +58,16 @@ def publish(store: LocalStore, backup_id: str, content: bytes = b"some bytes") -
     return store.directory / backup_id
 
 
+def forge(place: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Write another manifest, with a digest that matches, as somebody would who means harm."""
+    file = place / "manifest.json"
+    fields = json.loads(file.read_bytes())
+    fields.pop("manifest_sha256")
+    change(fields)
+    head = json.dumps(fields, indent=2).encode().removesuffix(b"\n}")
+    file.write_bytes(head + b',\n  "manifest_sha256": "' + hashlib.sha256(head).hexdigest().encode() + b'"\n}\n')
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "deep" / "store")
@@ -78,6 +93,15 @@ def test_leftovers_of_a_killed_run_are_not_listed_and_the_next_one_removes_them(
     with store.exclusive("test"):
         assert store.remove_leftovers() == (FIRST,)
     assert [path.name for path in store.directory.iterdir()] == [".lock"]
+
+
+def test_somebody_else_s_hidden_directories_are_no_leftovers(store: LocalStore) -> None:
+    precious = store.directory / ".tmp-my-precious" / "thing"
+    precious.parent.mkdir(parents=True)
+    precious.write_bytes(b"precious")
+    with store.exclusive("test"):
+        assert store.remove_leftovers() == ()
+    assert precious.read_bytes() == b"precious"
 
 
 def test_a_second_writer_is_told_who_the_first_is(store: LocalStore) -> None:
@@ -117,6 +141,25 @@ def test_damaged_and_incomplete_ones_are_told_as_such(store: LocalStore) -> None
         THIRD: "damaged",
     }
     assert "c.bson" in rows[FIRST].reason
+
+
+def test_a_hostile_manifest_costs_only_its_own_backup(store: LocalStore) -> None:
+    for backup_id in (FIRST, SECOND):
+        publish(store, backup_id)
+    forge(store.directory / FIRST, lambda fields: fields["recovery_point"].update(time=10**15))
+    forge(store.directory / SECOND, lambda fields: fields["files"][0].update(path="dump/\ud800"))
+    (store.directory / THIRD).mkdir()
+    os.mkfifo(store.directory / THIRD / "manifest.json")
+    last = publish(store, "20261122T130000Z-full-0004").name
+
+    rows = {row.id: row for row in backup.list_backups(store.directory)}
+    assert {key: row.state for key, row in rows.items()} == {
+        FIRST: "damaged",
+        SECOND: "damaged",
+        THIRD: "damaged",
+        last: "complete",
+    }
+    assert "times are out of range" in rows[FIRST].reason
 
 
 def test_an_absent_store_holds_nothing_and_an_unknown_backup_is_refused(store: LocalStore) -> None:
@@ -189,6 +232,17 @@ def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: P
 
     assert (done.exit_code, done.output) == (0, f"deleted {FIRST}\n")
     assert store.ids() == (SECOND, THIRD)
+
+
+@pytest.mark.parametrize("command", [["run"], ["list"], ["verify"], ["prune", "--keep", "1"]])
+def test_object_storage_is_refused_until_it_exists(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(main, ["--run-dir", "run", "backup", *command, "--store", "s3://bucket/x"])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("monitor: --store s3://bucket/x: backups can only be kept in a directory")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_where_the_state_cannot_be_read_no_backup_is_called_never_verified(tmp_path: Path) -> None:

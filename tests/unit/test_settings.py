@@ -49,6 +49,7 @@ def test_the_run_directory_s_own_file_is_read_unasked(tmp_path: Path) -> None:
         ('web_listen = "127.0.0.1"\n', "write host:port"),
         ('web_listen = "0.0.0.0:9500"\n', "reachable from other machines"),
         ('work_listen = "[::]:9501"\n', "reachable from other machines"),
+        ('backup_store = "s3://bucket/x"\n', "'s3://bucket/x' is an address where a file or directory"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_message(tmp_path: Path, text: str, said: str) -> None:

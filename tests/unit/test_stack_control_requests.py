@@ -37,6 +37,8 @@ def test_status_needs_no_name() -> None:
         ({"op": "hold", "name": "redis", "seconds": float("nan")}, "seconds is a number"),
         ({"op": "hold", "name": "redis", "seconds": "60"}, "seconds is a number"),
         ({"op": "kill", "name": "redis", "sig": "STOP"}, "sig is one of KILL, TERM"),
+        ({"op": "kill", "name": "redis", "sig": []}, "sig is one of KILL, TERM"),
+        ({"op": {}, "name": "redis"}, "op is one of"),
         ({"op": "kill", "name": "redis", "pid": 1}, "unknown field: pid"),
         (["kill", "redis"], "one JSON object"),
     ],
@@ -46,7 +48,7 @@ def test_a_request_that_makes_no_sense_is_refused_with_one_sentence(request_: ob
         parse(json.dumps(request_).encode())
 
 
-@pytest.mark.parametrize("line", [b"", b"hello", b"{", b"\xff\xfe"])
+@pytest.mark.parametrize("line", [b"", b"hello", b"{", b"\xff\xfe", b"[" * 4000])
 def test_what_is_not_json_is_refused(line: bytes) -> None:
     with pytest.raises(InputError, match="one JSON object on one line"):
         parse(line)
