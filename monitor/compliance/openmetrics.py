@@ -7,6 +7,7 @@ from its beginning on, so that sums and counts over any longer window are right.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ from monitor.compliance.measured import Measured
 from monitor.compliance.sealing import cells
 from monitor.errors import InputError
 from monitor.slo import names
+
+_ROLLUP = re.compile(r"slo:(events_bad|events_total|covered_seconds):rollup(_(?P<times>\d+)x)?")
 
 ONE_DAY = timedelta(days=1)
 
@@ -62,14 +65,7 @@ def _families(
     file: TextIO, grid: Grid, known: Sequence[tuple[Past, tuple[int, ...]]], environment: Environment
 ) -> None:
     """Write family after family, as OpenMetrics wants them."""
-    step, size = environment.evaluation_interval, environment.rollup_interval
-    for family, every in (
-        (names.BAD_DELTA, step),
-        (names.TOTAL_DELTA, step),
-        (names.BAD_ROLLUP, size),
-        (names.TOTAL_ROLLUP, size),
-        (names.COVERED_ROLLUP, size),
-    ):
+    for family, every in _recorded(environment):
         file.write(f"# TYPE {family} unknown\n")
         many = max(1, round(grid.width / every))
         for past, numbers in known:
@@ -80,10 +76,19 @@ def _families(
     file.write("# EOF\n")
 
 
+def _recorded(environment: Environment) -> Iterator[tuple[str, timedelta]]:
+    """The series that windows are added up from, each with how often it is recorded: the grid and all its roll-ups."""
+    yield names.BAD_DELTA, environment.evaluation_interval
+    yield names.TOTAL_DELTA, environment.evaluation_interval
+    for family in names.RECORDED:
+        if found := _ROLLUP.fullmatch(family):
+            yield family, environment.rollup_interval * int(found["times"] or 1)
+
+
 def _value(family: str, measured: Measured, cell: int, grid: Grid) -> float:
-    if family == names.COVERED_ROLLUP:
+    if family.startswith("slo:covered_seconds:"):
         return grid.width.total_seconds()
-    counted = measured.difference if family in {names.BAD_DELTA, names.BAD_ROLLUP} else measured.total
+    counted = measured.difference if family.startswith("slo:events_bad:") else measured.total
     return counted[cell] + measured.missed[cell]
 
 

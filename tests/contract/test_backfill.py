@@ -93,7 +93,7 @@ def test_after_a_backfill_the_thirty_day_budget_is_that_of_the_raw_events(tmp_pa
     rules = outputs(whole)["rules/prometheus/slo-answers.yml"]
     # The raw samples are not even needed any more.
     with serve(History(), places[1], rules=rules, also=filled.files) as prometheus:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 200
         while (status := slo_statuses(prometheus, whole)[0]).error_budget_remaining is None:
             assert time.monotonic() < deadline, "nothing was recorded"
             time.sleep(0.5)
