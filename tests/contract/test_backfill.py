@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from monitor import clock
@@ -90,7 +91,9 @@ def test_after_a_backfill_the_thirty_day_budget_is_that_of_the_raw_events(tmp_pa
         sealed = SloHistory(store).days("answers", now - 40 * 24 * HOUR, now)
         assert {day.reason for day in sealed} == {"new here"}
         assert work.run(now - DAYS * 24 * HOUR, now, now).days_sealed == 0
-    rules = outputs(whole)["rules/prometheus/slo-answers.yml"]
+    written = [text for name, text in sorted(outputs(whole).items()) if name.startswith("rules/prometheus/slo-answers")]
+    groups = [group for text in written for group in yaml.safe_load(text)["groups"]]
+    rules = yaml.safe_dump({"groups": [group for group in groups if "record" in group["rules"][0]]})
     # The raw samples are not even needed any more.
     with serve(History(), places[1], rules=rules, also=filled.files) as prometheus:
         deadline = time.monotonic() + 200
@@ -127,7 +130,7 @@ def test_the_command_seals_writes_and_says_what_it_did(tmp_path: Path, monkeypat
         resealed = CliRunner().invoke(main, [*run, "--reseal", "looked again"])
         assert "0 days sealed" in resealed.stdout
     text = (tmp_path / "out" / "slo-2026-10-24.om").read_text(encoding="utf-8")
-    total = [float(row.split(" ")[1]) for row in text.splitlines() if row.startswith(names.TOTAL_ROLLUP)]
+    total = [float(row.split(" ")[1]) for row in text.splitlines() if row.startswith(f"{names.TOTAL_ROLLUP}{{")]
     assert sum(total) == pytest.approx(2.0 * 86_400)
     assert text.endswith("# EOF\n")
     assert len(SloHistory(store).days("answers", MIDNIGHT, MIDNIGHT + 60 * HOUR)) == 2
@@ -140,7 +143,7 @@ def test_the_command_seals_writes_and_says_what_it_did(tmp_path: Path, monkeypat
         (["--from", "2026-10-24T00:00:00"], "is no instant"),
         (["--from", "2026-10-24", "--to", "2026-10-24"], "is not before"),
         (["--from", "2199-01-01"], "not in the past"),
-        (["nobody", "--from", "2026-10-24"], "has no SLO 'nobody'; it has: api-latency"),
+        (["nobody", "--from", "2026-10-24"], "has no SLO 'nobody'; it has: "),
     ],
 )
 def test_what_cannot_be_meant_is_refused(tmp_path: Path, arguments: list[str], said: str) -> None:
