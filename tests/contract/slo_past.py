@@ -17,8 +17,14 @@ MIDNIGHT = datetime(2026, 10, 23, 22, tzinfo=UTC)
 """In Berlin: the 24th, 25th (of 25 hours) and 26th follow."""
 
 
-def promised(name: str = "answers", **sli: str) -> Slo:
-    counted = {"bad": 'e_total{code="5xx"}', "total": "e_total"}
+def promised(
+    name: str = "answers",
+    *,
+    bad: str = 'e_total{code="5xx"}',
+    good: str = "",
+    total: str = "e_total",
+    probe: str = "",
+) -> Slo:
     return Slo(
         name=name,
         service="clinic",
@@ -27,7 +33,7 @@ def promised(name: str = "answers", **sli: str) -> Slo:
         budgeting=Budgeting.OCCURRENCES,
         window=Window(duration=timedelta(days=30)),
         target=Decimal("0.99"),
-        sli=RatioSli(**(sli or counted)),
+        sli=RatioSli(bad="" if good else bad, good=good, total=total, probe=probe),
         place=Place(file="x.yaml"),
     )
 
