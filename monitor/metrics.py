@@ -148,6 +148,28 @@ WRITES_LOST = Metric(
     labels=("drill",),
 )
 
+# --- monitor work: calendar windows of SLOs
+
+CALENDAR_LABELS = ("slo", "slo_service", "window")
+CALENDAR_SLI = Metric(
+    name="slo_calendar_sli_ratio",
+    type="gauge",
+    help="Share of good events (0-1) in the SLO's current window of the calendar, corrections taken off.",
+    labels=CALENDAR_LABELS,
+)
+CALENDAR_BUDGET = Metric(
+    name="slo_calendar_error_budget_remaining_ratio",
+    type="gauge",
+    help="Share of the whole calendar window's error budget that is left; below 0 when overspent.",
+    labels=CALENDAR_LABELS,
+)
+CALENDAR_COVERAGE = Metric(
+    name="slo_calendar_coverage_ratio",
+    type="gauge",
+    help="Share (0-1) of the current calendar window, up to now, for which anything is known.",
+    labels=CALENDAR_LABELS,
+)
+
 # --- monitor work: jobs
 
 JOB_LAST_SUCCESS = Metric(
@@ -199,6 +221,9 @@ METRICS = (
     FAILOVER_SECONDS,
     DETECTION_SECONDS,
     WRITES_LOST,
+    CALENDAR_SLI,
+    CALENDAR_BUDGET,
+    CALENDAR_COVERAGE,
     JOB_LAST_SUCCESS,
     JOB_OVERDUE,
     JOB_RUNS,

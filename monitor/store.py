@@ -19,7 +19,7 @@ from typing import Any, Literal, NoReturn, Self
 from monitor import clock
 from monitor.errors import Unavailable
 
-RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog", "override"]
+RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog", "calendar", "override"]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 
 AlertEventState = Literal["firing", "resolved", "forgotten"]
@@ -56,6 +56,24 @@ MIGRATIONS = (
     CREATE INDEX alerts_by_time ON alerts (received_at);
     CREATE INDEX alerts_by_state ON alerts (state, received_at);
     CREATE INDEX alert_events_by_episode ON alert_events (fingerprint, starts_at);
+    """,
+    # What store_history keeps: it is only ever added to, whoever holds the handle.
+    """
+    CREATE TABLE slo_days (
+        slo TEXT NOT NULL, start_at TEXT NOT NULL, end_at TEXT NOT NULL, version INTEGER NOT NULL, day TEXT NOT NULL,
+        sealed_at TEXT NOT NULL, reason TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (slo, start_at, version)
+    ) STRICT;
+    CREATE TRIGGER slo_days_stay BEFORE DELETE ON slo_days
+        BEGIN SELECT RAISE(ABORT, 'sealed days are never deleted'); END;
+    CREATE TRIGGER slo_days_stay_so BEFORE UPDATE ON slo_days
+        BEGIN SELECT RAISE(ABORT, 'sealed days are never changed'); END;
+    CREATE TABLE slo_corrections (
+        id TEXT NOT NULL PRIMARY KEY, slo TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL
+    ) STRICT;
+    CREATE TRIGGER slo_corrections_stay BEFORE DELETE ON slo_corrections
+        BEGIN SELECT RAISE(ABORT, 'corrections are never deleted'); END;
+    CREATE TRIGGER slo_corrections_stay_so BEFORE UPDATE ON slo_corrections
+        BEGIN SELECT RAISE(ABORT, 'corrections are never changed'); END;
     """,
 )
 
@@ -141,12 +159,11 @@ class Store:
         return store
 
     def _bring_up_to_date(self) -> None:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             version = self._version()
             for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
-                for statement in script.split(";"):
-                    if statement.strip():
-                        connection.execute(statement)
+                for statement in _statements(script):
+                    connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {number}")
 
     @classmethod
@@ -190,7 +207,7 @@ class Store:
     def put(self, kind: RecordKind, record_id: str, body: dict[str, Any], *, at: datetime | None = None) -> None:
         """Write a record, replacing one of the same kind and id."""
         row = (kind, record_id, _at(at or clock.now()), json.dumps(body, sort_keys=True))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO records (kind, id, at, body) VALUES (?, ?, ?, ?)", row)
 
     def get(self, kind: RecordKind, record_id: str) -> Record | None:
@@ -253,7 +270,7 @@ class Store:
             "DELETE FROM alert_events WHERE NOT EXISTS (SELECT 1 FROM alerts"
             " WHERE alerts.fingerprint = alert_events.fingerprint AND alerts.starts_at = alert_events.starts_at)"
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             gone = sum(connection.execute(query, limits).rowcount for query in (jobs, changes))
             gone += connection.execute(episodes, (KEPT_OF_EACH, _at(now - ALERTS_KEPT_FOR))).rowcount
             connection.execute(timelines)
@@ -267,7 +284,7 @@ class Store:
         ``event`` is what the timeline says of it, where that is not the alert's state.
         """
         key = (alert.fingerprint, _at(alert.starts_at))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
             known = connection.execute(query, key).fetchone()
             if known is not None and known[0] in {alert.state, "resolved"}:
@@ -322,7 +339,7 @@ class Store:
     def record_component(self, change: ComponentChange) -> None:
         """Append a state change of a component."""
         row = (change.name, _at(change.at), change.state, change.reason, change.address)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT INTO component_changes VALUES (?, ?, ?, ?, ?)", row)
 
     def components(self) -> tuple[ComponentChange, ...]:
@@ -339,11 +356,15 @@ class Store:
         query = "SELECT name, at, state, reason, address FROM component_changes WHERE at >= ? ORDER BY rowid"
         return tuple(_change(row) for row in self._connection.execute(query, (_at(since),)))
 
-    def _version(self) -> int:
-        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+    # --- for the modules that keep tables of their own here (store_history) ----------------------------------------
+
+    def rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """Read rows; nothing is locked."""
+        return self._connection.execute(query, values).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all or nothing, one process at a time."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield self._connection
@@ -351,6 +372,20 @@ class Store:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into its statements; a trigger holds semicolons of its own."""
+    statement = ""
+    for part in script.split(";"):
+        statement += f"{part};"
+        if sqlite3.complete_statement(statement):
+            if part.strip():
+                yield statement
+            statement = ""
 
 
 def _unusable(path: Path, error: sqlite3.Error) -> NoReturn:

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import click
 
 from monitor.catalogue.load import load
-from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, pass_settings, print_json, slo_named, slo_replay, slo_validate
-from monitor.compliance.status import SloStatus, slo_statuses
+from monitor.cli import (
+    Context,
+    pass_settings,
+    print_json,
+    slo_backfill,
+    slo_corrections,
+    slo_named,
+    slo_replay,
+    slo_validate,
+)
+from monitor.compliance.sealing import zone_of
+from monitor.compliance.status import SloStatus, corrected, slo_statuses
+from monitor.errors import Unavailable
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
-from monitor.sources.prometheus import connect
+from monitor.sources.prometheus import Prometheus, connect
+from monitor.store import Store
 
 COLUMNS = ("SLO", "SERVICE", "OBJECTIVE", "WINDOW", "ACHIEVED", "BUDGET LEFT", "BURN 1H", "STANDING")
 
 
 @click.group()
 def command() -> None:
-    """Show where each SLO stands and what its alerts would have done; validate OpenSLO files."""
+    """Show where each SLO stands and what its alerts would have done; build its past, correct it; validate files."""
 
 
 command.add_command(slo_replay.command)
+command.add_command(slo_backfill.command)
+command.add_command(slo_corrections.correct_command)
+command.add_command(slo_corrections.withdraw_command)
+command.add_command(slo_corrections.list_command)
 command.add_command(slo_validate.command)
 
 
@@ -29,7 +46,7 @@ command.add_command(slo_validate.command)
 @pass_settings
 def list_(context: Context, *, as_json: bool) -> None:
     """Show all SLOs: achieved, error budget left, coverage and burn rate."""
-    _, statuses = _read(context)
+    statuses = _read(context)
     if as_json:
         print_json([status.to_json() for status in statuses])
         return
@@ -42,25 +59,45 @@ def list_(context: Context, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_settings
 def show(context: Context, name: str, *, as_json: bool) -> None:
-    """Show one SLO: what is promised, why, and where it stands."""
-    catalogue, statuses = _read(context)
+    """Show one SLO: what is promised, why, where it stands, and what corrections changed."""
+    catalogue = load(context.settings.catalogue, context.settings.environment)
     slo = slo_named(catalogue, name)
-    status = next(one for one in statuses if one.name == name)
+    with ExitStack() as stack:
+        prometheus, store = _open(context, stack)
+        status = next(one for one in slo_statuses(prometheus, catalogue, store=store) if one.name == name)
+        changed = corrected(prometheus, store, catalogue, slo) if store else None
     if as_json:
-        print_json(status.to_json() | {"description": slo.description, "impact": slo.impact, "team": slo.team})
+        told = {"description": slo.description, "impact": slo.impact, "team": slo.team}
+        print_json(status.to_json() | told | slo_corrections.window_json(changed))
         return
     click.echo(f"{slo.display_name}: {slo.description}")
     if slo.impact:
         click.echo(f"When missed: {slo.impact}")
+    if status.span and slo.window.calendar:
+        zone = slo.window.calendar.time_zone
+        start, end = (words.moment(at, zone) for at in (status.span.start, status.span.end))
+        click.echo(f"Window of the calendar: {start} to {end} ({zone})")
     click.echo()
     for line in _table([(label.capitalize(), value) for label, value in zip(COLUMNS, _row(status), strict=True)]):
         click.echo(line)
+    for line in slo_corrections.window_lines(changed, zone_of(catalogue)):
+        click.echo(line)
 
 
-def _read(context: Context) -> tuple[Catalogue, tuple[SloStatus, ...]]:
+def _read(context: Context) -> tuple[SloStatus, ...]:
     catalogue = load(context.settings.catalogue, context.settings.environment)
-    with connect(context.settings) as prometheus:
-        return catalogue, slo_statuses(prometheus, catalogue)
+    with ExitStack() as stack:
+        prometheus, store = _open(context, stack)
+        return slo_statuses(prometheus, catalogue, store=store)
+
+
+def _open(context: Context, stack: ExitStack) -> tuple[Prometheus, Store | None]:
+    """Prometheus, and the store where there is one; else what ``monitor work`` exports of calendar windows is asked."""
+    prometheus = stack.enter_context(connect(context.settings))
+    try:
+        return prometheus, stack.enter_context(Store.open(context.settings.state, wait_s=0))
+    except Unavailable:
+        return prometheus, None
 
 
 def _row(status: SloStatus) -> tuple[str, ...]:

@@ -23,6 +23,9 @@ from monitor.catalogue import promql
 from monitor.errors import InputError
 from monitor.sources.prometheus import Prometheus, Series
 
+COARSE = timedelta(minutes=5)
+"""How wide the cells of long periods are: 30 days make 8,640 points a series. What is sealed is read as finely."""
+
 RESET_LOOKBACK = timedelta(minutes=1)
 """How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s)."""
 
@@ -76,6 +79,7 @@ class Counter:
         self._known: dict[str, Counted] = {}
         self._watched: dict[SeriesKey, dict[int, float]] | None = None
         self._samples: dict[tuple[str, datetime, datetime], Mapping[SeriesKey, Points]] = {}
+        self._cell_at = _CellAt(grid)
 
     def count(self, expression: str) -> Counted:
         """Count the events of a selector or sum of selectors.
@@ -118,8 +122,8 @@ class Counter:
 
     def _cells_of(self, series: Series) -> dict[int, float]:
         """The value at the end of each cell in which the series had a sample; -1 is the edge before the first cell."""
-        first, width = self.grid.edges[0], self.grid.width
-        return {round((at - first) / width) - 1: value for at, value in series.points}
+        cell_at = self._cell_at
+        return {cell_at[at]: value for at, value in series.points}
 
     def _increases(
         self, selector: str, series: Series, seen: Mapping[int, float], reset_in: frozenset[int]
@@ -175,6 +179,18 @@ class Counter:
             found = self._prometheus.samples(f"{selector}[{back}]", end)
             self._samples[selector, start, end] = {_key(series): series.points for series in found}
         return self._samples[selector, start, end]
+
+
+class _CellAt(dict[datetime, int]):
+    """The cell that ends at an instant, worked out once: every series is asked for at the same ones."""
+
+    def __init__(self, grid: Grid) -> None:
+        super().__init__()
+        self._grid = grid
+
+    def __missing__(self, at: datetime) -> int:
+        self[at] = round((at - self._grid.edges[0]) / self._grid.width) - 1
+        return self[at]
 
 
 def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, groupby
 
@@ -38,6 +39,15 @@ class Measured:
     """How many cells before a dark one tell the traffic that it would have had: an hour's."""
     least: float = 1.0
     """Events that a dark cell has at least: one per evaluation of the recording rules."""
+    unsettled: tuple[float, ...] | None = None
+    """Total less good by cell, where good is counted: what ``failed`` was settled from."""
+    known_missed: tuple[float, ...] | None = None
+    """What dark cells would have had, where that is known already, for days that were sealed."""
+
+    @property
+    def difference(self) -> tuple[float, ...]:
+        """Failed events by cell such that neighbouring periods add up: nothing is settled at the ends."""
+        return self.failed if self.unsettled is None else self.unsettled
 
     @property
     def coverage(self) -> float:
@@ -51,6 +61,8 @@ class Measured:
         A dark cell counts as its own estimate for those after it, so that a long darkness does not wear out the mean.
         Where the period begins dark, the mean of all cells that were seen stands in.
         """
+        if self.known_missed is not None:
+            return self.known_missed
         seen = sum(self.covered) - sum(self.dark)
         before: deque[float | None] = deque(maxlen=self.memory)
         found = []
@@ -81,17 +93,40 @@ class Measured:
         return tuple(dark or (total > 0 and failed / total >= limit) for failed, total, dark in cells)
 
 
-def from_good(good: Sequence[float], total: Sequence[float]) -> tuple[float, ...]:
-    """Failed events by cell where good ones are counted, perhaps by another process than counts the total.
+def settled(difference: Sequence[float]) -> tuple[float, ...]:
+    """Failed events by cell from total less good, which are perhaps counted by two processes.
 
     The two are scraped at different moments, so in one cell their difference may be off by a scrape's worth of events
     either way, which the next cell puts right. What was never put right has failed: the running difference is held
     against all that follow, and only a lasting rise counts.
     """
-    running = list(accumulate(whole - one for one, whole in zip(good, total, strict=True)))
+    running = list(accumulate(difference))
     lasting = list(accumulate(reversed(running), min))[::-1]
     before = [0.0, *(max(value, 0.0) for value in lasting[:-1])]
     return tuple(max(after, 0.0) - first for first, after in zip(before, lasting, strict=True))
+
+
+def joined_slices(slices: Measured, target: Decimal | None, many: int, minutes: float) -> Measured:
+    """Put ``many`` slices of so many ``minutes`` together to each cell: as its events, minutes that were good or bad.
+
+    A slice is bad as a whole where more of its events failed than ``target`` leaves; without one, by the share that
+    failed. Dark slices are bad, and those in which nothing came are not.
+    """
+
+    def bad(cell: int) -> float:
+        if slices.dark[cell]:
+            return minutes
+        share = min(1.0, max(0.0, slices.failed[cell] / slices.total[cell])) if slices.total[cell] > 0 else 0.0
+        return minutes * (share if target is None else float(share > float(1 - target)))
+
+    cells = [range(first, first + many) for first in range(0, len(slices.total), many)]
+    return Measured(
+        failed=tuple(sum(bad(one) for one in cell if slices.covered[one]) for cell in cells),
+        total=tuple(sum(minutes for one in cell if slices.covered[one]) for cell in cells),
+        covered=tuple(any(slices.covered[one] for one in cell) for cell in cells),
+        dark=tuple(all(slices.dark[one] for one in cell) for cell in cells),
+        known_missed=(0.0,) * len(cells),
+    )
 
 
 def runs(flags: Iterable[bool], *, pause: int = 0) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.compliance.counting import Counter, Grid
-from monitor.compliance.measured import Measured, from_good
+from monitor.compliance.measured import Measured, joined_slices, settled
 from monitor.errors import Unavailable
 from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
@@ -31,15 +31,22 @@ class Reader:
         self._prometheus = prometheus
         self._counter = Counter(prometheus, grid)
         self._probes: dict[str, tuple[bool, ...]] = {}
+        self._known: dict[str, Measured] = {}
 
     def slo(self, slo: Slo) -> Measured:
-        """Measure one SLO.
+        """Measure one SLO; asked again, it is what was measured then.
 
         Raises:
             InputError: its SLI cannot be counted.
             Unavailable: Prometheus cannot be reached.
         """
-        return self._threshold(slo.sli) if isinstance(slo.sli, ThresholdSli) else self._ratio(slo.sli)
+        if slo.name not in self._known:
+            sli = slo.sli
+            if isinstance(sli, ThresholdSli):
+                self._known[slo.name] = self._threshold(sli)
+            else:
+                self._known[slo.name] = self._ratio(sli) if sli.slice is None else self._sliced(sli, sli.slice)
+        return self._known[slo.name]
 
     def mean(self, histogram: str, matchers: str) -> float | None:
         """The mean of a histogram's observations over the grid; ``None`` if there were none."""
@@ -59,9 +66,10 @@ class Reader:
     def _ratio(self, sli: RatioSli) -> Measured:
         total = self._counter.count(sli.total)
         if sli.bad:
-            failed = self._counter.count(sli.bad).events
+            failed, unsettled = self._counter.count(sli.bad).events, None
         else:
-            failed = from_good(self._counter.count(sli.good).events, total.events)
+            unsettled = tuple(map(operator.sub, total.events, self._counter.count(sli.good).events))
+            failed = settled(unsettled)
         silent = self._failing(sli.probe) if sli.probe else (False,) * self.grid.cells
         dark = tuple(down and not events for down, events in zip(silent, total.events, strict=True))
         covered = tuple(map(operator.or_, total.covered, dark))
@@ -72,7 +80,16 @@ class Reader:
             dark=dark,
             memory=max(1, round(TRAFFIC_MEMORY / self.grid.width)),
             least=self.grid.width / self._step,
+            unsettled=unsettled,
         )
+
+    def _sliced(self, sli: RatioSli, size: timedelta) -> Measured:
+        """Judge slices of time by their events; the minutes of each cell's slices are its events."""
+        many = max(1, round(self.grid.width / size))
+        width = self.grid.width / many
+        edges = [first + width * number for first in self.grid.edges[:-1] for number in range(many)]
+        fine = Reader(self._prometheus, Grid(edges=(*edges, self.grid.edges[-1]), width=width), self._step)
+        return joined_slices(fine._ratio(sli), sli.slice_target, many, width / timedelta(minutes=1))  # one of us
 
     def _threshold(self, sli: ThresholdSli) -> Measured:
         """Each cell is one event: as long as the cell is, in minutes."""

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 from monitor import clock
-from monitor.catalogue.model import Catalogue, Recovery, Slo, ThresholdSli
+from monitor.catalogue.model import Catalogue, RatioSli, Recovery, Slo
 from monitor.compliance import evidence
-from monitor.compliance.counting import Grid
+from monitor.compliance.corrections import NOTHING, Excluded, excluded, parts_in
+from monitor.compliance.counting import COARSE, Grid
+from monitor.compliance.filling import filled
 from monitor.compliance.measured import PAUSE, Measured, runs
 from monitor.compliance.period import Period
 from monitor.compliance.reading import Reader
+from monitor.compliance.tally import Tally
 from monitor.render.report_model import (
     Average,
     Budget,
     Effect,
+    ExcludedTime,
     Gap,
     Incident,
     PeriodSpan,
@@ -29,11 +34,11 @@ from monitor.slo import verdict
 from monitor.slo.windows import MINIMUM_BAD_EVENTS
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
+from monitor.store_history import Correction, SloHistory
 
 FINE = timedelta(minutes=1)
-COARSE = timedelta(minutes=5)
 FINE_UP_TO = timedelta(days=2)
-"""Periods up to here are read minute by minute, longer ones in steps of five: 30 days make 8,640 points a series."""
+"""Periods up to here are read minute by minute, longer ones in steps of five."""
 
 MOST_SLOTS = 92
 """As many pieces fit into a line of the chart: a quarter's days."""
@@ -64,14 +69,16 @@ RESTORE_TIME = "max(dr_restore_seconds)"
 def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogue, period: Period) -> Report:
     """Make the report of a period. Without a store, what it would tell is unknown; the rest is told.
 
+    Days that Prometheus has forgotten are told as they were sealed.
+
     Raises:
         Unavailable: Prometheus cannot be reached.
         InputError: an SLI of the catalogue cannot be counted.
     """
     grid = Grid.over(period.start, period.until, _cell(period, catalogue))
     reader = Reader(prometheus, grid, catalogue.environment.evaluation_interval)
-    measured = {slo.name: reader.slo(slo) for slo in catalogue.slos}
-    slos = tuple(_result(slo, measured[slo.name], period, grid) for slo in catalogue.slos)
+    measured = {slo.name: _measured(reader, store, slo, period) for slo in catalogue.slos}
+    slos = tuple(_corrected(slo, measured[slo.name], period, grid, store) for slo in catalogue.slos)
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     return Report(
         period=PeriodSpan(
@@ -95,22 +102,55 @@ def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogu
     )
 
 
+def _measured(reader: Reader, store: Store | None, slo: Slo, period: Period) -> Measured:
+    live = reader.slo(slo)
+    if store is None:
+        return live
+    return filled(live, reader.grid, SloHistory(store).days(slo.name, period.start, period.until))
+
+
 def _cell(period: Period, catalogue: Catalogue) -> timedelta:
     # A cell holds at least two scrapes, so that an interval between two of them never looks like a gap.
     wanted = FINE if period.elapsed <= FINE_UP_TO else COARSE
     return max(wanted, 2 * catalogue.environment.scrape_interval)
 
 
-def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResult:
-    achieved, coverage, objective = measured.achieved(), measured.coverage, float(slo.target)
+def _corrected(slo: Slo, measured: Measured, period: Period, grid: Grid, store: Store | None) -> SloResult:
+    """How an SLO went, without the time that was agreed not to count; and how with it, where there is such time."""
+    before = _result(slo, measured, period, grid, NOTHING)
+    taken = excluded(SloHistory(store), slo.name, period.start, period.until) if store else NOTHING
+    if not taken.corrections:
+        return before
+    after = _result(slo, measured, period, grid, taken)
+    return replace(
+        after, before=before, corrections=tuple(_told(correction, period) for correction in taken.corrections)
+    )
+
+
+def _told(correction: Correction, period: Period) -> ExcludedTime:
+    parts = parts_in(correction, period.start, period.until)
+    return ExcludedTime(
+        id=correction.id,
+        start=correction.start,
+        end=correction.end,
+        reason=correction.reason,
+        by=correction.by,
+        approved_by=correction.approved_by,
+        failed_events=None if parts is None else sum(part.bad or 0.0 for part in parts),
+        total_events=None if parts is None else sum(part.total or 0.0 for part in parts),
+    )
+
+
+def _result(slo: Slo, measured: Measured, period: Period, grid: Grid, taken: Excluded) -> SloResult:
+    sums = taken.from_(Tally(total=measured.events(), bad=measured.failures()))
+    achieved, coverage, objective = sums.achieved, measured.coverage, float(slo.target)
     between = verdict.bounds(achieved, coverage)
     minutes = grid.width / timedelta(minutes=1)
     budget = float(1 - slo.target)
     allowed = period.length / timedelta(minutes=1) * budget
     known = sum(measured.covered) * minutes
     spent = known * (1 - achieved) if achieved is not None else 0.0
-    total, failed = sum(measured.total), sum(measured.failed)
-    counted = not isinstance(slo.sli, ThresholdSli)
+    counted = isinstance(slo.sli, RatioSli) and slo.sli.slice is None
     return SloResult(
         name=slo.name,
         display_name=slo.display_name,
@@ -123,25 +163,24 @@ def _result(slo: Slo, measured: Measured, period: Period, grid: Grid) -> SloResu
         high=between.high,
         verdict=between.judge(objective),
         coverage=coverage,
-        failed_events=failed,
-        total_events=total,
+        failed_events=max(0.0, sum(measured.failed) - taken.bad),
+        total_events=max(0.0, sum(measured.total) - taken.total),
         dark_minutes=sum(measured.dark) * minutes,
         budget_minutes=Budget(allowed=allowed, spent=spent),
-        budget_events=_budget_events(measured, period, known, budget) if counted else None,
+        budget_events=_budget_events(sums, period, known, budget) if counted else None,
         slots=_slots(measured, period, grid, spent / allowed),
     )
 
 
-def _budget_events(measured: Measured, period: Period, known: float, budget: float) -> Budget | None:
+def _budget_events(sums: Tally, period: Period, known: float, budget: float) -> Budget | None:
     """Allow the events of the whole period at the traffic of the ``known`` minutes that were measured.
 
     So the share spent is that of the minutes. Without an event nobody knows how many may fail: ``None``.
     """
-    events = measured.events()
-    if not events or not known:
+    if sums.total <= 0 or not known:
         return None
-    whole = events * (period.length / timedelta(minutes=1)) / known
-    return Budget(allowed=whole * budget, spent=measured.failures())
+    whole = sums.total * (period.length / timedelta(minutes=1)) / known
+    return Budget(allowed=whole * budget, spent=max(0.0, sums.bad))
 
 
 def _slots(measured: Measured, period: Period, grid: Grid, spent: float) -> tuple[Slot, ...]:
@@ -207,7 +246,9 @@ def _counts(measured: Measured, cells: slice, slo: SloResult) -> bool:
 
 def _effect(slo: SloResult, measured: Measured, cells: slice) -> Effect:
     """An incident's share of the budget is its share of the failures that spent it."""
-    failures, spent = measured.failures(), slo.budget_minutes.spent / slo.budget_minutes.allowed
+    # Of the budget as it was before corrections: what happened has happened.
+    budget = (slo.before or slo).budget_minutes
+    failures, spent = measured.failures(), budget.spent / budget.allowed
     return Effect(
         slo=slo.name,
         display_name=slo.display_name,

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue, Slo
+from monitor.compliance.corrections import excluded
+from monitor.compliance.days import Span, window_at
+from monitor.compliance.standing import Standing, calendar_standing
+from monitor.compliance.tally import Tally
 from monitor.slo import names
+from monitor.slo.promql import series
 from monitor.slo.verdict import Verdict, judge
 from monitor.sources.prometheus import Prometheus
+from monitor.store import Store
+from monitor.store_history import Correction, SloHistory
 
-FAMILIES = (names.SLI, names.BURN_RATE, names.BUDGET_REMAINING, names.COVERAGE)
+ROLLING = (names.SLI, names.BUDGET_REMAINING, names.COVERAGE)
+CALENDAR = (metrics.CALENDAR_SLI.name, metrics.CALENDAR_BUDGET.name, metrics.CALENDAR_COVERAGE.name)
+"""What ``monitor work`` says of calendar windows, in the same order."""
+
+FAMILIES = (*ROLLING, names.BURN_RATE, *CALENDAR)
 QUERY = f'{{__name__=~"{"|".join(FAMILIES)}"}}'
 """All recorded families of all SLOs in one query, so that every figure is of the same instant."""
 
@@ -38,6 +50,8 @@ class SloStatus:
     error_budget_remaining: float | None
     coverage: float | None
     burn_rate: float | None
+    span: Span | None = None
+    """Of a calendar window: from when to when it lasts."""
 
     @property
     def verdict(self) -> Verdict:
@@ -57,15 +71,22 @@ class SloStatus:
             "coverage": self.coverage,
             "burn_rate": self.burn_rate,
             "verdict": self.verdict.value,
+            "window_start": clock.to_rfc3339(self.span.start) if self.span else None,
+            "window_end": clock.to_rfc3339(self.span.end) if self.span else None,
         }
 
 
-def slo_statuses(prometheus: Prometheus, catalogue: Catalogue, at: datetime | None = None) -> tuple[SloStatus, ...]:
+def slo_statuses(
+    prometheus: Prometheus, catalogue: Catalogue, at: datetime | None = None, store: Store | None = None
+) -> tuple[SloStatus, ...]:
     """Read where every SLO of the catalogue stands, in the catalogue's order; one query however many there are.
+
+    Calendar windows are told by what ``monitor work`` exports; where a ``store`` is given, from its sealed days.
 
     Raises:
         Unavailable: Prometheus cannot be reached, or refuses.
     """
+    now = at or clock.now()
     recorded = {
         (
             sample.labels["__name__"],
@@ -74,23 +95,101 @@ def slo_statuses(prometheus: Prometheus, catalogue: Catalogue, at: datetime | No
         ): sample.value
         for sample in prometheus.instant(QUERY, at)
     }
-    return tuple(_status(slo, recorded) for slo in catalogue.slos)
+    found = (_status(slo, recorded, now) for slo in catalogue.slos)
+    if store is None:
+        return tuple(found)
+    history = SloHistory(store)
+    return tuple(
+        _with_standing(status, calendar_standing(prometheus, history, catalogue, slo, now))
+        for slo, status in zip(catalogue.slos, found, strict=True)
+    )
 
 
-def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float]) -> SloStatus:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """An SLO's current window before and after the corrections in it."""
+
+    corrections: tuple[Correction, ...]
+    unknown: tuple[Correction, ...]
+    """Those of them that nothing could be taken off for."""
+    before: Tally
+    after: Tally
+    objective: float
+    length: timedelta
+
+    def to_json(self, moment: Tally) -> dict[str, float | None]:
+        """The figures of one of both."""
+        return {"sli": moment.achieved, "error_budget_remaining": moment.remaining(self.objective, self.length)}
+
+
+def corrected(
+    prometheus: Prometheus, store: Store, catalogue: Catalogue, slo: Slo, at: datetime | None = None
+) -> Corrected | None:
+    """What corrections do to an SLO's current window; ``None`` where there is none in it.
+
+    Raises:
+        Unavailable: Prometheus cannot be reached.
+    """
+    now, history = at or clock.now(), SloHistory(store)
+    calendar = window_at(slo.window.calendar, now) if slo.window.calendar else None
+    span = calendar or Span(start=now - slo.window.duration, end=now)
+    taken = excluded(history, slo.name, span.start, now)
+    if not taken.corrections:
+        return None
+    standing = calendar_standing(prometheus, history, catalogue, slo, now)
+    before = standing.counted if standing else _recorded(prometheus, slo, at)
+    return Corrected(
+        corrections=taken.corrections,
+        unknown=taken.unknown,
+        before=before,
+        after=taken.from_(before),
+        objective=float(slo.target),
+        length=span.length,
+    )
+
+
+def _recorded(prometheus: Prometheus, slo: Slo, at: datetime | None) -> Tally:
+    """What the rules recorded of an SLO's rolling window."""
+
+    def value(family: str) -> float:
+        found = prometheus.instant(series(family, slo, slo.window.text), at)
+        return found[0].value if found else 0.0
+
+    covered = value(names.COVERAGE) * slo.window.duration
+    return Tally(total=value(names.TOTAL_SUM), bad=value(names.BAD_SUM), covered=covered)
+
+
+def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datetime) -> SloStatus:
     def value(family: str, window: str) -> float | None:
         # NaN is how Prometheus says "no events": nothing is known, which is not the same as zero.
         number = recorded.get((family, slo.name, window), math.nan)
         return None if math.isnan(number) else number
 
+    calendar, text = slo.window.calendar, slo.window.text
+    span = window_at(calendar, now) if calendar else None
+    sli, budget, coverage = (value(family, text) for family in (CALENDAR if calendar else ROLLING))
+    if calendar and span is None:
+        sli = budget = coverage = None  # the first window has not begun
     return SloStatus(
         name=slo.name,
         service=slo.service,
         display_name=slo.display_name,
         objective=float(slo.target),
         window=slo.window.text,
-        sli=value(names.SLI, slo.window.text),
-        error_budget_remaining=value(names.BUDGET_REMAINING, slo.window.text),
-        coverage=value(names.COVERAGE, slo.window.text),
+        sli=sli,
+        error_budget_remaining=budget,
+        coverage=coverage,
         burn_rate=value(names.BURN_RATE, BURN_WINDOW),
+        span=span,
+    )
+
+
+def _with_standing(status: SloStatus, standing: Standing | None) -> SloStatus:
+    if standing is None:
+        return status
+    return replace(
+        status,
+        sli=standing.sli,
+        error_budget_remaining=standing.error_budget_remaining,
+        coverage=standing.coverage,
     )

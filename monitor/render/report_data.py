@@ -9,7 +9,17 @@ from datetime import datetime
 from typing import Any
 
 from monitor import clock
-from monitor.render.report_model import Average, Backups, Budget, DrillResult, Incident, Report, SloResult, Target
+from monitor.render.report_model import (
+    Average,
+    Backups,
+    Budget,
+    DrillResult,
+    ExcludedTime,
+    Incident,
+    Report,
+    SloResult,
+    Target,
+)
 
 FORMAT_VERSION = 2
 """Rises when a field changes its meaning or goes away; new fields do not raise it. 2: ``events.allowed`` is of
@@ -128,6 +138,32 @@ def _slo(slo: SloResult) -> dict[str, Any]:
             "minutes": _budget(slo.budget_minutes),
             "events": _budget(slo.budget_events) if slo.budget_events else None,
         },
+        "corrections": [_correction(correction) for correction in slo.corrections],
+        "before_corrections": _before(slo.before) if slo.before else None,
+    }
+
+
+def _before(slo: SloResult) -> dict[str, Any]:
+    return {
+        "achieved": slo.achieved,
+        "bounds": {"low": slo.low, "high": slo.high},
+        "verdict": slo.verdict.value,
+        "failed_events": slo.failed_events,
+        "total_events": slo.total_events,
+        "error_budget": {"remaining": slo.budget_left},
+    }
+
+
+def _correction(correction: ExcludedTime) -> dict[str, Any]:
+    return {
+        "id": correction.id,
+        "start": _time(correction.start),
+        "end": _time(correction.end),
+        "reason": correction.reason,
+        "by": correction.by,
+        "approved_by": correction.approved_by,
+        "failed_events": correction.failed_events,
+        "total_events": correction.total_events,
     }
 
 

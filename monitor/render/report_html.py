@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -68,7 +68,7 @@ def _view(report: Report) -> dict[str, Any]:
         "headline": headline(report),
         "lead": lead(report),
         "facts": facts(report),
-        "slos": [_row(slo) for slo in sorted(report.slos, key=_urgency)],
+        "slos": [_row(slo, zone) for slo in sorted(report.slos, key=_urgency)],
         "chart": budget_chart(report.period, report.slos, report.incidents),
         "incident_rows": [
             {
@@ -189,7 +189,7 @@ def _achieved(slo: SloResult) -> str:
     return words.percent(slo.achieved, words.digits_for(slo.objective)) if known else words.UNKNOWN
 
 
-def _row(slo: SloResult) -> dict[str, Any]:
+def _row(slo: SloResult, zone: str) -> dict[str, Any]:
     digits = words.digits_for(slo.objective)
     left = slo.budget_left
     sure = slo.verdict is not Verdict.INSUFFICIENT
@@ -206,8 +206,27 @@ def _row(slo: SloResult) -> dict[str, Any]:
         "at_most": at_most,
         "minutes_left": words.minutes(slo.budget_minutes.left),
         "minutes_allowed": words.minutes(slo.budget_minutes.allowed),
+        "corrections": list(_corrections(slo, zone)),
         "slots": [_slot(slot, slo.objective, digits) for slot in slo.slots],
     }
+
+
+def _corrections(slo: SloResult, zone: str) -> Iterator[str]:
+    """Say what was taken off by agreement, by whom, and what it was before."""
+    for one in slo.corrections:
+        when = _from_to(one.start, one.end, zone)
+        known = one.failed_events is not None and one.total_events is not None
+        said = "what failed in it is not known, and nothing was taken off"
+        if known:
+            said = f"{_events(slo, one.failed_events)} failed of {_events(slo, one.total_events)} taken off"
+        yield f"{when} does not count: {one.reason} ({one.by}, approved by {one.approved_by}); {said}."
+    if slo.before:
+        achieved, left = _achieved(slo.before), words.left(slo.before.budget_left, sure=True)
+        yield f"Before corrections: {achieved} achieved, {slo.before.verdict.value}; error budget: {left}."
+
+
+def _events(slo: SloResult, number: float | None) -> str:
+    return words.minutes(number) if slo.unit == "minutes" else words.count(number)
 
 
 def _slot(slot: Slot, objective: float, digits: int) -> dict[str, str]:

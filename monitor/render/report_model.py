@@ -54,6 +54,20 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExcludedTime:
+    """Time that two people agreed does not count, and what was taken off for it; ``None`` where nobody can tell."""
+
+    id: str
+    start: datetime
+    end: datetime
+    reason: str
+    by: str
+    approved_by: str
+    failed_events: float | None
+    total_events: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SloResult:
     """How one SLO went.
 
@@ -81,6 +95,9 @@ class SloResult:
     budget_events: Budget | None
     """Of the whole period at the measured traffic; ``None`` where events are minutes anyway, or none was seen."""
     slots: tuple[Slot, ...] = field(repr=False)
+    corrections: tuple[ExcludedTime, ...] = ()
+    before: SloResult | None = None
+    """The same without its corrections, where there are any."""
 
     @property
     def budget_left(self) -> float | None:

@@ -191,12 +191,18 @@ def _samples(rows: list[Any]) -> tuple[Sample, ...]:
     return tuple(sorted(found, key=_by_labels))
 
 
+class _Instants(dict[float, datetime]):
+    """Instants by their seconds: all series of a range have the same ones, so each is made once."""
+
+    def __missing__(self, seconds: float) -> datetime:
+        self[seconds] = clock.from_epoch(float(seconds))
+        return self[seconds]
+
+
 def _series(rows: list[Any]) -> tuple[Series, ...]:
+    instants = _Instants()
     found = (
-        Series(
-            labels=row["metric"],
-            points=tuple((clock.from_epoch(float(at)), float(value)) for at, value in row["values"]),
-        )
+        Series(labels=row["metric"], points=tuple((instants[at], float(value)) for at, value in row["values"]))
         for row in rows
     )
     return tuple(sorted(found, key=_by_labels))

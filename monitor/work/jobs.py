@@ -17,12 +17,20 @@ from monitor.backup.progress import Progress
 from monitor.backup.storage import list_backups
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
+from monitor.compliance.sealing import seal_missing
+from monitor.compliance.standing import calendar_standing
+from monitor.errors import MonitorError
 from monitor.settings import Settings
+from monitor.sources.prometheus import connect
 from monitor.store import Store
+from monitor.store_history import SloHistory
 from monitor.work import heartbeat, monthly
 from monitor.work.schedule import Crontab, Every, Schedule
 
 Outcome = Literal["passed", "failed", "aborted", "unknown"]
+
+SEALING_TIMEOUT_S = 60.0
+"""The first run may read more than a year of samples."""
 
 
 class Stopping(Exception):  # noqa: N818  # reads as the sentence it is
@@ -45,6 +53,10 @@ class Bench:
         return self.catalogue.recovery
 
     def progress(self, _: Progress) -> None:
+        """Give long work a place to stop at, as ``pause``."""
+        self.pause()
+
+    def pause(self) -> None:
         """Give long work a place to stop at.
 
         Raises:
@@ -88,7 +100,9 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
         jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     if catalogue.slos:
-        jobs.append(_monthly_report(zone))
+        jobs += [_sealing(zone), _monthly_report(zone)]
+    if any(slo.window.calendar for slo in catalogue.slos):
+        jobs.append(CALENDAR_WINDOWS)
     if settings.heartbeat_url_file is not None:
         jobs.append(HEARTBEAT)
     if catalogue.environment.armed:
@@ -140,6 +154,57 @@ def _run_verification(bench: Bench) -> Done:
 def _newest_verification(bench: Bench) -> datetime | None:
     passed = [r.body for r in bench.store.records("verification") if r.body.get("outcome") == "passed"]
     return max((from_rfc3339(body["at"]) for body in passed), default=None)
+
+
+def _sealing(time_zone: str) -> Job:
+    return Job(
+        name="slo-sealing",
+        # Shortly after midnight, for a day is read until ten minutes after it has ended; and each hour after that, when
+        # there is nothing to do but where Prometheus was away.
+        schedule=Crontab(text="15 * * * *", time_zone=time_zone),
+        run=_run_sealing,
+        last_success=lambda bench: _last_passed(bench, "slo-sealing"),
+        possible=_prometheus_answers,
+        retry_after=timedelta(minutes=15),
+        history=False,
+    )
+
+
+def _prometheus_answers(bench: Bench) -> bool:
+    """Whether Prometheus is up: a stack that starts has it later than us, and that is no failure."""
+    try:
+        with connect(bench.settings, timeout_s=3) as prometheus:
+            prometheus.instant("vector(1)")
+    except MonitorError:
+        return False
+    return True
+
+
+def _run_sealing(bench: Bench) -> Done:
+    with connect(bench.settings, timeout_s=SEALING_TIMEOUT_S) as prometheus:
+        sealed = seal_missing(prometheus, bench.store, bench.catalogue, now(), bench.pause)
+    return Done(outcome="passed", reason=f"{sealed} days sealed" if sealed else "nothing to seal")
+
+
+def _run_calendar_windows(bench: Bench) -> Done:
+    history = SloHistory(bench.store)
+    with connect(bench.settings) as prometheus:
+        for slo in bench.catalogue.slos:
+            bench.pause()
+            standing = calendar_standing(prometheus, history, bench.catalogue, slo, now())
+            if standing is not None:
+                bench.store.put("calendar", slo.name, standing.to_json())
+    return Done(outcome="passed")
+
+
+CALENDAR_WINDOWS = Job(
+    name="calendar-windows",
+    schedule=Every(span=timedelta(minutes=1)),
+    run=_run_calendar_windows,
+    last_success=lambda bench: _last_passed(bench, "calendar-windows"),
+    possible=_prometheus_answers,
+    history=False,
+)
 
 
 def _monthly_report(time_zone: str) -> Job:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
@@ -44,6 +44,12 @@ class Evidence:
     drill_running: str
     """The name of the drill that is running; empty where none is."""
     jobs: tuple[Record, ...]
+    calendar: tuple[Record, ...] = ()
+    """Where each calendar window stood when it was last computed."""
+
+
+CALENDAR_FRESH = timedelta(minutes=10)
+"""A calendar window that was not computed for so long is told as unknown: it is older than two of its cells."""
 
 
 class Achieved:
@@ -102,12 +108,20 @@ def read(bench: Bench) -> Evidence:
         drills=store.records("drill"),
         drill_running=drills.running(bench.settings.state.parent),
         jobs=store.newest_jobs(),
+        calendar=store.records("calendar"),
     )
 
 
 def sampled(seen: Evidence) -> tuple[Sampled, ...]:
     """Turn what is known into samples. Pure."""
-    return (*_backups(seen), *_recovery_point(seen), *_verifications(seen), *_drills(seen), *_jobs(seen))
+    return (
+        *_backups(seen),
+        *_recovery_point(seen),
+        *_verifications(seen),
+        *_drills(seen),
+        *_jobs(seen),
+        *_calendar(seen),
+    )
 
 
 def _backups(seen: Evidence) -> Iterator[Sampled]:
@@ -170,6 +184,17 @@ def _drills(seen: Evidence) -> Iterator[Sampled]:
 def _jobs(seen: Evidence) -> Iterator[Sampled]:
     timed = [record.body for record in seen.jobs if record.body.get("duration_seconds") is not None]
     yield metrics.JOB_DURATION, _newest(timed, lambda body: float(body["duration_seconds"]), by="job")
+
+
+def _calendar(seen: Evidence) -> Iterator[Sampled]:
+    fresh = [record.body for record in seen.calendar if seen.now - record.at <= CALENDAR_FRESH]
+    for metric, figure in (
+        (metrics.CALENDAR_SLI, "sli"),
+        (metrics.CALENDAR_BUDGET, "error_budget_remaining"),
+        (metrics.CALENDAR_COVERAGE, "coverage"),
+    ):
+        told = (body for body in fresh if body[figure] is not None)
+        yield metric, {tuple(str(body[label]) for label in metric.labels): float(body[figure]) for body in told}
 
 
 def _newest(bodies: Sequence[dict[str, Any]], value: Any, *, by: str = "drill") -> Values:

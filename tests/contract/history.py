@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,27 +30,38 @@ class History:
         rows = (f"{name}{{{inner}}} {value!r} {at.timestamp():.3f}" for at, value in points)
         self.lines.setdefault(name, []).extend(rows)
 
-    def text(self) -> str:
-        parts = [f"# TYPE {name} unknown\n" + "\n".join(rows) for name, rows in sorted(self.lines.items())]
-        return "\n".join(parts) + "\n# EOF\n"
+    def texts(self) -> Iterator[str]:
+        """One text for each day of UTC: promtool reads its whole input anew for every two hours of it."""
+        by_day: dict[int, dict[str, list[str]]] = {}
+        for name, rows in sorted(self.lines.items()):
+            for row in rows:
+                day = int(float(row[row.rindex(" ") :]) // 86_400)
+                by_day.setdefault(day, {}).setdefault(name, []).append(row)
+        for day in sorted(by_day):
+            parts = [f"# TYPE {name} unknown\n" + "\n".join(rows) for name, rows in by_day[day].items()]
+            yield "\n".join(parts) + "\n# EOF\n"
 
 
 @contextmanager
 def serve(
-    history: History, directory: Path, *, rules: str = "", login: tuple[bytes, bytes] | None = None
+    history: History,
+    directory: Path,
+    *,
+    rules: str = "",
+    login: tuple[bytes, bytes] | None = None,
+    also: Sequence[Path] = (),
 ) -> Iterator[Prometheus]:
     """Start a Prometheus on a free port over exactly this history; it is stopped at the end.
 
-    ``login`` is what it asks of everybody.
+    ``login`` is what it asks of everybody; ``also`` are OpenMetrics files to be loaded as well.
     """
-    promtool, server = _binary("promtool"), _binary("prometheus")
-    (directory / "history.om").write_text(history.text(), encoding="utf-8")
+    server = _binary("prometheus")
     data = directory / "data"
-    subprocess.run(
-        [promtool, "tsdb", "create-blocks-from", "openmetrics", "-q", str(directory / "history.om"), str(data)],
-        check=True,
-        capture_output=True,
-    )
+    for text in history.texts():
+        (directory / "history.om").write_text(text, encoding="utf-8")
+        load_blocks(directory / "history.om", data)
+    for file in also:
+        load_blocks(file, data)
     (directory / "rules.yml").write_text(rules or "groups: []\n", encoding="utf-8")
     config = "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
     (directory / "prometheus.yml").write_text(config, encoding="utf-8")
@@ -73,6 +84,12 @@ def serve(
     finally:
         process.kill()
         process.wait()
+
+
+def load_blocks(file: Path, data: Path) -> None:
+    """Load a file as its documentation says."""
+    command = [_binary("promtool"), "tsdb", "create-blocks-from", "--max-block-duration=24h", "openmetrics", "-q"]
+    subprocess.run([*command, str(file), str(data)], check=True, capture_output=True)
 
 
 def asking(login: tuple[bytes, bytes] | None, directory: Path) -> tuple[str, ...]:

@@ -26,13 +26,15 @@ from monitor.backup.progress import Progress
 from monitor.errors import Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
+from monitor.store_history import SloHistory
 from monitor.work import runner as runner_module
 from monitor.work.heartbeat import beat
 from monitor.work.jobs import Bench, Done, Job, plan
 from monitor.work.runner import Run, Runner
 from monitor.work.schedule import Crontab, Every
 from monitor.work.scrape import Achieved
-from tests.contract.web_server import CATALOGUE, console
+from tests.contract.history import History, serve
+from tests.contract.web_server import CATALOGUE, NOBODY, console
 
 HOURLY = Every(span=timedelta(hours=1))
 
@@ -233,6 +235,28 @@ def test_old_runs_are_deleted_by_a_job_of_its_own(tmp_path: Path) -> None:
         done = upkeep.run(Bench(settings=settings, catalogue=CATALOGUE(), store=store))
         assert done == Done(outcome="passed", reason="1 old records deleted")
         assert [record.id for record in store.records("job")] == ["b2"]
+
+
+async def test_sealing_waits_for_a_prometheus_that_is_not_up_yet_and_seals_then(tmp_path: Path) -> None:
+    sealing = next(job for job in plan(Settings(run_dir=tmp_path), CATALOGUE()) if job.name == "slo-sealing")
+    with Store.migrate(tmp_path / "monitor.db") as store:
+        away = Bench(settings=Settings(prometheus_url=NOBODY), catalogue=CATALOGUE(), store=store)
+        assert not sealing.possible(away)
+        with pytest.raises(Unavailable):
+            sealing.run(away)
+        history, now = History(), clock.now()
+        name = "haproxy_backend_http_responses_total"
+        minutes = [now - timedelta(minutes=number) for number in range(3 * 24 * 60, 0, -1)]
+        history.add(name, {"proxy": "api", "code": "2xx"}, [(at, at.timestamp()) for at in minutes])
+        with serve(history, tmp_path) as prometheus:
+            there = replace(away, settings=Settings(prometheus_url=prometheus.url))
+            assert sealing.possible(there)
+            first, second = sealing.run(there), sealing.run(there)
+        days = SloHistory(store).days("availability", now - timedelta(days=5), now)
+    assert (first.outcome, second) == ("passed", Done(outcome="passed", reason="nothing to seal"))
+    assert len(days) in {2, 3}
+    # Where clocks are changed, a day has an hour more or less.
+    assert days[-1].total_events == pytest.approx(86_400, rel=0.05)
 
 
 async def test_stopping_asks_long_work_to_give_up(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.compliance.measured import Measured, from_good, runs
+from monitor.compliance.measured import Measured, runs, settled
 from monitor.slo.verdict import Verdict, bounds, judge
 
 share = st.floats(0, 1)
@@ -103,18 +103,18 @@ def test_scrapes_at_different_moments_are_no_failures() -> None:
     # The total is scraped a moment later than the good ones: what one cell has too much, the next has too little.
     total = [100.0, 100.0, 100.0, 100.0]
     good = [80.0, 118.0, 90.0, 112.0]
-    assert sum(from_good(good, total)) == 0
+    assert sum(settled([all_ - one for one, all_ in zip(good, total, strict=True)])) == 0
 
 
 def test_what_is_never_put_right_has_failed() -> None:
-    assert from_good([100, 40, 100, 100], [100, 100, 100, 100]) == (0, 60, 0, 0)
+    assert settled([0, 60, 0, 0]) == (0, 60, 0, 0)
 
 
 @given(st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=40))
 def test_failures_by_cell_add_up_to_the_difference(pairs: list[tuple[int, int]]) -> None:
     good = [float(first) for first, _ in pairs]
     total = [float(first + second) for first, second in pairs]
-    failed = from_good(good, total)
+    failed = settled([all_ - one for one, all_ in zip(good, total, strict=True)])
     assert all(cell >= 0 for cell in failed)
     assert sum(failed) == pytest.approx(sum(total) - sum(good))
 

@@ -102,3 +102,13 @@ def test_a_drill_that_runs_or_was_broken_off_has_no_result() -> None:
     assert found["dr_failover_seconds"] == {("primary-killed",): 7.5}
     assert found["dr_acknowledged_writes_lost"] == {("primary-killed",): 0.0}
     assert found["dr_drill_running"] == {("primary-killed",): 0.0}
+
+
+def test_a_calendar_window_is_told_while_it_is_fresh_and_only_what_is_known_of_it() -> None:
+    body = {"slo": "sla", "slo_service": "clinic", "window": "1M", "error_budget_remaining": None, "coverage": 0.5}
+    fresh, stale = record("calendar", "sla", 1, **body, sli=0.999), record("calendar", "old", 11, **body, sli=1.0)
+    found = metrics(calendar=(fresh, stale))
+    assert found == {
+        "slo_calendar_sli_ratio": {("sla", "clinic", "1M"): 0.999},
+        "slo_calendar_coverage_ratio": {("sla", "clinic", "1M"): 0.5},
+    }

@@ -1,0 +1,151 @@
+"""``monitor slo correct``, ``withdraw`` and ``corrections``: maintenance that two people agreed does not count."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from monitor import clock
+from monitor.catalogue.load import load
+from monitor.cli import Context, pass_settings, print_json, slo_named
+from monitor.cli.slo_backfill import QUERY_TIMEOUT_S
+from monitor.compliance.corrections import Signed, correct, withdraw
+from monitor.compliance.days import Span, instant
+from monitor.compliance.sealing import zone_of
+from monitor.compliance.status import Corrected
+from monitor.render import report_words as words
+from monitor.sources.prometheus import connect
+from monitor.store import Store
+from monitor.store_history import Correction, SloHistory, standing
+
+
+@click.command("correct")
+@click.argument("name")
+@click.option("--from", "start", required=True, help="2026-11-22T01:00:00Z, or a day of the clinic (2026-11-22).")
+@click.option("--to", "end", required=True, help="The same; it must be over.")
+@click.option("--reason", required=True, help="Why this time does not count.")
+@click.option("--by", required=True, help="Who wants it.")
+@click.option("--approved-by", required=True, help="Who else stands for it: a second person.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_settings
+def correct_command(
+    context: Context, name: str, start: str, end: str, reason: str, by: str, approved_by: str, *, as_json: bool
+) -> None:
+    """Take a maintenance window out of what is counted for an SLO; recorded for good, with who, why and approved by."""
+    settings = context.settings
+    catalogue = load(settings.catalogue, settings.environment)
+    slo, zone = slo_named(catalogue, name), zone_of(catalogue)
+    span = Span(start=instant(start, zone), end=instant(end, zone))
+    signed = Signed(reason=reason, by=by, approved_by=approved_by)
+    signed.check()
+    with Store.open(settings.state, wait_s=0) as store, connect(settings, timeout_s=QUERY_TIMEOUT_S) as prometheus:
+        _tell(correct(prometheus, SloHistory(store), catalogue, slo, span, signed), zone, as_json=as_json)
+
+
+@click.command("withdraw")
+@click.argument("correction_id", metavar="ID")
+@click.option("--reason", required=True, help="Why the time counts after all.")
+@click.option("--by", required=True, help="Who wants it.")
+@click.option("--approved-by", required=True, help="Who else stands for it: a second person.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_settings
+def withdraw_command(
+    context: Context, correction_id: str, reason: str, by: str, approved_by: str, *, as_json: bool
+) -> None:
+    """Let a correction count no more; both records stay."""
+    settings = context.settings
+    zone = zone_of(load(settings.catalogue, settings.environment))
+    with Store.open(settings.state, wait_s=0) as store:
+        signed = Signed(reason=reason, by=by, approved_by=approved_by)
+        _tell(withdraw(SloHistory(store), correction_id, signed), zone, as_json=as_json)
+
+
+@click.command("corrections")
+@click.argument("name", required=False, default="")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@pass_settings
+def list_command(context: Context, name: str, *, as_json: bool) -> None:
+    """List every correction and withdrawal, oldest first."""
+    settings = context.settings
+    catalogue = load(settings.catalogue, settings.environment)
+    if name:
+        slo_named(catalogue, name)
+    with Store.open(settings.state, wait_s=0) as store:
+        known = SloHistory(store).corrections(name)
+    holding = {correction.id for correction in standing(known)}
+    if as_json:
+        print_json([to_json(correction) | {"holds": correction.id in holding} for correction in known])
+        return
+    for correction in known:
+        state = "holds" if correction.id in holding else "withdrawal" if correction.withdraws else "withdrawn"
+        click.echo(f"{correction.id}  {state}\n  {line(correction, zone_of(catalogue))}")
+    if not known:
+        click.echo("no corrections")
+
+
+def to_json(correction: Correction) -> dict[str, Any]:
+    """A record as programs read it; events are ``null`` where nobody can tell what was counted."""
+    known = all(part.bad is not None for part in correction.parts) and not correction.withdraws
+    return {
+        "id": correction.id,
+        "slo": correction.slo,
+        "at": clock.to_rfc3339(correction.at),
+        "start": clock.to_rfc3339(correction.start),
+        "end": clock.to_rfc3339(correction.end),
+        "reason": correction.reason,
+        "by": correction.by,
+        "approved_by": correction.approved_by,
+        "withdraws": correction.withdraws or None,
+        "bad_events": sum(part.bad or 0.0 for part in correction.parts) if known else None,
+        "total_events": sum(part.total or 0.0 for part in correction.parts) if known else None,
+    }
+
+
+def line(correction: Correction, zone: str) -> str:
+    """Say a record in one line."""
+    span = f"{words.moment(correction.start, zone)} to {words.moment(correction.end, zone)}"
+    who = f"{correction.by}, approved by {correction.approved_by}"
+    if correction.withdraws:
+        return (
+            f"{correction.slo}: {span} counts again, {correction.withdraws} is withdrawn: {correction.reason} ({who})"
+        )
+    told = to_json(correction)
+    off = "what was counted in it is unknown, so nothing is taken off"
+    if told["total_events"] is not None:
+        off = f"{words.count(told['bad_events'])} bad of {words.count(told['total_events'])} events taken off"
+    return f"{correction.slo}: {span} does not count: {correction.reason} ({who}); {off}"
+
+
+def window_json(changed: Corrected | None) -> dict[str, Any]:
+    """What corrections changed in an SLO's current window; ``null`` where there is none in it."""
+    if changed is None:
+        return {"corrections": [], "before_corrections": None, "after_corrections": None}
+    return {
+        "corrections": [to_json(correction) for correction in changed.corrections],
+        "before_corrections": changed.to_json(changed.before),
+        "after_corrections": changed.to_json(changed.after),
+    }
+
+
+def window_lines(changed: Corrected | None, zone: str) -> Iterator[str]:
+    """The same for people."""
+    if changed is None:
+        return
+    yield ""
+    for correction in changed.corrections:
+        yield line(correction, zone)
+        if correction in changed.unknown:
+            yield "  In this window nothing is taken off for it: it lies in it in part, or was not counted."
+    digits = words.digits_for(changed.objective)
+    for when, moment in (("Before", changed.before), ("After", changed.after)):
+        left = words.percent(moment.remaining(changed.objective, changed.length), 1)
+        yield f"{when} corrections: {words.percent(moment.achieved, digits)} achieved, {left} of the budget left"
+
+
+def _tell(correction: Correction, zone: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(to_json(correction))
+    else:
+        click.echo(f"{correction.id}\n  {line(correction, zone)}")
