@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -47,12 +47,26 @@ def rounded(query: str, expected: Decimal, at: timedelta) -> Value:
     }
 
 
-def recorded(slo: Slo, name: str, values: str, window: str = "") -> Value:
-    """A series as the rules would record it."""
+def whole(name: str, slo: Slo, window: str = "") -> str:
+    """A recorded series by all its labels: who reads it relies on each."""
     labels = {names.SLO_LABEL: slo.name, names.SERVICE_LABEL: slo.service}
     labels |= {names.WINDOW_LABEL: window} if window else {}
     inside = ",".join(f'{label}="{text}"' for label, text in labels.items())
-    return {"series": f"{name}{{{inside}}}", "values": values}
+    return f"{name}{{{inside}}}"
+
+
+def figures(slo: Slo, window: str, bad: Decimal, total: Decimal, covered: Decimal, at: timedelta) -> Iterator[Value]:
+    """Everything that is recorded of a window in which so many events were bad, of which so much is covered."""
+    yield rounded(whole(names.BAD_SUM, slo, window), bad, at)
+    yield rounded(whole(names.TOTAL_SUM, slo, window), total, at)
+    yield rounded(whole(names.COVERAGE, slo, window), covered, at)
+    yield rounded(whole(names.SLI, slo, window), 1 - bad / total, at)
+    yield rounded(whole(names.BURN_RATE, slo, window), bad / total / (1 - slo.target), at)
+
+
+def recorded(slo: Slo, name: str, values: str, window: str = "") -> Value:
+    """A series as the rules would record it."""
+    return {"series": whole(name, slo, window), "values": values}
 
 
 def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[str, str] | None = None) -> Value:

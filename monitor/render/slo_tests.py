@@ -15,7 +15,7 @@ from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long
 from monitor.render.slo_checks import FOLDER
 from monitor.render.slo_tests_alerts import alert_tests
 from monitor.render.slo_tests_counted import counted_tests
-from monitor.render.slo_tests_horizon import HOUR, day_tests, own_interval, own_tests
+from monitor.render.slo_tests_horizon import HOUR, day_tests, own_interval, own_tests, rollup_tests
 from monitor.render.yaml_text import Value, document
 
 
@@ -30,6 +30,8 @@ def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
     }
     if days := tuple(day_tests(slo)):
         files["-days"] = _file([counted, added_up, alerts], HOUR, days, (*short[:-1], *long))
+    rollups = rollup_tests(slo, environment)
+    files["-rollups"] = _file([added_up], environment.rollup_interval, rollups, long[:-1])
     if own := tuple(own_tests(slo)):
         files["-window"] = _file([added_up, alerts], own_interval(slo), own, long)
     return {f"{FOLDER}/slo-{slo.name}{kind}.yml": text for kind, text in files.items()}

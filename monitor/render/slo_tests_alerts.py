@@ -41,6 +41,8 @@ def alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
         yield _pair_test(slo, pair, environment, "burnt, but no longer does", (above, below, enough))
         yield _pair_test(slo, pair, environment, "only begins to burn", (below, above, enough))
         yield _pair_test(slo, pair, environment, "burns by a handful of events", (above, above, enough - 1))
+        if pair.keep:
+            yield _over(slo, pair, environment, alerts[pair.alert])
         if pair.ends_with_the_outage:
             figures, over = (above, above, enough), windows.NO_LONGER
             yield _pair_test(slo, pair, environment, "burnt, and the outage is over", figures, now=over)
@@ -89,6 +91,25 @@ def _pair_test(
         "promql_expr_test": [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))],
     }
     return test(f"{pair.alert}: {name}", slo, step, series, checks)
+
+
+def _over(slo: Slo, pair: BurnPair, environment: Environment, rule: AlertRule) -> Value:
+    """What no longer burns goes on firing for as long as it is kept, and no longer."""
+    step = environment.evaluation_interval
+    steps, after = rule.hold // step + 4, rule.keep_firing_for // step + 4
+    made = {
+        (names.BURN_RATE, durations.text(pair.long)): pair.factor * 2,
+        (names.COVERAGE, durations.text(pair.long)): Decimal(1),
+        (names.BAD_SUM, durations.text(pair.long)): Decimal(windows.MINIMUM_BAD_EVENTS),
+    }
+    falls = f"{promql.number(pair.factor * 2)}x{steps} 0x{after}"
+    series = [
+        recorded(slo, names.BURN_RATE, falls, durations.text(pair.short)),
+        *_constant(slo, made, steps + after + 1),
+    ]
+    ends = (steps + 1) * step + rule.keep_firing_for
+    checks = [count(firing(slo, pair.alert), 1, ends - step), count(firing(slo, pair.alert), 0, ends + step)]
+    return test(f"{pair.alert}: is over", slo, step, series, {"promql_expr_test": checks})
 
 
 def _constant(slo: Slo, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Value]:

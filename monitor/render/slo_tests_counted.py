@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli
-from monitor.render.slo_checks import SECOND, absent, any_burning, count, firing, rounded, test
+from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, rounded, test, whole
 from monitor.render.yaml_text import Value
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
@@ -34,6 +34,8 @@ def counted_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     if isinstance(slo.sli, RatioSli):
         yield _reset(slo, environment)
         yield _few_events(slo, environment)
+        if not slo.sli.slice:
+            yield _pulses(slo, environment)
     yield _silence(slo, environment)
 
 
@@ -60,8 +62,18 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
             count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
             count(firing(slo, pair.alert), 0, (healthy + outage + calm) * step),
             *_figures(slo, pair.long, healthy, outage, step),
+            *_rolled_up(slo, environment, (healthy + outage) * step),
         ],
     )
+
+
+def _rolled_up(slo: Slo, environment: Environment, at: timedelta) -> Iterator[Value]:
+    """What the roll-up of the grid comes to while everything fails, where an outage is longer than one."""
+    step = environment.evaluation_interval
+    steps = environment.rollup_interval // step
+    yield rounded(whole(names.TOTAL_ROLLUP, slo), _events(slo, Fraction(steps), step), at)
+    yield rounded(whole(names.BAD_ROLLUP, slo), _events(slo, Fraction(steps), step), at)
+    yield rounded(whole(names.COVERED_ROLLUP, slo), Decimal(steps * (step // SECOND)), at)
 
 
 def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
@@ -102,7 +114,18 @@ def _figures(slo: Slo, span: timedelta, healthy: int, outage: int, step: timedel
     yield rounded(promql.series(names.COVERAGE, slo, window), covered, at)
     yield rounded(promql.failed_events(slo, at), _events(slo, bad, step), at)
     yield rounded(promql.total_events(slo, at), _events(slo, Fraction(steps), step), at)
-    yield rounded(promql.series(names.OBJECTIVE, slo), slo.target, at)
+    yield rounded(whole(names.OBJECTIVE, slo), slo.target, at)
+    yield from _grid(slo, step, at)
+
+
+def _grid(slo: Slo, step: timedelta, at: timedelta) -> Iterator[Value]:
+    """What one evaluation records while everything fails, and what the roll-up of it comes to."""
+    one = _events(slo, Fraction(1), step)
+    judged = {names.BAD_DELTA: one, names.TOTAL_DELTA: one}
+    if isinstance(slo.sli, RatioSli):
+        judged |= {names.OBSERVED_BAD_DELTA: Decimal(RATE), names.OBSERVED_TOTAL_DELTA: Decimal(RATE)}
+    for name, value in judged.items():
+        yield rounded(whole(name, slo), value, at)
 
 
 def _within_budget(slo: Slo, environment: Environment) -> Value:
@@ -114,28 +137,60 @@ def _within_budget(slo: Slo, environment: Environment) -> Value:
     return _test("errors at the pace that the budget allows", slo, environment, phases, checks)
 
 
+def _pulses(slo: Slo, environment: Environment) -> Value:
+    """Each window has what lies in it, and knows how much of it was watched.
+
+    Nothing is scraped where a window begins: whether the sample there belongs to it is for Prometheus to say (2 and 3
+    differ).
+    """
+    step = environment.evaluation_interval
+    spans = ((20, 0, 0), (-15, 0, 0), (15, 300, 6700), (-15, 0, 0), (13, 20, 280), (-4, 0, 0), (3, 1, 9))
+    phases: list[Phase] = []
+    for minutes, bad, good in spans:
+        steps = abs(minutes) * 60 * SECOND // step
+        if minutes < 0:
+            phases.append(Phase(steps=steps, absent=True))
+        else:
+            third = steps // 3
+            phases += [Phase(steps=third), Phase(steps=1, good=good, bad=bad), Phase(steps=steps - third - 1)]
+    at = sum(phase.steps for phase in phases) * step
+    known = (("5m", 1, 10, Fraction(3, 5)), ("30m", 21, 310, Fraction(16, 30)), ("1h", 321, 7310, Fraction(31, 60)))
+    checks = [
+        check
+        for window, bad, total, covered in known
+        for check in figures(slo, window, Decimal(bad), Decimal(total), _decimal(covered), at)
+    ]
+    return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
+
+
 def _few_events(slo: Slo, environment: Environment) -> Value:
-    """One failed event is no reason to wake anyone, though it be half of all there were."""
+    """One failed event is no reason to wake anyone, though it be all there were."""
     step, sli = environment.evaluation_interval, slo.sli
-    phases = (Phase(steps=20, good=0), Phase(steps=1, good=1, bad=1), Phase(steps=20, good=0))
+    phases = (Phase(steps=20, good=0), Phase(steps=1, bad=1), Phase(steps=20, good=0))
     at, failed = 41 * step, Decimal(1)
     if isinstance(sli, RatioSli) and sli.slice:
-        share = Fraction(1, 2) if sli.slice_target is None else Fraction(Decimal("0.5") > 1 - sli.slice_target)
-        failed = _events(slo, share * min(_slice_steps(slo, step), 21), step)
+        failed = _events(slo, Fraction(min(_slice_steps(slo, step), 21)), step)
     # Slices are long: their minutes pass the floor of the slower alerts, because promtool rolls up at each step.
     alerts = firing(slo, windows.SPEEDS[0].alert) if _slice_steps(slo, step) > 1 else any_burning(slo)
     checks = [count(alerts, 0, at), rounded(promql.failed_events(slo, at), failed, at)]
-    return _test("one failed event at night, half of all there were", slo, environment, phases, checks)
+    if not _judges_time(slo):
+        for window in map(durations.text, windows.SHORT_WINDOWS[1:]):
+            checks.append(rounded(whole(names.SLI, slo, window), Decimal(0), at))
+            checks.append(rounded(whole(names.BURN_RATE, slo, window), burning.highest_burn(slo), at))
+    return _test("one failed event at night, and no other", slo, environment, phases, checks)
 
 
 def _idle(slo: Slo, environment: Environment) -> Value:
     """No events: nothing is known to be wrong, nothing is NaN, and time counts as watched."""
-    step, span = environment.evaluation_interval, windows.SHORT_WINDOWS[0]
-    steps = span // step + 4
-    at, window = steps * step, durations.text(span)
-    checks = [count(any_burning(slo), 0, at), rounded(promql.series(names.COVERAGE, slo, window), Decimal(1), at)]
-    sli = promql.series(names.SLI, slo, window)
-    checks.append(rounded(sli, Decimal(1), at) if _judges_time(slo) else absent(sli, at))
+    step = environment.evaluation_interval
+    steps = windows.SHORT_WINDOWS[-1] // step + 4
+    at = steps * step
+    checks = [count(any_burning(slo), 0, at)]
+    for window in map(durations.text, windows.SHORT_WINDOWS):
+        sli = whole(names.SLI, slo, window)
+        checks.append(rounded(whole(names.COVERAGE, slo, window), Decimal(1), at))
+        checks.append(rounded(whole(names.BAD_SUM, slo, window), Decimal(0), at))
+        checks.append(rounded(sli, Decimal(1), at) if _judges_time(slo) else absent(sli, at))
     return _test("nothing comes and nothing fails", slo, environment, (Phase(steps=steps),), checks)
 
 

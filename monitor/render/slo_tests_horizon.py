@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from monitor.catalogue.model import Slo
-from monitor.render.slo_checks import SECOND, absent, count, firing, recorded, rounded, test
+from monitor.catalogue import durations
+from monitor.catalogue.model import Environment, Slo
+from monitor.render.slo_checks import SECOND, absent, count, figures, firing, recorded, rounded, test, whole
 from monitor.render.yaml_text import Value
-from monitor.slo import burning, names, promql
+from monitor.slo import burning, names, windows
 from monitor.slo.alerts import EXHAUSTED, EXHAUSTED_KEEP
 from monitor.slo.windows import BurnPair
 
@@ -30,10 +31,86 @@ MOST_STEPS = 360
 
 
 def day_tests(slo: Slo) -> Iterator[Value]:
-    """The two slow alerts: not yet, due, and over."""
+    """Every window from hours on, and the two slow alerts: not yet, due, and over."""
+    yield _pulses(slo)
+    yield _one_hour(slo, "one event failed, and there was no other", 1, 1)
+    yield _one_hour(slo, "good was counted before its total", -1, 10)
     for pair in burning.burn_pairs(slo)[2:]:
         if burning.can_fire(slo, pair):
             yield _slow(slo, pair)
+
+
+PULSES = (
+    (timedelta(hours=100), 50_000, 900_000),
+    (timedelta(hours=48), 4000, 110_000),
+    (timedelta(hours=12), 300, 13_000),
+    (timedelta(hours=4), 20, 1700),
+    (timedelta(hours=1), 1, 1),
+)
+"""How long ago so many bad events of so many were, one in each window and none where a window begins."""
+
+
+def _pulses(slo: Slo) -> Value:
+    """Each window has what lies in it, whatever it is added up from."""
+    end = 104 * HOUR
+    values: dict[str, list[str]] = {names.BAD_ROLLUP: [], names.TOTAL_ROLLUP: [], names.COVERED_ROLLUP: []}
+    for hour in range(end // HOUR + 1):
+        pulse = next(((bad, total) for age, bad, total in PULSES if end - age == hour * HOUR), None)
+        written = ("_", "_", "_") if pulse is None else (*map(str, pulse), str(HOUR // SECOND))
+        for name, value in zip(values, written, strict=True):
+            values[name].append(value)
+    series = [recorded(slo, name, " ".join(parts)) for name, parts in values.items()]
+    checks: list[Value] = []
+    for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
+        inside = [(bad, total) for age, bad, total in PULSES if age < span]
+        covered = Decimal(len(inside)) / (span // HOUR)
+        bad, total = (Decimal(sum(column)) for column in zip(*inside, strict=True))
+        checks += figures(slo, durations.text(span), bad, total, covered, end)
+        if span not in windows.MIDDLE_WINDOWS:
+            seconds = Decimal(len(inside) * (HOUR // SECOND))
+            checks.append(rounded(whole(names.BAD_WINDOW, slo, durations.text(span)), bad, end))
+            checks.append(rounded(whole(names.TOTAL_WINDOW, slo, durations.text(span)), total, end))
+            checks.append(rounded(whole(names.COVERED_WINDOW, slo, durations.text(span)), seconds, end))
+    checks.append(absent(whole(names.BAD_SUM, slo, "2h"), end - 7 * HOUR))
+    return test("some failed hours and days ago", slo, HOUR, series, {"promql_expr_test": checks})
+
+
+def _one_hour(slo: Slo, name: str, bad: int, total: int) -> Value:
+    """An hour of events, an hour ago, in every window."""
+    values = {names.BAD_ROLLUP: bad, names.TOTAL_ROLLUP: total, names.COVERED_ROLLUP: HOUR // SECOND}
+    series = [recorded(slo, one, f"_ {value} _") for one, value in values.items()]
+    share = Decimal(max(bad, 0)) / total
+    checks: list[Value] = []
+    for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
+        window = durations.text(span)
+        checks.append(rounded(whole(names.BAD_SUM, slo, window), Decimal(max(bad, 0)), 2 * HOUR))
+        checks.append(rounded(whole(names.SLI, slo, window), 1 - share, 2 * HOUR))
+        checks.append(rounded(whole(names.BURN_RATE, slo, window), share / (1 - slo.target), 2 * HOUR))
+    return test(name, slo, HOUR, series, {"promql_expr_test": checks})
+
+
+def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
+    """The coarser roll-ups have each of the finer once."""
+    size = environment.rollup_interval
+    levels = [(windows.SECOND_ROLLUP, (names.BAD_ROLLUP_5X, names.TOTAL_ROLLUP_5X, names.COVERED_ROLLUP_5X))]
+    if any(span > windows.LONGEST_FROM_SECOND for span in _own(slo)):
+        # At each evaluation there is a second roll-up, so that an hour's third one has each first one five times.
+        longest = windows.THIRD_ROLLUP * windows.SECOND_ROLLUP
+        levels.append((longest, (names.BAD_ROLLUP_60X, names.TOTAL_ROLLUP_60X, names.COVERED_ROLLUP_60X)))
+    end, values = (windows.THIRD_ROLLUP + 8) * size, (2, 10, size // SECOND)
+    first = (names.BAD_ROLLUP, names.TOTAL_ROLLUP, names.COVERED_ROLLUP)
+    series = [recorded(slo, name, f"{value}x{end // size}") for name, value in zip(first, values, strict=True)]
+    checks: list[Value] = [
+        rounded(whole(name, slo), Decimal(value * many), end)
+        for many, coarser in levels
+        for name, value in zip(coarser, values, strict=True)
+    ]
+    yield test("roll-ups of roll-ups", slo, size, series, {"promql_expr_test": checks})
+
+
+def _own(slo: Slo) -> tuple[timedelta, ...]:
+    """The SLO's own window where it is longer than all others."""
+    return () if slo.window.calendar or slo.window.duration < timedelta(days=7) else (slo.window.duration,)
 
 
 def own_tests(slo: Slo) -> Iterator[Value]:
@@ -57,7 +134,10 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
     early, late, calm = int(due * Decimal("0.9")), int(due * Decimal("1.1")) + 2, pair.short // HOUR + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     series = _rollups(slo, HOUR, [(hours, 0), (late, bad), (calm, 0)])
+    spans = [durations.text(span) for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)]
     checks = [
+        *(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), hours * HOUR) for span in spans),
+        *(rounded(whole(names.COVERAGE, slo, span), Decimal(1), pair.long) for span in spans if span != "3d"),
         count(firing(slo, pair.alert), 0, (hours + early) * HOUR),
         count(firing(slo, pair.alert, "pending"), 0, (hours + early) * HOUR),
         count(firing(slo, pair.alert), 1, (hours + late) * HOUR),
@@ -74,25 +154,21 @@ def _exhausted(slo: Slo) -> Value:
     spent = math.ceil(exact / pace)  # steps until nothing is left
     burnt = spent + 3
     bad = round(EVENTS * pace * (1 - slo.target))
-    whole = window + 2
-    back = (whole + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
+    after = window + 2
+    back = (after + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
     covered = (burnt - 1) / exact
-    series = _rollups(slo, step, [(burnt - 1, bad), (whole + 10, 0)])
+    series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)])
     checks = [
         count(firing(slo, EXHAUSTED), 0, max(spent - 2, 0) * step),
         count(firing(slo, EXHAUSTED, "pending"), 0, max(spent - 2, 0) * step),
-        rounded(promql.series(names.SLI, slo, own), 1 - share, at),
-        rounded(promql.series(names.BURN_RATE, slo, own), share / (1 - slo.target), at),
-        rounded(promql.series(names.COVERAGE, slo, own), covered, at),
-        rounded(promql.series(names.BUDGET_REMAINING, slo, own), 1 - share / (1 - slo.target) * covered, at),
-        rounded(promql.series(names.BAD_SUM, slo, own), Decimal(bad * (burnt - 1)), at),
-        rounded(promql.series(names.TOTAL_SUM, slo, own), Decimal(EVENTS * (burnt - 1)), at),
+        *figures(slo, own, Decimal(bad * (burnt - 1)), Decimal(EVENTS * (burnt - 1)), covered, at),
+        rounded(whole(names.BUDGET_REMAINING, slo, own), 1 - share / (1 - slo.target) * covered, at),
         count(firing(slo, EXHAUSTED), 1, (burnt + 1) * step),
-        rounded(promql.series(names.BAD_SUM, slo, own), Decimal(bad * (burnt - 1)), (window - 2) * step),
-        rounded(promql.series(names.COVERAGE, slo, own), Decimal(1), (window + 1) * step),
+        rounded(whole(names.BAD_SUM, slo, own), Decimal(bad * (burnt - 1)), (window - 2) * step),
+        rounded(whole(names.COVERAGE, slo, own), Decimal(1), (window + 1) * step),
         count(firing(slo, EXHAUSTED), 0, back),
-        rounded(promql.series(names.BUDGET_REMAINING, slo, own), Decimal(1), back),
+        rounded(whole(names.BUDGET_REMAINING, slo, own), Decimal(1), back),
     ]
     return test(f"{EXHAUSTED}: spent, and given back", slo, step, series, {"promql_expr_test": checks})
 
@@ -107,14 +183,14 @@ def _calendar(slo: Slo) -> Value:
     }
     series = [recorded(slo, name, values, own) for name, values in left.items()]
     checks = [
-        rounded(promql.series(names.SLI, slo, own), Decimal("0.75"), HOUR),
-        rounded(promql.series(names.BURN_RATE, slo, own), Decimal("0.25") / (1 - slo.target), HOUR),
-        rounded(promql.series(names.COVERAGE, slo, own), Decimal("0.5"), HOUR),
-        rounded(promql.series(names.BUDGET_REMAINING, slo, own), Decimal("-0.25"), HOUR),
+        rounded(whole(names.SLI, slo, own), Decimal("0.75"), HOUR),
+        rounded(whole(names.BURN_RATE, slo, own), Decimal("0.25") / (1 - slo.target), HOUR),
+        rounded(whole(names.COVERAGE, slo, own), Decimal("0.5"), HOUR),
+        rounded(whole(names.BUDGET_REMAINING, slo, own), Decimal("-0.25"), HOUR),
         count(firing(slo, EXHAUSTED, "pending"), 0, timedelta(0)),
         count(firing(slo, EXHAUSTED, "pending"), 1, HOUR),
         count(firing(slo, EXHAUSTED), 1, 2 * HOUR),
-        absent(promql.series(names.BUDGET_REMAINING, slo, own), 4 * HOUR),
+        absent(whole(names.BUDGET_REMAINING, slo, own), 4 * HOUR),
     ]
     return test("the current calendar window", slo, HOUR, series, {"promql_expr_test": checks})
 

@@ -70,9 +70,9 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     made = [_counter(labels, gains, phases) for labels, gains in _counters(slo, phases)]
     if isinstance(slo.sli, ThresholdSli) and not mean_of(slo.sli):
         made = [_gauge(slo.sli, phases)]
-    steps = sum(phase.steps for phase in phases)
+    watched = " ".join(f"{int(not phase.absent)}x{phase.steps - 1}" for phase in phases)
     targets = dict.fromkeys(_target(one.series) for one in made)
-    made += [Series(series=_text("up", dict(target)), values=f"1x{steps}") for target in targets]
+    made += [Series(series=_text("up", dict(target)), values=f"1 {watched}") for target in targets]
     if isinstance(slo.sli, RatioSli) and slo.sli.probe:
         probe = " ".join(f"{phase.probe}x{phase.steps - 1}" for phase in phases)
         made.append(Series(series=_example(slo.sli.probe), values=f"1 {probe}"))
