@@ -71,9 +71,13 @@ class SloStatus:
             "coverage": self.coverage,
             "burn_rate": self.burn_rate,
             "verdict": self.verdict.value,
-            "window_start": clock.to_rfc3339(self.span.start) if self.span else None,
-            "window_end": clock.to_rfc3339(self.span.end) if self.span else None,
-        }
+        } | self._bounds()
+
+    def _bounds(self) -> dict[str, str]:
+        """From when to when a calendar window lasts; a rolling one ends now."""
+        if self.span is None:
+            return {}
+        return {"window_start": clock.to_rfc3339(self.span.start), "window_end": clock.to_rfc3339(self.span.end)}
 
 
 def slo_statuses(

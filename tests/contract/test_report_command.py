@@ -80,7 +80,10 @@ def test_an_outage_inside_an_hour_of_slowness_is_an_incident_of_its_own(tmp_path
     # No app told of fast answers in that hour: all of it was slow, which is another incident, and a worse one.
     slow, outage = incidents
     assert 1 <= outage["minutes"] <= 3
-    assert [effect["failed_events"] for effect in outage["effects"]] == [RATE * OUTAGE_S]
+    assert {effect["slo"]: effect["failed_events"] for effect in outage["effects"]} == {
+        "availability": RATE * OUTAGE_S,
+        "availability-sla": RATE * OUTAGE_S,
+    }
     assert [effect["slo"] for effect in slow["effects"]] == ["api-latency"]
     assert slow["minutes"] == 60
 
