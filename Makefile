@@ -49,7 +49,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-exporters ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-exporters proof-rules ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes, every mutant
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -58,6 +58,10 @@ proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
 .PHONY: proof-quiet
 proof-quiet: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_quiet.py
+
+.PHONY: proof-rules
+proof-rules: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_rule_mutants.py
 
 .PHONY: proof-exporters
 proof-exporters: install-tests
@@ -94,6 +98,11 @@ check-generated: $(INSTALLED) ## Fail when a generated file differs from what th
 			{ echo "monitor/catalogue/metrics/$$name.json is out of date: run make generate" >&2; exit 1; }; done
 	$(BIN)/monitor --env compose generate --check
 	$(BIN)/monitor --env compose check
+
+.PHONY: check-rules
+check-rules: install ## Have promtool run every test of every generated rule
+	promtool check rules rules/prometheus/*.yml >/dev/null
+	promtool test rules rules/tests/*.yml
 
 .PHONY: lock
 lock: ## Resolve the pinned packages anew (no index address is written)

@@ -9,18 +9,23 @@ from typing import Any
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance.corrections import Excluded, excluded
+from monitor.compliance.counting import Grid
 from monitor.compliance.days import Span, holes, window_at
+from monitor.compliance.reading import Reader
 from monitor.compliance.sealing import cell_width, cells, reader_over
 from monitor.compliance.tally import Tally
+from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
 from monitor.store_history import SloHistory
+
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """One calendar window at one instant.
 
-    ``until`` is the last whole cell. Coverage is that of the time from ``span.start`` to ``until``; the budget is the
+    ``until`` is the last whole minute. Coverage is that of the time from ``span.start`` to ``until``; the budget is the
     whole window's, so that what is left of it at the window's end is what the report of that month says.
     """
 
@@ -86,13 +91,23 @@ def calendar_standing(
     for hole in holes(sealed, Span(start=span.start, end=until)):
         reader = reader_over(prometheus, catalogue.environment, hole, trail=timedelta(0))
         tallies.append(Tally.of(reader.slo(slo), reader.grid.width, cells(reader.grid, hole)))
+    begun = Span(start=until, end=until + (now - until) // MINUTE * MINUTE)
+    if begun.start < begun.end:
+        tallies.append(_begun(prometheus, catalogue, slo, begun))
     return Standing(
         slo=slo.name,
         service=slo.service,
         objective=float(slo.target),
         window=slo.window.text,
         span=span,
-        until=until,
+        until=begun.end,
         counted=sum(tallies, Tally()),
         excluded=excluded(history, slo.name, span.start, until),
     )
+
+
+def _begun(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, begun: Span) -> Tally:
+    """Count the cell that is not over yet by minutes: a service that was started just now has a standing, too."""
+    grid = Grid.over(begun.start - TRAFFIC_MEMORY, begun.end, MINUTE)
+    reader = Reader(prometheus, grid, catalogue.environment.evaluation_interval)
+    return Tally.of(reader.slo(slo), grid.width, cells(grid, begun))

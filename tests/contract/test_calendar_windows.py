@@ -71,10 +71,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 def test_sealed_days_and_today_stand_where_the_samples_put_the_whole(served: Served) -> None:
     found = served.standing(served.sealed)
     assert (found.span.start, found.span.length) == (MIDNIGHT, timedelta(seconds=SECONDS))
-    assert found.until == MIDNIGHT + 60 * HOUR + 5 * MINUTE
+    assert (
+        found.until == MIDNIGHT + 60 * HOUR + 7 * MINUTE
+    )  # whole minutes, so that an SLO stands somewhere soon after a start
     assert found.coverage == 1
     assert found.sli == pytest.approx(1 - 0.003 / 3.003)
-    spent = 0.003 / 3.003 / 0.01 * (60 * 3600 + 300) / SECONDS
+    spent = 0.003 / 3.003 / 0.01 * (60 * 3600 + 420) / SECONDS
     assert found.error_budget_remaining == pytest.approx(1 - spent)
     live = served.standing(served.unsealed)
     assert live.tally.total == pytest.approx(found.tally.total)
@@ -94,7 +96,7 @@ def test_a_window_that_begins_inside_a_day_reads_the_piece_live(served: Served) 
     found = served.standing(served.sealed, three_days("2026-10-24 06:00:00"))
     assert found.span.start == MIDNIGHT + 6 * HOUR
     assert found.coverage == 1
-    assert found.tally.total == pytest.approx(3.003 * (54 * 3600 + 300), rel=1e-4)
+    assert found.tally.total == pytest.approx(3.003 * (54 * 3600 + 420), rel=1e-4)
 
 
 def test_before_the_first_window_nothing_stands(served: Served) -> None:

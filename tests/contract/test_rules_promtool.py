@@ -45,7 +45,11 @@ def test_prometheus_accepts_the_committed_rules() -> None:
 
 
 def test_the_committed_rules_pass_their_own_tests() -> None:
-    done = run(["promtool", "test", "rules", *sorted((RULES / "tests").glob("*.yml"))])
+    """All of minutes and of alerts; of days and whole windows one SLO's: ``make check-rules`` runs every one."""
+    horizons = ("-days.yml", "-rollups.yml", "-window.yml")
+    whole = {f"slo-availability{horizon}" for horizon in horizons}
+    tests = [path for path in (RULES / "tests").glob("*.yml") if not path.name.endswith(horizons) or path.name in whole]
+    done = run(["promtool", "test", "rules", *sorted(tests)])
 
     assert done.returncode == 0, done.stdout + done.stderr
 

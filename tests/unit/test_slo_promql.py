@@ -92,7 +92,7 @@ def test_a_factor_is_the_share_of_the_budget_times_window_over_long_window(hours
     window = timedelta(hours=hours)
     for pair in windows.burn_pairs(window):
         share = float(pair.budget_percent) / 100
-        assert share * (window / pair.long) == pytest.approx(float(pair.factor), rel=0.02, abs=0.01 * hours / 200)
+        assert share * (window / pair.long) == pytest.approx(float(pair.factor), rel=0.02, abs=0.0051 / 100 * hours)
         assert pair.factor > Decimal("0.9")
 
 
