@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.contract.rule_mutants import all_killed, mutants
 
 RULES = Path(__file__).parents[2] / "rules"
-CHOSEN = 24
+CHOSEN = 12
 SEED = 1
 
 
