@@ -138,7 +138,9 @@ async def test_a_request_that_fails_is_answered(tmp_path: Path) -> None:
         raise ZeroDivisionError
 
     told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    loop = asyncio.get_running_loop()
+    before = loop.get_exception_handler()
+    loop.set_exception_handler(lambda _, context: told.append(context))
     server = await control.serve(tmp_path / "control.sock", fail)
     try:
         client = StackClient(tmp_path / "control.sock")
@@ -146,6 +148,7 @@ async def test_a_request_that_fails_is_answered(tmp_path: Path) -> None:
             await asyncio.to_thread(client.stop, "redis")
     finally:
         server.close()
+        loop.set_exception_handler(before)
     assert [type(context["exception"]) for context in told] == [ZeroDivisionError]
 
 
