@@ -8,7 +8,7 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.check import unknown_series
+from monitor.check import warnings
 from monitor.cli import Context, all_or_nothing, leave, pass_settings
 from monitor.errors import Exit, InputError
 from monitor.render import metrics_page, outputs, runbooks, scrape_config
@@ -37,7 +37,7 @@ def command(context: Context, click_context: click.Context, *, check: bool, out:
     """
     chosen = click_context.find_root().params.get("environment") or ENVIRONMENT
     catalogue = load(context.settings.catalogue, chosen)
-    for finding in unknown_series(catalogue):
+    for finding in warnings(catalogue):
         click.echo(f"warning: {finding}", err=True)
     files = everything(catalogue, out)
     stale = _stale(out, files)

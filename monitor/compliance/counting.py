@@ -14,13 +14,17 @@ how long it had been counting before).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
-from monitor.catalogue import promql
+from monitor.catalogue.terms import Term, terms
+from monitor.compliance.observations import Observations, SeriesKey, milliseconds, series_key
 from monitor.errors import InputError
+from monitor.slo.edges import matching_any_edge
+from monitor.slo.gains import counted
 from monitor.sources.prometheus import Prometheus, Series
 
 COARSE = timedelta(minutes=5)
@@ -33,8 +37,9 @@ RESET_LOOKBACK = timedelta(minutes=1)
 WATCHED = "up"
 """What Prometheus writes for each scrape of a target, with the labels and the time stamp of what it scraped."""
 
-SeriesKey = tuple[tuple[str, str], ...]
 Points = tuple[tuple[datetime, float], ...]
+Increases = Callable[[Series, Mapping[int, float], frozenset[int]], Iterable[tuple[int, float]]]
+"""From a series, its values by cell and the cells in which it was reset: what it gained, by cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +81,7 @@ class Counter:
     def __init__(self, prometheus: Prometheus, grid: Grid) -> None:
         self.grid = grid
         self._prometheus = prometheus
-        self._known: dict[str, Counted] = {}
+        self._known: dict[Term, Counted] = {}
         self._watched: dict[SeriesKey, dict[int, float]] | None = None
         self._samples: dict[tuple[str, datetime, datetime], Mapping[SeriesKey, Points]] = {}
         self._cell_at = _CellAt(grid)
@@ -89,31 +94,32 @@ class Counter:
             Unavailable: Prometheus cannot be reached.
         """
         try:
-            selectors = promql.counters(expression)
+            summed = terms(expression)
         except ValueError as error:
             raise InputError(f"cannot count the events of {expression!r}: it {error}") from error
-        parts = [self._count_selector(selector) for selector in selectors]
+        parts = [self._count_term(term) for term in summed]
         return Counted(
             events=tuple(map(sum, zip(*(part.events for part in parts), strict=True))),
             covered=tuple(map(any, zip(*(part.covered for part in parts), strict=True))),
         )
 
-    def _count_selector(self, selector: str) -> Counted:
-        if selector not in self._known:
-            self._known[selector] = self._ask(selector)
-        return self._known[selector]
+    def _count_term(self, term: Term) -> Counted:
+        if term not in self._known:
+            self._known[term] = self._ask(replace(term, selector=matching_any_edge(term.selector)))
+        return self._known[term]
 
-    def _ask(self, selector: str) -> Counted:
-        edges, width = self.grid.edges, self.grid.width
-        back = _duration(width + RESET_LOOKBACK)
-        series = self._prometheus.range(f"last_over_time({selector}[{_duration(width)}])", edges[0], edges[-1], width)
+    def _ask(self, term: Term) -> Counted:
+        edges, width, selector = self.grid.edges, self.grid.width, term.selector
+        back, last = milliseconds(width + RESET_LOOKBACK), f"last_over_time({selector}[{milliseconds(width)}])"
+        series = self._prometheus.range(counted(replace(term, bounds=None), last), edges[0], edges[-1], width)
         resets = self._prometheus.range(f"resets({selector}[{back}]) > 0", edges[0], edges[-1], width)
         reset_in = {_key(found): frozenset(self._cells_of(found)) for found in resets}
         events = [0.0] * self.grid.cells
         covered = [False] * self.grid.cells
+        increases = self._observed(term) if term.is_native else partial(self._increases, selector)
         for one in series:
             seen = self._cells_of(one)
-            for cell, number in self._increases(selector, one, seen, reset_in.get(_key(one), frozenset())):
+            for cell, number in increases(one, seen, reset_in.get(_key(one), frozenset())):
                 events[cell] += number
             for cell in seen:
                 if cell >= 0:
@@ -133,9 +139,31 @@ class Counter:
             yield first, self._born(selector, series, first)
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
             if cell in reset_in:
-                yield cell, self._between(selector, series, before, cell)
+                yield cell, self._between(selector, series, (before, cell), old)
             else:
                 yield cell, new - old if new >= old else new
+
+    def _observed(self, term: Term) -> Increases:
+        """How native histograms are counted: by differences of histograms, and second by second in odd cells."""
+        observed, edges, width = Observations(self._prometheus, term), self.grid.edges, self.grid.width
+        gained = {_key(one): self._cells_of(one) for one in observed.by_cell(edges[0], edges[-1], width)}
+
+        def increases(
+            series: Series, seen: Mapping[int, float], reset_in: frozenset[int]
+        ) -> Iterator[tuple[int, float]]:
+            key, first = _key(series), min(seen)
+            if first >= 0:
+                yield first, observed.within(key, edges[first], edges[first + 1], width)
+                born = observed.born(key, edges[first], edges[first + 1])
+                if born and self._was_watched(series, first, born[0]):
+                    yield first, born[1]
+            for before, cell in pairwise(sorted(seen)):
+                if cell in reset_in or cell - before > 1:
+                    yield cell, observed.within(key, edges[cell], edges[cell + 1], (cell - before + 1) * width)
+                else:
+                    yield cell, gained[key][cell]
+
+        return increases
 
     def _born(self, selector: str, series: Series, cell: int) -> float:
         """The increase in the cell in which a series was first seen."""
@@ -162,20 +190,20 @@ class Counter:
         """By target: in which cells it was scraped with success."""
         if self._watched is None:
             edges, width = self.grid.edges, self.grid.width
-            query = f"max by (job, instance) (max_over_time({WATCHED}[{_duration(width)}]))"
+            query = f"max by (job, instance) (max_over_time({WATCHED}[{milliseconds(width)}]))"
             found = self._prometheus.range(query, edges[0], edges[-1], width)
             self._watched = {_target(series): self._cells_of(series) for series in found}
         return self._watched
 
-    def _between(self, selector: str, series: Series, before: int, cell: int) -> float:
-        """The increase from the end of one cell to the end of another, from raw samples."""
-        start, end = self.grid.edges[before + 1], self.grid.edges[cell + 1]
+    def _between(self, selector: str, series: Series, cells: tuple[int, int], old: float) -> float:
+        """The increase from the end of one cell, when it was ``old``, to the end of another, from raw samples."""
+        start, end = (self.grid.edges[cell + 1] for cell in cells)
         points = self._raw(selector, start, end).get(_key(series), ())
-        return increase([value for at, value in points if at > start], [value for at, value in points if at <= start])
+        return increase([value for at, value in points if at > start], [old])
 
     def _raw(self, selector: str, start: datetime, end: datetime) -> Mapping[SeriesKey, Points]:
         if (selector, start, end) not in self._samples:
-            back = _duration(end - start + RESET_LOOKBACK)
+            back = milliseconds(end - start + RESET_LOOKBACK)
             found = self._prometheus.samples(f"{selector}[{back}]", end)
             self._samples[selector, start, end] = {_key(series): series.points for series in found}
         return self._samples[selector, start, end]
@@ -200,7 +228,7 @@ def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:
 
 
 def _key(series: Series) -> SeriesKey:
-    return tuple(sorted((name, value) for name, value in series.labels.items() if name != "__name__"))
+    return series_key(series.labels)
 
 
 def _target(series: Series) -> SeriesKey:
@@ -210,6 +238,3 @@ def _target(series: Series) -> SeriesKey:
 def _target_of(labels: Mapping[str, str]) -> SeriesKey:
     return ("job", labels.get("job", "")), ("instance", labels.get("instance", ""))
 
-
-def _duration(length: timedelta) -> str:
-    return f"{round(length / timedelta(milliseconds=1))}ms"

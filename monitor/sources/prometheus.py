@@ -118,14 +118,25 @@ class Prometheus:
         Raises:
             Unavailable: as ``instant``.
         """
+        return self._status("runtimeinfo", "storageRetention")
+
+    def version(self) -> str | None:
+        """Which Prometheus this is (``3.5.3``); ``None`` if it does not say.
+
+        Raises:
+            Unavailable: as ``instant``.
+        """
+        return self._status("buildinfo", "version")
+
+    def _status(self, what: str, field: str) -> str | None:
         # The library has no call for this; its session has the retries, and its login is handed on.
         session, timeout = self._client._session, (CONNECT_TIMEOUT_S, self.timeout_s + 1)  # noqa: SLF001  # said above
-        url = f"{self.url}/api/v1/status/runtimeinfo"
-        answer = self._ask("runtimeinfo", lambda: session.get(url, auth=self._client.auth, timeout=timeout))
+        url = f"{self.url}/api/v1/status/{what}"
+        answer = self._ask(what, lambda: session.get(url, auth=self._client.auth, timeout=timeout))
         # Others that speak the query API (VictoriaMetrics) do not know the question.
         if not answer.ok:
             return None
-        return self._ask("runtimeinfo", lambda: str(answer.json()["data"]["storageRetention"]))
+        return self._ask(what, lambda: str(answer.json()["data"][field]))
 
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.

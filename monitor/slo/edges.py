@@ -1,0 +1,79 @@
+"""Bucket edges and quantiles, which are numbers that labels hold as text: the same number has several spellings. Pure.
+
+Prometheus 2 keeps the text that was exposed (``2`` by some libraries, ``2.0`` by most; ``1e+06`` or ``1000000.0``).
+Prometheus 3 writes it anew, as OpenMetrics has it: ``2.0``, ``1e+06``. A selector that names one spelling finds
+nothing where there is another one, and a latency SLO would then see no good event.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+
+import promql_parser as ql
+
+_LABELS = frozenset({"le", "quantile"})
+_OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+_NUMBER_MATCHED = re.compile(r"""\b(?P<label>le|quantile)\s*=\s*(?P<quote>["'`])(?P<value>[-+.0-9eE]+)(?P=quote)""")
+_PLAIN_BELOW = Decimal(10) ** 6
+"""From here on Go writes the shortest form of a number with an exponent (strconv.FormatFloat, format ``g``)."""
+
+
+def matching_any_edge(selector: str) -> str:
+    """The selector, with a number that ``le`` or ``quantile`` equals made to match each of its spellings."""
+    parsed = ql.parse(selector)
+    assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
+    return f"{parsed.name}{matchers(parsed.matchers.matchers)}"
+
+
+def any_edge(query: str) -> str:
+    """The same for every selector of a query."""
+
+    def spelled(found: re.Match[str]) -> str:
+        operator, value = _spelled(found["value"])
+        return found[0] if operator == "=" else f"{found['label']}{operator}{_quoted(value)}"
+
+    return _NUMBER_MATCHED.sub(spelled, query)
+
+
+def matchers(some: Iterable[ql.Matcher]) -> str:
+    """Matchers as text, sorted; empty where there are none."""
+    shown = sorted(_matcher(matcher) for matcher in some)
+    return f"{{{','.join(shown)}}}" if shown else ""
+
+
+def _matcher(matcher: ql.Matcher) -> str:
+    operator, value = _OPERATORS[str(matcher.op).removeprefix("MatchOp.")], str(matcher.value)
+    if matcher.name in _LABELS and operator == "=":
+        operator, value = _spelled(value)
+    return f"{matcher.name}{operator}{_quoted(value)}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _spelled(value: str) -> tuple[str, str]:
+    """Operator and value of a matcher that accepts every spelling of a number; of other texts the text itself."""
+    spellings = list(dict.fromkeys(_spellings(value)))
+    if len(spellings) == 1:
+        return "=", value
+    return "=~", "|".join(re.sub(r"[.+]", r"\\\g<0>", spelling) for spelling in spellings)
+
+
+def _spellings(value: str) -> Iterable[str]:
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        return [value]
+    if not math.isfinite(number):
+        return [value]
+    plain = format(number.normalize(), "f")
+    found = [plain] if "." in plain else [plain, f"{plain}.0"]
+    if abs(number) >= _PLAIN_BELOW or 0 < abs(number) < Decimal("0.0001"):
+        digits, exponent = f"{number.normalize():e}".split("e")
+        found.append(f"{digits}e{exponent[0]}{exponent[1:]:0>2}")
+    return [*found, value]
