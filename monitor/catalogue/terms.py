@@ -123,9 +123,9 @@ def _bounds(call: ql.Call, query: str) -> tuple[float, float]:
 def _literal(expr: ql.Expr, query: str) -> float:
     if isinstance(expr, ql.ParenExpr):
         return _literal(expr.expr, query)
-    if not isinstance(expr, ql.NumberLiteral):
-        raise ValueError(f"{promql.shown(query)} has a bound that is no number")
-    return float(expr.val)
+    if isinstance(expr, ql.NumberLiteral):
+        return float(expr.val)
+    raise ValueError(f"{promql.shown(query)} has a bound that is no number")
 
 
 def _number(value: float) -> str:

@@ -26,7 +26,8 @@ def too_old(catalogue: Catalogue) -> Iterator[Finding]:
                 f"here{tests}"
             )
             remedy = (
-                f"run a newer one with {ENABLED}, and set prometheus_version; or count a classic histogram's bucket (le)"
+                f"run a newer one with {ENABLED}, and set prometheus_version; "
+                "or count a bucket (le) of a classic histogram"
             )
             yield finding(place, "native-histogram", message, remedy)
 

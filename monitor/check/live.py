@@ -41,7 +41,9 @@ def missing_series(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
         if name not in present:
             use = next(use for use in uses(catalogue) if re.search(rf"\b{re.escape(name)}\b", use.query))
             native = any(str(found.name) == name for found in promql.native_selectors(promql.parse(use.query)))
-            kind, remedy = ("native histogram", f"{_PRODUCER}, and that Prometheus runs with {ENABLED}") if native else (
-                "series", _PRODUCER
+            kind, remedy = (
+                ("native histogram", f"{_PRODUCER}, and that Prometheus runs with {ENABLED}")
+                if native
+                else ("series", _PRODUCER)
             )
             yield finding(use.place, "missing-series", f"Prometheus has no {kind} {name} now", remedy)

@@ -237,4 +237,3 @@ def _target(series: Series) -> SeriesKey:
 
 def _target_of(labels: Mapping[str, str]) -> SeriesKey:
     return ("job", labels.get("job", "")), ("instance", labels.get("instance", ""))
-

@@ -43,7 +43,7 @@ def refuse_older(prometheus: Prometheus) -> None:
     if version is None or not native.is_supported(version):
         raise InputError(
             f"cannot count native histograms on {f'Prometheus {version}' if version else 'what is no Prometheus'}: "
-            f"run {'.'.join(map(str, native.SINCE))} or newer, or count a classic histogram's bucket (le)"
+            f"run {'.'.join(map(str, native.SINCE))} or newer, or count a bucket (le) of a classic histogram"
         )
 
 

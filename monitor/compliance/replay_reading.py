@@ -136,7 +136,7 @@ class Reader:
         return gained
 
     def _observed(self, term: Term) -> list[float]:
-        """What native histograms gained: a sum of them may be coarser from one cell to the next, so it is no shortcut."""
+        """What native histograms gained; no shortcut by their sum, which may be coarser from one cell to the next."""
         refuse_older(self._prometheus)
         return [value or 0.0 for value in self._ask(self._as_ruled(term))]
 

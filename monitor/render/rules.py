@@ -11,6 +11,7 @@ from monitor.render import links
 from monitor.render.yaml_text import Value, document
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
+from monitor.slo.edges import any_edge
 from monitor.slo.rules import Recording
 
 FOLDER = "rules/prometheus"
@@ -66,15 +67,16 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     A rule that is held at all must see its condition in two scrapes, whatever their interval; one that is not held
     (``for`` left out) is meant to fire at once.
     """
+    expr = any_edge(rule.expr)
     annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
     annotations |= {
         "dashboard_url": links.dashboard_url(rule, environment),
-        "query": templates.escape(promql.one_line(rule.expr)),
+        "query": templates.escape(promql.one_line(expr)),
         "runbook_url": links.runbook_url(rule, environment),
     }
     return AlertRule(
         name=rule.name,
-        expr=rule.expr,
+        expr=expr,
         hold=max(rule.hold, 2 * environment.scrape_interval) if rule.hold else rule.hold,
         keep_firing_for=rule.keep_firing_for,
         labels={"team": DEFAULT_TEAM} | rule.labels,

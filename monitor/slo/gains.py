@@ -51,7 +51,7 @@ def _steps(term: Term, step: timedelta) -> str:
     before = f"last_over_time({selector}[{durations.text(LOOKBACK)}] offset {durations.text(step)})"
     everything = Term(term.selector, is_native=term.is_native)
     now, was = counted(everything, selector), counted(everything, before)
-    born = f"and on (job, instance) max_over_time({_up(selector)}{before[before.index('['):-1]}) == 1"
+    born = f"and on (job, instance) max_over_time({_up(selector)}{before[before.index('[') : -1]}) == 1"
     rose = f"sum(\n  {now} - {was} >= 0\n  or {now} {born}\n)"
     if term.bounds is None:
         return f"{rose} or vector(0)"

@@ -23,9 +23,11 @@ _AROUND_ZERO = "1e-09"
 def queries(slo: Slo) -> Iterator[str]:
     """Everything that an SLO asks of raw metrics."""
     sli = slo.sli
-    yield from (text for text in (sli.good, sli.bad, sli.total, sli.probe) if text) if isinstance(
-        sli, RatioSli
-    ) else (sli.query,)
+    yield from (
+        (text for text in (sli.good, sli.bad, sli.total, sli.probe) if text)
+        if isinstance(sli, RatioSli)
+        else (sli.query,)
+    )
 
 
 def can_be_tested(slo: Slo, environment: Environment) -> bool:
@@ -53,7 +55,7 @@ def sample(events: tuple[int, int], term: Term) -> str:
 
 def _bucket_above(value: float) -> int:
     """The first bucket that lies above a value as a whole."""
-    return math.ceil(math.log2(value) * 2**_SCHEMA) + 1
+    return math.ceil(math.log2(value) * (1 << _SCHEMA)) + 1
 
 
 def _histogram(*, zero: int, bucket: int, index: int) -> str:

@@ -179,4 +179,3 @@ def _bad_share(slo: Slo, window: str) -> str:
 
 def _minutes(step: timedelta) -> str:
     return f"{durations.seconds(step)} / 60"
-

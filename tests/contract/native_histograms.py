@@ -101,7 +101,9 @@ class Written:
 
 
 def _labels(labels: Mapping[str, str]) -> bytes:
-    return b"".join(_bytes(1, _bytes(1, key.encode()) + _bytes(2, text.encode())) for key, text in sorted(labels.items()))
+    return b"".join(
+        _bytes(1, _bytes(1, key.encode()) + _bytes(2, text.encode())) for key, text in sorted(labels.items())
+    )
 
 
 def _milliseconds(at: datetime) -> int:
