@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.catalogue import templates
 from monitor.catalogue.load import BUNDLED, load
 from monitor.catalogue.model import Catalogue, Severity
-from monitor.render import outputs, scrape_config
+from monitor.render import kubernetes, outputs, scrape_config
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import Value, document
 
@@ -52,6 +53,23 @@ def test_the_committed_rules_pass_their_own_tests() -> None:
     done = run(["promtool", "test", "rules", *sorted(tests)])
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_taken_out_of_the_operators_objects_are_accepted_and_pass_the_tests_of_the_files(tmp_path: Path) -> None:
+    catalogue = load(None, "compose")
+    files = outputs(catalogue)
+    for text in kubernetes.objects(catalogue, files).values():
+        found = yaml.load(text, yaml.CSafeLoader)
+        if found["kind"] == "PrometheusRule":
+            file = tmp_path / "prometheus" / f"{found['metadata']['name']}.yml"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(yaml.safe_dump(found["spec"]))
+    tests = tmp_path / "tests" / "availability.yml"
+    tests.parent.mkdir()
+    tests.write_text(files["rules/tests/slo-availability-alerts.yml"])
+    for question, of in (("check", sorted((tmp_path / "prometheus").iterdir())), ("test", [tests])):
+        done = run(["promtool", question, "rules", *of])
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_prometheus_accepts_what_the_embedded_stack_is_given(local: Path) -> None:
