@@ -12,7 +12,7 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
-from monitor.slo import names
+from monitor.slo import names, rules, sloth
 
 TARGET_LABELS = frozenset({"job", "instance"})
 """What Prometheus puts on every sample."""
@@ -73,6 +73,15 @@ class _Declared:
         for name, labels in names.RECORDED.items():
             recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
             self._metrics[name] = [recorded]
+        if catalogue.environment.sloth_names:
+            self._add_sloth_names(catalogue)
+
+    def _add_sloth_names(self, catalogue: Catalogue) -> None:
+        groups = (rules.sloth_group(slo, catalogue.environment) for slo in catalogue.slos)
+        made = {rule.record: (*rule.labels,) for group in groups if group for rule in group.rules}
+        for name, labels in {**made, names.OBJECTIVE: sloth.LABELS}.items():
+            recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
+            self._metrics.setdefault(name, []).append(recorded)
 
     def problems(self, place: Place, selector: ql.VectorSelector, *, is_native: bool) -> Iterator[Finding]:
         """What is wrong with one selector; a native histogram is one series, by the histogram's bare name."""

@@ -37,6 +37,11 @@ def slo_long_file(slo: Slo) -> str:
     return f"{FOLDER}/slo-{slo.name}-long.yml"
 
 
+def slo_sloth_file(slo: Slo) -> str:
+    """The file of what an SLO's rules record under Sloth's names."""
+    return f"{FOLDER}/slo-{slo.name}-sloth.yml"
+
+
 def slo_alert_file(slo: Slo) -> str:
     """The file of an SLO's alerts."""
     return f"{FOLDER}/slo-{slo.name}-alerts.yml"
@@ -90,6 +95,8 @@ def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
     for group in slo_rules.groups(slo, environment):
         file = slo_long_file(slo) if group.is_long else slo_file(slo)
         files[file].append(_group(group.name, group.interval, map(_recording, group.rules)))
+    if aliases := slo_rules.sloth_group(slo, environment):
+        files[slo_sloth_file(slo)] = [_group(aliases.name, aliases.interval, map(_recording, aliases.rules))]
     return {file: document({"groups": groups}) for file, groups in files.items()}
 
 

@@ -12,13 +12,15 @@ from datetime import timedelta
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, Slo
-from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long_file
+from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long_file, slo_sloth_file
 from monitor.render.slo_checks import FOLDER
 from monitor.render.slo_tests_alerts import alert_tests
 from monitor.render.slo_tests_counted import counted_tests
 from monitor.render.slo_tests_horizon import HOUR, day_tests, own_interval, own_tests, rollup_tests
+from monitor.render.slo_tests_sloth import sloth_test
 from monitor.render.yaml_text import Value, document
 from monitor.slo import native
+from monitor.slo.rules import sloth_group
 
 
 def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
@@ -33,6 +35,9 @@ def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
         files["-days"] = _file([counted, added_up, alerts], HOUR, days, (*short[:-1], *long))
     rollups = rollup_tests(slo, environment)
     files["-rollups"] = _file([added_up], environment.rollup_interval, rollups, long[:-1])
+    if aliases := sloth_group(slo, environment):
+        tests = [sloth_test(slo, environment)]
+        files["-sloth"] = _file([slo_sloth_file(slo)], environment.rollup_interval, tests, [aliases.name])
     if own := tuple(own_tests(slo)):
         files["-window"] = _file([added_up, alerts], own_interval(slo), own, long)
     return {f"{FOLDER}/slo-{slo.name}{kind}.yml": text for kind, text in files.items()}

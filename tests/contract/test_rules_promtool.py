@@ -72,6 +72,18 @@ def test_rules_taken_out_of_the_operators_objects_are_accepted_and_pass_the_test
         assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_what_is_recorded_under_sloths_names_passes_its_tests(tmp_path: Path) -> None:
+    files = outputs(load(None, "compose", environment_overrides={"sloth_names": True}))
+    chosen = {path: text for path, text in files.items() if path.endswith(("availability-sloth.yml", "sla-sloth.yml"))}
+    for path, text in chosen.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    done = run(["promtool", "test", "rules", *sorted((tmp_path / "rules" / "tests").iterdir())])
+
+    assert len(chosen) == 4
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_prometheus_accepts_what_the_embedded_stack_is_given(local: Path) -> None:
     done = run(["promtool", "check", "config", local / "prometheus.yml"])
 
