@@ -58,9 +58,13 @@ def selectors(expr: ql.Expr) -> Iterator[ql.VectorSelector]:
 
 
 def native_selectors(expr: ql.Expr) -> Iterator[ql.VectorSelector]:
-    """The selectors of native histograms: what functions of histograms are asked of, but for classic buckets."""
+    """The selectors of native histograms: what functions of histograms are asked of, but for classic buckets.
+
+    What rules have recorded (its name has a colon) and a quantile is taken of may be either; it is taken for buckets.
+    """
     if isinstance(expr, ql.Call) and expr.func.name.startswith("histogram_"):
-        yield from (found for found in selectors(expr) if not str(found.name).endswith("_bucket"))
+        either = ("_bucket", ":") if expr.func.name == "histogram_quantile" else ("_bucket",)
+        yield from (found for found in selectors(expr) if not any(part in str(found.name) for part in either))
         return
     for part in parts(expr):
         yield from native_selectors(part)

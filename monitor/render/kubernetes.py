@@ -111,7 +111,7 @@ def _service_monitor(catalogue: Catalogue, job: str) -> str:
         "selector": {"matchLabels": {SERVICE_LABEL: job}},
         "endpoints": [endpoint],
     }
-    text = document(_head("monitoring.coreos.com/v1", "ServiceMonitor", _name(job)) | {"spec": spec})
+    text = document(_head("monitoring.coreos.com/v1", "ServiceMonitor", f"monitor-{_name(job)}") | {"spec": spec})
     says = (
         f"# Scrapes each Service with the label {SERVICE_LABEL}: {job}, at its port {endpoint['port']}.\n"
         "# The label's value is the job that rules and dashboards ask for.\n"

@@ -87,6 +87,7 @@ def test_labels_edges_and_ranges_that_do_not_exist_are_found(bundled: Catalogue,
         'slo:burn_rate:ratio{slo="availability",window="1h"} > 2',
         "vector(1) and on () up",
         "histogram_quantile(0.9, sum by (le) (rate(http_server_request_duration_seconds_bucket[5m]))) > 1",
+        "histogram_quantile(0.9, slo:sli:ratio) > 1",
     ],
 )
 def test_what_is_declared_or_recorded_is_no_finding(bundled: Catalogue, expr: str) -> None:
