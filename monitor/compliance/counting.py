@@ -21,11 +21,10 @@ from functools import partial
 from itertools import pairwise
 
 from monitor.catalogue.terms import Term, terms
-from monitor.compliance.observations import Observations, SeriesKey, milliseconds, series_key
+from monitor.compliance.observations import AT_ONCE, Observations, SeriesKey, milliseconds, series_key
 from monitor.errors import InputError
 from monitor.slo.edges import matching_any_edge
-from monitor.slo.gains import counted
-from monitor.sources.prometheus import Prometheus, Series
+from monitor.sources.prometheus import MAX_POINTS, Prometheus, Series
 
 COARSE = timedelta(minutes=5)
 """How wide the cells of long periods are: 30 days make 8,640 points a series. What is sealed is read as finely."""
@@ -110,13 +109,18 @@ class Counter:
 
     def _ask(self, term: Term) -> Counted:
         edges, width, selector = self.grid.edges, self.grid.width, term.selector
-        back, last = milliseconds(width + RESET_LOOKBACK), f"last_over_time({selector}[{milliseconds(width)}])"
-        series = self._prometheus.range(counted(replace(term, bounds=None), last), edges[0], edges[-1], width)
-        resets = self._prometheus.range(f"resets({selector}[{back}]) > 0", edges[0], edges[-1], width)
+        span, back = (edges[0], edges[-1], width), milliseconds(width + RESET_LOOKBACK)
+        if term.is_native:
+            observed = Observations(self._prometheus, term)
+            series, increases = observed.counts(*span), self._observed(observed)
+        else:
+            series = self._prometheus.range(f"last_over_time({selector}[{milliseconds(width)}])", *span)
+            increases = partial(self._increases, selector)
+        most = AT_ONCE if term.is_native else MAX_POINTS
+        resets = self._prometheus.range(f"resets({selector}[{back}]) > 0", *span, most=most)
         reset_in = {_key(found): frozenset(self._cells_of(found)) for found in resets}
         events = [0.0] * self.grid.cells
         covered = [False] * self.grid.cells
-        increases = self._observed(term) if term.is_native else partial(self._increases, selector)
         for one in series:
             seen = self._cells_of(one)
             for cell, number in increases(one, seen, reset_in.get(_key(one), frozenset())):
@@ -143,9 +147,9 @@ class Counter:
             else:
                 yield cell, new - old if new >= old else new
 
-    def _observed(self, term: Term) -> Increases:
+    def _observed(self, observed: Observations) -> Increases:
         """How native histograms are counted: by differences of histograms, and second by second in odd cells."""
-        observed, edges, width = Observations(self._prometheus, term), self.grid.edges, self.grid.width
+        edges, width = self.grid.edges, self.grid.width
         gained = {_key(one): self._cells_of(one) for one in observed.by_cell(edges[0], edges[-1], width)}
 
         def increases(

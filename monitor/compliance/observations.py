@@ -19,6 +19,9 @@ from monitor.sources.prometheus import Prometheus, Series
 
 SECOND = timedelta(seconds=1)
 
+AT_ONCE = 500
+"""Points asked for at once: a histogram is some fifty numbers, so 30 days of many would outlast the client's limit."""
+
 SeriesKey = tuple[tuple[str, str], ...]
 
 
@@ -59,11 +62,16 @@ class Observations:
         self._rises: dict[tuple[datetime, datetime], Mapping[SeriesKey, float]] = {}
         self._births: dict[tuple[datetime, datetime], Mapping[SeriesKey, tuple[datetime, float]]] = {}
 
+    def counts(self, start: datetime, end: datetime, width: timedelta) -> tuple[Series, ...]:
+        """How much each series had observed at the ends of the cells in which it was scraped."""
+        last = f"last_over_time({self._term.selector}[{milliseconds(width)}])"
+        return self._prometheus.range(counted(self._all, last), start, end, width, most=AT_ONCE)
+
     def by_cell(self, start: datetime, end: datetime, width: timedelta) -> tuple[Series, ...]:
         """What each series gained in cells, at their ends; right where it was known in the cell before as well."""
         last = f"last_over_time({self._term.selector}[{milliseconds(width)}]"
         gain = counted(self._term, f"({last}) - {last} offset {milliseconds(width)}))")
-        return self._prometheus.range(gain, start, end, width)
+        return self._prometheus.range(gain, start, end, width, most=AT_ONCE)
 
     def within(self, key: SeriesKey, start: datetime, end: datetime, back: timedelta) -> float:
         """What a series gained in one cell, from the last sample before it, which is looked for so far ``back``."""
@@ -84,11 +92,10 @@ class Observations:
             first, selector = start + SECOND, self._term.selector
             times = self._prometheus.range(f"timestamp({selector})", first, end, SECOND)
             counts = self._prometheus.range(counted(self._term, selector), first, end, SECOND)
-            seen = {series_key(one.labels): one.points[0][1] for one in times}
-            self._births[start, end] = {
-                series_key(one.labels): (clock.from_epoch(seen[series_key(one.labels)]), one.points[0][1])
-                for one in counts
-            }
+            seen = {series_key(one.labels): clock.from_epoch(one.points[0][1]) for one in times}
+            firsts = {series_key(one.labels): one.points[0][1] for one in counts}
+            # What is known from before may still be seen: Prometheus looks back five minutes.
+            self._births[start, end] = {key: (at, firsts[key]) for key, at in seen.items() if at > start}
         return self._births[start, end].get(key)
 
 

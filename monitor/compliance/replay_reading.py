@@ -17,7 +17,7 @@ from monitor import clock
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.catalogue.terms import Term, counters, terms
-from monitor.compliance.observations import refuse_older
+from monitor.compliance.observations import AT_ONCE, refuse_older
 from monitor.slo import names, promql, windows
 from monitor.slo.edges import matching_any_edge
 from monitor.slo.gains import LOOKBACK
@@ -138,7 +138,10 @@ class Reader:
     def _observed(self, term: Term) -> list[float]:
         """What native histograms gained; no shortcut by their sum, which may be coarser from one cell to the next."""
         refuse_older(self._prometheus)
-        return [value or 0.0 for value in self._ask(self._as_ruled(term))]
+        query, found = self._as_ruled(term), list[float]()
+        for first in range(0, self.many, AT_ONCE):
+            found += [value or 0.0 for value in self._ask(query, range(first, min(first + AT_ONCE, self.many)))]
+        return found
 
     def _selector(self, term: Term) -> list[float]:
         selector = matching_any_edge(term.selector)

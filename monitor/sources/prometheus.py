@@ -98,14 +98,18 @@ class Prometheus:
         params = self._params(at)
         return self._ask(selector, lambda: _series(self._client.custom_query(selector, params=params)))
 
-    def range(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
+    def range(
+        self, promql: str, start: datetime, end: datetime, step: timedelta, *, most: int = MAX_POINTS
+    ) -> tuple[Series, ...]:
         """Evaluate an expression at ``start``, ``start + step``, ... up to ``end``; long spans are asked for in parts.
+
+        ``most`` is how many points are asked for at once, fewer where each is dear.
 
         Raises:
             Unavailable: as ``instant``.
         """
         points: dict[tuple[tuple[str, str], ...], list[tuple[datetime, float]]] = {}
-        part = step * (MAX_POINTS - 1)
+        part = step * (most - 1)
         while start <= end:
             for series in self._range_part(promql, start, min(start + part, end), step):
                 points.setdefault(tuple(sorted(series.labels.items())), []).extend(series.points)
