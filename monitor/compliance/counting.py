@@ -14,17 +14,16 @@ how long it had been counting before).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from itertools import pairwise
 
 from monitor.catalogue.terms import Term, terms
-from monitor.compliance.observations import AT_ONCE, Observations, SeriesKey, milliseconds, series_key
+from monitor.compliance.observations import Observations
 from monitor.errors import InputError
 from monitor.slo.edges import matching_any_edge
-from monitor.sources.prometheus import MAX_POINTS, Prometheus, Series
+from monitor.sources.prometheus import Prometheus, Series
 
 COARSE = timedelta(minutes=5)
 """How wide the cells of long periods are: 30 days make 8,640 points a series. What is sealed is read as finely."""
@@ -36,9 +35,8 @@ RESET_LOOKBACK = timedelta(minutes=1)
 WATCHED = "up"
 """What Prometheus writes for each scrape of a target, with the labels and the time stamp of what it scraped."""
 
+SeriesKey = tuple[tuple[str, str], ...]
 Points = tuple[tuple[datetime, float], ...]
-Increases = Callable[[Series, Mapping[int, float], frozenset[int]], Iterable[tuple[int, float]]]
-"""From a series, its values by cell and the cells in which it was reset: what it gained, by cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,26 +102,28 @@ class Counter:
 
     def _count_term(self, term: Term) -> Counted:
         if term not in self._known:
-            self._known[term] = self._ask(replace(term, selector=matching_any_edge(term.selector)))
+            selector = matching_any_edge(term.selector)
+            self._known[term] = (
+                self._observed(replace(term, selector=selector)) if term.is_native else self._ask(selector)
+            )
         return self._known[term]
 
-    def _ask(self, term: Term) -> Counted:
-        edges, width, selector = self.grid.edges, self.grid.width, term.selector
-        span, back = (edges[0], edges[-1], width), milliseconds(width + RESET_LOOKBACK)
-        if term.is_native:
-            observed = Observations(self._prometheus, term)
-            series, increases = observed.counts(*span), self._observed(observed)
-        else:
-            series = self._prometheus.range(f"last_over_time({selector}[{milliseconds(width)}])", *span)
-            increases = partial(self._increases, selector)
-        most = AT_ONCE if term.is_native else MAX_POINTS
-        resets = self._prometheus.range(f"resets({selector}[{back}]) > 0", *span, most=most)
+    def _observed(self, term: Term) -> Counted:
+        observations = Observations(self._prometheus, term, self.grid.edges, self.grid.width)
+        events, covered = observations.count(self._was_watched)
+        return Counted(events=tuple(events), covered=tuple(covered))
+
+    def _ask(self, selector: str) -> Counted:
+        edges, width = self.grid.edges, self.grid.width
+        back = _duration(width + RESET_LOOKBACK)
+        series = self._prometheus.range(f"last_over_time({selector}[{_duration(width)}])", edges[0], edges[-1], width)
+        resets = self._prometheus.range(f"resets({selector}[{back}]) > 0", edges[0], edges[-1], width)
         reset_in = {_key(found): frozenset(self._cells_of(found)) for found in resets}
         events = [0.0] * self.grid.cells
         covered = [False] * self.grid.cells
         for one in series:
             seen = self._cells_of(one)
-            for cell, number in increases(one, seen, reset_in.get(_key(one), frozenset())):
+            for cell, number in self._increases(selector, one, seen, reset_in.get(_key(one), frozenset())):
                 events[cell] += number
             for cell in seen:
                 if cell >= 0:
@@ -143,31 +143,9 @@ class Counter:
             yield first, self._born(selector, series, first)
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
             if cell in reset_in:
-                yield cell, self._between(selector, series, (before, cell), old)
+                yield cell, self._between(selector, series, before, cell)
             else:
                 yield cell, new - old if new >= old else new
-
-    def _observed(self, observed: Observations) -> Increases:
-        """How native histograms are counted: by differences of histograms, and second by second in odd cells."""
-        edges, width = self.grid.edges, self.grid.width
-        gained = {_key(one): self._cells_of(one) for one in observed.by_cell(edges[0], edges[-1], width)}
-
-        def increases(
-            series: Series, seen: Mapping[int, float], reset_in: frozenset[int]
-        ) -> Iterator[tuple[int, float]]:
-            key, first = _key(series), min(seen)
-            if first >= 0:
-                yield first, observed.within(key, edges[first], edges[first + 1], width)
-                born = observed.born(key, edges[first], edges[first + 1])
-                if born and self._was_watched(series, first, born[0]):
-                    yield first, born[1]
-            for before, cell in pairwise(sorted(seen)):
-                if cell in reset_in or cell - before > 1:
-                    yield cell, observed.within(key, edges[cell], edges[cell + 1], (cell - before + 1) * width)
-                else:
-                    yield cell, gained[key][cell]
-
-        return increases
 
     def _born(self, selector: str, series: Series, cell: int) -> float:
         """The increase in the cell in which a series was first seen."""
@@ -194,20 +172,20 @@ class Counter:
         """By target: in which cells it was scraped with success."""
         if self._watched is None:
             edges, width = self.grid.edges, self.grid.width
-            query = f"max by (job, instance) (max_over_time({WATCHED}[{milliseconds(width)}]))"
+            query = f"max by (job, instance) (max_over_time({WATCHED}[{_duration(width)}]))"
             found = self._prometheus.range(query, edges[0], edges[-1], width)
             self._watched = {_target(series): self._cells_of(series) for series in found}
         return self._watched
 
-    def _between(self, selector: str, series: Series, cells: tuple[int, int], old: float) -> float:
-        """The increase from the end of one cell, when it was ``old``, to the end of another, from raw samples."""
-        start, end = (self.grid.edges[cell + 1] for cell in cells)
+    def _between(self, selector: str, series: Series, before: int, cell: int) -> float:
+        """The increase from the end of one cell to the end of another, from raw samples."""
+        start, end = self.grid.edges[before + 1], self.grid.edges[cell + 1]
         points = self._raw(selector, start, end).get(_key(series), ())
-        return increase([value for at, value in points if at > start], [old])
+        return increase([value for at, value in points if at > start], [value for at, value in points if at <= start])
 
     def _raw(self, selector: str, start: datetime, end: datetime) -> Mapping[SeriesKey, Points]:
         if (selector, start, end) not in self._samples:
-            back = milliseconds(end - start + RESET_LOOKBACK)
+            back = _duration(end - start + RESET_LOOKBACK)
             found = self._prometheus.samples(f"{selector}[{back}]", end)
             self._samples[selector, start, end] = {_key(series): series.points for series in found}
         return self._samples[selector, start, end]
@@ -232,7 +210,7 @@ def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:
 
 
 def _key(series: Series) -> SeriesKey:
-    return series_key(series.labels)
+    return tuple(sorted((name, value) for name, value in series.labels.items() if name != "__name__"))
 
 
 def _target(series: Series) -> SeriesKey:
@@ -241,3 +219,7 @@ def _target(series: Series) -> SeriesKey:
 
 def _target_of(labels: Mapping[str, str]) -> SeriesKey:
     return ("job", labels.get("job", "")), ("instance", labels.get("instance", ""))
+
+
+def _duration(length: timedelta) -> str:
+    return f"{round(length / timedelta(milliseconds=1))}ms"

@@ -15,6 +15,8 @@ from datetime import datetime
 from itertools import pairwise
 
 PROTOBUF = "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
+STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
+"""Prometheus's mark of staleness: of all values that are no number, this one."""
 NO_TIME = 2.0**-128
 """What client libraries count as zero."""
 
@@ -86,6 +88,12 @@ class Written:
 
     def number(self, labels: Mapping[str, str], at: datetime, value: float) -> None:
         self._series.append(_labels(labels) + _bytes(2, _double(1, value) + _varint(2, _milliseconds(at))))
+
+    def ended(self, labels: Mapping[str, str], at: datetime) -> None:
+        """What a scrape leaves where a series is no longer exposed."""
+        stale = NativeHistogram()
+        stale.sum = STALE
+        self.histogram(labels, at, stale)
 
     def send(self, url: str) -> None:
         """Send everything to ``url``/api/v1/write."""

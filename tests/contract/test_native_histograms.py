@@ -27,6 +27,8 @@ from tests.contract.slo_past import catalogue, promised
 SCRAPE = timedelta(seconds=15)
 MINUTE = timedelta(minutes=1)
 LENGTH = 60 * MINUTE
+RENAMED = 185
+"""The scrape from which on one series has another label."""
 QUICK, SLOW = 0.03, 1.7
 """Neither lies in the bucket that holds the threshold, so that every Prometheus tells them apart exactly."""
 GOOD = 'histogram_fraction(0, 0.2, served_seconds{job="app"})'
@@ -56,8 +58,21 @@ class Past:
     end: datetime
 
 
+def change(shown: dict[tuple[str, str], NativeHistogram], number: int) -> None:
+    """What becomes of histograms, by instance and route, just before a scrape."""
+    if number == 60:
+        shown["b", "/slots"].coarsen()
+        shown["b", "/slots"].coarsen()
+    elif number == 100:
+        shown["a", "/slots"] = NativeHistogram()
+    elif number == 170:
+        shown["b", "/new"] = NativeHistogram(schema=2)
+    elif number == RENAMED:
+        shown["a", "/renamed"] = shown.pop(("a", "/slots"))
+
+
 def lived(written: Written, start: datetime) -> Truth:
-    """An hour of two instances: uneven traffic, a restart, a gap, a coarser histogram, an idle time and a new route."""
+    """An hour of two instances: uneven traffic, a restart, a gap, a coarser histogram, idle time, new labels."""
     truth = Truth(bad={}, total={})
     shown = {("a", "/slots"): NativeHistogram(), ("b", "/slots"): NativeHistogram()}
     unseen: dict[tuple[str, str], list[int]] = {}
@@ -66,13 +81,10 @@ def lived(written: Written, start: datetime) -> Truth:
         one.observe(SLOW, 777)
     for number in range(LENGTH // SCRAPE + 1):
         at = start + number * SCRAPE + timedelta(milliseconds=137)
-        if number == 100:
-            shown["a", "/slots"] = NativeHistogram()
-        if number == 60:
-            shown["b", "/slots"].coarsen()
-            shown["b", "/slots"].coarsen()
-        if number == 170:
-            shown["b", "/new"] = NativeHistogram(schema=2)
+        if number == RENAMED:
+            unseen["a", "/renamed"] = unseen.pop(("a", "/slots"))
+            written.ended({"__name__": "served_seconds", "job": "app", "instance": "a", "route": "/slots"}, at)
+        change(shown, number)
         for (instance, route), one in shown.items():
             idle = 120 <= number < 140
             quick = 0 if idle else 10 + number % 50
@@ -85,7 +97,7 @@ def lived(written: Written, start: datetime) -> Truth:
                 missed[0] += slow
                 missed[1] += quick + quick // 10 + slow
             up = not (instance == "b" and 200 <= number < 214)
-            if route == "/slots":
+            if route != "/new":
                 written.number({"__name__": "up", "job": "app", "instance": instance}, at, float(up))
             if up:
                 labels = {"__name__": "served_seconds", "job": "app", "instance": instance, "route": route}
