@@ -16,8 +16,8 @@ from monitor.catalogue import durations, promql
 from monitor.catalogue.model import Catalogue, RatioSli, Slo
 from monitor.catalogue.terms import counters, terms
 from monitor.check.finding import Finding, finding
-from monitor.slo.edges import matching_any_edge
 from monitor.slo.gains import counted
+from monitor.slo.promql import matching_any_edge
 
 CHUNK = 20
 """Selectors asked about in one query."""

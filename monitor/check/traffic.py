@@ -14,8 +14,7 @@ from monitor.catalogue import durations, promql
 from monitor.catalogue.model import Catalogue, Environment, Place, RatioSli, Slo
 from monitor.check.finding import Finding, finding
 from monitor.slo import burning, windows
-from monitor.slo.gains import LOOKBACK
-from monitor.slo.promql import number
+from monitor.slo.promql import LOOKBACK, number
 from monitor.slo.windows import BurnPair
 
 FEW_FAILURES = 5

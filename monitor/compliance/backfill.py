@@ -17,8 +17,7 @@ from monitor.compliance.openmetrics import Past, write_days
 from monitor.compliance.reading import Reader
 from monitor.compliance.sealing import BATCH, FIRST_SEEN_STEP, TRAIL, cell_width, reader_over, sealed_day, zone_of
 from monitor.slo import names
-from monitor.slo.gains import LOOKBACK
-from monitor.slo.promql import series
+from monitor.slo.promql import LOOKBACK, series
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.store_history import SloHistory

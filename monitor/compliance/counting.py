@@ -22,7 +22,7 @@ from itertools import pairwise
 from monitor.catalogue.terms import Term, terms
 from monitor.compliance.observations import Observations
 from monitor.errors import InputError
-from monitor.slo.edges import matching_any_edge
+from monitor.slo.promql import matching_any_edge
 from monitor.sources.prometheus import Prometheus, Series
 
 COARSE = timedelta(minutes=5)

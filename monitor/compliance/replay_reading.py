@@ -19,8 +19,6 @@ from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.catalogue.terms import Term, counters, terms
 from monitor.compliance.observations import AT_ONCE, refuse_older
 from monitor.slo import names, promql, windows
-from monitor.slo.edges import matching_any_edge
-from monitor.slo.gains import LOOKBACK
 from monitor.slo.replay import Events, by_slices, with_darkness
 from monitor.sources.prometheus import Prometheus
 
@@ -122,7 +120,7 @@ class Reader:
     def _fresh(self, expression: str) -> list[bool]:
         """In which cells any of the counters was scraped."""
         seen = [False] * self.many
-        for selector in map(matching_any_edge, counters(expression)):
+        for selector in map(promql.matching_any_edge, counters(expression)):
             query = f"count({selector if self._fine else self._last(selector, back=self._cell)})"
             seen = [one or value is not None for one, value in zip(seen, self._ask(query), strict=True)]
         return seen
@@ -144,7 +142,7 @@ class Reader:
         return found
 
     def _selector(self, term: Term) -> list[float]:
-        selector = matching_any_edge(term.selector)
+        selector = promql.matching_any_edge(term.selector)
         sums = self._ask(f"sum({self._last(selector)})")
         restless = self._restless(selector)
         gained, odd = [0.0] * self.many, [0]
@@ -163,7 +161,7 @@ class Reader:
         """Cells of hours in which a series came, went, was away for longer than it is remembered, or started anew."""
         hour = max(1, round(HOUR / self._cell))
         span = durations.text(hour * self._cell)
-        back = durations.text(hour * self._cell + 2 * LOOKBACK)
+        back = durations.text(hour * self._cell + 2 * promql.LOOKBACK)
         now, before = self._last(selector), self._last(selector, f" offset {span}")
         seen = f"count_over_time({selector}[{back}])"
         found: set[int] = set()
@@ -185,7 +183,7 @@ class Reader:
         return expression.replace(promql.series(names.OBSERVED_TOTAL_DELTA, alone), "vector(0)")
 
     @staticmethod
-    def _last(selector: str, offset: str = "", *, back: timedelta = LOOKBACK) -> str:
+    def _last(selector: str, offset: str = "", *, back: timedelta = promql.LOOKBACK) -> str:
         return f"last_over_time({selector}[{durations.text(back)}]{offset})"
 
     def _ask(self, query: str, cells: range | None = None) -> Cells:

@@ -12,10 +12,6 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 
-import promql_parser as ql
-
-_LABELS = frozenset({"le", "quantile"})
-_OPERATORS = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
 _NUMBER_MATCHED = re.compile(r"""\b(?P<label>le|quantile)\s*=\s*(?P<quote>["'`])(?P<value>[-+.0-9eE]+)(?P=quote)""")
 _MAY_MATCH = re.compile(r"le\s*=")
 """What most queries do not hold: a thousand SLOs have seven thousand, and this is ten times as fast."""
@@ -23,42 +19,18 @@ _PLAIN_BELOW = Decimal(10) ** 6
 """From here on Go writes the shortest form of a number with an exponent (strconv.FormatFloat, format ``g``)."""
 
 
-def matching_any_edge(selector: str) -> str:
-    """The selector, with a number that ``le`` or ``quantile`` equals made to match each of its spellings."""
-    parsed = ql.parse(selector)
-    assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
-    return f"{parsed.name}{matchers(parsed.matchers.matchers)}"
-
-
 def any_edge(query: str) -> str:
-    """The same for every selector of a query."""
+    """The query, with each number that ``le`` or ``quantile`` equals made to match all of its spellings."""
 
-    def spelled(found: re.Match[str]) -> str:
-        operator, value = _spelled(found["value"])
-        return found[0] if operator == "=" else f"{found['label']}{operator}{_quoted(value)}"
+    def matched(found: re.Match[str]) -> str:
+        operator, value = spelled(found["value"])
+        escaped = value.replace("\\", "\\\\")
+        return found[0] if operator == "=" else f'{found["label"]}{operator}"{escaped}"'
 
-    return _NUMBER_MATCHED.sub(spelled, query) if _MAY_MATCH.search(query) else query
-
-
-def matchers(some: Iterable[ql.Matcher]) -> str:
-    """Matchers as text, sorted; empty where there are none."""
-    shown = sorted(_matcher(matcher) for matcher in some)
-    return f"{{{','.join(shown)}}}" if shown else ""
+    return _NUMBER_MATCHED.sub(matched, query) if _MAY_MATCH.search(query) else query
 
 
-def _matcher(matcher: ql.Matcher) -> str:
-    operator, value = _OPERATORS[str(matcher.op).removeprefix("MatchOp.")], str(matcher.value)
-    if matcher.name in _LABELS and operator == "=":
-        operator, value = _spelled(value)
-    return f"{matcher.name}{operator}{_quoted(value)}"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def _spelled(value: str) -> tuple[str, str]:
+def spelled(value: str) -> tuple[str, str]:
     """Operator and value of a matcher that accepts every spelling of a number; of other texts the text itself."""
     spellings = list(dict.fromkeys(_spellings(value)))
     if len(spellings) == 1:

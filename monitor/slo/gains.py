@@ -1,4 +1,4 @@
-"""What counters gain from one evaluation to the next, as PromQL. Pure text.
+"""What native histograms gain from one evaluation to the next, as PromQL. Pure text.
 
 A native histogram's observations are counted as a counter's events are. All of them are one number, which Prometheus
 reads without the buckets. Those up to a threshold are a share of the histogram that was *gained*: the difference of two
@@ -9,23 +9,11 @@ labels is not counted from zero again: what it had counted is taken off.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-import promql_parser as ql
-
 from monitor.catalogue import durations
 from monitor.catalogue.terms import COUNT, FRACTION, Term
-from monitor.slo.edges import matchers, matching_any_edge
-
-LOOKBACK = timedelta(minutes=5)
-"""How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
-
-
-def gained(terms: Iterable[Term], step: timedelta) -> str:
-    """What all terms together gained in one step; 0 where there is nothing."""
-    return "\n+\n".join(f"(\n{indent(_steps(term, step))}\n)" for term in terms)
 
 
 def counted(term: Term, vector: str) -> str:
@@ -43,31 +31,25 @@ def share(term: Term, vector: str) -> str:
     return f"{FRACTION}({term.limits}, {vector})"
 
 
-def indent(text: str) -> str:
-    """Each line, two spaces further in."""
-    return "\n".join(f"  {line}" for line in text.split("\n"))
+def observed_steps(term: Term, step: timedelta, before: str, watched: str) -> str:
+    """What native histograms gained in one step.
 
-
-def _steps(term: Term, step: timedelta) -> str:
-    selector, ago = matching_any_edge(term.selector), f"offset {durations.text(step)}"
-    before = f"[{durations.text(LOOKBACK)}] {ago}"
-    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
-    everything = replace(term, bounds=None)
-    now, was = counted(everything, selector), counted(everything, f"last_over_time({selector}{before})")
-    rose = f"{now} - {was} >= 0\nor {now} and {watched}"
-    if not term.is_native:
-        return f"sum(\n{indent(rose)}\n) or vector(0)"
-    went_on = f"and {_went_on(now, counted(everything, f'{selector} {ago}'), watched)}"
-    rose += f"\nor -1 * ({counted(everything, f'{selector} {ago}')} unless {now}) {went_on}"
-    rose = f"sum(\n{indent(rose)}\n)"
+    ``before`` is the range in which the last sample known then is looked for; ``watched`` chooses series whose target
+    was scraped then.
+    """
+    selector, everything = term.selector, replace(term, bounds=None)
+    ago = f"{selector} offset {durations.text(step)}"
+    now, then = counted(everything, selector), counted(everything, ago)
+    rose = f"{now} - {counted(everything, f'last_over_time({selector}{before})')} >= 0"
+    went_on = f"and {_went_on(now, then, watched)}"
+    gained = f"sum(\n  {rose}\n  or {now} and {watched}\n  or -1 * ({then} unless {now}) {went_on}\n)"
     if term.bounds is None:
-        return f"{rose} or vector(0)"
+        return f"{gained} or vector(0)"
     seen = (
-        f"{selector} - last_over_time({selector}{before}) and {now} - {was} >= 0\n"
-        f"or {selector} and {watched}\nor -1 * ({selector} {ago} unless {selector}) {went_on}"
+        f"sum(\n  {selector} - last_over_time({selector}{before}) and {rose}\n  or {selector} and {watched}\n"
+        f"  or -1 * ({ago} unless {selector}) {went_on}\n)"
     )
-    gained_share = share(term, f"sum(\n{indent(seen)}\n)")
-    return f"({gained_share} >= 0)\n* {rose}\nor vector(0)"
+    return f"({share(term, seen)} >= 0)\n* {gained}\nor vector(0)"
 
 
 def _went_on(now: str, ago: str, watched: str) -> str:
@@ -77,10 +59,3 @@ def _went_on(now: str, ago: str, watched: str) -> str:
     """
     ended, born = f"sum by (job, instance) ({ago} unless {now})", f"({now} unless {ago}) and {watched}"
     return f"on (job, instance) ({ended} <= sum by (job, instance) ({born}))"
-
-
-def _up(selector: str) -> str:
-    """Whether the targets of a selector were scraped; no more of them are read than its own matchers allow."""
-    parsed = ql.parse(selector)
-    assert isinstance(parsed, ql.VectorSelector)  # what matching_any_edge() gives
-    return f"up{matchers(found for found in parsed.matchers.matchers if found.name in {'job', 'instance'})}"

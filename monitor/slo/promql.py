@@ -23,15 +23,21 @@ Good and total from two producers (latency)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import promql_parser as ql
+
 from monitor.catalogue import durations
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
-from monitor.catalogue.terms import counters, terms
-from monitor.slo import names
-from monitor.slo.edges import any_edge, matching_any_edge
-from monitor.slo.gains import gained, indent
+from monitor.catalogue.terms import Term, counters, terms
+from monitor.slo import gains, names
+from monitor.slo.edges import any_edge, spelled
+
+LOOKBACK = timedelta(minutes=5)
+"""How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
 
 TRAFFIC_MEMORY = timedelta(hours=1)
 """From how far back the traffic of dark time is judged: long enough to be steady, short enough to know day from night.
@@ -52,7 +58,7 @@ def observed_total(slo: Slo, step: timedelta) -> str:
     if isinstance(sli, ThresholdSli):
         return f"0 * count({any_edge(sli.query)}) + {_minutes(step)}"
     fresh = " or ".join(f"count({matching_any_edge(selector)})" for selector in counters(sli.total))
-    return f"(\n{indent(gained(terms(sli.total), step))}\n)\nand on () ({fresh})"
+    return f"(\n{_indent(_gained(terms(sli.total), step))}\n)\nand on () ({fresh})"
 
 
 def observed_bad(slo: Slo, step: timedelta) -> str:
@@ -64,8 +70,8 @@ def observed_bad(slo: Slo, step: timedelta) -> str:
         kept = f"({any_edge(sli.query)}) {_OPERATORS[sli.op]} bool {sli.value}"
         return f"(1 - min({kept})) * {_minutes(step)}"
     if sli.bad:
-        return f"(\n{indent(gained(terms(sli.bad), step))}\n)\nand on () {total}"
-    return f"{total}\n- on () (\n{indent(gained(terms(sli.good), step))}\n)"
+        return f"(\n{_indent(_gained(terms(sli.bad), step))}\n)\nand on () {total}"
+    return f"{total}\n- on () (\n{_indent(_gained(terms(sli.good), step))}\n)"
 
 
 def minutes_total(slo: Slo, step: timedelta) -> str:
@@ -95,7 +101,7 @@ def events_total(slo: Slo) -> str:
         return observed
     usual = f"clamp_min(avg_over_time({series(names.TOTAL_DELTA, slo)}[{durations.text(TRAFFIC_MEMORY)}]), 1)"
     dark = f"{usual} and on () {failing}\nor on () ({failing} + 1)"
-    return f"{observed} > 0\nor on () (\n{indent(dark)}\n)\nor on () {observed}"
+    return f"{observed} > 0\nor on () (\n{_indent(dark)}\n)\nor on () {observed}"
 
 
 def events_bad(slo: Slo) -> str:
@@ -167,6 +173,57 @@ def number(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
+def matching_any_edge(selector: str) -> str:
+    """The selector, with ``le="2"`` and ``quantile="1"`` made to match ``2.0`` as well, as ``edges`` has it."""
+    parsed = ql.parse(selector)
+    assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
+    return f"{parsed.name}{_matchers(parsed.matchers.matchers)}"
+
+
+def _matchers(matchers: Iterable[ql.Matcher]) -> str:
+    shown = sorted(_matcher(matcher) for matcher in matchers)
+    return f"{{{','.join(shown)}}}" if shown else ""
+
+
+def _matcher(matcher: ql.Matcher) -> str:
+    operators = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
+    operator, value = operators[str(matcher.op).removeprefix("MatchOp.")], str(matcher.value)
+    if matcher.name in {"le", "quantile"} and operator == "=":
+        operator, value = spelled(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{matcher.name}{operator}"{escaped}"'
+
+
+def _gained(summed: Iterable[Term], step: timedelta) -> str:
+    return "\n+\n".join(f"(\n{_indent(_term_steps(term, step))}\n)" for term in summed)
+
+
+def _term_steps(term: Term, step: timedelta) -> str:
+    selector = matching_any_edge(term.selector)
+    if not term.is_native:
+        return _steps(selector, step)
+    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
+    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
+    return gains.observed_steps(replace(term, selector=selector), step, before, watched)
+
+
+def _steps(selector: str, step: timedelta) -> str:
+    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
+    return (
+        "sum(\n"
+        f"  {selector} - last_over_time({selector}{before}) >= 0\n"
+        f"  or {selector} and on (job, instance) max_over_time({_up(selector)}{before}) == 1\n"
+        ") or vector(0)"
+    )
+
+
+def _up(selector: str) -> str:
+    """Whether the targets of a selector were scraped; no more of them are read than its own matchers allow."""
+    parsed = ql.parse(selector)
+    assert isinstance(parsed, ql.VectorSelector)
+    return f"up{_matchers(found for found in parsed.matchers.matchers if found.name in {'job', 'instance'})}"
+
+
 def _probe_failing(slo: Slo) -> str:
     """A sample of value 0 while the probe fails; an empty text where there is no probe."""
     probe = slo.sli.probe if isinstance(slo.sli, RatioSli) else ""
@@ -179,3 +236,7 @@ def _bad_share(slo: Slo, window: str) -> str:
 
 def _minutes(step: timedelta) -> str:
     return f"{durations.seconds(step)} / 60"
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))

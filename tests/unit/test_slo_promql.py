@@ -213,8 +213,8 @@ def recordings(slo: Slo, environment: Environment) -> list[rules.Recording]:
     ],
 )
 def test_a_bucket_edge_matches_all_of_its_spellings(written: str, matched: str) -> None:
-    assert edges.matching_any_edge(written) == matched
-    assert edges.matching_any_edge(matched) == matched
+    assert slo_promql.matching_any_edge(written) == matched
+    assert slo_promql.matching_any_edge(matched) == matched
 
 
 def test_edges_are_matched_by_any_spelling_in_whole_queries_too() -> None:
