@@ -285,6 +285,8 @@ class Environment:
     alertmanager_version: str
     rollup_interval: timedelta = timedelta(minutes=1)
     """How finely windows longer than an hour are added up, and how often they are recorded anew."""
+    sloth_names: bool = False
+    """Whether everything is recorded under Sloth's names as well, for dashboards that were made for it."""
     armed: bool = False
     """Whether drills may break things here."""
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Reading PromQL: is it valid, which counters does a sum consist of, which series does it name. Pure."""
+"""Reading PromQL: is it valid, which series does it name. Pure."""
 
 from __future__ import annotations
 
@@ -44,17 +44,7 @@ def parse(query: str) -> ql.Expr:
     try:
         return ql.parse(query)
     except ValueError as error:
-        raise ValueError(f"is not PromQL: {_shown(str(error))}") from error
-
-
-@lru_cache(maxsize=_REMEMBERED)
-def counters(query: str) -> tuple[str, ...]:
-    """The selectors of a sum of counters such as ``sum(a{x="1"}) + sum(b)``; a lone selector is a sum of one.
-
-    Raises:
-        ValueError: it is something else. A ``rate`` or a ratio cannot be counted exactly, so it is refused.
-    """
-    return tuple(_terms(parse(query), query))
+        raise ValueError(f"is not PromQL: {shown(str(error))}") from error
 
 
 def selectors(expr: ql.Expr) -> Iterator[ql.VectorSelector]:
@@ -63,14 +53,32 @@ def selectors(expr: ql.Expr) -> Iterator[ql.VectorSelector]:
         yield expr
     elif isinstance(expr, ql.MatrixSelector):
         yield expr.vector_selector
-    elif isinstance(expr, ql.BinaryExpr):
-        yield from selectors(expr.lhs)
-        yield from selectors(expr.rhs)
-    elif isinstance(expr, ql.Call):
-        for argument in expr.args:
-            yield from selectors(argument)
-    elif isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
-        yield from selectors(expr.expr)
+    for part in parts(expr):
+        yield from selectors(part)
+
+
+def native_selectors(expr: ql.Expr) -> Iterator[ql.VectorSelector]:
+    """The selectors of native histograms: what functions of histograms are asked of, but for classic buckets.
+
+    What rules have recorded (its name has a colon) and a quantile is taken of may be either; it is taken for buckets.
+    """
+    if isinstance(expr, ql.Call) and expr.func.name.startswith("histogram_"):
+        either = ("_bucket", ":") if expr.func.name == "histogram_quantile" else ("_bucket",)
+        yield from (found for found in selectors(expr) if not any(part in str(found.name) for part in either))
+        return
+    for part in parts(expr):
+        yield from native_selectors(part)
+
+
+def parts(expr: ql.Expr) -> tuple[ql.Expr, ...]:
+    """The expressions that an expression is made of."""
+    if isinstance(expr, ql.BinaryExpr):
+        return expr.lhs, expr.rhs
+    if isinstance(expr, ql.Call):
+        return tuple(expr.args)
+    if isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
+        return (expr.expr,)
+    return ()
 
 
 def _within_reason(query: str) -> None:
@@ -94,32 +102,7 @@ def _within_reason(query: str) -> None:
         )
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """A query as messages show it: on one line, and not all of a long one."""
     line = " ".join(text.split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}..."
-
-
-def _terms(expr: ql.Expr, query: str) -> Iterator[str]:
-    if isinstance(expr, ql.ParenExpr):
-        yield from _terms(expr.expr, query)
-    elif isinstance(expr, ql.BinaryExpr) and str(expr.op) == "+" and expr.modifier is None:
-        yield from _terms(expr.lhs, query)
-        yield from _terms(expr.rhs, query)
-    elif isinstance(expr, ql.AggregateExpr) and str(expr.op) == "sum" and expr.modifier is None:
-        yield from _terms(expr.expr, query)
-    elif isinstance(expr, ql.VectorSelector):
-        yield _plain(expr, query)
-    else:
-        raise ValueError(_not_a_sum(query))
-
-
-def _plain(selector: ql.VectorSelector, query: str) -> str:
-    if not selector.name:
-        raise ValueError(f"{selector.prettify()} names no metric")
-    if selector.offset is not None or selector.at is not None:
-        raise ValueError(f"{query} has an offset or @: name the counters only")
-    return str(selector.prettify())
-
-
-def _not_a_sum(query: str) -> str:
-    return f"{_shown(query)} is not a sum of counters: write it as sum(a{{...}}) + sum(b{{...}}), without rate"

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alerts, parts, recovery, routes, traffic
+from monitor.check import alerts, histograms, parts, recovery, routes, traffic
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
 from monitor.check.live_slos import live_findings
 from monitor.check.series import unknown_series
 
-__all__ = ["Finding", "findings", "live_findings", "missing_series", "unknown_series"]
+__all__ = ["Finding", "findings", "live_findings", "missing_series", "warnings"]
+
+
+def warnings(catalogue: Catalogue) -> tuple[Finding, ...]:
+    """What does not keep files from being generated, but will not work as it is written."""
+    return (*unknown_series(catalogue), *histograms.too_old(catalogue))
 
 
 def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
@@ -21,6 +26,7 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *alerts.never_fires(catalogue),
         *alerts.untested(catalogue),
         *alerts.beyond_retention(catalogue),
+        *histograms.too_old(catalogue),
         *parts.no_part(catalogue),
         *traffic.unfit_for_traffic(catalogue),
         *traffic.odd_targets(catalogue),

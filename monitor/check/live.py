@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
+from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue
 from monitor.check.finding import Finding, finding
+from monitor.check.histograms import ENABLED
 from monitor.check.series import metric_names, uses
 
 CHUNK = 50
@@ -22,6 +24,8 @@ class Sample(Protocol):
         """The series' labels."""
 
 
+_PRODUCER = "see that its producer runs and is scraped"
+
 Ask = Callable[[str], Iterable[Sample]]
 """Evaluates an expression now."""
 
@@ -35,6 +39,11 @@ def missing_series(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
         present |= {sample.labels["__name__"] for sample in ask(f'group by (__name__) ({{__name__=~"{pattern}"}})')}
     for name in wanted:
         if name not in present:
-            place = next(use.place for use in uses(catalogue) if re.search(rf"\b{re.escape(name)}\b", use.query))
-            remedy = "see that its producer runs and is scraped"
-            yield finding(place, "missing-series", f"Prometheus has no series {name} now", remedy)
+            use = next(use for use in uses(catalogue) if re.search(rf"\b{re.escape(name)}\b", use.query))
+            native = any(str(found.name) == name for found in promql.native_selectors(promql.parse(use.query)))
+            kind, remedy = (
+                ("native histogram", f"{_PRODUCER}, and that Prometheus runs with {ENABLED}")
+                if native
+                else ("series", _PRODUCER)
+            )
+            yield finding(use.place, "missing-series", f"Prometheus has no {kind} {name} now", remedy)

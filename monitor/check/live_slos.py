@@ -14,7 +14,9 @@ import promql_parser as ql
 
 from monitor.catalogue import durations, promql
 from monitor.catalogue.model import Catalogue, RatioSli, Slo
+from monitor.catalogue.terms import counters, terms
 from monitor.check.finding import Finding, finding
+from monitor.slo.gains import counted
 from monitor.slo.promql import matching_any_edge
 
 CHUNK = 20
@@ -128,8 +130,8 @@ def _selectors(slo: Slo) -> tuple[str, ...]:
     if not isinstance(sli, RatioSli):
         return tuple(str(selector.prettify()) for selector in promql.selectors(promql.parse(sli.query)))
     probes = promql.selectors(promql.parse(sli.probe)) if sli.probe else ()
-    counted = (selector for text in (sli.good, sli.bad, sli.total) if text for selector in promql.counters(text))
-    return (*counted, *(str(selector.prettify()) for selector in probes))
+    events = (selector for text in (sli.good, sli.bad, sli.total) if text for selector in counters(text))
+    return (*events, *(str(selector.prettify()) for selector in probes))
 
 
 def _present(ask: Ask, selectors: list[str]) -> Iterator[bool]:
@@ -162,5 +164,5 @@ def _without_le(selector: ql.VectorSelector) -> Iterator[str]:
 
 
 def _increase(expression: str) -> str:
-    counters = map(matching_any_edge, promql.counters(expression))
-    return " + ".join(f"(sum(increase({counter}[1h])) or vector(0))" for counter in counters)
+    gains = (counted(term, f"increase({matching_any_edge(term.selector)}[1h])") for term in terms(expression))
+    return " + ".join(f"(sum({gain}) or vector(0))" for gain in gains)

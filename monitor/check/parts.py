@@ -9,6 +9,7 @@ import promql_parser as ql
 
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, RatioSli, Slo
+from monitor.catalogue.terms import counters, terms
 from monitor.check.finding import Finding, finding
 
 _PARTS_OF_HISTOGRAM = re.compile(r"_(bucket|count)$")
@@ -27,11 +28,13 @@ def no_part(catalogue: Catalogue) -> Iterator[Finding]:
 
 def _judge(slo: Slo, sli: RatioSli) -> Iterator[Finding]:
     word = "good" if sli.good else "bad"
-    parts, wholes = (_selectors(text) for text in (sli.good or sli.bad, sli.total))
-    if sorted(part.prettify() for part in parts) == sorted(whole.prettify() for whole in wholes):
+    texts = sli.good or sli.bad, sli.total
+    part_terms, whole_terms = (sorted(term.text for term in terms(text)) for text in texts)
+    if part_terms == whole_terms:
         message = f"{slo.name}: {word} and total count the same: every event is {word}"
         yield finding(slo.place, "part-is-whole", message, f"narrow {word} by a label (code, le)")
         return
+    parts, wholes = map(_selectors, texts)
     for part in parts:
         family = [whole for whole in wholes if _family(whole) == _family(part)]
         # Of several selectors of one family each may hold a piece: only their sum could tell.
@@ -44,7 +47,7 @@ def _judge(slo: Slo, sli: RatioSli) -> Iterator[Finding]:
 
 
 def _selectors(expression: str) -> list[ql.VectorSelector]:
-    return [selector for text in promql.counters(expression) for selector in promql.selectors(promql.parse(text))]
+    return [selector for text in counters(expression) for selector in promql.selectors(promql.parse(text))]
 
 
 def _family(selector: ql.VectorSelector) -> str:

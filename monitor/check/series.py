@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -12,7 +12,7 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
-from monitor.slo import names
+from monitor.slo import names, rules, sloth
 
 TARGET_LABELS = frozenset({"job", "instance"})
 """What Prometheus puts on every sample."""
@@ -39,12 +39,12 @@ def uses(catalogue: Catalogue) -> Iterator[Use]:
 def unknown_series(catalogue: Catalogue) -> tuple[Finding, ...]:
     """What is read and declared by nobody."""
     declared = _Declared(catalogue)
-    found = {
-        problem
-        for use in uses(catalogue)
-        for selector in promql.selectors(promql.parse(use.query))
-        for problem in declared.problems(use.place, selector)
-    }
+    found: set[Finding] = set()
+    for use in uses(catalogue):
+        expr = promql.parse(use.query)
+        native = {selector.prettify() for selector in promql.native_selectors(expr)}
+        for selector in promql.selectors(expr):
+            found.update(declared.problems(use.place, selector, is_native=selector.prettify() in native))
     return tuple(sorted(found))
 
 
@@ -64,22 +64,38 @@ class _Declared:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._metrics: dict[str, list[DeclaredMetric]] = {}
+        self._histograms: dict[str, list[DeclaredMetric]] = {}
         for metric in catalogue.metrics:
             for name in _series_of(metric):
                 self._metrics.setdefault(name, []).append(metric)
+            if metric.type == "histogram":
+                self._histograms.setdefault(metric.name, []).append(metric)
         for name, labels in names.RECORDED.items():
             recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
             self._metrics[name] = [recorded]
+        if catalogue.environment.sloth_names:
+            self._add_sloth_names(catalogue)
 
-    def problems(self, place: Place, selector: ql.VectorSelector) -> Iterator[Finding]:
-        """What is wrong with one selector."""
+    def _add_sloth_names(self, catalogue: Catalogue) -> None:
+        groups = (rules.sloth_group(slo, catalogue.environment) for slo in catalogue.slos)
+        made = {rule.record: (*rule.labels,) for group in groups if group for rule in group.rules}
+        for name, labels in {**made, names.OBJECTIVE: sloth.LABELS}.items():
+            recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
+            self._metrics.setdefault(name, []).append(recorded)
+
+    def problems(self, place: Place, selector: ql.VectorSelector, *, is_native: bool) -> Iterator[Finding]:
+        """What is wrong with one selector; a native histogram is one series, by the histogram's bare name."""
         name = str(selector.name or "")
-        if name not in self._metrics:
+        known_as, kind = (self._histograms, "histogram") if is_native else (self._metrics, "metric")
+        if name not in known_as:
             yield finding(
-                place, "unknown-metric", f"nobody declares the metric {name or selector.prettify()}", self._hint(name)
+                place,
+                "unknown-metric",
+                f"nobody declares the {kind} {name or selector.prettify()}",
+                self._hint(name, known_as),
             )
             return
-        metrics = self._metrics[name]
+        metrics = known_as[name]
         labels = {label for metric in metrics for label in metric.labels}
         known = labels | TARGET_LABELS | {f"exported_{label}" for label in labels & TARGET_LABELS}
         known |= {"le"} if name.endswith("_bucket") else set()
@@ -90,8 +106,9 @@ class _Declared:
             elif matcher.name == "le":
                 yield from _edge(place, name, matcher, metrics)
 
-    def _hint(self, name: str) -> str:
-        close = get_close_matches(name, self._metrics, n=1, cutoff=0.8)
+    @staticmethod
+    def _hint(name: str, known: Iterable[str]) -> str:
+        close = get_close_matches(name, known, n=1, cutoff=0.8)
         meant = f"did you mean {close[0]}? Else " if close else ""
         return f"{meant}declare it in metrics/*.json, or correct the name"
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.check import unknown_series
+from monitor.check import warnings
 from monitor.cli import Context, all_or_nothing, leave, pass_settings
 from monitor.errors import Exit, InputError
-from monitor.render import metrics_page, outputs, runbooks, scrape_config
+from monitor.render import kubernetes, metrics_page, outputs, runbooks, scrape_config
 from monitor.render.yaml_text import GENERATED_BY
 
 ENVIRONMENT = "compose"
@@ -21,26 +22,41 @@ SCRAPE_CONFIG = "deploy/prometheus.yml"
 MOUNTED_RULES = "/etc/prometheus/rules/*.yml"
 """Where docker-compose.yml mounts rules/prometheus."""
 
-FOLDERS = ("rules", "dashboards")
+OPERATOR = "operator"
+FORMATS = ("files", OPERATOR)
+
+FOLDERS: tuple[str, ...] = ("rules", "dashboards")
 """Wholly generated: a file there that carries our header and is not written any more is removed."""
 
 
 @click.command("generate")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and list the files that differ.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="`operator` also writes objects for Kubernetes to operator/: PrometheusRule, ServiceMonitor, "
+    "AlertmanagerConfig, and dashboards as ConfigMaps.",
+)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where to write to.")
 @click.pass_context
 @pass_settings
-def command(context: Context, click_context: click.Context, *, check: bool, out: Path) -> None:
+def command(context: Context, click_context: click.Context, *, check: bool, form: str, out: Path) -> None:
     """Write rules, their tests, Alertmanager's configuration, dashboards and runbook heads.
 
     For the environment `compose` unless --env names another: its files are the committed ones.
     """
     chosen = click_context.find_root().params.get("environment") or ENVIRONMENT
     catalogue = load(context.settings.catalogue, chosen)
-    for finding in unknown_series(catalogue):
+    for finding in warnings(catalogue):
         click.echo(f"warning: {finding}", err=True)
     files = everything(catalogue, out)
-    stale = _stale(out, files)
+    folders = FOLDERS
+    if form == OPERATOR:
+        files, folders = files | kubernetes.objects(catalogue, files), (*FOLDERS, kubernetes.FOLDER)
+    stale = _stale(out, files, folders)
     changed = [path for path, text in files.items() if _read(out / path) != text]
     if check:
         for path in sorted([*changed, *stale]):
@@ -60,8 +76,8 @@ def everything(catalogue: Catalogue, out: Path) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-def _stale(out: Path, files: dict[str, str]) -> list[str]:
-    found = (path for folder in FOLDERS for path in (out / folder).rglob("*") if path.is_file())
+def _stale(out: Path, files: dict[str, str], folders: Iterable[str]) -> list[str]:
+    found = (path for folder in folders for path in (out / folder).rglob("*") if path.is_file())
     names = (path.relative_to(out).as_posix() for path in found)
     return sorted(name for name in names if name not in files and GENERATED_BY in (_read(out / name) or ""))
 

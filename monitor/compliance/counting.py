@@ -15,12 +15,14 @@ how long it had been counting before).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from monitor.catalogue import promql
+from monitor.catalogue.terms import Term, terms
+from monitor.compliance.observations import Observations
 from monitor.errors import InputError
+from monitor.slo.promql import matching_any_edge
 from monitor.sources.prometheus import Prometheus, Series
 
 COARSE = timedelta(minutes=5)
@@ -76,7 +78,7 @@ class Counter:
     def __init__(self, prometheus: Prometheus, grid: Grid) -> None:
         self.grid = grid
         self._prometheus = prometheus
-        self._known: dict[str, Counted] = {}
+        self._known: dict[Term, Counted] = {}
         self._watched: dict[SeriesKey, dict[int, float]] | None = None
         self._samples: dict[tuple[str, datetime, datetime], Mapping[SeriesKey, Points]] = {}
         self._cell_at = _CellAt(grid)
@@ -89,19 +91,27 @@ class Counter:
             Unavailable: Prometheus cannot be reached.
         """
         try:
-            selectors = promql.counters(expression)
+            summed = terms(expression)
         except ValueError as error:
             raise InputError(f"cannot count the events of {expression!r}: it {error}") from error
-        parts = [self._count_selector(selector) for selector in selectors]
+        parts = [self._count_term(term) for term in summed]
         return Counted(
             events=tuple(map(sum, zip(*(part.events for part in parts), strict=True))),
             covered=tuple(map(any, zip(*(part.covered for part in parts), strict=True))),
         )
 
-    def _count_selector(self, selector: str) -> Counted:
-        if selector not in self._known:
-            self._known[selector] = self._ask(selector)
-        return self._known[selector]
+    def _count_term(self, term: Term) -> Counted:
+        if term not in self._known:
+            selector = matching_any_edge(term.selector)
+            self._known[term] = (
+                self._observed(replace(term, selector=selector)) if term.is_native else self._ask(selector)
+            )
+        return self._known[term]
+
+    def _observed(self, term: Term) -> Counted:
+        observations = Observations(self._prometheus, term, self.grid.edges, self.grid.width)
+        events, covered = observations.count(self._was_watched)
+        return Counted(events=tuple(events), covered=tuple(covered))
 
     def _ask(self, selector: str) -> Counted:
         edges, width = self.grid.edges, self.grid.width

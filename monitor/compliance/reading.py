@@ -10,6 +10,7 @@ from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.compliance.counting import Counter, Grid
 from monitor.compliance.measured import Measured, joined_slices, settled
 from monitor.errors import Unavailable
+from monitor.slo.edges import any_edge
 from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
 
@@ -95,7 +96,7 @@ class Reader:
         """Each cell is one event: as long as the cell is, in minutes."""
         minutes = self.grid.width / timedelta(minutes=1)
         holds, limit = _HOLDS[sli.op], float(sli.value)
-        values = self._gauge(sli.query)
+        values = self._gauge(any_edge(sli.query))
         covered = tuple(cell in values for cell in range(self.grid.cells))
         failed = tuple(
             minutes if known and not holds(values[cell], limit) else 0.0 for cell, known in enumerate(covered)

@@ -3,7 +3,7 @@
 The sum of many counters rises by just what they gained for as long as none of them appears, goes or starts anew. So
 Prometheus is asked for that sum, and for the recording rule's own expression only in the hours in which one does: the
 same figures as the rule's, at a tenth of the cost (15 s for 30 days of 100 series otherwise). Everything else than sums
-of counters is asked for as the rule would have asked.
+of counters, native histograms among it, is asked for as the rule would have asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from itertools import pairwise
 from monitor import clock
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo
-from monitor.catalogue.promql import counters
+from monitor.catalogue.terms import Term, counters, terms
+from monitor.compliance.observations import AT_ONCE, refuse_older
 from monitor.slo import names, promql, windows
 from monitor.slo.replay import Events, by_slices, with_darkness
 from monitor.sources.prometheus import Prometheus
@@ -40,6 +41,7 @@ def read(
     """Count an SLO's events by cell from the raw metrics, from the longest window before the span to its end.
 
     Raises:
+        InputError: native histograms are to be counted, and Prometheus is too old for them.
         Unavailable: Prometheus cannot be reached, or refuses.
     """
     reader = Reader(prometheus, slo, environment, span, cell)
@@ -126,11 +128,21 @@ class Reader:
     def _gained(self, expression: str) -> list[float]:
         """What counters gained by cell."""
         gained = [0.0] * self.many
-        for selector in map(promql.matching_any_edge, counters(expression)):
-            gained = list(map(sum, zip(gained, self._selector(selector), strict=True)))
+        for term in terms(expression):
+            part = self._observed(term) if term.is_native else self._selector(term)
+            gained = list(map(sum, zip(gained, part, strict=True)))
         return gained
 
-    def _selector(self, selector: str) -> list[float]:
+    def _observed(self, term: Term) -> list[float]:
+        """What native histograms gained; no shortcut by their sum, which may be coarser from one cell to the next."""
+        refuse_older(self._prometheus)
+        query, found = self._as_ruled(term), list[float]()
+        for first in range(0, self.many, AT_ONCE):
+            found += [value or 0.0 for value in self._ask(query, range(first, min(first + AT_ONCE, self.many)))]
+        return found
+
+    def _selector(self, term: Term) -> list[float]:
+        selector = promql.matching_any_edge(term.selector)
         sums = self._ask(f"sum({self._last(selector)})")
         restless = self._restless(selector)
         gained, odd = [0.0] * self.many, [0]
@@ -139,7 +151,7 @@ class Reader:
                 odd.append(number)
             else:
                 gained[number] = (now or 0.0) - (before or 0.0)
-        exact = self._as_ruled(selector)
+        exact = self._as_ruled(term)
         for run in _neighbours(odd):
             for number, value in zip(run, self._ask(exact, run), strict=True):
                 gained[number] = value or 0.0
@@ -164,9 +176,9 @@ class Reader:
                     found.update(range(block * hour + 1, (block + 1) * hour + 1))
         return found
 
-    def _as_ruled(self, selector: str) -> str:
-        """The rule's own expression for what one selector's counters gained in a cell, whatever became of them."""
-        alone = replace(self._slo, sli=RatioSli(bad=selector, total=selector))
+    def _as_ruled(self, term: Term) -> str:
+        """The rule's own expression for what one term gained in a cell, whatever became of its series."""
+        alone = replace(self._slo, sli=RatioSli(bad=term.text, total=term.text))
         expression = promql.observed_bad(alone, self._cell)
         return expression.replace(promql.series(names.OBSERVED_TOTAL_DELTA, alone), "vector(0)")
 

@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from monitor.catalogue.model import Catalogue, Environment, Slo, ThresholdSli
-from monitor.catalogue.promql import counters
+from monitor.catalogue.terms import counters
 from monitor.compliance.counting import COARSE, Grid
 from monitor.compliance.days import Span, day_begun, days, holes
 from monitor.compliance.measured import Measured
 from monitor.compliance.reading import Reader
 from monitor.errors import InputError, MonitorError
+from monitor.slo.edges import any_edge
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.store_history import SealedDay, SloHistory, State, Stretch
@@ -187,7 +188,7 @@ def first_seen(prometheus: Prometheus, slo: Slo, since: datetime, until: datetim
         queries = [slo.sli.query] if isinstance(slo.sli, ThresholdSli) else counters(slo.sli.total)
     except ValueError as error:
         raise InputError(f"cannot count the events of SLO {slo.name!r}: its total {error}") from error
-    expression = " or ".join(f"count({query})" for query in queries)
+    expression = " or ".join(f"count({any_edge(query)})" for query in queries)
     found = prometheus.range(expression, since, until, FIRST_SEEN_STEP)
     return min((series.points[0][0] for series in found), default=None)
 

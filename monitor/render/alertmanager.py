@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Contacts, Environment, Receiver, Severity, Team
@@ -45,14 +46,17 @@ as equal and mute strangers. What mutes is never milder than what it mutes, and 
 
 def alertmanager_config(catalogue: Catalogue) -> str:
     """The whole file."""
+    return document(alertmanager_tree(catalogue))
+
+
+def alertmanager_tree(catalogue: Catalogue) -> dict[str, Any]:
+    """What the file says, as values."""
     environment, contacts = catalogue.environment, catalogue.contacts
-    return document(
-        {
-            "route": _root(environment, contacts),
-            "inhibit_rules": list(_inhibitions()),
-            "receivers": list(_receivers(environment, contacts)),
-        }
-    )
+    return {
+        "route": _root(environment, contacts),
+        "inhibit_rules": list(_inhibitions()),
+        "receivers": list(_receivers(environment, contacts)),
+    }
 
 
 def _root(environment: Environment, contacts: Contacts) -> Value:

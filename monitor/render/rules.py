@@ -11,6 +11,7 @@ from monitor.render import links
 from monitor.render.yaml_text import Value, document
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
+from monitor.slo.edges import any_edge
 from monitor.slo.rules import Recording
 
 FOLDER = "rules/prometheus"
@@ -34,6 +35,11 @@ def slo_file(slo: Slo) -> str:
 def slo_long_file(slo: Slo) -> str:
     """The file of an SLO's recording rules for days and longer: promtool tests a file's groups at one interval."""
     return f"{FOLDER}/slo-{slo.name}-long.yml"
+
+
+def slo_sloth_file(slo: Slo) -> str:
+    """The file of what an SLO's rules record under Sloth's names."""
+    return f"{FOLDER}/slo-{slo.name}-sloth.yml"
 
 
 def slo_alert_file(slo: Slo) -> str:
@@ -66,15 +72,16 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     A rule that is held at all must see its condition in two scrapes, whatever their interval; one that is not held
     (``for`` left out) is meant to fire at once.
     """
+    expr = any_edge(rule.expr)
     annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
     annotations |= {
         "dashboard_url": links.dashboard_url(rule, environment),
-        "query": templates.escape(promql.one_line(rule.expr)),
+        "query": templates.escape(promql.one_line(expr)),
         "runbook_url": links.runbook_url(rule, environment),
     }
     return AlertRule(
         name=rule.name,
-        expr=rule.expr,
+        expr=expr,
         hold=max(rule.hold, 2 * environment.scrape_interval) if rule.hold else rule.hold,
         keep_firing_for=rule.keep_firing_for,
         labels={"team": DEFAULT_TEAM} | rule.labels,
@@ -88,6 +95,8 @@ def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
     for group in slo_rules.groups(slo, environment):
         file = slo_long_file(slo) if group.is_long else slo_file(slo)
         files[file].append(_group(group.name, group.interval, map(_recording, group.rules)))
+    if aliases := slo_rules.sloth_group(slo, environment):
+        files[slo_sloth_file(slo)] = [_group(aliases.name, aliases.interval, map(_recording, aliases.rules))]
     return {file: document({"groups": groups}) for file, groups in files.items()}
 
 

@@ -11,10 +11,15 @@ from decimal import Decimal
 import promql_parser as ql
 
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
-from monitor.catalogue.promql import counters, selectors
+from monitor.catalogue.promql import selectors
+from monitor.catalogue.terms import Term, terms
+from monitor.slo import native
 
 _TARGET = {"job": "made-up", "instance": "made-up"}
 _AHEAD = Decimal(10_000_000)
+
+Gain = tuple[int, int]
+"""How many events a series gains; of a native histogram, how many within its term's bounds and how many others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,7 @@ def memory(slo: Slo) -> timedelta:
 def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     """What would be scraped if these phases happened, one sample a step, after a first sample in which nothing has."""
     phases = tuple(phases)
-    made = [_counter(labels, gains, phases) for labels, gains in _counters(slo, phases)]
+    made = [_counter(labels, gains, phases, term) for labels, gains, term in _counters(slo, phases)]
     if isinstance(slo.sli, ThresholdSli) and not mean_of(slo.sli):
         made = [_gauge(slo.sli, phases)]
     watched = " ".join(f"{int(not phase.absent)}x{phase.steps - 1}" for phase in phases)
@@ -107,34 +112,42 @@ def _ranges(expr: ql.Expr) -> Iterator[timedelta]:
         yield from _ranges(argument)
 
 
-def _counters(slo: Slo, phases: tuple[Phase, ...]) -> list[tuple[str, list[int]]]:
+def _counters(slo: Slo, phases: tuple[Phase, ...]) -> list[tuple[str, list[Gain], Term]]:
+    """Series with what each gains in every step of a phase, and the term that counts them."""
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
-        return _mean(sli, phases)
-    total = counters(sli.total)[0]
-    if sli.good:
-        return [
-            (_example(counters(sli.good)[0]), [phase.good for phase in phases]),
-            (_example(total), [phase.good + phase.bad for phase in phases]),
-        ]
-    bad = counters(sli.bad)[0]
-    bad_is_counted = _matches(total, bad)
-    return [
-        (_example(bad), [phase.bad for phase in phases]),
-        (_example(total, unlike=bad), [phase.good + (0 if bad_is_counted else phase.bad) for phase in phases]),
-    ]
+        return [(series, [(gain, 0) for gain in gains], Term(series)) for series, gains in _mean(sli, phases)]
+    part, whole = terms(sli.good or sli.bad)[0], terms(sli.total)
+    split = [(phase.good, phase.bad) if sli.good else (phase.bad, phase.good) for phase in phases]
+    is_counted = any(_matches(total.selector, part.selector) for total in whole)
+    if is_counted and part.bounds:
+        return [(_example(part.selector), split, part)]
+    total, series = _other(whole, part, unlike=part.selector if is_counted or sli.bad else "")
+    rest = [(others if is_counted else chosen + others, 0) for chosen, others in split]
+    return [(_example(part.selector), [(chosen, 0) for chosen, _ in split], part), (series, rest, total)]
 
 
-def _counter(series: str, gains: list[int], phases: tuple[Phase, ...]) -> Series:
-    value, parts = 1000, ["1000"]
+def _other(whole: tuple[Term, ...], part: Term, *, unlike: str) -> tuple[Term, str]:
+    """A series of the total that is none of the part's, where there can be one; and the term that counts it."""
+    found = [(total, _example(total.selector, unlike=unlike)) for total in whole]
+    return next((one for one in found if not _matches(part.selector, one[1])), found[0])
+
+
+def _counter(series: str, gains: list[Gain], phases: tuple[Phase, ...], term: Term) -> Series:
+    value = (1000, 0)
+    parts = [native.sample(value, term)]
     for phase, gain in zip(phases, gains, strict=True):
         if phase.absent:
             parts.append("stale" if phase.steps == 1 else f"stale _x{phase.steps - 1}")
             continue
-        value = gain if phase.reset else value + gain
-        parts.append(f"{value}+{gain}x{phase.steps - 1}")
-        value += gain * (phase.steps - 1)
+        value = gain if phase.reset else _more(value, gain)
+        parts.append(f"{native.sample(value, term)}+{native.sample(gain, term)}x{phase.steps - 1}")
+        value = _more(value, gain, phase.steps - 1)
     return Series(series=series, values=" ".join(parts))
+
+
+def _more(value: Gain, gain: Gain, times: int = 1) -> Gain:
+    return value[0] + gain[0] * times, value[1] + gain[1] * times
 
 
 def _mean(sli: ThresholdSli, phases: tuple[Phase, ...]) -> list[tuple[str, list[int]]]:
@@ -170,7 +183,7 @@ def _example(query: str, *, unlike: str = "") -> str:
     labels = dict(_TARGET)
     if unlike:
         other = next(selectors(ql.parse(unlike)))
-        labels |= {matcher.name: "other" for matcher in other.matchers.matchers}
+        labels |= {matcher.name: _unlike(str(matcher.op), str(matcher.value)) for matcher in other.matchers.matchers}
     labels |= {matcher.name: _sample(str(matcher.op), str(matcher.value)) for matcher in selector.matchers.matchers}
     return _text(str(selector.name), labels)
 
@@ -181,6 +194,12 @@ def _sample(operator: str, value: str) -> str:
     if operator == "MatchOp.Re":
         return re.sub(r"\.[*+]", "made-up", value.split("|", maxsplit=1)[0]).replace("\\", "")
     return "other"
+
+
+def _unlike(operator: str, value: str) -> str:
+    """What a matcher does not accept."""
+    refused = {"MatchOp.NotEqual": "MatchOp.Equal", "MatchOp.NotRe": "MatchOp.Re"}
+    return _sample(refused[operator], value) if operator in refused else "other"
 
 
 def _matches(selector: str, series: str) -> bool:

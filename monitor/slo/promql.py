@@ -24,6 +24,7 @@ Good and total from two producers (latency)
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -31,8 +32,9 @@ import promql_parser as ql
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
-from monitor.catalogue.promql import counters
-from monitor.slo import names
+from monitor.catalogue.terms import Term, counters, terms
+from monitor.slo import gains, names
+from monitor.slo.edges import any_edge, spelled
 
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
@@ -54,9 +56,9 @@ def observed_total(slo: Slo, step: timedelta) -> str:
     """What all events gained in one step; no sample where none of the counters was scraped."""
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
-        return f"0 * count({sli.query}) + {_minutes(step)}"
+        return f"0 * count({any_edge(sli.query)}) + {_minutes(step)}"
     fresh = " or ".join(f"count({matching_any_edge(selector)})" for selector in counters(sli.total))
-    return f"(\n{_indent(_gained(counters(sli.total), step))}\n)\nand on () ({fresh})"
+    return f"(\n{_indent(_gained(terms(sli.total), step))}\n)\nand on () ({fresh})"
 
 
 def observed_bad(slo: Slo, step: timedelta) -> str:
@@ -65,11 +67,11 @@ def observed_bad(slo: Slo, step: timedelta) -> str:
     total = series(names.OBSERVED_TOTAL_DELTA, slo)
     if isinstance(sli, ThresholdSli):
         # Asked the other way round, so that NaN is bad.
-        kept = f"({sli.query}) {_OPERATORS[sli.op]} bool {sli.value}"
+        kept = f"({any_edge(sli.query)}) {_OPERATORS[sli.op]} bool {sli.value}"
         return f"(1 - min({kept})) * {_minutes(step)}"
     if sli.bad:
-        return f"(\n{_indent(_gained(counters(sli.bad), step))}\n)\nand on () {total}"
-    return f"{total}\n- on () (\n{_indent(_gained(counters(sli.good), step))}\n)"
+        return f"(\n{_indent(_gained(terms(sli.bad), step))}\n)\nand on () {total}"
+    return f"{total}\n- on () (\n{_indent(_gained(terms(sli.good), step))}\n)"
 
 
 def minutes_total(slo: Slo, step: timedelta) -> str:
@@ -172,10 +174,7 @@ def number(value: Decimal) -> str:
 
 
 def matching_any_edge(selector: str) -> str:
-    """The selector, with ``le="2"`` and ``quantile="1"`` made to match ``2.0`` as well.
-
-    Prometheus 2 keeps the text that was exposed (``2.0`` by most libraries, ``2`` by others), Prometheus 3 normalises.
-    """
+    """The selector, with ``le="2"`` and ``quantile="1"`` made to match ``2.0`` as well, as ``edges`` has it."""
     parsed = ql.parse(selector)
     assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
     return f"{parsed.name}{_matchers(parsed.matchers.matchers)}"
@@ -189,19 +188,23 @@ def _matchers(matchers: Iterable[ql.Matcher]) -> str:
 def _matcher(matcher: ql.Matcher) -> str:
     operators = {"Equal": "=", "NotEqual": "!=", "Re": "=~", "NotRe": "!~"}
     operator, value = operators[str(matcher.op).removeprefix("MatchOp.")], str(matcher.value)
-    if matcher.name in {"le", "quantile"} and operator == "=" and _is_whole(value):
-        whole = value.removesuffix(".0")
-        operator, value = "=~", rf"{whole}|{whole}\.0"
+    if matcher.name in {"le", "quantile"} and operator == "=":
+        operator, value = spelled(value)
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'{matcher.name}{operator}"{escaped}"'
 
 
-def _is_whole(value: str) -> bool:
-    return value.removesuffix(".0").isdigit()
+def _gained(summed: Iterable[Term], step: timedelta) -> str:
+    return "\n+\n".join(f"(\n{_indent(_term_steps(term, step))}\n)" for term in summed)
 
 
-def _gained(selectors: Iterable[str], step: timedelta) -> str:
-    return "\n+\n".join(f"(\n{_indent(_steps(matching_any_edge(selector), step))}\n)" for selector in selectors)
+def _term_steps(term: Term, step: timedelta) -> str:
+    selector = matching_any_edge(term.selector)
+    if not term.is_native:
+        return _steps(selector, step)
+    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
+    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
+    return gains.observed_steps(replace(term, selector=selector), step, before, watched)
 
 
 def _steps(selector: str, step: timedelta) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo
-from monitor.slo import names, promql, windows
+from monitor.slo import names, promql, sloth, windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,8 @@ def groups(slo: Slo, environment: Environment) -> tuple[Group, ...]:
 def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
     """What is recorded at each evaluation: the grid of events, and the windows that decide how fast a page comes."""
     step, sli = environment.evaluation_interval, slo.sli
-    yield _record(slo, names.OBJECTIVE, f"vector({promql.number(slo.target)})")
+    objective = _record(slo, names.OBJECTIVE, f"vector({promql.number(slo.target)})")
+    yield replace(objective, labels=objective.labels | sloth.labels(slo)) if environment.sloth_names else objective
     yield _record(slo, names.OBSERVED_TOTAL_DELTA, promql.observed_total(slo, step))
     yield _record(slo, names.OBSERVED_BAD_DELTA, promql.observed_bad(slo, step))
     if isinstance(sli, RatioSli) and sli.slice:
@@ -119,6 +120,18 @@ def whole(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
         return
     burn, coverage = (promql.series(name, slo, own) for name in (names.BURN_RATE, names.COVERAGE))
     yield _record(slo, names.BUDGET_REMAINING, f"1 - {burn} * {coverage}", own)
+
+
+def sloth_group(slo: Slo, environment: Environment) -> Group | None:
+    """The same figures under Sloth's names, where they are asked for; in a file of its own, for few want them."""
+    if not environment.sloth_names:
+        return None
+    spans = (*windows.SHORT_WINDOWS, *windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)
+    rules = tuple(
+        Recording(record=name, expr=expr, labels=_record(slo, name, expr).labels | sloth.labels(slo) | more)
+        for name, expr, more in sloth.aliases(slo, spans)
+    )
+    return Group(name=f"slo-{slo.name}-sloth", interval=environment.rollup_interval, rules=rules, is_long=False)
 
 
 def long_windows(slo: Slo) -> tuple[timedelta, ...]:

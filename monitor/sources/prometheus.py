@@ -98,14 +98,18 @@ class Prometheus:
         params = self._params(at)
         return self._ask(selector, lambda: _series(self._client.custom_query(selector, params=params)))
 
-    def range(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
+    def range(
+        self, promql: str, start: datetime, end: datetime, step: timedelta, *, most: int = MAX_POINTS
+    ) -> tuple[Series, ...]:
         """Evaluate an expression at ``start``, ``start + step``, ... up to ``end``; long spans are asked for in parts.
+
+        ``most`` is how many points are asked for at once, fewer where each is dear.
 
         Raises:
             Unavailable: as ``instant``.
         """
         points: dict[tuple[tuple[str, str], ...], list[tuple[datetime, float]]] = {}
-        part = step * (MAX_POINTS - 1)
+        part = step * (most - 1)
         while start <= end:
             for series in self._range_part(promql, start, min(start + part, end), step):
                 points.setdefault(tuple(sorted(series.labels.items())), []).extend(series.points)
@@ -118,14 +122,25 @@ class Prometheus:
         Raises:
             Unavailable: as ``instant``.
         """
+        return self._status("runtimeinfo", "storageRetention")
+
+    def version(self) -> str | None:
+        """Which Prometheus this is (``3.5.3``); ``None`` if it does not say.
+
+        Raises:
+            Unavailable: as ``instant``.
+        """
+        return self._status("buildinfo", "version")
+
+    def _status(self, what: str, field: str) -> str | None:
         # The library has no call for this; its session has the retries, and its login is handed on.
         session, timeout = self._client._session, (CONNECT_TIMEOUT_S, self.timeout_s + 1)  # noqa: SLF001  # said above
-        url = f"{self.url}/api/v1/status/runtimeinfo"
-        answer = self._ask("runtimeinfo", lambda: session.get(url, auth=self._client.auth, timeout=timeout))
+        url = f"{self.url}/api/v1/status/{what}"
+        answer = self._ask(what, lambda: session.get(url, auth=self._client.auth, timeout=timeout))
         # Others that speak the query API (VictoriaMetrics) do not know the question.
         if not answer.ok:
             return None
-        return self._ask("runtimeinfo", lambda: str(answer.json()["data"]["storageRetention"]))
+        return self._ask(what, lambda: str(answer.json()["data"][field]))
 
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.

@@ -50,10 +50,11 @@ def serve(
     rules: str = "",
     login: tuple[bytes, bytes] | None = None,
     also: Sequence[Path] = (),
+    flags: Sequence[str] = (),
 ) -> Iterator[Prometheus]:
     """Start a Prometheus on a free port over exactly this history; it is stopped at the end.
 
-    ``login`` is what it asks of everybody; ``also`` are OpenMetrics files to be loaded as well.
+    ``login`` is what it asks of everybody; ``also`` are OpenMetrics files to be loaded as well; ``flags`` are added.
     """
     server = _binary("prometheus")
     data = directory / "data"
@@ -74,6 +75,7 @@ def serve(
         "--storage.tsdb.retention.time=10y",
         f"--web.listen-address=127.0.0.1:{port}",
         *asking(login, directory),
+        *flags,
     ]
     with (directory / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

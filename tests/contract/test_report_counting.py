@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from monitor.catalogue.model import ThresholdSli
 from monitor.compliance.counting import Counter, Grid
+from monitor.compliance.reading import Reader
 from monitor.errors import InputError
 from tests.contract.history import History, serve
+from tests.contract.slo_past import promised
 
 END = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -133,3 +138,19 @@ def test_only_sums_of_counters_can_be_counted(tmp_path: Path, expression: str) -
         counter = Counter(prometheus, Grid.over(END - 10 * MINUTE, END, MINUTE))
         with pytest.raises(InputError, match="e_total"):
             counter.count(expression)
+
+
+@pytest.mark.parametrize("exposed", ["1", "1.0"])
+def test_a_bucket_is_found_however_its_edge_is_spelled(tmp_path: Path, exposed: str) -> None:
+    """Prometheus 2 keeps what was exposed, Prometheus 3 writes 1.0; whoever wrote the SLO knows of neither."""
+    history = History()
+    history.add("h_bucket", {"le": exposed}, every(15, lambda s: 2.0 * s, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        grid = Grid.over(start + MINUTE, start + 11 * MINUTE, MINUTE)
+        for written in ("1", "1.0"):
+            selector = f'h_bucket{{le="{written}"}}'
+            assert Counter(prometheus, grid).count(f"sum({selector})").total == 1200
+            sli = ThresholdSli(query=f"sum(rate({selector}[1m]))", op="lt", value=Decimal(1))
+            minutes = Reader(prometheus, grid, MINUTE).slo(replace(promised(), sli=sli))
+            assert (minutes.failures(), minutes.events()) == (10, 10)

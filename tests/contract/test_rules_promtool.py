@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor.catalogue import templates
 from monitor.catalogue.load import BUNDLED, load
 from monitor.catalogue.model import Catalogue, Severity
-from monitor.render import outputs, scrape_config
+from monitor.render import kubernetes, outputs, scrape_config
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import Value, document
 
@@ -51,6 +52,35 @@ def test_the_committed_rules_pass_their_own_tests() -> None:
     tests = [path for path in (RULES / "tests").glob("*.yml") if not path.name.endswith(horizons) or path.name in whole]
     done = run(["promtool", "test", "rules", *sorted(tests)])
 
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_rules_taken_out_of_the_operators_objects_are_accepted_and_pass_the_tests_of_the_files(tmp_path: Path) -> None:
+    catalogue = load(None, "compose")
+    files = outputs(catalogue)
+    for text in kubernetes.objects(catalogue, files).values():
+        found = yaml.load(text, yaml.CSafeLoader)
+        if found["kind"] == "PrometheusRule":
+            file = tmp_path / "prometheus" / f"{found['metadata']['name']}.yml"
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(yaml.safe_dump(found["spec"]))
+    tests = tmp_path / "tests" / "availability.yml"
+    tests.parent.mkdir()
+    tests.write_text(files["rules/tests/slo-availability-alerts.yml"])
+    for question, of in (("check", sorted((tmp_path / "prometheus").iterdir())), ("test", [tests])):
+        done = run(["promtool", question, "rules", *of])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_is_recorded_under_sloths_names_passes_its_tests(tmp_path: Path) -> None:
+    files = outputs(load(None, "compose", environment_overrides={"sloth_names": True}))
+    chosen = {path: text for path, text in files.items() if path.endswith(("availability-sloth.yml", "sla-sloth.yml"))}
+    for path, text in chosen.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    done = run(["promtool", "test", "rules", *sorted((tmp_path / "rules" / "tests").iterdir())])
+
+    assert len(chosen) == 4
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -86,10 +86,56 @@ def test_labels_edges_and_ranges_that_do_not_exist_are_found(bundled: Catalogue,
         'monitor_job_overdue{exported_job="backup"} > 0',
         'slo:burn_rate:ratio{slo="availability",window="1h"} > 2',
         "vector(1) and on () up",
+        "histogram_quantile(0.9, sum by (le) (rate(http_server_request_duration_seconds_bucket[5m]))) > 1",
+        "histogram_quantile(0.9, slo:sli:ratio) > 1",
     ],
 )
 def test_what_is_declared_or_recorded_is_no_finding(bundled: Catalogue, expr: str) -> None:
     assert codes(with_alert(bundled, expr)) == []
+
+
+NATIVE = RatioSli(
+    good='histogram_fraction(0, 0.2, http_server_request_duration_seconds{job="app"})',
+    total='histogram_count(http_server_request_duration_seconds{job="app"})',
+)
+
+
+def test_native_histograms_are_found_where_prometheus_is_too_old_for_them_and_nowhere_else(bundled: Catalogue) -> None:
+    catalogue = changed(bundled, "api-latency", lambda slo: replace(slo, sli=NATIVE))
+    (finding,) = findings(catalogue)
+    newer = replace(catalogue, environment=replace(catalogue.environment, prometheus_version="3.5"))
+    alert = with_alert(bundled, "histogram_avg(rate(http_server_request_duration_seconds[5m])) > 1")
+
+    assert (finding.file, finding.code) == ("slos/api-latency.yaml", "native-histogram")
+    assert "from Prometheus 3.0 on, and 2.55 runs here" in finding.message
+    assert "--enable-feature=native-histograms" in finding.remedy
+    assert codes(newer) == []
+    assert [code for code, _ in codes(alert)] == ["native-histogram"]
+
+
+def test_a_native_histogram_is_one_that_somebody_declares_by_its_bare_name(bundled: Catalogue) -> None:
+    environment = replace(bundled.environment, prometheus_version="3.5")
+    for expr, message in (
+        ("histogram_count(redis_up) > 1", "nobody declares the histogram redis_up"),
+        (
+            "histogram_count(http_server_request_duration_second) > 1",
+            "nobody declares the histogram http_server_request",
+        ),
+        (
+            "sum(http_server_request_duration_seconds) > 1",
+            "nobody declares the metric http_server_request_duration_sec",
+        ),
+    ):
+        (found,) = findings(replace(with_alert(bundled, expr), environment=environment))
+        assert found.message.startswith(message)
+
+
+def test_a_native_histogram_that_is_not_there_says_how_it_would_be(bundled: Catalogue) -> None:
+    catalogue = changed(bundled, "api-latency", lambda slo: replace(slo, sli=NATIVE))
+    missing = {finding.message: finding.remedy for finding in missing_series(catalogue, lambda _: ())}
+
+    message = "Prometheus has no native histogram http_server_request_duration_seconds now"
+    assert "scrape_native_histograms" in missing[message]
 
 
 def test_an_alert_that_can_never_fire_is_found(bundled: Catalogue) -> None:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.catalogue import durations, promql
+from monitor.catalogue import durations, promql, terms
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Calendar, Environment, RatioSli, Severity, Slo, Window
-from monitor.slo import burning, names, rules, windows
+from monitor.slo import burning, edges, names, rules, windows
 from monitor.slo import promql as slo_promql
 
 
@@ -29,7 +29,7 @@ def slos() -> tuple[Slo, ...]:
 
 
 def test_a_sum_of_counters_is_taken_apart_into_its_selectors() -> None:
-    assert promql.counters('sum(a{x="1"}) + (sum(b) + c{y=~"2|3"})') == ('a{x="1"}', "b", 'c{y=~"2|3"}')
+    assert terms.counters('sum(a{x="1"}) + (sum(b) + c{y=~"2|3"})') == ('a{x="1"}', "b", 'c{y=~"2|3"}')
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,48 @@ def test_a_sum_of_counters_is_taken_apart_into_its_selectors() -> None:
 )
 def test_what_cannot_be_counted_exactly_is_refused(query: str) -> None:
     with pytest.raises(ValueError, match=r"sum of counters|offset|names no metric"):
-        promql.counters(query)
+        terms.counters(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("histogram_count(sum(h))", "histogram_count(h)"),
+        ('sum(histogram_count(h{a="b"})) + c', 'histogram_count(h{a="b"}) + c'),
+        ("histogram_fraction(0, 0.2, sum(h))", "histogram_fraction(-Inf, 0.2, h) * histogram_count(h)"),
+        (
+            "histogram_count(h) * histogram_fraction(0.2, +Inf, h)",
+            "histogram_fraction(0.2, +Inf, h) * histogram_count(h)",
+        ),
+        ("histogram_fraction((0.5), 1e3, h)", "histogram_fraction(0.5, 1000, h) * histogram_count(h)"),
+    ],
+)
+def test_observations_of_native_histograms_are_counted(query: str, text: str) -> None:
+    found = terms.terms(query)
+    written = " + ".join(term.text for term in found)
+
+    assert written.replace("{}", "") == text
+    assert terms.terms(written) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "histogram_fraction(0.5, scalar(a), h)",
+        "histogram_fraction(0, +Inf, h)",
+        "histogram_fraction(0.2, 0.1, h)",
+        "histogram_fraction(-2, 0, h)",
+        "histogram_fraction(0, 0.2, h) * histogram_count(g)",
+        "histogram_fraction(0, 0.2, h) * histogram_fraction(0, 0.2, h)",
+        "histogram_fraction(0, 0.2, rate(h[5m]))",
+        "histogram_count(increase(h[5m]))",
+        "histogram_count(histogram_count(h))",
+        "histogram_quantile(0.9, h)",
+    ],
+)
+def test_nothing_else_of_them_can_be_counted(query: str) -> None:
+    with pytest.raises(ValueError, match=r"as histogram_count\(h|all observations or none|is no number|of another"):
+        terms.terms(query)
 
 
 def test_every_recorded_expression_is_promql_and_every_name_is_declared(
@@ -156,10 +197,30 @@ def recordings(slo: Slo, environment: Environment) -> list[rules.Recording]:
     return [rule for group in rules.groups(slo, environment) for rule in group.rules]
 
 
-def test_a_whole_bucket_edge_matches_both_of_its_spellings() -> None:
-    assert slo_promql.matching_any_edge('h_bucket{le="2"}') == r'h_bucket{le=~"2|2\\.0"}'
-    assert slo_promql.matching_any_edge('h_bucket{le="2.0"}') == r'h_bucket{le=~"2|2\\.0"}'
-    assert slo_promql.matching_any_edge('h_bucket{le="0.2",a="b"}') == 'h_bucket{a="b",le="0.2"}'
+@pytest.mark.parametrize(
+    ("written", "matched"),
+    [
+        ('h_bucket{le="2"}', r'h_bucket{le=~"2|2\\.0"}'),
+        ('h_bucket{le="2.0"}', r'h_bucket{le=~"2|2\\.0"}'),
+        ('h_bucket{le="0.2",a="b"}', 'h_bucket{a="b",le="0.2"}'),
+        ('h_bucket{le="0.20"}', r'h_bucket{le=~"0\\.2|0\\.20"}'),
+        ('h_bucket{le="1e6"}', r'h_bucket{le=~"1000000|1000000\\.0|1e\\+06|1e6"}'),
+        ('h_bucket{le="2500000"}', r'h_bucket{le=~"2500000|2500000\\.0|2\\.5e\\+06"}'),
+        ('h_bucket{le="0.00001"}', r'h_bucket{le=~"0\\.00001|1e-05"}'),
+        ('h_bucket{le="+Inf"}', 'h_bucket{le="+Inf"}'),
+        ('h{quantile="1"}', r'h{quantile=~"1|1\\.0"}'),
+        ('h_bucket{le=~"1|2"}', 'h_bucket{le=~"1|2"}'),
+    ],
+)
+def test_a_bucket_edge_matches_all_of_its_spellings(written: str, matched: str) -> None:
+    assert slo_promql.matching_any_edge(written) == matched
+    assert slo_promql.matching_any_edge(matched) == matched
+
+
+def test_edges_are_matched_by_any_spelling_in_whole_queries_too() -> None:
+    query = 'sum(rate(h_bucket{job="app", le="1"}[1m])) / sum(rate(h_count{tile="2", handle="le 1"}[1m]))'
+    assert edges.any_edge(query) == query.replace('le="1"}', r'le=~"1|1\\.0"}')
+    assert edges.any_edge("h_bucket{le = '0.2'}") == "h_bucket{le = '0.2'}"
 
 
 def test_an_alert_that_total_failure_does_not_reach_is_recognised(slos: tuple[Slo, ...]) -> None:

@@ -14,6 +14,7 @@ from monitor.catalogue.openslo.objects import Name
 from monitor.catalogue.openslo.refusal import Refused, refuse, together
 from monitor.catalogue.openslo.window import slice_of
 from monitor.catalogue.strict_yaml import Document
+from monitor.catalogue.terms import terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _counters(document: Document, path: str, metric: Mapping[str, Any] | None, k
         return ""
     query = _query(document, path, metric, known)
     try:
-        return " + ".join(f"sum({selector})" for selector in promql.counters(query))
+        return " + ".join(f"sum({term.text})" for term in terms(query))
     except ValueError as error:
         raise refuse(document, f"{path}.metricSource.spec.query", str(error)) from error
 

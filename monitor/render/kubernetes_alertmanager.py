@@ -1,0 +1,116 @@
+"""Alertmanager's configuration as an object of the Prometheus Operator (``AlertmanagerConfig``, v1alpha1). Pure.
+
+Field names: the Operator's API reference (https://prometheus-operator.dev/docs/api-reference/api/). Secrets are never
+written: what ``contacts.yaml`` reads from a file is taken from a key of one Secret.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from monitor.catalogue.model import Catalogue
+from monitor.render.alertmanager import alertmanager_tree
+from monitor.render.yaml_text import GENERATED, Value, document
+
+NAME = "monitor"
+SECRET = "monitor-receivers"  # noqa: S105  # the name of an object
+"""The Secret that has to be made by hand, in the same namespace: one key for each file of ``contacts.yaml``."""
+
+_SECRETS = {
+    "api_url_file": "apiURL",
+    "auth_password_file": "authPassword",
+    "routing_key_file": "routingKey",
+    "service_key_file": "serviceKey",
+    "url_file": "urlSecret",
+    "webhook_url_file": "webhookUrl",
+}
+_FIELDS = {"icon_url": "iconURL", "image_url": "imageURL", "thumb_url": "thumbURL", "client_url": "clientURL"}
+"""Settings whose field is not simply written in camel case."""
+
+_MATCHER = re.compile(r'(?P<name>\w+)(?P<type>=~|!~|!=|=)(?P<value>".*")', re.DOTALL)
+
+_SAYS = (
+    "# An AlertmanagerConfig is namespaced: unless told otherwise, the Operator adds a matcher, so that it sees only\n"
+    "# alerts whose label `namespace` is where it lives, which most alerts here do not have. So name it as the global\n"
+    f"# one in the Alertmanager object (spec.alertmanagerConfiguration: {{name: {NAME}}}), or switch the matcher off\n"
+    "# there (spec.alertmanagerConfigMatcherStrategy: {type: None}).\n"
+)
+_SAYS_SECRET = f"# Receivers read the Secret {SECRET} of the same namespace, which has to be made by hand:\n"
+
+
+def config(catalogue: Catalogue, head: Callable[[str, str, str], dict[str, Value]]) -> str:
+    """The whole file; ``head`` gives what every object begins with, from version, kind and name."""
+    tree, keys = alertmanager_tree(catalogue), _secret_keys(catalogue)
+    spec: dict[str, Value] = {
+        "route": _route(tree["route"]),
+        "inhibitRules": [_inhibition(rule) for rule in tree["inhibit_rules"]],
+        "receivers": [_receiver(receiver, keys) for receiver in tree["receivers"]],
+    }
+    text = document(head("monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", NAME) | {"spec": spec})
+    wanted = [f"#   {key}: what the file {file} holds elsewhere\n" for file, key in sorted(keys.items())]
+    return text.replace(GENERATED, "".join([GENERATED, _SAYS, *([_SAYS_SECRET, *wanted] if wanted else ())]))
+
+
+def _secret_keys(catalogue: Catalogue) -> dict[str, str]:
+    """The key of the Secret that stands for each file: its name, or all of its path where two have the same name."""
+    settings = (item for receiver in catalogue.contacts.receivers for item in receiver.settings.items())
+    files = sorted({value for name, value in settings if name in _SECRETS})
+    names = [_key(PurePosixPath(file).name) for file in files]
+    return {
+        file: name if name and names.count(name) == 1 else _key(file) for file, name in zip(files, names, strict=True)
+    }
+
+
+def _key(text: str) -> str:
+    """A text as a key of a Secret, which knows letters, digits, dots, dashes and underscores."""
+    return re.sub(r"[^-._a-zA-Z0-9]+", ".", text).strip(".")
+
+
+def _route(route: Mapping[str, Any]) -> dict[str, Value]:
+    made: dict[str, Value] = {_field(key): value for key, value in route.items() if key not in {"routes", "matchers"}}
+    if matchers := route.get("matchers"):
+        made["matchers"] = _matchers(matchers)
+    if routes := route.get("routes"):
+        made["routes"] = [_route(one) for one in routes]
+    return made
+
+
+def _inhibition(rule: Mapping[str, Any]) -> Value:
+    made = {f"{side}Match": _matchers(rule[f"{side}_matchers"]) for side in ("source", "target")}
+    return made | ({"equal": rule["equal"]} if "equal" in rule else {})
+
+
+def _matchers(texts: list[str]) -> list[Value]:
+    return [_matcher(text) for text in texts]
+
+
+def _matcher(text: str) -> Value:
+    found = _MATCHER.fullmatch(text)
+    assert found  # what alertmanager_tree() writes
+    return {"name": found["name"], "matchType": found["type"], "value": json.loads(found["value"], strict=False)}
+
+
+def _receiver(receiver: Mapping[str, Any], keys: Mapping[str, str]) -> Value:
+    made: dict[str, Value] = {}
+    for name, value in receiver.items():
+        made[_field(name)] = value if name == "name" else [_settings(one, keys) for one in value]
+    return made
+
+
+def _settings(settings: Mapping[str, Any], keys: Mapping[str, str]) -> Value:
+    """The fields of one way to notify; what is empty is left out, for the Operator refuses it."""
+    given = {name: value for name, value in settings.items() if value != ""}
+    return {
+        _field(name): {"name": SECRET, "key": keys[value]} if name in _SECRETS else value
+        for name, value in given.items()
+    }
+
+
+def _field(setting: str) -> str:
+    """The field of a setting: in camel case, but for a few."""
+    head, *rest = setting.split("_")
+    return (_SECRETS | _FIELDS).get(setting) or head + "".join(map(str.capitalize, rest))
