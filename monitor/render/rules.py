@@ -8,7 +8,7 @@ from datetime import timedelta
 from monitor.catalogue import durations, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
 from monitor.render import links
-from monitor.render.yaml_text import Value, document
+from monitor.render.yaml_text import Value, Written, document, field
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.rules import Recording
@@ -18,12 +18,13 @@ DEFAULT_TEAM = "sre"
 
 
 def rule_files(catalogue: Catalogue) -> dict[str, str]:
-    """Every rule file, by path."""
-    environment = catalogue.environment
-    files: dict[str, str] = {}
-    for slo in catalogue.slos:
-        files |= _slo_recordings(slo, environment) | {slo_alert_file(slo): _slo_alerts(slo, environment)}
-    return files | {group_file(group): _alert_group(group, environment) for group in catalogue.alerts}
+    """The rule files of the alerts written by hand, by path."""
+    return {group_file(group): _alert_group(group, catalogue.environment) for group in catalogue.alerts}
+
+
+def slo_rule_files(slo: Slo, alerts: Iterable[AlertRule], environment: Environment) -> dict[str, str]:
+    """The rule files of an SLO, by path; ``alerts`` are its own, complete."""
+    return _slo_recordings(slo, environment) | {slo_alert_file(slo): _slo_alerts(slo, alerts, environment)}
 
 
 def slo_file(slo: Slo) -> str:
@@ -55,9 +56,14 @@ def group_file(group: AlertGroup) -> str:
 def all_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
     """Every alert as it will be evaluated: the SLOs' own first, then those written by hand."""
     for slo in catalogue.slos:
-        yield from (complete(rule, catalogue.environment) for rule in slo_alerts(slo, catalogue.environment))
+        yield from complete_alerts(slo, catalogue.environment)
     for group in catalogue.alerts:
         yield from (complete(rule, catalogue.environment) for rule in group.rules)
+
+
+def complete_alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
+    """Every alert of an SLO as it will be evaluated, the most urgent first."""
+    return (complete(rule, environment) for rule in slo_alerts(slo, environment))
 
 
 def complete(rule: AlertRule, environment: Environment) -> AlertRule:
@@ -91,9 +97,8 @@ def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
     return {file: document({"groups": groups}) for file, groups in files.items()}
 
 
-def _slo_alerts(slo: Slo, environment: Environment) -> str:
-    rules = (_alert(complete(rule, environment)) for rule in slo_alerts(slo, environment))
-    return document({"groups": [_group(_alerts_group(slo), environment.evaluation_interval, rules)]})
+def _slo_alerts(slo: Slo, alerts: Iterable[AlertRule], environment: Environment) -> str:
+    return document({"groups": [_group(_alerts_group(slo), environment.evaluation_interval, map(_alert, alerts))]})
 
 
 def _alerts_group(slo: Slo) -> str:
@@ -109,8 +114,9 @@ def _group(name: str, interval: timedelta, rules: Iterable[Value]) -> Value:
     return {"name": name, "interval": durations.text(interval), "rules": list(rules)}
 
 
-def _recording(rule: Recording) -> Value:
-    return {"record": rule.record, "expr": rule.expr, "labels": rule.labels}
+def _recording(rule: Recording) -> Written:
+    labels = "".join([f"\n  {field(name, value)}" for name, value in rule.labels.items()])
+    return Written(f"{field('record', rule.record)}\n{field('expr', rule.expr)}\nlabels:{labels}")
 
 
 def _alert(rule: AlertRule) -> Value:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, Slo
+from monitor.catalogue.model import AlertRule, Environment, Slo
 from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long_file
 from monitor.render.slo_checks import FOLDER
 from monitor.render.slo_tests_alerts import alert_tests
@@ -19,14 +19,14 @@ from monitor.render.slo_tests_horizon import HOUR, day_tests, own_interval, own_
 from monitor.render.yaml_text import Value, document
 
 
-def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
-    """The test files of an SLO, by path."""
+def slo_tests(slo: Slo, rules: Iterable[AlertRule], environment: Environment) -> dict[str, str]:
+    """The test files of an SLO, by path; ``rules`` are its alerts, complete."""
     step = environment.evaluation_interval
     short, long = (rule_groups(slo, environment, long=long) for long in (False, True))
     counted, added_up, alerts = slo_file(slo), slo_long_file(slo), slo_alert_file(slo)
     files = {
         "": _file([counted, alerts], step, counted_tests(slo, environment), short),
-        "-alerts": _file([alerts], step, alert_tests(slo, environment)),
+        "-alerts": _file([alerts], step, alert_tests(slo, rules, environment)),
     }
     if days := tuple(day_tests(slo)):
         files["-days"] = _file([counted, added_up, alerts], HOUR, days, (*short[:-1], *long))

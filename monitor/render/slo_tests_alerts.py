@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import AlertRule, Environment, Slo
-from monitor.render.rules import complete
 from monitor.render.slo_checks import (
     SECOND,
     alert_case,
@@ -22,7 +21,6 @@ from monitor.render.slo_checks import (
 from monitor.render.yaml_text import Value
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import A_DAY, EXHAUSTED, EXHAUSTED_KEEP, NO_DATA
-from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.windows import BurnPair
 
 _LEFT = Decimal("0.25")
@@ -30,9 +28,9 @@ _MEASURED = Decimal("0.5")
 _EVENTS = 5000
 
 
-def alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
+def alert_tests(slo: Slo, rules: Iterable[AlertRule], environment: Environment) -> Iterator[Value]:
     """Every burn alert at, above and below its limits; a budget that is spent; silence."""
-    alerts = {rule.name: complete(rule, environment) for rule in slo_alerts(slo, environment)}
+    alerts = {rule.name: rule for rule in rules}
     for pair in burning.burn_pairs(slo):
         factor, enough = pair.factor, windows.MINIMUM_BAD_EVENTS
         above, below = factor * Decimal("1.001"), factor * Decimal("0.999")
@@ -83,7 +81,7 @@ def _pair_test(
         quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
         return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [quiet]})
     texts = _texts(slo, pair, burn_long, bad)
-    checks: dict[str, list[Value]] = {
+    checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(pair.alert, held - step, None),
             alert_case(pair.alert, held, expected, texts),
@@ -149,7 +147,7 @@ def _spent(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
         recorded(slo, names.BUDGET_REMAINING, f"0x{steps} 0.0001x{after}", own),
         *_constant(slo, made, steps + after + 1),
     ]
-    checks: dict[str, list[Value]] = {
+    checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(EXHAUSTED, held - step, None),
             alert_case(EXHAUSTED, held, expected, _spent_texts(slo)),
@@ -185,7 +183,7 @@ def _not_spent(slo: Slo, environment: Environment) -> Value:
 
 
 def _no_data(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
-    checks: dict[str, list[Value]] = {
+    checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(NO_DATA, timedelta(0), None),
             alert_case(NO_DATA, expected.hold, expected),

@@ -31,7 +31,7 @@ import promql_parser as ql
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
-from monitor.catalogue.promql import counters
+from monitor.catalogue.promql import counters, parse
 from monitor.slo import names
 
 LOOKBACK = timedelta(minutes=5)
@@ -176,7 +176,7 @@ def matching_any_edge(selector: str) -> str:
 
     Prometheus 2 keeps the text that was exposed (``2.0`` by most libraries, ``2`` by others), Prometheus 3 normalises.
     """
-    parsed = ql.parse(selector)
+    parsed = parse(selector)
     assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
     return f"{parsed.name}{_matchers(parsed.matchers.matchers)}"
 
@@ -216,7 +216,7 @@ def _steps(selector: str, step: timedelta) -> str:
 
 def _up(selector: str) -> str:
     """Whether the targets of a selector were scraped; no more of them are read than its own matchers allow."""
-    parsed = ql.parse(selector)
+    parsed = parse(selector)
     assert isinstance(parsed, ql.VectorSelector)
     return f"up{_matchers(found for found in parsed.matchers.matchers if found.name in {'job', 'instance'})}"
 

@@ -1,0 +1,116 @@
+"""``python -m benchmarks.slo_scale``: a thousand SLOs of every kind, from files to rules, on one processor.
+
+Measures load, check and generate within a process (processor seconds, nothing read before), and the commands
+``monitor check`` and ``monitor generate`` from start to end, less what ``monitor --help`` takes. Holds every generated
+byte against a second run with another hash seed, has promtool read the rules, and with ``--serve SECONDS`` has a real
+Prometheus evaluate them for so long. Exit code 1 when a bar is missed, else 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import pstats
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.slo_scale import catalogue, served
+from benchmarks.slo_scale.commands import ENVIRONMENT, Took, command, digest, quickest, within
+from benchmarks.slo_scale.served import Evaluated
+from monitor.catalogue.load import load
+
+MOST_SECONDS = 2.0
+"""The bar of issue 4, for a thousand SLOs on one processor beyond start-up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Something measured, and whether it is as it should be."""
+
+    name: str
+    shown: str
+    kept: bool = True
+
+
+def main() -> int:
+    """Write the catalogue, measure, and judge."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.slo_scale", description=__doc__)
+    parser.add_argument("--slos", type=int, default=1000)
+    parser.add_argument("--one-file", action="store_true", help="Write all SLOs into one file.")
+    parser.add_argument("--serve", type=int, metavar="SECONDS", default=0, help="Have Prometheus evaluate for so long.")
+    parser.add_argument("--profile", action="store_true", help="Show where the time goes instead.")
+    chosen = parser.parse_args()
+    made = catalogue.slos(chosen.slos)
+    with tempfile.TemporaryDirectory(prefix="slo-scale-") as folder:
+        place = Path(folder)
+        root = place / "catalogue"
+        catalogue.write(root, made, one_file=chosen.one_file)
+        load(None, ENVIRONMENT)  # what is read and imported once belongs to the start-up
+        if chosen.profile:
+            _profile(root)
+            return 0
+        bars = [*_in_process(root), *_as_commands(root, place), *_accepted(place / "first")]
+        if chosen.serve:
+            rules = place / "first" / "rules" / "prometheus"
+            bars += _evaluated(served.evaluated(rules, made, place, chosen.serve))
+    for bar in bars:
+        print(f"{bar.name:44}{bar.shown}{'' if bar.kept else '  MISSED'}")
+    return 0 if all(bar.kept for bar in bars) else 1
+
+
+def _in_process(root: Path) -> Iterator[Bar]:
+    seconds, first = within(root)
+    whole = sum(seconds.values())
+    for step, spent in seconds.items():
+        yield Bar(f"within the process: {step}", f"{spent:6.2f} s CPU")
+    yield Bar("within the process: all three", f"{whole:6.2f} s CPU of {MOST_SECONDS:g} s", whole <= MOST_SECONDS)
+    yield Bar("the same again", f"{len(first)} files", first == within(root)[1])
+
+
+def _as_commands(root: Path, place: Path) -> Iterator[Bar]:
+    start = quickest(lambda: command("--help"))
+    common = ("--catalogue", root, "--env", ENVIRONMENT)
+    checked = quickest(lambda: command(*common, "check")).beyond(start)
+    outs = iter(place / name for name in ("first", "second", "third"))
+    made = quickest(lambda: command(*common, "generate", "--out", next(outs))).beyond(start)
+    again = quickest(lambda: command(*common, "generate", "--check", "--out", place / "first")).beyond(start)
+    yield Bar("start-up (monitor --help)", _seconds(start))
+    for name, took in (("check", checked), ("generate", made), ("generate --check", again)):
+        yield Bar(f"monitor {name}", f"{_seconds(took)} of {MOST_SECONDS:g} s", took.wall <= MOST_SECONDS)
+    both = Took(checked.wall + made.wall, checked.cpu + made.cpu)
+    yield Bar("monitor check and generate", _seconds(both))
+    command(*common, "generate", "--out", place / "seeded", hash_seed=1)
+    found = [digest([path for path in (place / out).rglob("*") if path.is_file()], place / out) for out in ("first", "second", "seeded")]
+    yield Bar("the same bytes with another hash seed", found[0][:16], len(set(found)) == 1)
+
+
+def _accepted(out: Path) -> Iterator[Bar]:
+    said = served.accepted(sorted((out / "rules" / "prometheus").glob("*.yml")))
+    yield Bar(f"promtool {served.version('promtool')} check rules", said or "accepts them", not said)
+
+
+def _evaluated(found: Evaluated) -> Iterator[Bar]:
+    name = f"Prometheus {found.version}"
+    yield Bar(name, f"{found.groups} groups, {found.rules} rules, {found.waiting} groups not due yet")
+    yield Bar(f"{name}: rules with an error", "; ".join(found.broken[:3]) or "none", not found.broken)
+    yield Bar(f"{name}: failed evaluations", str(found.failures), not found.failures)
+    yield Bar(f"{name}: missed iterations", str(found.missed), not found.missed)
+    yield Bar(f"{name}: evaluating keeps busy", f"{found.busy:.1%} of one processor", found.busy < 1)
+    yield Bar(f"{name}: the server took", f"{found.cpu:.1%} of one processor")
+
+
+def _seconds(took: Took) -> str:
+    return f"{took.wall:6.2f} s, {took.cpu:.2f} s CPU"
+
+
+def _profile(root: Path) -> None:
+    profiler = cProfile.Profile()
+    profiler.runcall(within, root)
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
