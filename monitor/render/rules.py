@@ -8,7 +8,7 @@ from datetime import timedelta
 from monitor.catalogue import durations, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
 from monitor.render import links
-from monitor.render.yaml_text import Value, Written, document, field
+from monitor.render.yaml_text import Value, Written, document, field, inline
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.rules import Recording
@@ -115,8 +115,8 @@ def _group(name: str, interval: timedelta, rules: Iterable[Value]) -> Value:
 
 
 def _recording(rule: Recording) -> Written:
-    labels = "".join([f"\n  {field(name, value)}" for name, value in rule.labels.items()])
-    return Written(f"{field('record', rule.record)}\n{field('expr', rule.expr)}\nlabels:{labels}")
+    labels = "".join([f"\n    {name}: {inline(value)}" for name, value in rule.labels.items()])
+    return Written(f"- record: {inline(rule.record)}\n  {field('expr', rule.expr)}\n  labels:{labels}")
 
 
 def _alert(rule: AlertRule) -> Value:

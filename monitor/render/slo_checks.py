@@ -8,15 +8,15 @@ from decimal import Decimal
 
 from monitor.catalogue import durations, templates
 from monitor.catalogue.model import AlertRule, Slo
+from monitor.render.slo_stand_in import Owner, burn_rate, figure
 from monitor.render.yaml_text import Value, Written, inline
 from monitor.slo import names, promql
 
 FOLDER = "rules/tests"
 SECOND = timedelta(seconds=1)
-_PRECISION = 4
 
 
-def firing(slo: Slo, alert: str, state: str = "firing") -> str:
+def firing(slo: Owner, alert: str, state: str = "firing") -> str:
     """The series by which an alert of an SLO shows."""
     return f'ALERTS{{alertname="{alert}",alertstate="{state}",{names.SLO_LABEL}="{slo.name}"}}'
 
@@ -38,39 +38,43 @@ def absent(series: str, at: timedelta) -> Written:
 
 def rounded(query: str, expected: Decimal, at: timedelta) -> Written:
     """A query answers a number, to four digits behind the point."""
-    value = float(round(expected, _PRECISION))
-    return _answered(f"round(max({query}), 0.0001)", at, str(int(value) if value == int(value) else value))
+    return _answered(f"round(max({query}), 0.0001)", at, figure(expected))
+
+
+def burning(slo: Owner, window: str, share: Decimal, at: timedelta) -> Written:
+    """The burn rate over a window in which this share of events was bad."""
+    return _answered(f"round(max({whole(names.BURN_RATE, slo, window)}), 0.0001)", at, burn_rate(slo, share))
 
 
 def _answered(query: str, at: timedelta, value: str | None) -> Written:
     """A query answers one number, or nothing."""
-    samples = " []" if value is None else f'\n  - labels: "{{}}"\n    value: {value}'
-    return Written(f"expr: {inline(query)}\neval_time: {durations.text(at)}\nexp_samples:{samples}")
+    samples = " []" if value is None else f'\n    - labels: "{{}}"\n      value: {value}'
+    return Written(f"- expr: {inline(query)}\n  eval_time: {durations.text(at)}\n  exp_samples:{samples}")
 
 
-def whole(name: str, slo: Slo, window: str = "") -> str:
+def whole(name: str, slo: Owner, window: str = "") -> str:
     """A recorded series by all its labels: who reads it relies on each."""
     of_window = f',{names.WINDOW_LABEL}="{window}"' if window else ""
     return f'{name}{{{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"{of_window}}}'
 
 
-def figures(slo: Slo, window: str, bad: Decimal, total: Decimal, covered: Decimal, at: timedelta) -> Iterator[Value]:
+def figures(slo: Owner, window: str, bad: Decimal, total: Decimal, covered: Decimal, at: timedelta) -> Iterator[Value]:
     """Everything that is recorded of a window in which so many events were bad, of which so much is covered."""
     yield rounded(whole(names.BAD_SUM, slo, window), bad, at)
     yield rounded(whole(names.TOTAL_SUM, slo, window), total, at)
     yield rounded(whole(names.COVERAGE, slo, window), covered, at)
     yield rounded(whole(names.SLI, slo, window), 1 - bad / total, at)
-    yield rounded(whole(names.BURN_RATE, slo, window), bad / total / (1 - slo.target), at)
+    yield burning(slo, window, bad / total, at)
 
 
-def recorded(slo: Slo, name: str, values: str, window: str = "") -> Written:
+def recorded(slo: Owner, name: str, values: str, window: str = "") -> Written:
     """A series as the rules would record it."""
     return given(whole(name, slo, window), values)
 
 
 def given(series: str, values: str) -> Written:
     """A series as it is made up, in promtool's notation."""
-    return Written(f"series: {inline(series)}\nvalues: {inline(values)}")
+    return Written(f"- series: {inline(series)}\n  values: {inline(values)}")
 
 
 def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[str, str] | None = None) -> Value:
@@ -85,7 +89,7 @@ def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[st
 
 
 def test(
-    name: str, slo: Slo, interval: timedelta, series: Iterable[Value], checks: Mapping[str, Sequence[Value]]
+    name: str, slo: Owner, interval: timedelta, series: Iterable[Value], checks: Mapping[str, Sequence[Value]]
 ) -> Value:
     """One test; ``checks`` are those of alerts and those of queries."""
     made: dict[str, Value] = {"name": f"{slo.name}: {name}", "interval": durations.text(interval)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertRule, Environment, Slo
+from monitor.catalogue.model import AlertRule, Environment, Slo, Window
 from monitor.render.slo_checks import (
     SECOND,
     alert_case,
@@ -18,7 +19,8 @@ from monitor.render.slo_checks import (
     recorded,
     test,
 )
-from monitor.render.yaml_text import Value
+from monitor.render.slo_stand_in import MOST_KEPT, Owner, StandIn, put_in
+from monitor.render.yaml_text import Value, Written, written
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import A_DAY, EXHAUSTED, EXHAUSTED_KEEP, NO_DATA
 from monitor.slo.windows import BurnPair
@@ -26,46 +28,54 @@ from monitor.slo.windows import BurnPair
 _LEFT = Decimal("0.25")
 _MEASURED = Decimal("0.5")
 _EVENTS = 5000
+_MORE, _LESS = Decimal("1.001"), Decimal("0.999")
+"""Just above a limit, and just below it."""
 
 
 def alert_tests(slo: Slo, rules: Iterable[AlertRule], environment: Environment) -> Iterator[Value]:
     """Every burn alert at, above and below its limits; a budget that is spent; silence."""
-    alerts = {rule.name: rule for rule in rules}
+    step, alerts = environment.evaluation_interval, {rule.name: rule for rule in rules}
     for pair in burning.burn_pairs(slo):
-        factor, enough = pair.factor, windows.MINIMUM_BAD_EVENTS
-        above, below = factor * Decimal("1.001"), factor * Decimal("0.999")
-        yield _pair_test(slo, pair, environment, "burns", (above, above, enough), alerts[pair.alert])
-        yield _pair_test(slo, pair, environment, "burns at exactly the limit", (factor, factor, enough))
-        yield _pair_test(slo, pair, environment, "burnt, but no longer does", (above, below, enough))
-        yield _pair_test(slo, pair, environment, "only begins to burn", (below, above, enough))
-        yield _pair_test(slo, pair, environment, "burns by a handful of events", (above, above, enough - 1))
-        if pair.keep:
-            yield _over(slo, pair, environment, alerts[pair.alert])
+        rule, above, enough = alerts[pair.alert], pair.factor * _MORE, windows.MINIMUM_BAD_EVENTS
+        yield _burning(slo, pair, step, rule, "burns", above)
+        yield put_in(_not_burning(slo.window, pair, step, rule.hold, rule.keep_firing_for), slo)
         if pair.ends_with_the_outage:
-            figures, over = (above, above, enough), windows.NO_LONGER
-            yield _pair_test(slo, pair, environment, "burnt, and the outage is over", figures, now=over)
-            yield _pair_test(
-                slo, pair, environment, "still burns now", figures, alerts[pair.alert], now=over * Decimal("1.001")
-            )
-    yield _spent(slo, environment, alerts[EXHAUSTED])
-    yield _not_spent(slo, environment)
-    yield _no_data(slo, environment, alerts[NO_DATA])
+            yield _burning(slo, pair, step, rule, "still burns now", above, now=windows.NO_LONGER * _MORE)
+    yield _spent(slo, step, alerts[EXHAUSTED])
+    yield put_in(_not_spent(slo.window, step, alerts[EXHAUSTED].hold), slo)
+    yield _no_data(slo, step, alerts[NO_DATA])
 
 
-def _pair_test(
-    slo: Slo,
-    pair: BurnPair,
-    environment: Environment,
-    name: str,
-    figures: tuple[Decimal, Decimal, int],
-    expected: AlertRule | None = None,
-    *,
-    now: Decimal | None = None,
-) -> Value:
+@lru_cache(maxsize=MOST_KEPT)
+def _not_burning(window: Window, pair: BurnPair, step: timedelta, held: timedelta, kept: timedelta) -> Written:
+    """Whatever keeps a burn alert from firing, and how it ends."""
+    slo, factor, enough = StandIn(window), pair.factor, windows.MINIMUM_BAD_EVENTS
+    above, below = factor * _MORE, factor * _LESS
+
+    def quiet(name: str, burn_long: Decimal, burn_short: Decimal, bad: int, now: Decimal | None = None) -> Value:
+        series = _recordings(slo, pair, (burn_long, burn_short, bad), held // step + 4, now)
+        check = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
+        return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [check]})
+
+    tests = [
+        quiet("burns at exactly the limit", factor, factor, enough),
+        quiet("burnt, but no longer does", above, below, enough),
+        quiet("only begins to burn", below, above, enough),
+        quiet("burns by a handful of events", above, above, enough - 1),
+    ]
+    if pair.keep:
+        tests.append(_over(slo, pair, step, held, kept))
+    if pair.ends_with_the_outage:
+        tests.append(quiet("burnt, and the outage is over", above, above, enough, windows.NO_LONGER))
+    return written(tests)
+
+
+def _recordings(
+    slo: Owner, pair: BurnPair, figures: tuple[Decimal, Decimal, int], steps: int, now: Decimal | None
+) -> list[Written]:
+    """What is recorded where this is how fast it burnt and burns, by so many bad events."""
     burn_long, burn_short, bad = figures
     long, short = durations.text(pair.long), durations.text(pair.short)
-    step = environment.evaluation_interval
-    held = windows.hold(environment.scrape_interval, step)
     made = {
         (names.BURN_RATE, long): burn_long / _MEASURED,
         (names.COVERAGE, long): _MEASURED,
@@ -76,25 +86,29 @@ def _pair_test(
     }
     if now is not None:
         made[names.BURN_RATE, durations.text(windows.SHORT_WINDOWS[0])] = now
-    series = list(_constant(slo, made, held // step + 4))
-    if expected is None:
-        quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
-        return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [quiet]})
-    texts = _texts(slo, pair, burn_long, bad)
+    return list(_constant(slo, made, steps))
+
+
+def _burning(
+    slo: Slo, pair: BurnPair, step: timedelta, rule: AlertRule, name: str, burn: Decimal, *, now: Decimal | None = None
+) -> Value:
+    """The alert is pending, and fires with every text once it was held."""
+    held, bad = rule.hold, windows.MINIMUM_BAD_EVENTS
+    series = _recordings(slo, pair, (burn, burn, bad), held // step + 4, now)
+    texts = _texts(slo, pair, burn, bad)
     checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(pair.alert, held - step, None),
-            alert_case(pair.alert, held, expected, texts),
+            alert_case(pair.alert, held, rule, texts),
         ],
         "promql_expr_test": [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))],
     }
     return test(f"{pair.alert}: {name}", slo, step, series, checks)
 
 
-def _over(slo: Slo, pair: BurnPair, environment: Environment, rule: AlertRule) -> Value:
+def _over(slo: Owner, pair: BurnPair, step: timedelta, held: timedelta, kept: timedelta) -> Value:
     """What no longer burns goes on firing for as long as it is kept, and no longer."""
-    step = environment.evaluation_interval
-    steps, after = rule.hold // step + 4, rule.keep_firing_for // step + 4
+    steps, after = held // step + 4, kept // step + 4
     made = {
         (names.BURN_RATE, durations.text(pair.long)): pair.factor * 2,
         (names.COVERAGE, durations.text(pair.long)): Decimal(1),
@@ -105,12 +119,12 @@ def _over(slo: Slo, pair: BurnPair, environment: Environment, rule: AlertRule) -
         recorded(slo, names.BURN_RATE, falls, durations.text(pair.short)),
         *_constant(slo, made, steps + after + 1),
     ]
-    ends = (steps + 1) * step + rule.keep_firing_for
+    ends = (steps + 1) * step + kept
     checks = [count(firing(slo, pair.alert), 1, ends - step), count(firing(slo, pair.alert), 0, ends + step)]
     return test(f"{pair.alert}: is over", slo, step, series, {"promql_expr_test": checks})
 
 
-def _constant(slo: Slo, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Value]:
+def _constant(slo: Owner, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Written]:
     for (name, window), value in made.items():
         yield recorded(slo, name, f"{promql.number(value)}x{steps}", window)
 
@@ -130,10 +144,9 @@ def _texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
     }
 
 
-def _spent(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
+def _spent(slo: Slo, step: timedelta, expected: AlertRule) -> Value:
     """A budget of which nothing is left is said once held; and for an hour more, that one that hovers is one ticket."""
-    step = environment.evaluation_interval
-    held = windows.hold(environment.scrape_interval, step)
+    held = expected.hold
     own, day, steps = slo.window.text, durations.text(A_DAY), held // step + 4
     ends = (steps + 1) * step + EXHAUSTED_KEEP
     after = EXHAUSTED_KEEP // step + 4
@@ -174,15 +187,15 @@ def _spent_texts(slo: Slo) -> dict[str, str]:
     }
 
 
-def _not_spent(slo: Slo, environment: Environment) -> Value:
-    step = environment.evaluation_interval
-    held = windows.hold(environment.scrape_interval, step)
+@lru_cache(maxsize=MOST_KEPT)
+def _not_spent(window: Window, step: timedelta, held: timedelta) -> Written:
+    slo = StandIn(window)
     series = [recorded(slo, names.BUDGET_REMAINING, f"0.0001x{held // step + 4}", slo.window.text)]
     quiet = count(f'ALERTS{{alertname="{EXHAUSTED}"}}', 0, held)
-    return test(f"{EXHAUSTED}: a little is left", slo, step, series, {"promql_expr_test": [quiet]})
+    return written([test(f"{EXHAUSTED}: a little is left", slo, step, series, {"promql_expr_test": [quiet]})])
 
 
-def _no_data(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
+def _no_data(slo: Slo, step: timedelta, expected: AlertRule) -> Value:
     checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(NO_DATA, timedelta(0), None),
@@ -190,4 +203,4 @@ def _no_data(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
         ],
         "promql_expr_test": [count(f'ALERTS{{alertname="{NO_DATA}",alertstate="pending"}}', 1, timedelta(0))],
     }
-    return test("nothing is recorded", slo, environment.evaluation_interval, (), checks)
+    return test("nothing is recorded", slo, step, (), checks)

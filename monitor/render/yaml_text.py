@@ -17,7 +17,7 @@ Value = str | int | float | bool | None | Mapping[str, "Value"] | Sequence["Valu
 
 
 class Written(str):
-    """An item of a list that is YAML already: its lines, as they stand at the left margin, none of them empty.
+    """Items of a list that are YAML already: lines as they stand at the left margin, with their dashes, none empty.
 
     A thousand SLOs have half a million tests and rules of a few lines each. To write each by its form is a sentence;
     to make values of them and walk these is most of what generating would take.
@@ -49,6 +49,13 @@ def document(value: Value) -> str:
     return "\n".join(lines) + "\n"
 
 
+def written(items: Sequence[Value]) -> Written:
+    """Items of a list, written."""
+    lines: list[str] = []
+    _add(lines, items, "", "")
+    return Written("\n".join(lines))
+
+
 @lru_cache(maxsize=_REMEMBERED)
 def inline(value: str) -> str:
     """A text of one line as it is written: plain where every reader takes it for text, else in quotes."""
@@ -63,11 +70,11 @@ def inline(value: str) -> str:
 
 
 def field(name: str, value: str) -> str:
-    """A field of a mapping at the left margin: its text beside it, or as a block below it."""
+    """A field of an item of a list: its text beside it, or as a block below it."""
     if "\n" not in value:
         return f"{name}: {inline(value)}"
-    block = value.replace("\n", "\n  ")
-    return f"{name}: |-\n  {block}"
+    block = value.replace("\n", "\n    ")
+    return f"{name}: |-\n    {block}"
 
 
 def _add(lines: list[str], value: Value, first: str, indent: str) -> None:
@@ -87,7 +94,7 @@ def _add(lines: list[str], value: Value, first: str, indent: str) -> None:
     elif isinstance(value, (list, tuple)):
         for item in value:
             if isinstance(item, Written):
-                lines.append(f"{head}- " + item.replace("\n", f"\n{inner}"))
+                lines.append(head + item.replace("\n", f"\n{indent}"))
             elif isinstance(item, (dict, list, tuple)) and item:
                 _add(lines, item, f"{head}- ", inner)
             else:
