@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from monitor.catalogue import durations, promql, templates
-from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
+from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo, Window
 from monitor.render import links
 from monitor.render.yaml_text import Value, Written, document, field, inline
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.rules import Recording
+from monitor.slo.stand_in import MOST_KEPT, StandIn, put_in
 
 FOLDER = "rules/prometheus"
 DEFAULT_TEAM = "sre"
@@ -44,8 +47,8 @@ def slo_alert_file(slo: Slo) -> str:
 
 def rule_groups(slo: Slo, environment: Environment, *, long: bool) -> tuple[str, ...]:
     """An SLO's groups of one file or the other with its alerts, in the order that one feeds the next."""
-    groups = slo_rules.groups(slo, environment)
-    return (*(group.name for group in groups if group.is_long == long), _alerts_group(slo))
+    found = (put_in(group.name, slo) for group in _derived(slo, environment) if group.is_long == long)
+    return (*found, _alerts_group(slo))
 
 
 def group_file(group: AlertGroup) -> str:
@@ -91,9 +94,11 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
 
 def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
     files: dict[str, list[Value]] = {slo_file(slo): [], slo_long_file(slo): []}
-    for group in slo_rules.groups(slo, environment):
+    grid = _recordings(slo_rules.grid(slo, environment.evaluation_interval))
+    for index, group in enumerate(_derived(slo, environment)):
         file = slo_long_file(slo) if group.is_long else slo_file(slo)
-        files[file].append(_group(group.name, group.interval, map(_recording, group.rules)))
+        rules = _put_in(group.rules, slo)
+        files[file].append(_group(put_in(group.name, slo), group.interval, [rules] if index else [grid, rules]))
     return {file: document({"groups": groups}) for file, groups in files.items()}
 
 
@@ -114,9 +119,41 @@ def _group(name: str, interval: timedelta, rules: Iterable[Value]) -> Value:
     return {"name": name, "interval": durations.text(interval), "rules": list(rules)}
 
 
-def _recording(rule: Recording) -> Written:
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """A group's rules that are the same for all SLOs of a window but for their names, written for a stand-in."""
+
+    name: str
+    interval: timedelta
+    is_long: bool
+    rules: Written
+
+
+def _derived(slo: Slo, environment: Environment) -> tuple[_Derived, ...]:
+    return _derived_of(slo.window, environment.evaluation_interval, environment.rollup_interval)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _derived_of(window: Window, step: timedelta, size: timedelta) -> tuple[_Derived, ...]:
+    groups = slo_rules.derived(StandIn(window), step, size)
+    return tuple(_Derived(group.name, group.interval, group.is_long, _recordings(group.rules)) for group in groups)
+
+
+def _put_in(rules: Written, slo: Slo) -> Written:
+    """Rules that were written for a stand-in, of this SLO. A name that is a label's whole value may need quotes."""
+    any_slo = StandIn(slo.window)
+    text = rules.replace(f": {inline(any_slo.name)}", f": {inline(slo.name)}")
+    text = text.replace(f": {inline(any_slo.service)}", f": {inline(slo.service)}")
+    return Written(put_in(text, slo))
+
+
+def _recordings(rules: Iterable[Recording]) -> Written:
+    return Written("\n".join(map(_recording, rules)))
+
+
+def _recording(rule: Recording) -> str:
     labels = "".join([f"\n    {name}: {inline(value)}" for name, value in rule.labels.items()])
-    return Written(f"- record: {inline(rule.record)}\n  {field('expr', rule.expr)}\n  labels:{labels}")
+    return f"- record: {inline(rule.record)}\n  {field('expr', rule.expr)}\n  labels:{labels}"
 
 
 def _alert(rule: AlertRule) -> Value:

@@ -16,13 +16,14 @@ from monitor.render.slo_checks import (
     firing,
     humanize_duration,
     humanize_percentage,
+    put_in,
     recorded,
     test,
 )
-from monitor.render.slo_stand_in import MOST_KEPT, Owner, StandIn, put_in
 from monitor.render.yaml_text import Value, Written, written
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import A_DAY, EXHAUSTED, EXHAUSTED_KEEP, NO_DATA
+from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
 from monitor.slo.windows import BurnPair
 
 _LEFT = Decimal("0.25")

@@ -14,12 +14,12 @@ from functools import lru_cache
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, Slo, Window
-from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, recorded, rounded, test, whole
-from monitor.render.slo_stand_in import MOST_KEPT, Owner, StandIn, put_in
+from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, put_in, recorded, rounded, test, whole
 from monitor.render.yaml_text import Value, Written, written
 from monitor.slo import names, windows
 from monitor.slo.alerts import EXHAUSTED, EXHAUSTED_KEEP
 from monitor.slo.burning import burn_pairs, can_fire, highest_burn
+from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
 from monitor.slo.windows import BurnPair
 
 HOUR = timedelta(hours=1)

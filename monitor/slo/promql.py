@@ -33,6 +33,7 @@ from monitor.catalogue import durations
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.catalogue.promql import counters, parse
 from monitor.slo import names
+from monitor.slo.stand_in import Owner, allowed, number
 
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
@@ -44,7 +45,7 @@ The report looks as far back (``monitor.compliance.measured``)."""
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
-def series(name: str, slo: Slo, window: str = "") -> str:
+def series(name: str, slo: Owner, window: str = "") -> str:
     """A recorded series of one SLO."""
     matchers = f'{names.SLO_LABEL}="{slo.name}"' + (f',{names.WINDOW_LABEL}="{window}"' if window else "")
     return f"{name}{{{matchers}}}"
@@ -113,13 +114,13 @@ def events_bad(slo: Slo) -> str:
     return f"({observed} and on () {total} > 0)\nor on () {dark}\nor on () {observed}"
 
 
-def window_sum(recorded: str, slo: Slo, span: timedelta, *, clamp: bool = False) -> str:
+def window_sum(recorded: str, slo: Owner, span: timedelta, *, clamp: bool = False) -> str:
     """Add up a grid or roll-up series over a window."""
     added = f"sum_over_time({series(recorded, slo)}[{durations.text(span)}])"
     return f"clamp_min({added}, 0)" if clamp else added
 
 
-def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_time") -> str:
+def tile(recorded: str, slo: Owner, span: timedelta, *, function: str = "sum_over_time") -> str:
     """Add up over a span such that neighbouring spans share no sample.
 
     One millisecond is left out, because Prometheus 2 counts samples at both ends of a range and Prometheus 3 does not.
@@ -127,24 +128,24 @@ def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_
     return f"{function}({series(recorded, slo)}[{durations.text(span - durations.MILLISECOND)}])"
 
 
-def newest(recorded: str, slo: Slo, window: str, age: timedelta) -> str:
+def newest(recorded: str, slo: Owner, window: str, age: timedelta) -> str:
     """A window that is added up rarely, as it was added up last."""
     return f"last_over_time({series(recorded, slo, window)}[{durations.text(age)}])"
 
 
-def calendar(gauge: str, slo: Slo) -> str:
+def calendar(gauge: str, slo: Owner) -> str:
     """What is known of an SLO's current calendar window."""
     return f"max({series(gauge, slo, slo.window.text)})"
 
 
-def sli_ratio(slo: Slo, window: str) -> str:
+def sli_ratio(slo: Owner, window: str) -> str:
     """Share of good events; no sample without events."""
     return f"clamp_min(1 - {_bad_share(slo, window)}, 0)"
 
 
-def burn_rate(slo: Slo, window: str) -> str:
+def burn_rate(slo: Owner, window: str) -> str:
     """Share of bad events over the share that is allowed."""
-    return f"{_bad_share(slo, window)} / {number(1 - slo.target)}"
+    return f"{_bad_share(slo, window)} / {allowed(slo)}"
 
 
 def failed_events(slo: Slo, period: timedelta) -> str:
@@ -164,11 +165,6 @@ def covered_seconds(slo: Slo, period: timedelta, step: timedelta) -> str:
     """For how much of the period anything is known; ``step`` is the environment's evaluation interval."""
     counted = tile(names.TOTAL_DELTA, slo, period, function="count_over_time")
     return f"{counted} * {durations.seconds(step)}"
-
-
-def number(value: Decimal) -> str:
-    """A decimal as a PromQL literal: ``0.0005``, never ``0.0004999999999999``."""
-    return format(value.normalize(), "f")
 
 
 def matching_any_edge(selector: str) -> str:
@@ -227,7 +223,7 @@ def _probe_failing(slo: Slo) -> str:
     return f"(max({probe}) == 0)" if probe else ""
 
 
-def _bad_share(slo: Slo, window: str) -> str:
+def _bad_share(slo: Owner, window: str) -> str:
     return f"{series(names.BAD_SUM, slo, window)} / ({series(names.TOTAL_SUM, slo, window)} > 0)"
 
 
