@@ -56,7 +56,7 @@ def _not_burning(window: Window, pair: BurnPair, step: timedelta, held: timedelt
     def quiet(name: str, burn_long: Decimal, burn_short: Decimal, bad: int, now: Decimal | None = None) -> Value:
         series = _recordings(slo, pair, (burn_long, burn_short, bad), held // step + 4, now)
         check = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
-        return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [check]})
+        return test(f"{pair.alert}: {name}", slo, step, [series], {"promql_expr_test": [check]})
 
     tests = [
         quiet("burns at exactly the limit", factor, factor, enough),
@@ -71,9 +71,10 @@ def _not_burning(window: Window, pair: BurnPair, step: timedelta, held: timedelt
     return written(tests)
 
 
+@lru_cache(maxsize=MOST_KEPT)
 def _recordings(
-    slo: Owner, pair: BurnPair, figures: tuple[Decimal, Decimal, int], steps: int, now: Decimal | None
-) -> list[Written]:
+    slo: StandIn, pair: BurnPair, figures: tuple[Decimal, Decimal, int], steps: int, now: Decimal | None
+) -> Written:
     """What is recorded where this is how fast it burnt and burns, by so many bad events."""
     burn_long, burn_short, bad = figures
     long, short = durations.text(pair.long), durations.text(pair.short)
@@ -87,7 +88,7 @@ def _recordings(
     }
     if now is not None:
         made[names.BURN_RATE, durations.text(windows.SHORT_WINDOWS[0])] = now
-    return list(_constant(slo, made, steps))
+    return Written("\n".join(_constant(slo, made, steps)))
 
 
 def _burning(
@@ -95,7 +96,7 @@ def _burning(
 ) -> Value:
     """The alert is pending, and fires with every text once it was held."""
     held, bad = rule.hold, windows.MINIMUM_BAD_EVENTS
-    series = _recordings(slo, pair, (burn, burn, bad), held // step + 4, now)
+    series = put_in(_recordings(StandIn(slo.window), pair, (burn, burn, bad), held // step + 4, now), slo)
     texts = _texts(slo, pair, burn, bad)
     checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
@@ -104,7 +105,7 @@ def _burning(
         ],
         "promql_expr_test": [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))],
     }
-    return test(f"{pair.alert}: {name}", slo, step, series, checks)
+    return test(f"{pair.alert}: {name}", slo, step, [series], checks)
 
 
 def _over(slo: Owner, pair: BurnPair, step: timedelta, held: timedelta, kept: timedelta) -> Value:

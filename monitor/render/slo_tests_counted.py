@@ -242,13 +242,13 @@ def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: int | Fra
     ``weight`` is how much a bad step counts, of a healthy one; dark steps are bad at once.
     """
     pair = burning.burn_pairs(slo)[0]
-    limit = Fraction(pair.factor * (1 - slo.target)) * (pair.long // step)
-    enough = windows.MINIMUM_BAD_EVENTS / _events_of(slo, 1, step)
+    limit, per = (pair.factor * (1 - slo.target) * (pair.long // step)).as_integer_ratio()
     counted, known = _counted(slo, healthy), _known(slo, healthy)
 
     def is_due(steps: int) -> bool:
         bad = weight * (steps if dark else _bad_steps(slo, steps, step))
-        return bad * (known + steps) > limit * (counted + weight * steps) and bad >= enough
+        burnt = bad * (known + steps) * per > limit * (counted + weight * steps)
+        return burnt and _events_of(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS
 
     reached = 1
     while not is_due(reached):
@@ -281,12 +281,12 @@ def _events(slo: Slo, steps: int | Fraction, step: timedelta) -> Decimal:
     return _decimal(_events_of(slo, steps, step))
 
 
-def _events_of(slo: Slo, steps: int | Fraction, step: timedelta) -> Fraction:
+def _events_of(slo: Slo, steps: int | Fraction, step: timedelta) -> int | Fraction:
     """What so many steps count as: minutes where time is judged."""
-    return Fraction(steps) * (step // SECOND) / 60 if _judges_time(slo) else Fraction(steps) * RATE
+    return steps * Fraction(step // SECOND, 60) if _judges_time(slo) else steps * RATE
 
 
-def _decimal(value: Fraction) -> Decimal:
+def _decimal(value: int | Fraction) -> Decimal:
     return Decimal(value.numerator) / value.denominator
 
 

@@ -15,6 +15,7 @@ from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.catalogue.promql import counters, parse, selectors
 
 _TARGET = {"job": "made-up", "instance": "made-up"}
+_LABELS = re.compile(r'[{,](\w+)="([^"]*)"')
 _AHEAD = Decimal(10_000_000)
 _AT_HAND = 128
 """How much is remembered of what queries read: the tests of one SLO ask for it one after another."""
@@ -86,7 +87,7 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
 @lru_cache(maxsize=_AT_HAND)
 def _target(series: str) -> tuple[tuple[str, str], ...]:
     """The target that a series says it was scraped from."""
-    labels = {str(matcher.name): str(matcher.value) for matcher in next(selectors(parse(series))).matchers.matchers}
+    labels = dict(_LABELS.findall(series))
     return tuple((name, labels[name]) for name in _TARGET)
 
 
