@@ -24,7 +24,7 @@ def firing(slo: Owner, alert: str, state: str = "firing") -> str:
     return f'ALERTS{{alertname="{alert}",alertstate="{state}",{names.SLO_LABEL}="{slo.name}"}}'
 
 
-def any_burning(slo: Slo) -> str:
+def any_burning(slo: Owner) -> str:
     """The series by which any burn alert of an SLO shows."""
     return f'ALERTS{{alertname=~"ErrorBudgetBurn.*",{names.SLO_LABEL}="{slo.name}"}}'
 

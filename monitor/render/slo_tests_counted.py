@@ -8,13 +8,15 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli
-from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
-from monitor.render.yaml_text import Value
+from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Window
+from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, put_in, rounded, test, whole
+from monitor.render.yaml_text import Value, Written, written
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
+from monitor.slo.stand_in import MOST_KEPT, StandIn
 from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory
 
 RATE = 100
@@ -155,13 +157,21 @@ def _pulses(slo: Slo, environment: Environment) -> Value:
             third = steps // 3
             phases += [Phase(steps=third), Phase(steps=1, good=good, bad=bad), Phase(steps=steps - third - 1)]
     at = sum(phase.steps for phase in phases) * step
-    known = (("5m", 1, 10, Fraction(3, 5)), ("30m", 21, 310, Fraction(16, 30)), ("1h", 321, 7310, Fraction(31, 60)))
-    checks = [
-        check
-        for window, bad, total, covered in known
-        for check in figures(slo, window, Decimal(bad), Decimal(total), _decimal(covered), at)
-    ]
+    checks = [put_in(_in_windows(slo.window, at), slo)]
     return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _in_windows(window: Window, at: timedelta) -> Written:
+    """What is recorded of those pulses."""
+    known = (("5m", 1, 10, Fraction(3, 5)), ("30m", 21, 310, Fraction(16, 30)), ("1h", 321, 7310, Fraction(31, 60)))
+    return written(
+        [
+            check
+            for span, bad, total, covered in known
+            for check in figures(StandIn(window), span, Decimal(bad), Decimal(total), _decimal(covered), at)
+        ]
+    )
 
 
 def _few_events(slo: Slo, environment: Environment) -> Value:
@@ -185,14 +195,21 @@ def _idle(slo: Slo, environment: Environment) -> Value:
     """No events: nothing is known to be wrong, nothing is NaN, and time counts as watched."""
     step = environment.evaluation_interval
     steps = windows.SHORT_WINDOWS[-1] // step + 4
-    at = steps * step
-    checks = [count(any_burning(slo), 0, at)]
-    for window in map(durations.text, windows.SHORT_WINDOWS):
-        sli = whole(names.SLI, slo, window)
-        checks.append(rounded(whole(names.COVERAGE, slo, window), Decimal(1), at))
-        checks.append(rounded(whole(names.BAD_SUM, slo, window), Decimal(0), at))
-        checks.append(rounded(sli, Decimal(1), at) if _judges_time(slo) else absent(sli, at))
+    checks = [put_in(_nothing(slo.window, steps * step, _judges_time(slo)), slo)]
     return _test("nothing comes and nothing fails", slo, environment, (Phase(steps=steps),), checks)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _nothing(window: Window, at: timedelta, judges_time: bool) -> Written:  # noqa: FBT001  # asked nowhere else
+    """What is recorded where there was time and no event."""
+    slo = StandIn(window)
+    checks = [count(any_burning(slo), 0, at)]
+    for span in map(durations.text, windows.SHORT_WINDOWS):
+        sli = whole(names.SLI, slo, span)
+        checks.append(rounded(whole(names.COVERAGE, slo, span), Decimal(1), at))
+        checks.append(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), at))
+        checks.append(rounded(sli, Decimal(1), at) if judges_time else absent(sli, at))
+    return written(checks)
 
 
 def _reset(slo: Slo, environment: Environment) -> Value:

@@ -152,6 +152,14 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
     early, late, calm = int(due * Decimal("0.9")), int(due * Decimal("1.1")) + 2, pair.short // HOUR + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     series = _rollups(slo, HOUR, [(hours, 0), (late, bad), (calm, 0)])
+    checks = put_in(_due(slo.window, pair, early, late, calm), slo)
+    return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": [checks]})
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> Written:
+    """So many hours after an outage began the alert is not due yet, and due; and it ends when it was calm for long."""
+    slo, hours = StandIn(window), pair.long // HOUR
     spans = [durations.text(span) for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)]
     checks = [
         *(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), hours * HOUR) for span in spans),
@@ -161,7 +169,7 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
         count(firing(slo, pair.alert), 1, (hours + late) * HOUR),
         count(firing(slo, pair.alert), 0, (hours + late + calm) * HOUR),
     ]
-    return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": checks})
+    return written(checks)
 
 
 def _exhausted(slo: Slo) -> Value:

@@ -82,9 +82,12 @@ def _add(lines: list[str], value: Value, first: str, indent: str) -> None:
     head, inner = first, indent + "  "
     if isinstance(value, dict):
         for key, item in value.items():
-            if isinstance(item, str) and "\n" in item:
-                lines.append(f"{head}{inline(key)}: |-")
-                lines.extend([f"{inner}{line}" if line else "" for line in item.split("\n")])
+            if isinstance(item, str):
+                if "\n" in item:
+                    lines.append(f"{head}{inline(key)}: |-")
+                    lines.extend([f"{inner}{line}" if line else "" for line in item.split("\n")])
+                else:
+                    lines.append(f"{head}{inline(key)}: {inline(item)}")
             elif isinstance(item, (dict, list, tuple)) and item:
                 lines.append(f"{head}{inline(key)}:")
                 _add(lines, item, inner, inner)

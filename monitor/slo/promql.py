@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 import promql_parser as ql
 
@@ -41,6 +42,9 @@ LOOKBACK = timedelta(minutes=5)
 TRAFFIC_MEMORY = timedelta(hours=1)
 """From how far back the traffic of dark time is judged: long enough to be steady, short enough to know day from night.
 The report looks as far back (``monitor.compliance.measured``)."""
+
+_AT_HAND = 128
+"""How many selectors are kept as they are written: an SLO's rules repeat its own."""
 
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
@@ -167,6 +171,7 @@ def covered_seconds(slo: Slo, period: timedelta, step: timedelta) -> str:
     return f"{counted} * {durations.seconds(step)}"
 
 
+@lru_cache(maxsize=_AT_HAND)
 def matching_any_edge(selector: str) -> str:
     """The selector, with ``le="2"`` and ``quantile="1"`` made to match ``2.0`` as well.
 
@@ -210,6 +215,7 @@ def _steps(selector: str, step: timedelta) -> str:
     )
 
 
+@lru_cache(maxsize=_AT_HAND)
 def _up(selector: str) -> str:
     """Whether the targets of a selector were scraped; no more of them are read than its own matchers allow."""
     parsed = parse(selector)
