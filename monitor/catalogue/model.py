@@ -287,7 +287,7 @@ class Environment:
     """How finely windows longer than an hour are added up, and how often they are recorded anew."""
     armed: bool = False
     """Whether drills may break things here."""
-    targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    targets: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """Scrape targets by job, each ``address`` or ``instance=address``: ``{"app": ("app-1=127.0.0.1:8180", ...)}``."""
 
 

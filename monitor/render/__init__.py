@@ -7,7 +7,7 @@ from monitor.render.alert_tests import alert_tests
 from monitor.render.alertmanager import PATH as ALERTMANAGER_PATH
 from monitor.render.alertmanager import alertmanager_config
 from monitor.render.dashboards import dashboards
-from monitor.render.rules import complete_alerts, rule_files, slo_rule_files
+from monitor.render.rules import rule_files, slo_rule_files
 from monitor.render.scrape import scrape_config
 from monitor.render.slo_tests import slo_tests
 
@@ -19,7 +19,6 @@ def outputs(catalogue: Catalogue) -> dict[str, str]:
     environment = catalogue.environment
     files = rule_files(catalogue) | alert_tests(catalogue) | {ALERTMANAGER_PATH: alertmanager_config(catalogue)}
     for slo in catalogue.slos:
-        alerts = tuple(complete_alerts(slo, environment))
-        files |= slo_rule_files(slo, alerts, environment) | slo_tests(slo, alerts, environment)
+        files |= slo_rule_files(slo, environment) | slo_tests(slo, environment)
     files |= dashboards(catalogue)
     return dict(sorted(files.items()))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
 from monitor.catalogue import durations, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo, Window
 from monitor.render import links
+from monitor.render.pattern import Own, Pattern, YamlPattern
 from monitor.render.yaml_text import Value, Written, document, field, inline
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.rules import Recording
-from monitor.slo.stand_in import MOST_KEPT, StandIn, put_in
+from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
 
 FOLDER = "rules/prometheus"
 DEFAULT_TEAM = "sre"
@@ -25,29 +26,31 @@ def rule_files(catalogue: Catalogue) -> dict[str, str]:
     return {group_file(group): _alert_group(group, catalogue.environment) for group in catalogue.alerts}
 
 
-def slo_rule_files(slo: Slo, alerts: Iterable[AlertRule], environment: Environment) -> dict[str, str]:
-    """The rule files of an SLO, by path; ``alerts`` are its own, complete."""
-    return _slo_recordings(slo, environment) | {slo_alert_file(slo): _slo_alerts(slo, alerts, environment)}
+def slo_rule_files(slo: Slo, environment: Environment) -> dict[str, str]:
+    """The rule files of an SLO, by path."""
+    alerts = _slo_alerts(slo.window, slo.pages, environment).of(Own(slo, templates.escape))
+    return _slo_recordings(slo, environment) | {slo_alert_file(slo): alerts}
 
 
-def slo_file(slo: Slo) -> str:
+def slo_file(slo: Owner) -> str:
     """The file of an SLO's recording rules."""
     return f"{FOLDER}/slo-{slo.name}.yml"
 
 
-def slo_long_file(slo: Slo) -> str:
+def slo_long_file(slo: Owner) -> str:
     """The file of an SLO's recording rules for days and longer: promtool tests a file's groups at one interval."""
     return f"{FOLDER}/slo-{slo.name}-long.yml"
 
 
-def slo_alert_file(slo: Slo) -> str:
+def slo_alert_file(slo: Owner) -> str:
     """The file of an SLO's alerts."""
     return f"{FOLDER}/slo-{slo.name}-alerts.yml"
 
 
 def rule_groups(slo: Slo, environment: Environment, *, long: bool) -> tuple[str, ...]:
     """An SLO's groups of one file or the other with its alerts, in the order that one feeds the next."""
-    found = (put_in(group.name, slo) for group in _derived(slo, environment) if group.is_long == long)
+    own = Own(slo)
+    found = (group.name.of(own) for group in _derived(slo, environment) if group.is_long == long)
     return (*found, _alerts_group(slo))
 
 
@@ -66,7 +69,44 @@ def all_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
 
 def complete_alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
     """Every alert of an SLO as it will be evaluated, the most urgent first."""
-    return (complete(rule, environment) for rule in slo_alerts(slo, environment))
+    own = Own(slo, templates.escape)
+    for frame in _frames(slo.window, slo.pages, environment):
+        yield replace(
+            frame.rule,
+            expr=frame.expr.of(own),
+            labels={name: text.of(own) for name, text in frame.labels.items()},
+            annotations={name: text.of(own) for name, text in frame.annotations.items()},
+            place=slo.place,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An alert of any SLO of a window, complete but for what is the SLO's own."""
+
+    rule: AlertRule
+    expr: Pattern
+    labels: dict[str, Pattern]
+    annotations: dict[str, Pattern]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _frames(window: Window, pages: bool, environment: Environment) -> tuple[_Frame, ...]:  # noqa: FBT001  # as in Slo
+    rules = any_alerts(window, pages, environment)
+    return tuple(
+        _Frame(
+            rule,
+            Pattern(rule.expr),
+            {name: Pattern(text) for name, text in rule.labels.items()},
+            {name: Pattern(text) for name, text in rule.annotations.items()},
+        )
+        for rule in rules
+    )
+
+
+def any_alerts(window: Window, pages: bool, environment: Environment) -> tuple[AlertRule, ...]:  # noqa: FBT001  # same
+    """Every alert of any SLO of a window, with marks for what is its own."""
+    return tuple(complete(rule, environment) for rule in slo_alerts(StandIn(window, pages), environment))
 
 
 def complete(rule: AlertRule, environment: Environment) -> AlertRule:
@@ -95,18 +135,22 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
 def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
     files: dict[str, list[Value]] = {slo_file(slo): [], slo_long_file(slo): []}
     grid = _recordings(slo_rules.grid(slo, environment.evaluation_interval))
+    own = Own(slo)
     for index, group in enumerate(_derived(slo, environment)):
         file = slo_long_file(slo) if group.is_long else slo_file(slo)
-        rules = _put_in(group.rules, slo)
-        files[file].append(_group(put_in(group.name, slo), group.interval, [rules] if index else [grid, rules]))
+        rules = group.rules.items(own)
+        files[file].append(_group(group.name.of(own), group.interval, [rules] if index else [grid, rules]))
     return {file: document({"groups": groups}) for file, groups in files.items()}
 
 
-def _slo_alerts(slo: Slo, alerts: Iterable[AlertRule], environment: Environment) -> str:
-    return document({"groups": [_group(_alerts_group(slo), environment.evaluation_interval, map(_alert, alerts))]})
+@lru_cache(maxsize=MOST_KEPT)
+def _slo_alerts(window: Window, pages: bool, environment: Environment) -> YamlPattern:  # noqa: FBT001  # as in Slo
+    rules = map(_alert, any_alerts(window, pages, environment))
+    name = _alerts_group(StandIn(window))
+    return YamlPattern(document({"groups": [_group(name, environment.evaluation_interval, rules)]}))
 
 
-def _alerts_group(slo: Slo) -> str:
+def _alerts_group(slo: Owner) -> str:
     return f"slo-{slo.name}-alerts"
 
 
@@ -123,10 +167,10 @@ def _group(name: str, interval: timedelta, rules: Iterable[Value]) -> Value:
 class _Derived:
     """A group's rules that are the same for all SLOs of a window but for their names, written for a stand-in."""
 
-    name: str
+    name: Pattern
     interval: timedelta
     is_long: bool
-    rules: Written
+    rules: YamlPattern
 
 
 def _derived(slo: Slo, environment: Environment) -> tuple[_Derived, ...]:
@@ -136,15 +180,10 @@ def _derived(slo: Slo, environment: Environment) -> tuple[_Derived, ...]:
 @lru_cache(maxsize=MOST_KEPT)
 def _derived_of(window: Window, step: timedelta, size: timedelta) -> tuple[_Derived, ...]:
     groups = slo_rules.derived(StandIn(window), step, size)
-    return tuple(_Derived(group.name, group.interval, group.is_long, _recordings(group.rules)) for group in groups)
-
-
-def _put_in(rules: Written, slo: Slo) -> Written:
-    """Rules that were written for a stand-in, of this SLO. A name that is a label's whole value may need quotes."""
-    any_slo = StandIn(slo.window)
-    text = rules.replace(f": {inline(any_slo.name)}", f": {inline(slo.name)}")
-    text = text.replace(f": {inline(any_slo.service)}", f": {inline(slo.service)}")
-    return Written(put_in(text, slo))
+    return tuple(
+        _Derived(Pattern(group.name), group.interval, group.is_long, YamlPattern(_recordings(group.rules)))
+        for group in groups
+    )
 
 
 def _recordings(rules: Iterable[Recording]) -> Written:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations, templates
 from monitor.catalogue.model import AlertRule, Slo
+from monitor.render.pattern import burn_rate, figure
 from monitor.render.yaml_text import Value, Written, inline
-from monitor.slo import names, promql, stand_in
+from monitor.slo import names, promql
 from monitor.slo.stand_in import Owner
 
 FOLDER = "rules/tests"
 SECOND = timedelta(seconds=1)
-_DIGITS = 4
-_BURN_RATE = re.compile(r"<burn rate of ([0-9.]+)>")
 
 
 def firing(slo: Owner, alert: str, state: str = "firing") -> str:
@@ -41,12 +39,12 @@ def absent(series: str, at: timedelta) -> Written:
 
 def rounded(query: str, expected: Decimal, at: timedelta) -> Written:
     """A query answers a number, to four digits behind the point."""
-    return _answered(f"round(max({query}), 0.0001)", at, _figure(expected))
+    return _answered(f"round(max({query}), 0.0001)", at, figure(expected))
 
 
 def burning(slo: Owner, window: str, share: Decimal, at: timedelta) -> Written:
     """The burn rate over a window in which this share of events was bad."""
-    return _answered(f"round(max({whole(names.BURN_RATE, slo, window)}), 0.0001)", at, _burn_rate(slo, share))
+    return _answered(f"round(max({whole(names.BURN_RATE, slo, window)}), 0.0001)", at, burn_rate(slo, share))
 
 
 def _answered(query: str, at: timedelta, value: str | None) -> Written:
@@ -78,22 +76,6 @@ def recorded(slo: Owner, name: str, values: str, window: str = "") -> Written:
 def given(series: str, values: str) -> Written:
     """A series as it is made up, in promtool's notation."""
     return Written(f"- series: {inline(series)}\n  values: {inline(values)}")
-
-
-def put_in(written: Written, slo: Slo) -> Written:
-    """Tests that were written for a stand-in, of this SLO."""
-    burning = _BURN_RATE.sub(lambda found: _burn_rate(slo, Decimal(found[1])), written)
-    return Written(stand_in.put_in(burning, slo))
-
-
-def _burn_rate(slo: Owner, share: Decimal) -> str:
-    """How fast the budget burns at this share of bad events; of a stand-in a mark."""
-    return _figure(share / (1 - slo.target)) if isinstance(slo, Slo) else f"<burn rate of {share}>"
-
-
-def _figure(value: Decimal) -> str:
-    rounded = float(round(value, _DIGITS))
-    return str(int(rounded) if rounded == int(rounded) else rounded)
 
 
 def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[str, str] | None = None) -> Value:

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertRule, Environment, Slo
+from monitor.catalogue.model import Environment, Slo, Window
+from monitor.render.pattern import Own, YamlPattern
 from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long_file
 from monitor.render.slo_checks import FOLDER
 from monitor.render.slo_tests_alerts import alert_tests
 from monitor.render.slo_tests_counted import counted_tests
 from monitor.render.slo_tests_horizon import HOUR, day_tests, own_interval, own_tests, rollup_tests
 from monitor.render.yaml_text import Value, document
+from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 
-def slo_tests(slo: Slo, rules: Iterable[AlertRule], environment: Environment) -> dict[str, str]:
-    """The test files of an SLO, by path; ``rules`` are its alerts, complete."""
+def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
+    """The test files of an SLO, by path."""
     step = environment.evaluation_interval
     short, long = (rule_groups(slo, environment, long=long) for long in (False, True))
     counted, added_up, alerts = slo_file(slo), slo_long_file(slo), slo_alert_file(slo)
     files = {
         "": _file([counted, alerts], step, counted_tests(slo, environment), short),
-        "-alerts": _file([alerts], step, alert_tests(slo, rules, environment)),
+        "-alerts": _alert_file(slo.window, slo.pages, environment).of(Own(slo)),
     }
     if days := tuple(day_tests(slo)):
         files["-days"] = _file([counted, added_up, alerts], HOUR, days, (*short[:-1], *long))
@@ -35,6 +38,12 @@ def slo_tests(slo: Slo, rules: Iterable[AlertRule], environment: Environment) ->
     if own := tuple(own_tests(slo)):
         files["-window"] = _file([added_up, alerts], own_interval(slo), own, long)
     return {f"{FOLDER}/slo-{slo.name}{kind}.yml": text for kind, text in files.items()}
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _alert_file(window: Window, pages: bool, environment: Environment) -> YamlPattern:  # noqa: FBT001  # as in Slo
+    slo = StandIn(window, pages)
+    return YamlPattern(_file([slo_alert_file(slo)], environment.evaluation_interval, alert_tests(slo, environment)))
 
 
 def _file(files: list[str], interval: timedelta, tests: Iterable[Value], order: Iterable[str] = ()) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertRule, Environment, Slo, Window
+from monitor.catalogue.model import AlertRule, Environment
+from monitor.render.pattern import allowed_of
+from monitor.render.rules import complete
 from monitor.render.slo_checks import (
     SECOND,
     alert_case,
@@ -16,68 +17,59 @@ from monitor.render.slo_checks import (
     firing,
     humanize_duration,
     humanize_percentage,
-    put_in,
     recorded,
     test,
 )
-from monitor.render.yaml_text import Value, Written, written
+from monitor.render.yaml_text import Value
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import A_DAY, EXHAUSTED, EXHAUSTED_KEEP, NO_DATA
-from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
+from monitor.slo.alerts import alerts as slo_alerts
+from monitor.slo.stand_in import Told
 from monitor.slo.windows import BurnPair
 
 _LEFT = Decimal("0.25")
 _MEASURED = Decimal("0.5")
 _EVENTS = 5000
-_MORE, _LESS = Decimal("1.001"), Decimal("0.999")
-"""Just above a limit, and just below it."""
 
 
-def alert_tests(slo: Slo, rules: Iterable[AlertRule], environment: Environment) -> Iterator[Value]:
+def alert_tests(slo: Told, environment: Environment) -> Iterator[Value]:
     """Every burn alert at, above and below its limits; a budget that is spent; silence."""
-    step, alerts = environment.evaluation_interval, {rule.name: rule for rule in rules}
+    alerts = {rule.name: complete(rule, environment) for rule in slo_alerts(slo, environment)}
     for pair in burning.burn_pairs(slo):
-        rule, above, enough = alerts[pair.alert], pair.factor * _MORE, windows.MINIMUM_BAD_EVENTS
-        yield _burning(slo, pair, step, rule, "burns", above)
-        yield put_in(_not_burning(slo.window, pair, step, rule.hold, rule.keep_firing_for), slo)
+        factor, enough = pair.factor, windows.MINIMUM_BAD_EVENTS
+        above, below = factor * Decimal("1.001"), factor * Decimal("0.999")
+        yield _pair_test(slo, pair, environment, "burns", (above, above, enough), alerts[pair.alert])
+        yield _pair_test(slo, pair, environment, "burns at exactly the limit", (factor, factor, enough))
+        yield _pair_test(slo, pair, environment, "burnt, but no longer does", (above, below, enough))
+        yield _pair_test(slo, pair, environment, "only begins to burn", (below, above, enough))
+        yield _pair_test(slo, pair, environment, "burns by a handful of events", (above, above, enough - 1))
+        if pair.keep:
+            yield _over(slo, pair, environment, alerts[pair.alert])
         if pair.ends_with_the_outage:
-            yield _burning(slo, pair, step, rule, "still burns now", above, now=windows.NO_LONGER * _MORE)
-    yield _spent(slo, step, alerts[EXHAUSTED])
-    yield put_in(_not_spent(slo.window, step, alerts[EXHAUSTED].hold), slo)
-    yield _no_data(slo, step, alerts[NO_DATA])
+            figures, over = (above, above, enough), windows.NO_LONGER
+            yield _pair_test(slo, pair, environment, "burnt, and the outage is over", figures, now=over)
+            yield _pair_test(
+                slo, pair, environment, "still burns now", figures, alerts[pair.alert], now=over * Decimal("1.001")
+            )
+    yield _spent(slo, environment, alerts[EXHAUSTED])
+    yield _not_spent(slo, environment)
+    yield _no_data(slo, environment, alerts[NO_DATA])
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def _not_burning(window: Window, pair: BurnPair, step: timedelta, held: timedelta, kept: timedelta) -> Written:
-    """Whatever keeps a burn alert from firing, and how it ends."""
-    slo, factor, enough = StandIn(window), pair.factor, windows.MINIMUM_BAD_EVENTS
-    above, below = factor * _MORE, factor * _LESS
-
-    def quiet(name: str, burn_long: Decimal, burn_short: Decimal, bad: int, now: Decimal | None = None) -> Value:
-        series = _recordings(slo, pair, (burn_long, burn_short, bad), held // step + 4, now)
-        check = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
-        return test(f"{pair.alert}: {name}", slo, step, [series], {"promql_expr_test": [check]})
-
-    tests = [
-        quiet("burns at exactly the limit", factor, factor, enough),
-        quiet("burnt, but no longer does", above, below, enough),
-        quiet("only begins to burn", below, above, enough),
-        quiet("burns by a handful of events", above, above, enough - 1),
-    ]
-    if pair.keep:
-        tests.append(_over(slo, pair, step, held, kept))
-    if pair.ends_with_the_outage:
-        tests.append(quiet("burnt, and the outage is over", above, above, enough, windows.NO_LONGER))
-    return written(tests)
-
-
-@lru_cache(maxsize=MOST_KEPT)
-def _recordings(
-    slo: StandIn, pair: BurnPair, figures: tuple[Decimal, Decimal, int], steps: int, now: Decimal | None
-) -> Written:
-    """What is recorded where this is how fast it burnt and burns, by so many bad events."""
+def _pair_test(
+    slo: Told,
+    pair: BurnPair,
+    environment: Environment,
+    name: str,
+    figures: tuple[Decimal, Decimal, int],
+    expected: AlertRule | None = None,
+    *,
+    now: Decimal | None = None,
+) -> Value:
     burn_long, burn_short, bad = figures
     long, short = durations.text(pair.long), durations.text(pair.short)
+    step = environment.evaluation_interval
+    held = windows.hold(environment.scrape_interval, step)
     made = {
         (names.BURN_RATE, long): burn_long / _MEASURED,
         (names.COVERAGE, long): _MEASURED,
@@ -88,29 +80,25 @@ def _recordings(
     }
     if now is not None:
         made[names.BURN_RATE, durations.text(windows.SHORT_WINDOWS[0])] = now
-    return Written("\n".join(_constant(slo, made, steps)))
-
-
-def _burning(
-    slo: Slo, pair: BurnPair, step: timedelta, rule: AlertRule, name: str, burn: Decimal, *, now: Decimal | None = None
-) -> Value:
-    """The alert is pending, and fires with every text once it was held."""
-    held, bad = rule.hold, windows.MINIMUM_BAD_EVENTS
-    series = put_in(_recordings(StandIn(slo.window), pair, (burn, burn, bad), held // step + 4, now), slo)
-    texts = _texts(slo, pair, burn, bad)
+    series = list(_constant(slo, made, held // step + 4))
+    if expected is None:
+        quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
+        return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [quiet]})
+    texts = _texts(slo, pair, burn_long, bad)
     checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(pair.alert, held - step, None),
-            alert_case(pair.alert, held, rule, texts),
+            alert_case(pair.alert, held, expected, texts),
         ],
         "promql_expr_test": [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))],
     }
-    return test(f"{pair.alert}: {name}", slo, step, [series], checks)
+    return test(f"{pair.alert}: {name}", slo, step, series, checks)
 
 
-def _over(slo: Owner, pair: BurnPair, step: timedelta, held: timedelta, kept: timedelta) -> Value:
+def _over(slo: Told, pair: BurnPair, environment: Environment, rule: AlertRule) -> Value:
     """What no longer burns goes on firing for as long as it is kept, and no longer."""
-    steps, after = held // step + 4, kept // step + 4
+    step = environment.evaluation_interval
+    steps, after = rule.hold // step + 4, rule.keep_firing_for // step + 4
     made = {
         (names.BURN_RATE, durations.text(pair.long)): pair.factor * 2,
         (names.COVERAGE, durations.text(pair.long)): Decimal(1),
@@ -121,17 +109,17 @@ def _over(slo: Owner, pair: BurnPair, step: timedelta, held: timedelta, kept: ti
         recorded(slo, names.BURN_RATE, falls, durations.text(pair.short)),
         *_constant(slo, made, steps + after + 1),
     ]
-    ends = (steps + 1) * step + kept
+    ends = (steps + 1) * step + rule.keep_firing_for
     checks = [count(firing(slo, pair.alert), 1, ends - step), count(firing(slo, pair.alert), 0, ends + step)]
     return test(f"{pair.alert}: is over", slo, step, series, {"promql_expr_test": checks})
 
 
-def _constant(slo: Owner, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Written]:
+def _constant(slo: Told, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Value]:
     for (name, window), value in made.items():
         yield recorded(slo, name, f"{promql.number(value)}x{steps}", window)
 
 
-def _texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
+def _texts(slo: Told, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
     left = float(_LEFT) / float(burn / _MEASURED) * (slo.window.duration // SECOND)
     long = durations.text(pair.long)
     return {
@@ -146,9 +134,10 @@ def _texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
     }
 
 
-def _spent(slo: Slo, step: timedelta, expected: AlertRule) -> Value:
+def _spent(slo: Told, environment: Environment, expected: AlertRule) -> Value:
     """A budget of which nothing is left is said once held; and for an hour more, that one that hovers is one ticket."""
-    held = expected.hold
+    step = environment.evaluation_interval
+    held = windows.hold(environment.scrape_interval, step)
     own, day, steps = slo.window.text, durations.text(A_DAY), held // step + 4
     ends = (steps + 1) * step + EXHAUSTED_KEEP
     after = EXHAUSTED_KEEP // step + 4
@@ -176,10 +165,10 @@ def _spent(slo: Slo, step: timedelta, expected: AlertRule) -> Value:
     return test(f"{EXHAUSTED}: nothing is left", slo, step, series, checks)
 
 
-def _spent_texts(slo: Slo) -> dict[str, str]:
+def _spent_texts(slo: Told) -> dict[str, str]:
     pace = humanize_percentage(6 * (A_DAY // SECOND) / (slo.window.duration // SECOND))
-    allowed = float(_EVENTS / _MEASURED * (1 - slo.target))
-    counts = f"45 of {_EVENTS} {slo.events} were bad in {slo.window.text}, where {allowed:.0f} may be. "
+    allowed = allowed_of(slo, int(_EVENTS / _MEASURED))
+    counts = f"45 of {_EVENTS} {slo.events} were bad in {slo.window.text}, where {allowed} may be. "
     return {
         "impact": (
             f"{slo.impact or slo.description} {'' if slo.window.calendar else counts}At the pace of the last "
@@ -189,15 +178,15 @@ def _spent_texts(slo: Slo) -> dict[str, str]:
     }
 
 
-@lru_cache(maxsize=MOST_KEPT)
-def _not_spent(window: Window, step: timedelta, held: timedelta) -> Written:
-    slo = StandIn(window)
+def _not_spent(slo: Told, environment: Environment) -> Value:
+    step = environment.evaluation_interval
+    held = windows.hold(environment.scrape_interval, step)
     series = [recorded(slo, names.BUDGET_REMAINING, f"0.0001x{held // step + 4}", slo.window.text)]
     quiet = count(f'ALERTS{{alertname="{EXHAUSTED}"}}', 0, held)
-    return written([test(f"{EXHAUSTED}: a little is left", slo, step, series, {"promql_expr_test": [quiet]})])
+    return test(f"{EXHAUSTED}: a little is left", slo, step, series, {"promql_expr_test": [quiet]})
 
 
-def _no_data(slo: Slo, step: timedelta, expected: AlertRule) -> Value:
+def _no_data(slo: Told, environment: Environment, expected: AlertRule) -> Value:
     checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(NO_DATA, timedelta(0), None),
@@ -205,4 +194,4 @@ def _no_data(slo: Slo, step: timedelta, expected: AlertRule) -> Value:
         ],
         "promql_expr_test": [count(f'ALERTS{{alertname="{NO_DATA}",alertstate="pending"}}', 1, timedelta(0))],
     }
-    return test("nothing is recorded", slo, step, (), checks)
+    return test("nothing is recorded", slo, environment.evaluation_interval, (), checks)

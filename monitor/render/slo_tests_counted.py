@@ -12,8 +12,9 @@ from functools import lru_cache
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Window
-from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, put_in, rounded, test, whole
-from monitor.render.yaml_text import Value, Written, written
+from monitor.render.pattern import Own, YamlPattern
+from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
+from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
 from monitor.slo.stand_in import MOST_KEPT, StandIn
@@ -157,21 +158,20 @@ def _pulses(slo: Slo, environment: Environment) -> Value:
             third = steps // 3
             phases += [Phase(steps=third), Phase(steps=1, good=good, bad=bad), Phase(steps=steps - third - 1)]
     at = sum(phase.steps for phase in phases) * step
-    checks = [put_in(_in_windows(slo.window, at), slo)]
+    checks = [_in_windows(slo.window, at).items(Own(slo))]
     return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _in_windows(window: Window, at: timedelta) -> Written:
+def _in_windows(window: Window, at: timedelta) -> YamlPattern:
     """What is recorded of those pulses."""
     known = (("5m", 1, 10, Fraction(3, 5)), ("30m", 21, 310, Fraction(16, 30)), ("1h", 321, 7310, Fraction(31, 60)))
-    return written(
-        [
-            check
-            for span, bad, total, covered in known
-            for check in figures(StandIn(window), span, Decimal(bad), Decimal(total), _decimal(covered), at)
-        ]
-    )
+    checks = [
+        check
+        for span, bad, total, covered in known
+        for check in figures(StandIn(window), span, Decimal(bad), Decimal(total), _decimal(covered), at)
+    ]
+    return YamlPattern(written(checks))
 
 
 def _few_events(slo: Slo, environment: Environment) -> Value:
@@ -195,12 +195,12 @@ def _idle(slo: Slo, environment: Environment) -> Value:
     """No events: nothing is known to be wrong, nothing is NaN, and time counts as watched."""
     step = environment.evaluation_interval
     steps = windows.SHORT_WINDOWS[-1] // step + 4
-    checks = [put_in(_nothing(slo.window, steps * step, _judges_time(slo)), slo)]
+    checks = [_nothing(slo.window, steps * step, _judges_time(slo)).items(Own(slo))]
     return _test("nothing comes and nothing fails", slo, environment, (Phase(steps=steps),), checks)
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _nothing(window: Window, at: timedelta, judges_time: bool) -> Written:  # noqa: FBT001  # asked nowhere else
+def _nothing(window: Window, at: timedelta, judges_time: bool) -> YamlPattern:  # noqa: FBT001  # asked nowhere else
     """What is recorded where there was time and no event."""
     slo = StandIn(window)
     checks = [count(any_burning(slo), 0, at)]
@@ -209,7 +209,7 @@ def _nothing(window: Window, at: timedelta, judges_time: bool) -> Written:  # no
         checks.append(rounded(whole(names.COVERAGE, slo, span), Decimal(1), at))
         checks.append(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), at))
         checks.append(rounded(sli, Decimal(1), at) if judges_time else absent(sli, at))
-    return written(checks)
+    return YamlPattern(written(checks))
 
 
 def _reset(slo: Slo, environment: Environment) -> Value:

@@ -14,8 +14,9 @@ from functools import lru_cache
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, Slo, Window
-from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, put_in, recorded, rounded, test, whole
-from monitor.render.yaml_text import Value, Written, written
+from monitor.render.pattern import Own, YamlPattern
+from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, recorded, rounded, test, whole
+from monitor.render.yaml_text import Value, written
 from monitor.slo import names, windows
 from monitor.slo.alerts import EXHAUSTED, EXHAUSTED_KEEP
 from monitor.slo.burning import burn_pairs, can_fire, highest_burn
@@ -35,7 +36,7 @@ MOST_STEPS = 360
 
 def day_tests(slo: Slo) -> Iterator[Value]:
     """Every window from hours on, and the two slow alerts: not yet, due, and over."""
-    yield put_in(_added_up(slo.window), slo)
+    yield _added_up(slo.window).items(Own(slo))
     for pair in burn_pairs(slo)[2:]:
         if can_fire(slo, pair):
             yield _slow(slo, pair)
@@ -52,14 +53,16 @@ PULSES = (
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _added_up(window: Window) -> Written:
+def _added_up(window: Window) -> YamlPattern:
     any_slo = StandIn(window)
-    return written(
-        [
-            _pulses(any_slo),
-            _one_hour(any_slo, "one event failed, and there was no other", 1, 1),
-            _one_hour(any_slo, "good was counted before its total", -1, 10),
-        ]
+    return YamlPattern(
+        written(
+            [
+                _pulses(any_slo),
+                _one_hour(any_slo, "one event failed, and there was no other", 1, 1),
+                _one_hour(any_slo, "good was counted before its total", -1, 10),
+            ]
+        )
     )
 
 
@@ -104,11 +107,11 @@ def _one_hour(slo: Owner, name: str, bad: int, total: int) -> Value:
 
 def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     """The coarser roll-ups have each of the finer once."""
-    yield put_in(_rolled_up(slo.window, environment.rollup_interval), slo)
+    yield _rolled_up(slo.window, environment.rollup_interval).items(Own(slo))
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _rolled_up(window: Window, size: timedelta) -> Written:
+def _rolled_up(window: Window, size: timedelta) -> YamlPattern:
     slo = StandIn(window)
     levels = [(windows.SECOND_ROLLUP, (names.BAD_ROLLUP_5X, names.TOTAL_ROLLUP_5X, names.COVERED_ROLLUP_5X))]
     if any(span > windows.LONGEST_FROM_SECOND for span in _own(slo)):
@@ -123,7 +126,8 @@ def _rolled_up(window: Window, size: timedelta) -> Written:
         for many, coarser in levels
         for name, value in zip(coarser, values, strict=True)
     ]
-    return written([test("roll-ups of roll-ups", slo, size, series, {"promql_expr_test": checks})])
+    tests = [test("roll-ups of roll-ups", slo, size, series, {"promql_expr_test": checks})]
+    return YamlPattern(written(tests))
 
 
 def _own(slo: Owner) -> tuple[timedelta, ...]:
@@ -152,12 +156,12 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
     early, late, calm = int(due * Decimal("0.9")), int(due * Decimal("1.1")) + 2, pair.short // HOUR + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     series = _rollups(slo, HOUR, [(hours, 0), (late, bad), (calm, 0)])
-    checks = put_in(_due(slo.window, pair, early, late, calm), slo)
+    checks = _due(slo.window, pair, early, late, calm).items(Own(slo))
     return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": [checks]})
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> Written:
+def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> YamlPattern:
     """So many hours after an outage began the alert is not due yet, and due; and it ends when it was calm for long."""
     slo, hours = StandIn(window), pair.long // HOUR
     spans = [durations.text(span) for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)]
@@ -169,7 +173,7 @@ def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> Wr
         count(firing(slo, pair.alert), 1, (hours + late) * HOUR),
         count(firing(slo, pair.alert), 0, (hours + late + calm) * HOUR),
     ]
-    return written(checks)
+    return YamlPattern(written(checks))
 
 
 def _exhausted(slo: Slo) -> Value:

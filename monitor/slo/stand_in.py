@@ -1,8 +1,9 @@
-"""What is the same for all SLOs of a window but for their names is made once, for a stand-in. Pure.
+"""What is the same for all SLOs of a window but for their names and words is made once, for a stand-in. Pure.
 
 Nearly all rules and tests of an SLO read what was recorded of it. All that they need know of the SLO is what it is
-called, how long its window is, and which share of its events may be bad. So their text is made with marks in place of
-the names and of that share, and every SLO puts its own in: a thousand SLOs cost little more than their text.
+called, how long its window is, and which share of its events may be bad; its alerts also say what people wrote of it.
+So they are made with marks in place of all that, and every SLO puts its own in: a thousand SLOs cost little more than
+their text.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from monitor.catalogue.model import Slo, Window
+from monitor.catalogue.model import Place, Slo, Window
 
 MOST_KEPT = 1024
 """Of how many windows (and speeds of burning) texts are kept: a catalogue has a handful."""
 
-_NAME, _SERVICE, _ALLOWED = "<slo>", "<service>", "<allowed>"
-"""No name may hold such signs, and what people write is in none of these texts."""
+NAME, SERVICE, ALLOWED, OBJECTIVE = "⟨slo⟩", "⟨service⟩", "⟨allowed⟩", "⟨objective⟩"
+"""Marks of what never needs quotes or escapes within a text. Nothing that is written here has such signs itself."""
+
+TITLE, IMPACT, EVENTS, TEAM = "⟪title⟫", "⟪impact⟫", "⟪events⟫", "⟪team⟫"
+"""Marks of people's words, which may."""
 
 
 class Owner(Protocol):
@@ -36,13 +40,52 @@ class Owner(Protocol):
         """The span it is judged over."""
 
 
+class Told(Owner, Protocol):
+    """Whose alerts these are: also the words in which they speak of it, and whether they wake someone."""
+
+    @property
+    def display_name(self) -> str:
+        """How people call it."""
+
+    @property
+    def description(self) -> str:
+        """What it promises."""
+
+    @property
+    def impact(self) -> str:
+        """What users notice, if that is written."""
+
+    @property
+    def events(self) -> str:
+        """What is counted."""
+
+    @property
+    def team(self) -> str:
+        """Who owns it."""
+
+    @property
+    def pages(self) -> bool:
+        """Whether its fast alerts wake someone."""
+
+    @property
+    def place(self) -> Place:
+        """Where it is written."""
+
+
 @dataclass(frozen=True, slots=True)
 class StandIn:
     """Any SLO of a window."""
 
     window: Window
-    name: str = _NAME
-    service: str = _SERVICE
+    pages: bool = True
+    name: str = NAME
+    service: str = SERVICE
+    display_name: str = TITLE
+    description: str = IMPACT
+    impact: str = IMPACT
+    events: str = EVENTS
+    team: str = TEAM
+    place: Place = Place(file="")
 
 
 def number(value: Decimal) -> str:
@@ -52,9 +95,9 @@ def number(value: Decimal) -> str:
 
 def allowed(owner: Owner) -> str:
     """Which share of its events may be bad, as a literal."""
-    return number(1 - owner.target) if isinstance(owner, Slo) else _ALLOWED
+    return number(1 - owner.target) if isinstance(owner, Slo) else ALLOWED
 
 
-def put_in(text: str, slo: Slo) -> str:
-    """A text that was made for a stand-in, of this SLO."""
-    return text.replace(_NAME, slo.name).replace(_SERVICE, slo.service).replace(_ALLOWED, allowed(slo))
+def objective(owner: Owner) -> str:
+    """The objective in percent."""
+    return number(owner.target * 100) if isinstance(owner, Slo) else OBJECTIVE
