@@ -64,7 +64,10 @@ def evaluated(rules: Path, made: Sequence[Made], place: Path, seconds: int) -> E
         groups = _get(url, "rules")["groups"]
         waiting = [group for group in groups if any(rule["health"] == "unknown" for rule in group["rules"])]
         broken = [
-            f"{rule['name']}: {rule['lastError']}" for group in groups for rule in group["rules"] if rule.get("lastError")
+            f"{rule['name']}: {rule['lastError']}"
+            for group in groups
+            for rule in group["rules"]
+            if rule.get("lastError")
         ]
         rules_waiting = [rule for group in waiting for rule in group["rules"]]
         broken += [f"{rule['name']}: {said}" for rule in rules_waiting if (said := _refused(url, rule["query"]))]

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from monitor.catalogue.model import Slo
 from monitor.render.yaml_text import Written, inline
-from monitor.slo import stand_in
+from monitor.slo import promql, stand_in
 
 _MARK = re.compile(r"(⟨[^⟩]+⟩|⟪[^⟫]+⟫)")
 _HOLE = re.compile(
@@ -31,8 +31,8 @@ class Own(dict[str, str]):
             {
                 stand_in.NAME: slo.name,
                 stand_in.SERVICE: slo.service,
-                stand_in.ALLOWED: stand_in.allowed(slo),
-                stand_in.OBJECTIVE: stand_in.objective(slo),
+                stand_in.ALLOWED: promql.allowed(slo),
+                stand_in.OBJECTIVE: promql.objective(slo),
                 stand_in.TITLE: spoken(slo.display_name),
                 stand_in.IMPACT: spoken(slo.impact or slo.description),
                 stand_in.EVENTS: spoken(slo.events),

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations, templates
-from monitor.catalogue.model import AlertRule, Slo
+from monitor.catalogue.model import AlertRule
 from monitor.render.pattern import burn_rate, figure
 from monitor.render.yaml_text import Value, Written, inline
 from monitor.slo import names, promql

@@ -17,8 +17,8 @@ from monitor.render.slo_checks import SECOND, absent, any_burning, count, figure
 from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
-from monitor.slo.stand_in import MOST_KEPT, StandIn
 from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory
+from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 RATE = 100
 """Events per step in the made-up traffic: enough that the floor of bad events is passed at the first bad step."""

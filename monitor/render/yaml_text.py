@@ -34,7 +34,8 @@ _PLAIN = re.compile(
 )
 _NOT_TEXT = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|~|[0-9]+e[0-9]+")
 _REMEMBERED = 10_000
-"""How many texts are kept as they are written: names of fields come back by the thousand, an SLO's series by the dozen."""
+"""How many texts are kept as they are written: names of fields come back by the thousand, an SLO's series a few times.
+"""
 
 _NEEDS_ESCAPES = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from monitor.catalogue import durations
 from monitor.catalogue.model import AlertRule, Environment, Severity
 from monitor.catalogue.templates import escape
-from monitor.slo import burning, names, promql, stand_in, windows
+from monitor.slo import burning, names, promql, windows
 from monitor.slo.stand_in import Told
 from monitor.slo.windows import BurnPair
 
@@ -37,7 +37,7 @@ def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
     pace = promql.series(names.BURN_RATE, slo, long)
     span = f"{durations.seconds(slo.window.duration)}"
     left = f"{remaining} / on () {pace} * {span}"
-    objective = f"{stand_in.objective(slo)} %"
+    objective = f"{promql.objective(slo)} %"
     return AlertRule(
         name=pair.alert,
         expr=burning.burn_expression(slo, pair),
@@ -68,7 +68,7 @@ def _exhausted(slo: Told, environment: Environment) -> AlertRule:
     own, day = slo.window.text, durations.text(A_DAY)
     pace = f"{promql.series(names.BURN_RATE, slo, day)} * {durations.seconds(A_DAY)}"
     goes = _figure(f"{pace} / {durations.seconds(slo.window.duration)}", "humanizePercentage")
-    objective = f"{stand_in.objective(slo)} % over {own}"
+    objective = f"{promql.objective(slo)} % over {own}"
     return AlertRule(
         name=EXHAUSTED,
         expr=burning.exhausted_expression(slo),
@@ -99,7 +99,7 @@ def _counts(slo: Told) -> str:
         return ""
     own = slo.window.text
     bad, total = (promql.series(name, slo, own) for name in (names.BAD_SUM, names.TOTAL_SUM))
-    allowed = f"{total} / {promql.series(names.COVERAGE, slo, own)} * {stand_in.allowed(slo)}"
+    allowed = f"{total} / {promql.series(names.COVERAGE, slo, own)} * {promql.allowed(slo)}"
     return (
         f"{_figure(bad)} of {_figure(total)} {escape(slo.events)} were bad in {own}, where {_figure(allowed)} may be. "
     )

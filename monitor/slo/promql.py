@@ -34,7 +34,7 @@ from monitor.catalogue import durations
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.catalogue.promql import counters, parse
 from monitor.slo import names
-from monitor.slo.stand_in import Owner, allowed, number
+from monitor.slo.stand_in import ALLOWED, OBJECTIVE, Owner
 
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
@@ -169,6 +169,21 @@ def covered_seconds(slo: Slo, period: timedelta, step: timedelta) -> str:
     """For how much of the period anything is known; ``step`` is the environment's evaluation interval."""
     counted = tile(names.TOTAL_DELTA, slo, period, function="count_over_time")
     return f"{counted} * {durations.seconds(step)}"
+
+
+def number(value: Decimal) -> str:
+    """A decimal as a PromQL literal: ``0.0005``, never ``0.0004999999999999``."""
+    return format(value.normalize(), "f")
+
+
+def allowed(slo: Owner) -> str:
+    """The share of events that may be bad, as a literal."""
+    return number(1 - slo.target) if isinstance(slo, Slo) else ALLOWED
+
+
+def objective(slo: Owner) -> str:
+    """The objective in percent, as people write it."""
+    return number(slo.target * 100) if isinstance(slo, Slo) else OBJECTIVE
 
 
 @lru_cache(maxsize=_AT_HAND)

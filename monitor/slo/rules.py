@@ -9,7 +9,7 @@ from datetime import timedelta
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.slo import names, promql, windows
-from monitor.slo.stand_in import Owner, allowed
+from monitor.slo.stand_in import Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ def whole(slo: Owner, second: timedelta, third: timedelta) -> Iterator[Recording
     if slo.window.calendar:
         yield _record(slo, names.COVERAGE, promql.calendar(names.CALENDAR_COVERAGE, slo), own)
         yield _record(slo, names.SLI, promql.calendar(names.CALENDAR_SLI, slo), own)
-        burnt = f"(1 - {promql.series(names.SLI, slo, own)}) / {allowed(slo)}"
+        burnt = f"(1 - {promql.series(names.SLI, slo, own)}) / {promql.allowed(slo)}"
         yield _record(slo, names.BURN_RATE, burnt, own)
         yield _record(slo, names.BUDGET_REMAINING, promql.calendar(names.CALENDAR_BUDGET_REMAINING, slo), own)
         return

@@ -9,10 +9,9 @@ their text.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Protocol
 
-from monitor.catalogue.model import Place, Slo, Window
+from monitor.catalogue.model import Place, Window
 
 MOST_KEPT = 1024
 """Of how many windows (and speeds of burning) texts are kept: a catalogue has a handful."""
@@ -72,6 +71,9 @@ class Told(Owner, Protocol):
         """Where it is written."""
 
 
+_NOWHERE = Place(file="")
+
+
 @dataclass(frozen=True, slots=True)
 class StandIn:
     """Any SLO of a window."""
@@ -85,19 +87,4 @@ class StandIn:
     impact: str = IMPACT
     events: str = EVENTS
     team: str = TEAM
-    place: Place = Place(file="")
-
-
-def number(value: Decimal) -> str:
-    """A decimal as a PromQL literal: ``0.0005``, never ``0.0004999999999999``."""
-    return format(value.normalize(), "f")
-
-
-def allowed(owner: Owner) -> str:
-    """Which share of its events may be bad, as a literal."""
-    return number(1 - owner.target) if isinstance(owner, Slo) else ALLOWED
-
-
-def objective(owner: Owner) -> str:
-    """The objective in percent."""
-    return number(owner.target * 100) if isinstance(owner, Slo) else OBJECTIVE
+    place: Place = _NOWHERE
