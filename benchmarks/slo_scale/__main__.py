@@ -13,12 +13,13 @@ import cProfile
 import pstats
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from benchmarks.slo_scale import catalogue, served
+from benchmarks.slo_scale.catalogue import Made
 from benchmarks.slo_scale.commands import ENVIRONMENT, Took, command, digest, quickest, within
 from benchmarks.slo_scale.served import Evaluated
 from monitor.catalogue.load import load
@@ -53,13 +54,14 @@ def main() -> int:
         if chosen.profile:
             _profile(root)
             return 0
-        bars = [*_in_process(root), *_as_commands(root, place), *_accepted(place / "out-0")]
-        if chosen.serve:
-            rules = place / "out-0" / "rules" / "prometheus"
-            bars += _evaluated(served.evaluated(rules, made, place, chosen.serve))
-    for bar in bars:
-        print(f"{bar.name:44}{bar.shown}{'' if bar.kept else '  MISSED'}")
-    return 0 if all(bar.kept for bar in bars) else 1
+        bars = chain(_in_process(root), _as_commands(root, place), _served(place, made, chosen.serve))
+        kept = [_show(bar) for bar in bars]
+    return 0 if all(kept) else 1
+
+
+def _show(bar: Bar) -> bool:
+    print(f"{bar.name:44}{bar.shown}{'' if bar.kept else '  MISSED'}", flush=True)
+    return bar.kept
 
 
 def _in_process(root: Path) -> Iterator[Bar]:
@@ -90,9 +92,12 @@ def _as_commands(root: Path, place: Path) -> Iterator[Bar]:
     yield Bar("the same bytes, with another hash seed too", f"{min(found)[:16]}...", len(found) == 1)
 
 
-def _accepted(out: Path) -> Iterator[Bar]:
-    said = served.accepted(sorted((out / "rules" / "prometheus").glob("*.yml")))
+def _served(place: Path, made: Sequence[Made], seconds: int) -> Iterator[Bar]:
+    rules = place / "out-0" / "rules" / "prometheus"
+    said = served.accepted(sorted(rules.glob("*.yml")))
     yield Bar(f"promtool {served.version('promtool')} check rules", said or "accepts them", not said)
+    if seconds:
+        yield from _evaluated(served.evaluated(rules, made, place, seconds))
 
 
 def _evaluated(found: Evaluated) -> Iterator[Bar]:

@@ -22,8 +22,8 @@ import requests
 from benchmarks.slo_scale.catalogue import Made
 
 SCRAPED_EVERY = 15
-PATIENCE = 60
-"""Seconds within which Prometheus starts, thousands of rule files and all."""
+PATIENCE = 600
+"""Seconds within which Prometheus starts or ends, thousands of rule files and all, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +126,10 @@ def _prometheus(place: Path, rules: Path, target: str) -> Iterator[str]:
         f"--storage.tsdb.path={place / 'data'}",
         f"--web.listen-address={address}",
     )
-    one = min(os.sched_getaffinity(0))
     with (place / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [_found("prometheus"), *options], stdout=log, stderr=log, env=os.environ | {"GOMAXPROCS": "1"}
         )
-        os.sched_setaffinity(process.pid, {one})
     try:
         _wait(f"http://{address}", process, place / "prometheus.log")
         yield f"http://{address}"

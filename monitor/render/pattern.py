@@ -47,6 +47,8 @@ class Own(dict[str, str]):
             made = figure(Decimal(found[1]) / self._budget)
         elif found := _ALLOWED_OF.fullmatch(hole):
             made = _allowed_of(self._budget, int(found[1]))
+        elif hole[0] not in "'\"":
+            raise KeyError(hole)
         else:
             made = inline(_words(hole[1:-1]).of(self))
         self[hole] = made
