@@ -73,8 +73,9 @@ bench: install-tests ## Measure the exporters side by side with Debian's, on thi
 	$(BIN)/python -m benchmarks.exporters
 
 .PHONY: bench-slo
-bench-slo: install-tests ## Measure what an SLO's rules cost and how right they are, beside the rules that Sloth and Pyrra write
+bench-slo: install-tests ## Measure what SLOs' rules cost and how right they are, beside those of Sloth and Pyrra, and a thousand SLOs
 	$(BIN)/python -m benchmarks.slo
+	$(BIN)/python -m benchmarks.slo_scale --serve 330
 
 .PHONY: lint
 lint: $(INSTALLED) ## Check style, types and the arrows between packages

@@ -289,7 +289,7 @@ class Environment:
     """Whether everything is recorded under Sloth's names as well, for dashboards that were made for it."""
     armed: bool = False
     """Whether drills may break things here."""
-    targets: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    targets: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     """Scrape targets by job, each ``address`` or ``instance=address``: ``{"app": ("app-1=127.0.0.1:8180", ...)}``."""
 
 

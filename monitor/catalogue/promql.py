@@ -22,6 +22,7 @@ _STRING = r""" "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*` """
 _TEXT_OR_GAP = re.compile(rf"({_STRING}) | \s+", re.VERBOSE)
 _TEXTS = re.compile(_STRING, re.VERBOSE)
 _MATCHERS = re.compile(r"\{[^{}]*\}")
+_BRACKET = re.compile(r"[(\[{}\])]")
 _OPERATOR = re.compile(r"[-+*/%^=!<>\[]+|(?<![a-z_:])(?:and|or|unless|atan2)(?![a-z_:])", re.IGNORECASE)
 _SPAN = r"[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdwy]))*"
 _BARE_SPAN = re.compile(rf"\[[^\]]*\]|\boffset\s+-?\s*{_SPAN}|(?P<bare>(?<![\w.:]){_SPAN}\b)", re.IGNORECASE)
@@ -88,8 +89,8 @@ def _within_reason(query: str) -> None:
     if spans := [found["bare"] for found in _BARE_SPAN.finditer(_MATCHERS.sub(" ", bare)) if found["bare"]]:
         raise ValueError(f"has {spans[0]} where a number stands: only newer servers know that, so write its seconds")
     depth = deepest = 0
-    for sign in bare:
-        depth += (sign in "([{") - (sign in ")]}")
+    for sign in _BRACKET.findall(bare):
+        depth += 1 if sign in "([{" else -1
         deepest = max(deepest, depth)
     # Each unary sign nests by itself, so a run of signs counts by its length.
     operators = sum(

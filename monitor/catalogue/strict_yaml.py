@@ -19,7 +19,8 @@ import yaml
 
 from monitor.errors import Fault
 
-MAX_BYTES = 1_000_000
+MAX_BYTES = 10_000_000
+"""Of one file: ten thousand SLOs, each with its indicator."""
 MAX_DEPTH = 40
 MAX_DIGITS = 18
 """Of a whole number: 64 bits hold any of them, and every reader takes them for the same number."""

@@ -44,6 +44,8 @@ def escape(text: str) -> str:
 
 def shown(text: str) -> str | None:
     """What Prometheus makes of a text without a template, which ``escape`` may have gone over; ``None`` with one."""
+    if "{{" not in text:
+        return text
     parts = text.split(_BRACES)
     return None if any("{{" in part for part in parts) else "{{".join(parts)
 

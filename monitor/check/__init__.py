@@ -10,6 +10,7 @@ from monitor.check.finding import Finding
 from monitor.check.live import missing_series
 from monitor.check.live_slos import live_findings
 from monitor.check.series import unknown_series
+from monitor.render.rules import all_alerts
 
 __all__ = ["Finding", "findings", "live_findings", "missing_series", "warnings"]
 
@@ -21,6 +22,7 @@ def warnings(catalogue: Catalogue) -> tuple[Finding, ...]:
 
 def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
     """Everything that cannot be true as it is written, sorted; ``runbooks`` are the pages by path, if there are any."""
+    rules = tuple(all_alerts(catalogue))
     found = {
         *unknown_series(catalogue),
         *alerts.never_fires(catalogue),
@@ -31,11 +33,11 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *traffic.unfit_for_traffic(catalogue),
         *traffic.odd_targets(catalogue),
         *traffic.unfit_for_intervals(catalogue),
-        *routes.unrouted(catalogue),
-        *routes.unreachable(catalogue),
+        *routes.unrouted(catalogue, rules),
+        *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),
         *recovery.impossible_rpo(catalogue),
     }
     if runbooks is not None:
-        found |= set(alerts.without_runbook(catalogue, runbooks))
+        found |= set(alerts.without_runbook(rules, runbooks))
     return tuple(sorted(found))

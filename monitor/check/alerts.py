@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import promql_parser as ql
@@ -10,7 +10,6 @@ import promql_parser as ql
 from monitor.catalogue import durations, promql
 from monitor.catalogue.model import AlertRule, Catalogue
 from monitor.check.finding import Finding, finding
-from monitor.render.rules import all_alerts
 from monitor.render.runbooks import HEADINGS, runbook_path
 from monitor.slo import burning
 
@@ -40,10 +39,10 @@ def untested(catalogue: Catalogue) -> Iterator[Finding]:
                 yield finding(rule.place, "no-test", message, f"add one to {stem}.test.yaml (promtool's form)")
 
 
-def without_runbook(catalogue: Catalogue, pages: Mapping[str, str]) -> Iterator[Finding]:
+def without_runbook(rules: Iterable[AlertRule], pages: Mapping[str, str]) -> Iterator[Finding]:
     """Alerts without a page, or with one that does not answer what every page answers."""
     seen = set()
-    for rule in all_alerts(catalogue):
+    for rule in rules:
         if rule.name in seen:
             continue
         seen.add(rule.name)
@@ -59,8 +58,9 @@ def without_runbook(catalogue: Catalogue, pages: Mapping[str, str]) -> Iterator[
             yield Finding(
                 file=path, line=0, code="empty-runbook", message=message, remedy="write it for someone woken at night"
             )
+    known = set(map(runbook_path, seen))
     for path in sorted(pages):
-        if path not in {runbook_path(name) for name in seen}:
+        if path not in known:
             yield Finding(
                 file=path, line=0, code="orphan-runbook", message="no alert leads here", remedy="remove the page"
             )

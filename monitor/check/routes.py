@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from monitor.catalogue.model import Catalogue, Place, Severity
+from monitor.catalogue.model import AlertRule, Catalogue, Place, Severity
 from monitor.catalogue.receivers import CONSOLE
 from monitor.check.finding import Finding, finding
-from monitor.render.rules import all_alerts
 
 _NOTIFYING = (Severity.CRITICAL, Severity.WARNING)
 _CONTACTS = Place(file="contacts.yaml")
@@ -17,11 +16,11 @@ _SINCE = (("msteams", "", "0.28"), ("webhook", "url_file", "0.26"))
 its address in a file, which 0.26 and 0.27 refuse although they know the kind)."""
 
 
-def unrouted(catalogue: Catalogue) -> Iterator[Finding]:
+def unrouted(catalogue: Catalogue, rules: Iterable[AlertRule]) -> Iterator[Finding]:
     """Alerts whose team nobody is, so that only the console hears of them."""
     teams = {team.name: team for team in catalogue.contacts.teams}
     seen = set()
-    for rule in all_alerts(catalogue):
+    for rule in rules:
         key = (rule.labels["team"], rule.severity)
         if rule.severity not in _NOTIFYING or key in seen:
             continue
@@ -54,9 +53,9 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
-def unreachable(catalogue: Catalogue) -> Iterator[Finding]:
+def unreachable(catalogue: Catalogue, rules: Iterable[AlertRule]) -> Iterator[Finding]:
     """Teams and receivers that no alert leads to."""
-    used = {(rule.labels["team"], rule.severity) for rule in all_alerts(catalogue)}
+    used = {(rule.labels["team"], rule.severity) for rule in rules}
     listed: set[str] = set()
     for team in catalogue.contacts.teams:
         for severity, receivers in ((Severity.CRITICAL, team.critical), (Severity.WARNING, team.warning)):

@@ -14,6 +14,9 @@ from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
 from monitor.slo import names, rules, sloth
 
+MOST_GUESSES = 20
+"""For how many unknown names a near one is looked for: who has more of them has mistyped none, but declared nothing."""
+
 TARGET_LABELS = frozenset({"job", "instance"})
 """What Prometheus puts on every sample."""
 
@@ -65,6 +68,7 @@ class _Declared:
     def __init__(self, catalogue: Catalogue) -> None:
         self._metrics: dict[str, list[DeclaredMetric]] = {}
         self._histograms: dict[str, list[DeclaredMetric]] = {}
+        self._meant: dict[str, list[str]] = {}
         for metric in catalogue.metrics:
             for name in _series_of(metric):
                 self._metrics.setdefault(name, []).append(metric)
@@ -106,9 +110,10 @@ class _Declared:
             elif matcher.name == "le":
                 yield from _edge(place, name, matcher, metrics)
 
-    @staticmethod
-    def _hint(name: str, known: Iterable[str]) -> str:
-        close = get_close_matches(name, known, n=1, cutoff=0.8)
+    def _hint(self, name: str, known: Iterable[str]) -> str:
+        if name not in self._meant and len(self._meant) < MOST_GUESSES:
+            self._meant[name] = get_close_matches(name, known, n=1, cutoff=0.8)
+        close = self._meant.get(name)
         meant = f"did you mean {close[0]}? Else " if close else ""
         return f"{meant}declare it in metrics/*.json, or correct the name"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -14,18 +14,22 @@ def replace(files: Mapping[Path, str], remove: Iterable[Path] = ()) -> None:
     """Write all of these files and remove those others.
 
     Each text is first written beside its target. What usually fails (a folder that is a file, a full disk, missing
-    rights) fails there, while nothing has changed; then the files only change names.
+    rights) fails there, while nothing has changed; then all of it goes to disk, and the files only change names.
 
     Raises:
         InputError: something could not be written; nothing was, unless it was a rename that failed.
     """
     waiting: list[tuple[Path, Path]] = []
     made: list[Path] = []
-    path = Path()
+    known: set[Path] = set()
+    path, run = Path(), secrets.token_hex(8)
     try:
         for path, text in files.items():
-            made += _make_folder(path.parent)
-            waiting.append((_written_beside(path, text), path))
+            if path.parent not in known:
+                made += _make_folder(path.parent)
+                known.add(path.parent)
+            waiting.append((_written_beside(path, text, f".monitor-generate-{run}-{len(waiting)}"), path))
+        os.sync()  # once: to wait for each of seven thousand files takes longer than to make them
         while waiting:
             temporary, path = waiting[-1]
             temporary.replace(path)
@@ -45,20 +49,19 @@ def _make_folder(folder: Path) -> list[Path]:
     return missing
 
 
-def _written_beside(path: Path, text: str) -> Path:
+def _written_beside(path: Path, text: str, name: str) -> Path:
     if path.is_dir():
         raise IsADirectoryError(0, "is a directory")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".monitor-generate-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+    temporary = path.with_name(name)
+    with temporary.open("xb") as file:
+        try:
+            file.write(text.encode())
+            os.fchmod(file.fileno(), 0o644)
             file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    return Path(name)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    return temporary
 
 
 def _undo(waiting: Iterable[tuple[Path, Path]], made: Iterable[Path]) -> None:

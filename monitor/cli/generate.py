@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -84,7 +85,7 @@ def _stale(out: Path, files: dict[str, str], folders: Iterable[str]) -> list[str
 
 def _read(path: Path) -> str | None:
     try:
-        if path.exists() and not path.is_file():
+        if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"cannot read {path}: it is no file: move it away, or choose another place by --out")
         return path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError):

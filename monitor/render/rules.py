@@ -3,54 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 
 from monitor.catalogue import durations, promql, templates
-from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
+from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo, Window
 from monitor.render import links
-from monitor.render.yaml_text import Value, document
+from monitor.render.pattern import Own, Pattern, YamlPattern
+from monitor.render.yaml_text import Value, Written, document, field, inline
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.edges import any_edge
 from monitor.slo.rules import Recording
+from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
 
 FOLDER = "rules/prometheus"
 DEFAULT_TEAM = "sre"
 
 
 def rule_files(catalogue: Catalogue) -> dict[str, str]:
-    """Every rule file, by path."""
-    environment = catalogue.environment
-    files: dict[str, str] = {}
-    for slo in catalogue.slos:
-        files |= _slo_recordings(slo, environment) | {slo_alert_file(slo): _slo_alerts(slo, environment)}
-    return files | {group_file(group): _alert_group(group, environment) for group in catalogue.alerts}
+    """The rule files of the alerts written by hand, by path."""
+    return {group_file(group): _alert_group(group, catalogue.environment) for group in catalogue.alerts}
 
 
-def slo_file(slo: Slo) -> str:
+def slo_rule_files(slo: Slo, environment: Environment) -> dict[str, str]:
+    """The rule files of an SLO, by path."""
+    alerts = _slo_alerts(slo.window, slo.pages, environment).of(Own(slo, templates.escape))
+    return _slo_recordings(slo, environment) | {slo_alert_file(slo): alerts}
+
+
+def slo_file(slo: Owner) -> str:
     """The file of an SLO's recording rules."""
     return f"{FOLDER}/slo-{slo.name}.yml"
 
 
-def slo_long_file(slo: Slo) -> str:
+def slo_long_file(slo: Owner) -> str:
     """The file of an SLO's recording rules for days and longer: promtool tests a file's groups at one interval."""
     return f"{FOLDER}/slo-{slo.name}-long.yml"
 
 
-def slo_sloth_file(slo: Slo) -> str:
+def slo_sloth_file(slo: Owner) -> str:
     """The file of what an SLO's rules record under Sloth's names."""
     return f"{FOLDER}/slo-{slo.name}-sloth.yml"
 
 
-def slo_alert_file(slo: Slo) -> str:
+def slo_alert_file(slo: Owner) -> str:
     """The file of an SLO's alerts."""
     return f"{FOLDER}/slo-{slo.name}-alerts.yml"
 
 
 def rule_groups(slo: Slo, environment: Environment, *, long: bool) -> tuple[str, ...]:
     """An SLO's groups of one file or the other with its alerts, in the order that one feeds the next."""
-    groups = slo_rules.groups(slo, environment)
-    return (*(group.name for group in groups if group.is_long == long), _alerts_group(slo))
+    own = Own(slo)
+    found = (group.name.of(own) for group in _derived(slo, environment) if group.is_long == long)
+    return (*found, _alerts_group(slo))
 
 
 def group_file(group: AlertGroup) -> str:
@@ -61,9 +68,51 @@ def group_file(group: AlertGroup) -> str:
 def all_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
     """Every alert as it will be evaluated: the SLOs' own first, then those written by hand."""
     for slo in catalogue.slos:
-        yield from (complete(rule, catalogue.environment) for rule in slo_alerts(slo, catalogue.environment))
+        yield from complete_alerts(slo, catalogue.environment)
     for group in catalogue.alerts:
         yield from (complete(rule, catalogue.environment) for rule in group.rules)
+
+
+def complete_alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
+    """Every alert of an SLO as it will be evaluated, the most urgent first."""
+    own = Own(slo, templates.escape)
+    for frame in _frames(slo.window, slo.pages, environment):
+        yield replace(
+            frame.rule,
+            expr=frame.expr.of(own),
+            labels={name: text.of(own) for name, text in frame.labels.items()},
+            annotations={name: text.of(own) for name, text in frame.annotations.items()},
+            place=slo.place,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """An alert of any SLO of a window, complete but for what is the SLO's own."""
+
+    rule: AlertRule
+    expr: Pattern
+    labels: dict[str, Pattern]
+    annotations: dict[str, Pattern]
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _frames(window: Window, pages: bool, environment: Environment) -> tuple[_Frame, ...]:  # noqa: FBT001  # as in Slo
+    rules = any_alerts(window, pages, environment)
+    return tuple(
+        _Frame(
+            rule,
+            Pattern(rule.expr),
+            {name: Pattern(text) for name, text in rule.labels.items()},
+            {name: Pattern(text) for name, text in rule.annotations.items()},
+        )
+        for rule in rules
+    )
+
+
+def any_alerts(window: Window, pages: bool, environment: Environment) -> tuple[AlertRule, ...]:  # noqa: FBT001  # same
+    """Every alert of any SLO of a window, with marks for what is its own."""
+    return tuple(complete(rule, environment) for rule in slo_alerts(StandIn(window, pages), environment))
 
 
 def complete(rule: AlertRule, environment: Environment) -> AlertRule:
@@ -92,20 +141,25 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
 
 def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
     files: dict[str, list[Value]] = {slo_file(slo): [], slo_long_file(slo): []}
-    for group in slo_rules.groups(slo, environment):
+    grid = _recordings(slo_rules.grid(slo, environment))
+    own = Own(slo)
+    for index, group in enumerate(_derived(slo, environment)):
         file = slo_long_file(slo) if group.is_long else slo_file(slo)
-        files[file].append(_group(group.name, group.interval, map(_recording, group.rules)))
+        rules = group.rules.items(own)
+        files[file].append(_group(group.name.of(own), group.interval, [rules] if index else [grid, rules]))
     if aliases := slo_rules.sloth_group(slo, environment):
-        files[slo_sloth_file(slo)] = [_group(aliases.name, aliases.interval, map(_recording, aliases.rules))]
+        files[slo_sloth_file(slo)] = [_group(aliases.name, aliases.interval, [_recordings(aliases.rules)])]
     return {file: document({"groups": groups}) for file, groups in files.items()}
 
 
-def _slo_alerts(slo: Slo, environment: Environment) -> str:
-    rules = (_alert(complete(rule, environment)) for rule in slo_alerts(slo, environment))
-    return document({"groups": [_group(_alerts_group(slo), environment.evaluation_interval, rules)]})
+@lru_cache(maxsize=MOST_KEPT)
+def _slo_alerts(window: Window, pages: bool, environment: Environment) -> YamlPattern:  # noqa: FBT001  # as in Slo
+    rules = map(_alert, any_alerts(window, pages, environment))
+    name = _alerts_group(StandIn(window))
+    return YamlPattern(document({"groups": [_group(name, environment.evaluation_interval, rules)]}))
 
 
-def _alerts_group(slo: Slo) -> str:
+def _alerts_group(slo: Owner) -> str:
     return f"slo-{slo.name}-alerts"
 
 
@@ -118,8 +172,36 @@ def _group(name: str, interval: timedelta, rules: Iterable[Value]) -> Value:
     return {"name": name, "interval": durations.text(interval), "rules": list(rules)}
 
 
-def _recording(rule: Recording) -> Value:
-    return {"record": rule.record, "expr": rule.expr, "labels": rule.labels}
+@dataclass(frozen=True, slots=True)
+class _Derived:
+    """A group's rules that are the same for all SLOs of a window but for their names, written for a stand-in."""
+
+    name: Pattern
+    interval: timedelta
+    is_long: bool
+    rules: YamlPattern
+
+
+def _derived(slo: Slo, environment: Environment) -> tuple[_Derived, ...]:
+    return _derived_of(slo.window, environment.evaluation_interval, environment.rollup_interval)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _derived_of(window: Window, step: timedelta, size: timedelta) -> tuple[_Derived, ...]:
+    groups = slo_rules.derived(StandIn(window), step, size)
+    return tuple(
+        _Derived(Pattern(group.name), group.interval, group.is_long, YamlPattern(_recordings(group.rules)))
+        for group in groups
+    )
+
+
+def _recordings(rules: Iterable[Recording]) -> Written:
+    return Written("\n".join(map(_recording, rules)))
+
+
+def _recording(rule: Recording) -> str:
+    labels = "".join([f"\n    {name}: {inline(value)}" for name, value in rule.labels.items()])
+    return f"- record: {inline(rule.record)}\n  {field('expr', rule.expr)}\n  labels:{labels}"
 
 
 def _alert(rule: AlertRule) -> Value:

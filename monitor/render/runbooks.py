@@ -59,7 +59,8 @@ def _head(rules: list[AlertRule], catalogue: Catalogue) -> str:
 
 def _facts(rules: list[AlertRule], catalogue: Catalogue) -> Iterator[str]:
     first = rules[0]
-    slos = [slo for rule in rules if (slo := catalogue.slo(rule.labels.get(names.SLO_LABEL, "")))]
+    named = {rule.labels.get(names.SLO_LABEL) for rule in rules}
+    slos = [slo for slo in catalogue.slos if slo.name in named]
     yield f"**{_summary(rules)}**"
     yield ""
     yield "| | |"

@@ -2,71 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations, templates
-from monitor.catalogue.model import AlertRule, Slo
-from monitor.render.yaml_text import Value
+from monitor.catalogue.model import AlertRule
+from monitor.render.pattern import burn_rate, figure
+from monitor.render.yaml_text import Value, Written, inline
 from monitor.slo import names, promql
+from monitor.slo.stand_in import Owner
 
 FOLDER = "rules/tests"
 SECOND = timedelta(seconds=1)
-_PRECISION = 4
 
 
-def firing(slo: Slo, alert: str, state: str = "firing") -> str:
+def firing(slo: Owner, alert: str, state: str = "firing") -> str:
     """The series by which an alert of an SLO shows."""
     return f'ALERTS{{alertname="{alert}",alertstate="{state}",{names.SLO_LABEL}="{slo.name}"}}'
 
 
-def any_burning(slo: Slo) -> str:
+def any_burning(slo: Owner) -> str:
     """The series by which any burn alert of an SLO shows."""
     return f'ALERTS{{alertname=~"ErrorBudgetBurn.*",{names.SLO_LABEL}="{slo.name}"}}'
 
 
-def count(series: str, expected: int, at: timedelta) -> Value:
+def count(series: str, expected: int, at: timedelta) -> Written:
     """So many series are there at a time."""
-    samples: list[Value] = [{"labels": "{}", "value": expected}] if expected else []
-    return {"expr": f"count({series})", "eval_time": durations.text(at), "exp_samples": samples}
+    return _answered(f"count({series})", at, str(expected) if expected else None)
 
 
-def absent(series: str, at: timedelta) -> Value:
+def absent(series: str, at: timedelta) -> Written:
     """A series is not there at a time."""
-    return {"expr": series, "eval_time": durations.text(at), "exp_samples": []}
+    return _answered(series, at, None)
 
 
-def rounded(query: str, expected: Decimal, at: timedelta) -> Value:
+def rounded(query: str, expected: Decimal, at: timedelta) -> Written:
     """A query answers a number, to four digits behind the point."""
-    value = float(round(expected, _PRECISION))
-    return {
-        "expr": f"round(max({query}), 0.0001)",
-        "eval_time": durations.text(at),
-        "exp_samples": [{"labels": "{}", "value": int(value) if value == int(value) else value}],
-    }
+    return _answered(f"round(max({query}), 0.0001)", at, figure(expected))
 
 
-def whole(name: str, slo: Slo, window: str = "") -> str:
+def burning(slo: Owner, window: str, share: Decimal, at: timedelta) -> Written:
+    """The burn rate over a window in which this share of events was bad."""
+    return _answered(f"round(max({whole(names.BURN_RATE, slo, window)}), 0.0001)", at, burn_rate(slo, share))
+
+
+def _answered(query: str, at: timedelta, value: str | None) -> Written:
+    """A query answers one number, or nothing."""
+    samples = " []" if value is None else f'\n    - labels: "{{}}"\n      value: {value}'
+    return Written(f"- expr: {inline(query)}\n  eval_time: {durations.text(at)}\n  exp_samples:{samples}")
+
+
+def whole(name: str, slo: Owner, window: str = "") -> str:
     """A recorded series by all its labels: who reads it relies on each."""
-    labels = {names.SLO_LABEL: slo.name, names.SERVICE_LABEL: slo.service}
-    labels |= {names.WINDOW_LABEL: window} if window else {}
-    inside = ",".join(f'{label}="{text}"' for label, text in labels.items())
-    return f"{name}{{{inside}}}"
+    of_window = f',{names.WINDOW_LABEL}="{window}"' if window else ""
+    return f'{name}{{{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"{of_window}}}'
 
 
-def figures(slo: Slo, window: str, bad: Decimal, total: Decimal, covered: Decimal, at: timedelta) -> Iterator[Value]:
+def figures(slo: Owner, window: str, bad: Decimal, total: Decimal, covered: Decimal, at: timedelta) -> Iterator[Value]:
     """Everything that is recorded of a window in which so many events were bad, of which so much is covered."""
     yield rounded(whole(names.BAD_SUM, slo, window), bad, at)
     yield rounded(whole(names.TOTAL_SUM, slo, window), total, at)
     yield rounded(whole(names.COVERAGE, slo, window), covered, at)
     yield rounded(whole(names.SLI, slo, window), 1 - bad / total, at)
-    yield rounded(whole(names.BURN_RATE, slo, window), bad / total / (1 - slo.target), at)
+    yield burning(slo, window, bad / total, at)
 
 
-def recorded(slo: Slo, name: str, values: str, window: str = "") -> Value:
+def recorded(slo: Owner, name: str, values: str, window: str = "") -> Written:
     """A series as the rules would record it."""
-    return {"series": whole(name, slo, window), "values": values}
+    return given(whole(name, slo, window), values)
+
+
+def given(series: str, values: str) -> Written:
+    """A series as it is made up, in promtool's notation."""
+    return Written(f"- series: {inline(series)}\n  values: {inline(values)}")
 
 
 def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[str, str] | None = None) -> Value:
@@ -80,11 +89,13 @@ def alert_case(alert: str, at: timedelta, rule: AlertRule | None, texts: dict[st
     return {"eval_time": durations.text(at), "alertname": alert, "exp_alerts": [expected]}
 
 
-def test(name: str, slo: Slo, interval: timedelta, series: Iterable[Value], checks: dict[str, list[Value]]) -> Value:
+def test(
+    name: str, slo: Owner, interval: timedelta, series: Iterable[Value], checks: Mapping[str, Sequence[Value]]
+) -> Value:
     """One test; ``checks`` are those of alerts and those of queries."""
     made: dict[str, Value] = {"name": f"{slo.name}: {name}", "interval": durations.text(interval)}
-    given = {"input_series": list(series), **checks}
-    return made | {key: value for key, value in given.items() if value}
+    lists = {"input_series": list(series), **checks}
+    return made | {key: value for key, value in lists.items() if value}
 
 
 def _shown(rule: AlertRule, at: timedelta) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertRule, Environment, Slo
+from monitor.catalogue.model import AlertRule, Environment
+from monitor.render.pattern import allowed_of
 from monitor.render.rules import complete
 from monitor.render.slo_checks import (
     SECOND,
@@ -23,6 +24,7 @@ from monitor.render.yaml_text import Value
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import A_DAY, EXHAUSTED, EXHAUSTED_KEEP, NO_DATA
 from monitor.slo.alerts import alerts as slo_alerts
+from monitor.slo.stand_in import Told
 from monitor.slo.windows import BurnPair
 
 _LEFT = Decimal("0.25")
@@ -30,7 +32,7 @@ _MEASURED = Decimal("0.5")
 _EVENTS = 5000
 
 
-def alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
+def alert_tests(slo: Told, environment: Environment) -> Iterator[Value]:
     """Every burn alert at, above and below its limits; a budget that is spent; silence."""
     alerts = {rule.name: complete(rule, environment) for rule in slo_alerts(slo, environment)}
     for pair in burning.burn_pairs(slo):
@@ -55,7 +57,7 @@ def alert_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
 
 
 def _pair_test(
-    slo: Slo,
+    slo: Told,
     pair: BurnPair,
     environment: Environment,
     name: str,
@@ -83,7 +85,7 @@ def _pair_test(
         quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
         return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [quiet]})
     texts = _texts(slo, pair, burn_long, bad)
-    checks: dict[str, list[Value]] = {
+    checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(pair.alert, held - step, None),
             alert_case(pair.alert, held, expected, texts),
@@ -93,7 +95,7 @@ def _pair_test(
     return test(f"{pair.alert}: {name}", slo, step, series, checks)
 
 
-def _over(slo: Slo, pair: BurnPair, environment: Environment, rule: AlertRule) -> Value:
+def _over(slo: Told, pair: BurnPair, environment: Environment, rule: AlertRule) -> Value:
     """What no longer burns goes on firing for as long as it is kept, and no longer."""
     step = environment.evaluation_interval
     steps, after = rule.hold // step + 4, rule.keep_firing_for // step + 4
@@ -112,12 +114,12 @@ def _over(slo: Slo, pair: BurnPair, environment: Environment, rule: AlertRule) -
     return test(f"{pair.alert}: is over", slo, step, series, {"promql_expr_test": checks})
 
 
-def _constant(slo: Slo, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Value]:
+def _constant(slo: Told, made: dict[tuple[str, str], Decimal], steps: int) -> Iterator[Value]:
     for (name, window), value in made.items():
         yield recorded(slo, name, f"{promql.number(value)}x{steps}", window)
 
 
-def _texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
+def _texts(slo: Told, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
     left = float(_LEFT) / float(burn / _MEASURED) * (slo.window.duration // SECOND)
     long = durations.text(pair.long)
     return {
@@ -132,7 +134,7 @@ def _texts(slo: Slo, pair: BurnPair, burn: Decimal, bad: int) -> dict[str, str]:
     }
 
 
-def _spent(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
+def _spent(slo: Told, environment: Environment, expected: AlertRule) -> Value:
     """A budget of which nothing is left is said once held; and for an hour more, that one that hovers is one ticket."""
     step = environment.evaluation_interval
     held = windows.hold(environment.scrape_interval, step)
@@ -149,7 +151,7 @@ def _spent(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
         recorded(slo, names.BUDGET_REMAINING, f"0x{steps} 0.0001x{after}", own),
         *_constant(slo, made, steps + after + 1),
     ]
-    checks: dict[str, list[Value]] = {
+    checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(EXHAUSTED, held - step, None),
             alert_case(EXHAUSTED, held, expected, _spent_texts(slo)),
@@ -163,10 +165,10 @@ def _spent(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
     return test(f"{EXHAUSTED}: nothing is left", slo, step, series, checks)
 
 
-def _spent_texts(slo: Slo) -> dict[str, str]:
+def _spent_texts(slo: Told) -> dict[str, str]:
     pace = humanize_percentage(6 * (A_DAY // SECOND) / (slo.window.duration // SECOND))
-    allowed = float(_EVENTS / _MEASURED * (1 - slo.target))
-    counts = f"45 of {_EVENTS} {slo.events} were bad in {slo.window.text}, where {allowed:.0f} may be. "
+    allowed = allowed_of(slo, int(_EVENTS / _MEASURED))
+    counts = f"45 of {_EVENTS} {slo.events} were bad in {slo.window.text}, where {allowed} may be. "
     return {
         "impact": (
             f"{slo.impact or slo.description} {'' if slo.window.calendar else counts}At the pace of the last "
@@ -176,7 +178,7 @@ def _spent_texts(slo: Slo) -> dict[str, str]:
     }
 
 
-def _not_spent(slo: Slo, environment: Environment) -> Value:
+def _not_spent(slo: Told, environment: Environment) -> Value:
     step = environment.evaluation_interval
     held = windows.hold(environment.scrape_interval, step)
     series = [recorded(slo, names.BUDGET_REMAINING, f"0.0001x{held // step + 4}", slo.window.text)]
@@ -184,8 +186,8 @@ def _not_spent(slo: Slo, environment: Environment) -> Value:
     return test(f"{EXHAUSTED}: a little is left", slo, step, series, {"promql_expr_test": [quiet]})
 
 
-def _no_data(slo: Slo, environment: Environment, expected: AlertRule) -> Value:
-    checks: dict[str, list[Value]] = {
+def _no_data(slo: Told, environment: Environment, expected: AlertRule) -> Value:
+    checks: dict[str, Sequence[Value]] = {
         "alert_rule_test": [
             alert_case(NO_DATA, timedelta(0), None),
             alert_case(NO_DATA, expected.hold, expected),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli
-from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, rounded, test, whole
-from monitor.render.yaml_text import Value
+from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Window
+from monitor.render.pattern import Own, YamlPattern
+from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
+from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
 from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory
+from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 RATE = 100
 """Events per step in the made-up traffic: enough that the floor of bad events is passed at the first bad step."""
@@ -45,7 +49,7 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
     if not burning.can_fire(slo, pair):
         return
     healthy = max(HEALTHY, _slice_steps(slo, step))
-    needed = _steps_until_fast(slo, healthy, step, Fraction(1))
+    needed = _steps_until_fast(slo, healthy, step, 1)
     held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
     outage = needed + held + 4
     calm = (pair.short + environment.keep_firing_for + memory(slo)) // step + 8
@@ -71,8 +75,8 @@ def _rolled_up(slo: Slo, environment: Environment, at: timedelta) -> Iterator[Va
     """What the roll-up of the grid comes to while everything fails, where an outage is longer than one."""
     step = environment.evaluation_interval
     steps = environment.rollup_interval // step
-    yield rounded(whole(names.TOTAL_ROLLUP, slo), _events(slo, Fraction(steps), step), at)
-    yield rounded(whole(names.BAD_ROLLUP, slo), _events(slo, Fraction(steps), step), at)
+    yield rounded(whole(names.TOTAL_ROLLUP, slo), _events(slo, steps, step), at)
+    yield rounded(whole(names.BAD_ROLLUP, slo), _events(slo, steps, step), at)
     yield rounded(whole(names.COVERED_ROLLUP, slo), Decimal(steps * (step // SECOND)), at)
 
 
@@ -83,7 +87,7 @@ def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
         return
     healthy = HEALTHY
     # At the first sample nothing has been gained yet, so the mean step has a little less than what came in one.
-    weight = Fraction(1) if _judges_time(slo) else Fraction(healthy, healthy + 1)
+    weight = 1 if _judges_time(slo) else Fraction(healthy, healthy + 1)
     needed = _steps_until_fast(slo, healthy, step, weight, dark=True)
     held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
     dark = needed + held + 4
@@ -98,7 +102,7 @@ def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
             count(firing(slo, pair.alert), 0, (healthy + needed + held - 1) * step),
             count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
             rounded(promql.failed_events(slo, dark * step), lost, at),
-            rounded(promql.total_events(slo, at), _events(slo, Fraction(healthy), step) + lost, at),
+            rounded(promql.total_events(slo, at), _events(slo, healthy, step) + lost, at),
         ],
     )
 
@@ -107,20 +111,20 @@ def _figures(slo: Slo, span: timedelta, healthy: int, outage: int, step: timedel
     """What is recorded at the end of an outage."""
     window, steps = durations.text(span), healthy + outage
     at, bad = steps * step, _bad_steps(slo, outage, step)
-    share = _decimal(bad / _counted(slo, steps))
+    share = _decimal(Fraction(bad) / _counted(slo, steps))
     covered = Decimal(_known(slo, steps) * (step // SECOND)) / (span // SECOND)
     yield rounded(promql.series(names.SLI, slo, window), 1 - share, at)
     yield rounded(promql.series(names.BURN_RATE, slo, window), share / (1 - slo.target), at)
     yield rounded(promql.series(names.COVERAGE, slo, window), covered, at)
     yield rounded(promql.failed_events(slo, at), _events(slo, bad, step), at)
-    yield rounded(promql.total_events(slo, at), _events(slo, Fraction(steps), step), at)
+    yield rounded(promql.total_events(slo, at), _events(slo, steps, step), at)
     yield rounded(whole(names.OBJECTIVE, slo), slo.target, at)
     yield from _grid(slo, step, at)
 
 
 def _grid(slo: Slo, step: timedelta, at: timedelta) -> Iterator[Value]:
     """What one evaluation records while everything fails, and what the roll-up of it comes to."""
-    one = _events(slo, Fraction(1), step)
+    one = _events(slo, 1, step)
     judged = {names.BAD_DELTA: one, names.TOTAL_DELTA: one}
     if isinstance(slo.sli, RatioSli):
         judged |= {names.OBSERVED_BAD_DELTA: Decimal(RATE), names.OBSERVED_TOTAL_DELTA: Decimal(RATE)}
@@ -154,13 +158,20 @@ def _pulses(slo: Slo, environment: Environment) -> Value:
             third = steps // 3
             phases += [Phase(steps=third), Phase(steps=1, good=good, bad=bad), Phase(steps=steps - third - 1)]
     at = sum(phase.steps for phase in phases) * step
+    checks = [_in_windows(slo.window, at).items(Own(slo))]
+    return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _in_windows(window: Window, at: timedelta) -> YamlPattern:
+    """What is recorded of those pulses."""
     known = (("5m", 1, 10, Fraction(3, 5)), ("30m", 21, 310, Fraction(16, 30)), ("1h", 321, 7310, Fraction(31, 60)))
     checks = [
         check
-        for window, bad, total, covered in known
-        for check in figures(slo, window, Decimal(bad), Decimal(total), _decimal(covered), at)
+        for span, bad, total, covered in known
+        for check in figures(StandIn(window), span, Decimal(bad), Decimal(total), _decimal(covered), at)
     ]
-    return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
+    return YamlPattern(written(checks))
 
 
 def _few_events(slo: Slo, environment: Environment) -> Value:
@@ -184,14 +195,21 @@ def _idle(slo: Slo, environment: Environment) -> Value:
     """No events: nothing is known to be wrong, nothing is NaN, and time counts as watched."""
     step = environment.evaluation_interval
     steps = windows.SHORT_WINDOWS[-1] // step + 4
-    at = steps * step
-    checks = [count(any_burning(slo), 0, at)]
-    for window in map(durations.text, windows.SHORT_WINDOWS):
-        sli = whole(names.SLI, slo, window)
-        checks.append(rounded(whole(names.COVERAGE, slo, window), Decimal(1), at))
-        checks.append(rounded(whole(names.BAD_SUM, slo, window), Decimal(0), at))
-        checks.append(rounded(sli, Decimal(1), at) if _judges_time(slo) else absent(sli, at))
+    checks = [_nothing(slo.window, steps * step, _judges_time(slo)).items(Own(slo))]
     return _test("nothing comes and nothing fails", slo, environment, (Phase(steps=steps),), checks)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _nothing(window: Window, at: timedelta, judges_time: bool) -> YamlPattern:  # noqa: FBT001  # asked nowhere else
+    """What is recorded where there was time and no event."""
+    slo = StandIn(window)
+    checks = [count(any_burning(slo), 0, at)]
+    for span in map(durations.text, windows.SHORT_WINDOWS):
+        sli = whole(names.SLI, slo, span)
+        checks.append(rounded(whole(names.COVERAGE, slo, span), Decimal(1), at))
+        checks.append(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), at))
+        checks.append(rounded(sli, Decimal(1), at) if judges_time else absent(sli, at))
+    return YamlPattern(written(checks))
 
 
 def _reset(slo: Slo, environment: Environment) -> Value:
@@ -212,7 +230,7 @@ def _silence(slo: Slo, environment: Environment) -> Value:
     at, probed = (20 + steps) * step, _is_probed(slo)
     checks = [count(firing(slo, NO_DATA), 0 if probed else 1, at)]
     if probed:
-        failed = _events(slo, Fraction(steps), step) if _judges_time(slo) else Decimal(steps)
+        failed = _events(slo, steps, step) if _judges_time(slo) else Decimal(steps)
         checks.append(rounded(promql.failed_events(slo, steps * step), failed, at))
         checks.append(rounded(promql.series(names.SLI, slo, "5m"), Decimal(0), at))
     name = "the edge is gone, and the probe says so" if probed else "the counters are gone"
@@ -235,32 +253,35 @@ def _slice_steps(slo: Slo, step: timedelta) -> int:
     return max(memory(slo) // step, 1) if isinstance(slo.sli, RatioSli) else 1
 
 
-def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: Fraction, *, dark: bool = False) -> int:
+def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: int | Fraction, *, dark: bool = False) -> int:
     """How many bad steps it takes until the fastest alert is due, after so many healthy ones.
 
     ``weight`` is how much a bad step counts, of a healthy one; dark steps are bad at once.
     """
-    pair, steps = burning.burn_pairs(slo)[0], 1
-    limit = Fraction(pair.factor * (1 - slo.target))
-    while True:
+    pair = burning.burn_pairs(slo)[0]
+    limit, per = (pair.factor * (1 - slo.target) * (pair.long // step)).as_integer_ratio()
+    counted, known = _counted(slo, healthy), _known(slo, healthy)
+
+    def is_due(steps: int) -> bool:
         bad = weight * (steps if dark else _bad_steps(slo, steps, step))
-        share = (
-            bad / (_counted(slo, healthy) + weight * steps) * Fraction(_known(slo, healthy + steps), pair.long // step)
-        )
-        if share > limit and _events(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS:
-            return steps
-        steps += 1
+        burnt = bad * (known + steps) * per > limit * (counted + weight * steps)
+        return burnt and _events_of(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS
+
+    reached = 1
+    while not is_due(reached):
+        reached *= 2
+    return bisect_left(range(reached), x=True, key=is_due)
 
 
-def _bad_steps(slo: Slo, steps: int, step: timedelta) -> Fraction:
+def _bad_steps(slo: Slo, steps: int, step: timedelta) -> int | Fraction:
     """How many steps count as bad when so many have been; a slice is judged by all the steps it consists of."""
     if not isinstance(slo.sli, RatioSli) or slo.sli.slice is None:
-        return Fraction(steps)
+        return steps
     size, target = _slice_steps(slo, step), slo.sli.slice_target
-    shares = [Fraction(min(number, size), size) for number in range(1, steps + 1)]
-    return (
-        sum(shares, Fraction(0)) if target is None else Fraction(sum(share > 1 - Fraction(target) for share in shares))
-    )
+    if target is not None:
+        return max(steps - math.floor(size * (1 - target)), 0)
+    partly = min(steps, size)
+    return Fraction(partly * (partly + 1), 2 * size) + steps - partly
 
 
 def _counted(slo: Slo, steps: int) -> int:
@@ -273,14 +294,19 @@ def _known(slo: Slo, steps: int) -> int:
     return steps if isinstance(slo.sli, ThresholdSli) and mean_of(slo.sli) else steps + 1
 
 
-def _events(slo: Slo, steps: Fraction, step: timedelta) -> Decimal:
-    return _decimal(steps * (step // SECOND) / 60 if _judges_time(slo) else steps * RATE)
+def _events(slo: Slo, steps: int | Fraction, step: timedelta) -> Decimal:
+    return _decimal(_events_of(slo, steps, step))
 
 
-def _decimal(value: Fraction) -> Decimal:
+def _events_of(slo: Slo, steps: int | Fraction, step: timedelta) -> int | Fraction:
+    """What so many steps count as: minutes where time is judged."""
+    return steps * Fraction(step // SECOND, 60) if _judges_time(slo) else steps * RATE
+
+
+def _decimal(value: int | Fraction) -> Decimal:
     return Decimal(value.numerator) / value.denominator
 
 
-def _test(name: str, slo: Slo, environment: Environment, phases: tuple[Phase, ...], checks: list[Value]) -> Value:
-    series = [{"series": made.series, "values": made.values} for made in input_series(slo, phases)]
+def _test(name: str, slo: Slo, environment: Environment, phases: tuple[Phase, ...], checks: Sequence[Value]) -> Value:
+    series = [given(made.series, made.values) for made in input_series(slo, phases)]
     return test(name, slo, environment.evaluation_interval, series, {"promql_expr_test": checks})

@@ -10,13 +10,17 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, Slo
-from monitor.render.slo_checks import SECOND, absent, count, figures, firing, recorded, rounded, test, whole
-from monitor.render.yaml_text import Value
-from monitor.slo import burning, names, windows
+from monitor.catalogue.model import Environment, Slo, Window
+from monitor.render.pattern import Own, YamlPattern
+from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, recorded, rounded, test, whole
+from monitor.render.yaml_text import Value, written
+from monitor.slo import names, windows
 from monitor.slo.alerts import EXHAUSTED, EXHAUSTED_KEEP
+from monitor.slo.burning import burn_pairs, can_fire, highest_burn
+from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
 from monitor.slo.windows import BurnPair
 
 HOUR = timedelta(hours=1)
@@ -32,11 +36,9 @@ MOST_STEPS = 360
 
 def day_tests(slo: Slo) -> Iterator[Value]:
     """Every window from hours on, and the two slow alerts: not yet, due, and over."""
-    yield _pulses(slo)
-    yield _one_hour(slo, "one event failed, and there was no other", 1, 1)
-    yield _one_hour(slo, "good was counted before its total", -1, 10)
-    for pair in burning.burn_pairs(slo)[2:]:
-        if burning.can_fire(slo, pair):
+    yield _added_up(slo.window).items(Own(slo))
+    for pair in burn_pairs(slo)[2:]:
+        if can_fire(slo, pair):
             yield _slow(slo, pair)
 
 
@@ -50,7 +52,21 @@ PULSES = (
 """How long ago so many bad events of so many were, one in each window and none where a window begins."""
 
 
-def _pulses(slo: Slo) -> Value:
+@lru_cache(maxsize=MOST_KEPT)
+def _added_up(window: Window) -> YamlPattern:
+    any_slo = StandIn(window)
+    return YamlPattern(
+        written(
+            [
+                _pulses(any_slo),
+                _one_hour(any_slo, "one event failed, and there was no other", 1, 1),
+                _one_hour(any_slo, "good was counted before its total", -1, 10),
+            ]
+        )
+    )
+
+
+def _pulses(slo: Owner) -> Value:
     """Each window has what lies in it, whatever it is added up from."""
     end = 104 * HOUR
     values: dict[str, list[str]] = {names.BAD_ROLLUP: [], names.TOTAL_ROLLUP: [], names.COVERED_ROLLUP: []}
@@ -75,7 +91,7 @@ def _pulses(slo: Slo) -> Value:
     return test("some failed hours and days ago", slo, HOUR, series, {"promql_expr_test": checks})
 
 
-def _one_hour(slo: Slo, name: str, bad: int, total: int) -> Value:
+def _one_hour(slo: Owner, name: str, bad: int, total: int) -> Value:
     """An hour of events, an hour ago, in every window."""
     values = {names.BAD_ROLLUP: bad, names.TOTAL_ROLLUP: total, names.COVERED_ROLLUP: HOUR // SECOND}
     series = [recorded(slo, one, f"_ {value} _") for one, value in values.items()]
@@ -85,13 +101,18 @@ def _one_hour(slo: Slo, name: str, bad: int, total: int) -> Value:
         window = durations.text(span)
         checks.append(rounded(whole(names.BAD_SUM, slo, window), Decimal(max(bad, 0)), 2 * HOUR))
         checks.append(rounded(whole(names.SLI, slo, window), 1 - share, 2 * HOUR))
-        checks.append(rounded(whole(names.BURN_RATE, slo, window), share / (1 - slo.target), 2 * HOUR))
+        checks.append(burning(slo, window, share, 2 * HOUR))
     return test(name, slo, HOUR, series, {"promql_expr_test": checks})
 
 
 def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     """The coarser roll-ups have each of the finer once."""
-    size = environment.rollup_interval
+    yield _rolled_up(slo.window, environment.rollup_interval).items(Own(slo))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _rolled_up(window: Window, size: timedelta) -> YamlPattern:
+    slo = StandIn(window)
     levels = [(windows.SECOND_ROLLUP, (names.BAD_ROLLUP_5X, names.TOTAL_ROLLUP_5X, names.COVERED_ROLLUP_5X))]
     if any(span > windows.LONGEST_FROM_SECOND for span in _own(slo)):
         # At each evaluation there is a second roll-up, so that an hour's third one has each first one five times.
@@ -105,10 +126,11 @@ def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
         for many, coarser in levels
         for name, value in zip(coarser, values, strict=True)
     ]
-    yield test("roll-ups of roll-ups", slo, size, series, {"promql_expr_test": checks})
+    tests = [test("roll-ups of roll-ups", slo, size, series, {"promql_expr_test": checks})]
+    return YamlPattern(written(tests))
 
 
-def _own(slo: Slo) -> tuple[timedelta, ...]:
+def _own(slo: Owner) -> tuple[timedelta, ...]:
     """The SLO's own window where it is longer than all others."""
     return () if slo.window.calendar or slo.window.duration < timedelta(days=7) else (slo.window.duration,)
 
@@ -129,11 +151,19 @@ def own_interval(slo: Slo) -> timedelta:
 def _slow(slo: Slo, pair: BurnPair) -> Value:
     """Burning a third faster than the limit is due when three quarters of the long window have burnt."""
     hours = pair.long // HOUR
-    pace = min(pair.factor * 4 / 3, burning.highest_burn(slo))
+    pace = min(pair.factor * 4 / 3, highest_burn(slo))
     due = pair.factor / pace * hours
     early, late, calm = int(due * Decimal("0.9")), int(due * Decimal("1.1")) + 2, pair.short // HOUR + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     series = _rollups(slo, HOUR, [(hours, 0), (late, bad), (calm, 0)])
+    checks = _due(slo.window, pair, early, late, calm).items(Own(slo))
+    return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": [checks]})
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> YamlPattern:
+    """So many hours after an outage began the alert is not due yet, and due; and it ends when it was calm for long."""
+    slo, hours = StandIn(window), pair.long // HOUR
     spans = [durations.text(span) for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)]
     checks = [
         *(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), hours * HOUR) for span in spans),
@@ -143,13 +173,13 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
         count(firing(slo, pair.alert), 1, (hours + late) * HOUR),
         count(firing(slo, pair.alert), 0, (hours + late + calm) * HOUR),
     ]
-    return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": checks})
+    return YamlPattern(written(checks))
 
 
 def _exhausted(slo: Slo) -> Value:
     step, own = own_interval(slo), slo.window.text
     window = slo.window.duration // step
-    pace = min(Decimal(PACE), burning.highest_burn(slo))
+    pace = min(Decimal(PACE), highest_burn(slo))
     exact = Decimal(slo.window.duration // SECOND) / (step // SECOND)
     spent = math.ceil(exact / pace)  # steps until nothing is left
     burnt = spent + 3
@@ -184,7 +214,7 @@ def _calendar(slo: Slo) -> Value:
     series = [recorded(slo, name, values, own) for name, values in left.items()]
     checks = [
         rounded(whole(names.SLI, slo, own), Decimal("0.75"), HOUR),
-        rounded(whole(names.BURN_RATE, slo, own), Decimal("0.25") / (1 - slo.target), HOUR),
+        burning(slo, own, Decimal("0.25"), HOUR),
         rounded(whole(names.COVERAGE, slo, own), Decimal("0.5"), HOUR),
         rounded(whole(names.BUDGET_REMAINING, slo, own), Decimal("-0.25"), HOUR),
         count(firing(slo, EXHAUSTED, "pending"), 0, timedelta(0)),

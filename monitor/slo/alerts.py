@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertRule, Environment, Severity, Slo
+from monitor.catalogue.model import AlertRule, Environment, Severity
 from monitor.catalogue.templates import escape
 from monitor.slo import burning, names, promql, windows
+from monitor.slo.stand_in import Told
 from monitor.slo.windows import BurnPair
 
 NO_DATA = "SLONoData"
@@ -21,7 +22,7 @@ A_DAY = windows.LONG_WINDOWS[0]
 BURN_ALERTS = tuple(pair.alert for pair in windows.BURN_PAIRS)
 
 
-def alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
+def alerts(slo: Told, environment: Environment) -> Iterator[AlertRule]:
     """Every alert of one SLO, the most urgent first."""
     for pair in burning.burn_pairs(slo):
         yield _burn(slo, pair, environment)
@@ -29,14 +30,14 @@ def alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
     yield _no_data(slo)
 
 
-def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
+def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
     long = durations.text(pair.long)
     bad, total = (_figure(promql.series(name, slo, long)) for name in (names.BAD_SUM, names.TOTAL_SUM))
     remaining = promql.series(names.BUDGET_REMAINING, slo, slo.window.text)
     pace = promql.series(names.BURN_RATE, slo, long)
     span = f"{durations.seconds(slo.window.duration)}"
     left = f"{remaining} / on () {pace} * {span}"
-    objective = f"{promql.number(slo.target * 100)} %"
+    objective = f"{promql.objective(slo)} %"
     return AlertRule(
         name=pair.alert,
         expr=burning.burn_expression(slo, pair),
@@ -63,11 +64,11 @@ def _burn(slo: Slo, pair: BurnPair, environment: Environment) -> AlertRule:
     )
 
 
-def _exhausted(slo: Slo, environment: Environment) -> AlertRule:
+def _exhausted(slo: Told, environment: Environment) -> AlertRule:
     own, day = slo.window.text, durations.text(A_DAY)
     pace = f"{promql.series(names.BURN_RATE, slo, day)} * {durations.seconds(A_DAY)}"
     goes = _figure(f"{pace} / {durations.seconds(slo.window.duration)}", "humanizePercentage")
-    objective = f"{promql.number(slo.target * 100)} % over {own}"
+    objective = f"{promql.objective(slo)} % over {own}"
     return AlertRule(
         name=EXHAUSTED,
         expr=burning.exhausted_expression(slo),
@@ -92,19 +93,19 @@ def _exhausted(slo: Slo, environment: Environment) -> AlertRule:
     )
 
 
-def _counts(slo: Slo) -> str:
+def _counts(slo: Told) -> str:
     """How many events were bad and how many may be; of a calendar window only its ratio is known."""
     if slo.window.calendar:
         return ""
     own = slo.window.text
     bad, total = (promql.series(name, slo, own) for name in (names.BAD_SUM, names.TOTAL_SUM))
-    allowed = f"{total} / {promql.series(names.COVERAGE, slo, own)} * {promql.number(1 - slo.target)}"
+    allowed = f"{total} / {promql.series(names.COVERAGE, slo, own)} * {promql.allowed(slo)}"
     return (
         f"{_figure(bad)} of {_figure(total)} {escape(slo.events)} were bad in {own}, where {_figure(allowed)} may be. "
     )
 
 
-def _labels(slo: Slo, severity: Severity) -> dict[str, str]:
+def _labels(slo: Told, severity: Severity) -> dict[str, str]:
     return {
         names.SLO_LABEL: slo.name,
         names.SERVICE_LABEL: slo.service,
@@ -113,7 +114,7 @@ def _labels(slo: Slo, severity: Severity) -> dict[str, str]:
     }
 
 
-def _no_data(slo: Slo) -> AlertRule:
+def _no_data(slo: Told) -> AlertRule:
     matchers = f'{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"'
     return AlertRule(
         name=NO_DATA,

@@ -8,16 +8,17 @@ from decimal import Decimal
 from monitor.catalogue import durations
 from monitor.catalogue.model import Severity, Slo
 from monitor.slo import names, promql, windows
+from monitor.slo.stand_in import Owner, Told
 from monitor.slo.windows import BurnPair
 
 
-def burn_pairs(slo: Slo) -> tuple[BurnPair, ...]:
+def burn_pairs(slo: Told) -> tuple[BurnPair, ...]:
     """The burn alerts of an SLO, the most urgent first; tickets all where it pages nobody."""
     pairs = windows.burn_pairs(slo.window.duration)
     return pairs if slo.pages else tuple(replace(pair, severity=Severity.WARNING) for pair in pairs)
 
 
-def burn_expression(slo: Slo, pair: BurnPair) -> str:
+def burn_expression(slo: Owner, pair: BurnPair) -> str:
     """When a burn alert fires.
 
     Burn over the long window is weighed by its coverage: what was not measured has not burnt. So the alert means the
@@ -50,7 +51,7 @@ def highest_burn(slo: Slo) -> Decimal:
     return 1 / (1 - slo.target)
 
 
-def exhausted_expression(slo: Slo) -> str:
+def exhausted_expression(slo: Owner) -> str:
     """When the error budget of the SLO's own window is spent.
 
     What is left is counted of the whole window: of a tenth of it measured, a tenth of the budget may have been spent

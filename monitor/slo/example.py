@@ -7,16 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 import promql_parser as ql
 
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
-from monitor.catalogue.promql import selectors
+from monitor.catalogue.promql import parse, selectors
 from monitor.catalogue.terms import Term, terms
 from monitor.slo import native
 
 _TARGET = {"job": "made-up", "instance": "made-up"}
+_LABELS = re.compile(r'[{,](\w+)="([^"]*)"')
 _AHEAD = Decimal(10_000_000)
+_AT_HAND = 128
+"""How much is remembered of what queries read: the tests of one SLO ask for it one after another."""
 
 Gain = tuple[int, int]
 """How many events a series gains; of a native histogram, how many within its term's bounds and how many others."""
@@ -52,9 +56,10 @@ def can_be_made_up(slo: Slo) -> bool:
     return isinstance(expr, ql.VectorSelector)
 
 
+@lru_cache(maxsize=_AT_HAND)
 def mean_of(sli: ThresholdSli) -> tuple[str, str] | None:
     """The sum and the count that a mean per minute divides, where the SLI is one and must stay low; else nothing."""
-    found = [selector for selector in selectors(ql.parse(sli.query)) if selector.name]
+    found = [selector for selector in selectors(parse(sli.query)) if selector.name]
     named = {str(selector.name).rpartition("_")[2]: str(selector.prettify()) for selector in found}
     bases = {str(selector.name).rpartition("_")[0] for selector in found}
     if set(named) == {"sum", "count"} and len(bases) == 1 and sli.op in {"lt", "lte"}:
@@ -66,7 +71,7 @@ def memory(slo: Slo) -> timedelta:
     """For how long an SLI still says what is over: the length of its slices, or of the range that a mean is of."""
     if isinstance(slo.sli, RatioSli):
         return slo.sli.slice or timedelta(0)
-    return max(_ranges(ql.parse(slo.sli.query)), default=timedelta(0))
+    return max(_ranges(parse(slo.sli.query)), default=timedelta(0))
 
 
 def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
@@ -84,15 +89,16 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     return tuple(made)
 
 
+@lru_cache(maxsize=_AT_HAND)
 def _target(series: str) -> tuple[tuple[str, str], ...]:
     """The target that a series says it was scraped from."""
-    labels = {str(matcher.name): str(matcher.value) for matcher in next(selectors(ql.parse(series))).matchers.matchers}
+    labels = dict(_LABELS.findall(series))
     return tuple((name, labels[name]) for name in _TARGET)
 
 
 def _judged(sli: ThresholdSli) -> ql.Expr:
     """What is held against the value; of ``time() - x`` the instant ``x``."""
-    expr = ql.parse(sli.query)
+    expr = parse(sli.query)
     return expr.rhs if isinstance(expr, ql.BinaryExpr) and _is_an_age(expr) else expr
 
 
@@ -166,7 +172,7 @@ def _gauge(sli: ThresholdSli, phases: tuple[Phase, ...]) -> Series:
     beyond = sli.value * 2 + 1
     low, high = Decimal(0), beyond
     good, bad = (low, high) if sli.op in {"lt", "lte"} else (high, low)
-    if _is_an_age(ql.parse(sli.query)):  # what is old lies far back, and what is young ahead of a test's whole time
+    if _is_an_age(parse(sli.query)):  # what is old lies far back, and what is young ahead of a test's whole time
         good, bad = (_AHEAD, -beyond) if sli.op in {"lt", "lte"} else (-beyond, _AHEAD)
     parts = [str(good)]
     for phase in phases:
@@ -177,12 +183,13 @@ def _gauge(sli: ThresholdSli, phases: tuple[Phase, ...]) -> Series:
     return Series(series=_example(sli.query), values=" ".join(parts))
 
 
+@lru_cache(maxsize=_AT_HAND)
 def _example(query: str, *, unlike: str = "") -> str:
     """A series that the query's first selector matches and, where possible, the ``unlike`` selector does not."""
-    selector = next(selectors(ql.parse(query)))
+    selector = next(selectors(parse(query)))
     labels = dict(_TARGET)
     if unlike:
-        other = next(selectors(ql.parse(unlike)))
+        other = next(selectors(parse(unlike)))
         labels |= {matcher.name: _unlike(str(matcher.op), str(matcher.value)) for matcher in other.matchers.matchers}
     labels |= {matcher.name: _sample(str(matcher.op), str(matcher.value)) for matcher in selector.matchers.matchers}
     return _text(str(selector.name), labels)
@@ -202,9 +209,10 @@ def _unlike(operator: str, value: str) -> str:
     return _sample(refused[operator], value) if operator in refused else "other"
 
 
+@lru_cache(maxsize=_AT_HAND)
 def _matches(selector: str, series: str) -> bool:
     """Whether what ``series`` selects by equality is selected by ``selector`` as well."""
-    wide, narrow = (next(selectors(ql.parse(text))) for text in (selector, series))
+    wide, narrow = (next(selectors(parse(text))) for text in (selector, series))
     labels = {matcher.name: _sample(str(matcher.op), str(matcher.value)) for matcher in narrow.matchers.matchers}
     return wide.name == narrow.name and all(
         _accepts(str(matcher.op), str(matcher.value), labels.get(matcher.name, ""))

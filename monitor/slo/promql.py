@@ -27,14 +27,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 import promql_parser as ql
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
+from monitor.catalogue.promql import parse
 from monitor.catalogue.terms import Term, counters, terms
 from monitor.slo import gains, names
 from monitor.slo.edges import any_edge, spelled
+from monitor.slo.stand_in import ALLOWED, OBJECTIVE, Owner
 
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
@@ -43,10 +46,13 @@ TRAFFIC_MEMORY = timedelta(hours=1)
 """From how far back the traffic of dark time is judged: long enough to be steady, short enough to know day from night.
 The report looks as far back (``monitor.compliance.measured``)."""
 
+_AT_HAND = 128
+"""How many selectors are kept as they are written: an SLO's rules repeat its own."""
+
 _OPERATORS = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 
 
-def series(name: str, slo: Slo, window: str = "") -> str:
+def series(name: str, slo: Owner, window: str = "") -> str:
     """A recorded series of one SLO."""
     matchers = f'{names.SLO_LABEL}="{slo.name}"' + (f',{names.WINDOW_LABEL}="{window}"' if window else "")
     return f"{name}{{{matchers}}}"
@@ -115,13 +121,13 @@ def events_bad(slo: Slo) -> str:
     return f"({observed} and on () {total} > 0)\nor on () {dark}\nor on () {observed}"
 
 
-def window_sum(recorded: str, slo: Slo, span: timedelta, *, clamp: bool = False) -> str:
+def window_sum(recorded: str, slo: Owner, span: timedelta, *, clamp: bool = False) -> str:
     """Add up a grid or roll-up series over a window."""
     added = f"sum_over_time({series(recorded, slo)}[{durations.text(span)}])"
     return f"clamp_min({added}, 0)" if clamp else added
 
 
-def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_time") -> str:
+def tile(recorded: str, slo: Owner, span: timedelta, *, function: str = "sum_over_time") -> str:
     """Add up over a span such that neighbouring spans share no sample.
 
     One millisecond is left out, because Prometheus 2 counts samples at both ends of a range and Prometheus 3 does not.
@@ -129,24 +135,24 @@ def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_
     return f"{function}({series(recorded, slo)}[{durations.text(span - durations.MILLISECOND)}])"
 
 
-def newest(recorded: str, slo: Slo, window: str, age: timedelta) -> str:
+def newest(recorded: str, slo: Owner, window: str, age: timedelta) -> str:
     """A window that is added up rarely, as it was added up last."""
     return f"last_over_time({series(recorded, slo, window)}[{durations.text(age)}])"
 
 
-def calendar(gauge: str, slo: Slo) -> str:
+def calendar(gauge: str, slo: Owner) -> str:
     """What is known of an SLO's current calendar window."""
     return f"max({series(gauge, slo, slo.window.text)})"
 
 
-def sli_ratio(slo: Slo, window: str) -> str:
+def sli_ratio(slo: Owner, window: str) -> str:
     """Share of good events; no sample without events."""
     return f"clamp_min(1 - {_bad_share(slo, window)}, 0)"
 
 
-def burn_rate(slo: Slo, window: str) -> str:
+def burn_rate(slo: Owner, window: str) -> str:
     """Share of bad events over the share that is allowed."""
-    return f"{_bad_share(slo, window)} / {number(1 - slo.target)}"
+    return f"{_bad_share(slo, window)} / {allowed(slo)}"
 
 
 def failed_events(slo: Slo, period: timedelta) -> str:
@@ -173,9 +179,20 @@ def number(value: Decimal) -> str:
     return format(value.normalize(), "f")
 
 
+def allowed(slo: Owner) -> str:
+    """The share of events that may be bad, as a literal."""
+    return number(1 - slo.target) if isinstance(slo, Slo) else ALLOWED
+
+
+def objective(slo: Owner) -> str:
+    """The objective in percent, as people write it."""
+    return number(slo.target * 100) if isinstance(slo, Slo) else OBJECTIVE
+
+
+@lru_cache(maxsize=_AT_HAND)
 def matching_any_edge(selector: str) -> str:
     """The selector, with ``le="2"`` and ``quantile="1"`` made to match ``2.0`` as well, as ``edges`` has it."""
-    parsed = ql.parse(selector)
+    parsed = parse(selector)
     assert isinstance(parsed, ql.VectorSelector)  # what counters() gives
     return f"{parsed.name}{_matchers(parsed.matchers.matchers)}"
 
@@ -217,9 +234,10 @@ def _steps(selector: str, step: timedelta) -> str:
     )
 
 
+@lru_cache(maxsize=_AT_HAND)
 def _up(selector: str) -> str:
     """Whether the targets of a selector were scraped; no more of them are read than its own matchers allow."""
-    parsed = ql.parse(selector)
+    parsed = parse(selector)
     assert isinstance(parsed, ql.VectorSelector)
     return f"up{_matchers(found for found in parsed.matchers.matchers if found.name in {'job', 'instance'})}"
 
@@ -230,7 +248,7 @@ def _probe_failing(slo: Slo) -> str:
     return f"(max({probe}) == 0)" if probe else ""
 
 
-def _bad_share(slo: Slo, window: str) -> str:
+def _bad_share(slo: Owner, window: str) -> str:
     return f"{series(names.BAD_SUM, slo, window)} / ({series(names.TOTAL_SUM, slo, window)} > 0)"
 
 

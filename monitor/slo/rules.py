@@ -9,6 +9,7 @@ from datetime import timedelta
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.slo import names, promql, sloth, windows
+from monitor.slo.stand_in import Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +38,17 @@ def groups(slo: Slo, environment: Environment) -> tuple[Group, ...]:
     The wider a window, the coarser what it is added up from, and the more rarely: so the price of an SLO neither grows
     with its window nor, beyond the grid, with its series.
     """
-    size = environment.rollup_interval
+    step, size = environment.evaluation_interval, environment.rollup_interval
+    first, *others = derived(slo, step, size)
+    return (replace(first, rules=(*grid(slo, environment), *first.rules)), *others)
+
+
+def derived(slo: Owner, step: timedelta, size: timedelta) -> tuple[Group, ...]:
+    """Every group with all that is recorded from the grid of events; the first is the group of the grid itself."""
     second, third = windows.SECOND_ROLLUP * size, windows.THIRD_ROLLUP * size
     made = (
-        ("grid", environment.evaluation_interval, grid(slo, environment), False),
-        ("rollup", size, rollup(slo, environment), False),
+        ("grid", step, short(slo, step), False),
+        ("rollup", size, rollup(slo, step, size), False),
         ("long", second, long(slo, second), True),
         ("longest", third, longest(slo, third), True),
         ("windows", size, whole(slo, second, third), True),
@@ -54,7 +61,7 @@ def groups(slo: Slo, environment: Environment) -> tuple[Group, ...]:
 
 
 def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
-    """What is recorded at each evaluation: the grid of events, and the windows that decide how fast a page comes."""
+    """The grid of events, which all else is added up from: what is recorded of one evaluation's time."""
     step, sli = environment.evaluation_interval, slo.sli
     objective = _record(slo, names.OBJECTIVE, f"vector({promql.number(slo.target)})")
     yield replace(objective, labels=objective.labels | sloth.labels(slo)) if environment.sloth_names else objective
@@ -66,15 +73,18 @@ def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
     else:
         yield _record(slo, names.TOTAL_DELTA, promql.events_total(slo))
         yield _record(slo, names.BAD_DELTA, promql.events_bad(slo))
+
+
+def short(slo: Owner, step: timedelta) -> Iterator[Recording]:
+    """The windows that decide how fast a page comes, recorded at each evaluation."""
     for span in windows.SHORT_WINDOWS:
         counted = f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[{durations.text(span)}])"
         covered = f"clamp_max({counted} * {durations.seconds(step)} / {durations.seconds(span)}, 1)"
         yield from _window(slo, span, (names.BAD_DELTA, names.TOTAL_DELTA), covered)
 
 
-def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
+def rollup(slo: Owner, step: timedelta, size: timedelta) -> Iterator[Recording]:
     """What is recorded at each roll-up interval: the roll-up of the grid, and the windows that decide how it ends."""
-    step, size = environment.evaluation_interval, environment.rollup_interval
     counted = promql.tile(names.TOTAL_DELTA, slo, size, function="count_over_time")
     yield _record(slo, names.BAD_ROLLUP, promql.tile(names.BAD_DELTA, slo, size))
     yield _record(slo, names.TOTAL_ROLLUP, promql.tile(names.TOTAL_DELTA, slo, size))
@@ -85,7 +95,7 @@ def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
         yield from _window(slo, span, (names.BAD_ROLLUP, names.TOTAL_ROLLUP), covered)
 
 
-def long(slo: Slo, size: timedelta) -> Iterator[Recording]:
+def long(slo: Owner, size: timedelta) -> Iterator[Recording]:
     """The second roll-up, and what windows of days add up to."""
     yield from _rolled(slo, _FIRST, _SECOND, size)
     for span in long_windows(slo):
@@ -93,7 +103,7 @@ def long(slo: Slo, size: timedelta) -> Iterator[Recording]:
             yield from _added_up(slo, _SECOND, span)
 
 
-def longest(slo: Slo, size: timedelta) -> Iterator[Recording]:
+def longest(slo: Owner, size: timedelta) -> Iterator[Recording]:
     """The third roll-up, and what an own window of more than a month adds up to; nothing where it is shorter."""
     for span in long_windows(slo):
         if span > windows.LONGEST_FROM_SECOND:
@@ -101,7 +111,7 @@ def longest(slo: Slo, size: timedelta) -> Iterator[Recording]:
             yield from _added_up(slo, _THIRD, span)
 
 
-def whole(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
+def whole(slo: Owner, second: timedelta, third: timedelta) -> Iterator[Recording]:
     """The windows of days and longer, recorded often enough to be seen beside the others, and the budget."""
     for span in long_windows(slo):
         age, text = 2 * (third if span > windows.LONGEST_FROM_SECOND else second), durations.text(span)
@@ -114,7 +124,7 @@ def whole(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
     if slo.window.calendar:
         yield _record(slo, names.COVERAGE, promql.calendar(names.CALENDAR_COVERAGE, slo), own)
         yield _record(slo, names.SLI, promql.calendar(names.CALENDAR_SLI, slo), own)
-        burnt = f"(1 - {promql.series(names.SLI, slo, own)}) / {promql.number(1 - slo.target)}"
+        burnt = f"(1 - {promql.series(names.SLI, slo, own)}) / {promql.allowed(slo)}"
         yield _record(slo, names.BURN_RATE, burnt, own)
         yield _record(slo, names.BUDGET_REMAINING, promql.calendar(names.CALENDAR_BUDGET_REMAINING, slo), own)
         return
@@ -134,7 +144,7 @@ def sloth_group(slo: Slo, environment: Environment) -> Group | None:
     return Group(name=f"slo-{slo.name}-sloth", interval=environment.rollup_interval, rules=rules, is_long=False)
 
 
-def long_windows(slo: Slo) -> tuple[timedelta, ...]:
+def long_windows(slo: Owner) -> tuple[timedelta, ...]:
     """The windows recorded from a roll-up of minutes; the SLO's own last, unless it is recorded anyway.
 
     The current window of a calendar is none of them: no range ends where it began.
@@ -150,17 +160,17 @@ _THIRD = (names.BAD_ROLLUP_60X, names.TOTAL_ROLLUP_60X, names.COVERED_ROLLUP_60X
 _WINDOW = (names.BAD_WINDOW, names.TOTAL_WINDOW, names.COVERED_WINDOW)
 
 
-def _rolled(slo: Slo, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta) -> Iterator[Recording]:
+def _rolled(slo: Owner, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta) -> Iterator[Recording]:
     for source, made in zip(finer, coarser, strict=True):
         yield _record(slo, made, promql.tile(source, slo, size))
 
 
-def _added_up(slo: Slo, sources: tuple[str, ...], span: timedelta) -> Iterator[Recording]:
+def _added_up(slo: Owner, sources: tuple[str, ...], span: timedelta) -> Iterator[Recording]:
     for source, made in zip(sources, _WINDOW, strict=True):
         yield _record(slo, made, promql.window_sum(source, slo, span), durations.text(span))
 
 
-def _window(slo: Slo, span: timedelta, sources: tuple[str, str], covered: str) -> Iterator[Recording]:
+def _window(slo: Owner, span: timedelta, sources: tuple[str, str], covered: str) -> Iterator[Recording]:
     bad, total = sources
     text = durations.text(span)
     yield _record(slo, names.BAD_SUM, promql.window_sum(bad, slo, span, clamp=True), text)
@@ -169,11 +179,11 @@ def _window(slo: Slo, span: timedelta, sources: tuple[str, str], covered: str) -
     yield from _judged(slo, text)
 
 
-def _judged(slo: Slo, text: str) -> Iterator[Recording]:
+def _judged(slo: Owner, text: str) -> Iterator[Recording]:
     yield _record(slo, names.SLI, promql.sli_ratio(slo, text), text)
     yield _record(slo, names.BURN_RATE, promql.burn_rate(slo, text), text)
 
 
-def _record(slo: Slo, name: str, expr: str, window: str = "") -> Recording:
+def _record(slo: Owner, name: str, expr: str, window: str = "") -> Recording:
     labels = {names.SLO_LABEL: slo.name, names.SERVICE_LABEL: slo.service}
     return Recording(record=name, expr=expr, labels=labels | ({names.WINDOW_LABEL: window} if window else {}))

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from monitor.catalogue.model import Severity
 
@@ -101,6 +102,7 @@ SPEEDS = (
 )
 
 
+@lru_cache(maxsize=128)
 def burn_pairs(window: timedelta) -> tuple[BurnPair, ...]:
     """Return the burn alerts of an SLO with this window (of a calendar its nominal length), the most urgent first."""
     policy = min(POLICIES, key=lambda known: abs(math.log(window / known.window)))

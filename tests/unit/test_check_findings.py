@@ -23,6 +23,7 @@ from monitor.catalogue.model import (
     Team,
 )
 from monitor.check import findings, missing_series
+from monitor.check.series import MOST_GUESSES
 
 PLACE = Place(file="alerts/mine.yaml", line=7)
 
@@ -63,6 +64,15 @@ def test_a_metric_that_nobody_declares_is_found_with_what_may_be_meant(bundled: 
     assert (finding.file, finding.line, finding.code) == ("alerts/mine.yaml", 7, "unknown-metric")
     assert finding.message == "nobody declares the metric redis_upp"
     assert "redis_up" in finding.remedy
+
+
+def test_where_many_metrics_are_unknown_none_is_taken_for_a_slip(bundled: Catalogue) -> None:
+    names = [f"redis_up{number}" for number in range(100)]
+
+    found = findings(with_alert(bundled, " + ".join(names)))
+
+    assert len(found) == len(names)
+    assert 0 < sum("did you mean redis_up?" in finding.remedy for finding in found) <= MOST_GUESSES
 
 
 @pytest.mark.parametrize(
