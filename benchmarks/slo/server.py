@@ -7,12 +7,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import requests
+
+from benchmarks.slo.recording import Lines
 
 MOST_POINTS = 10_000
 """A range query may have 11,000."""
@@ -27,9 +29,9 @@ class Answer:
     seconds: float
 
 
-def binary(name: str) -> str:
+def binary(name: str, directory: Path | None = None) -> str:
     """The program, or an end with one sentence."""
-    found = shutil.which(name)
+    found = shutil.which(name, path=directory)
     if found is None:
         sys.exit(f"{name} is not installed: the Debian package prometheus has it")
     return found
@@ -38,8 +40,9 @@ def binary(name: str) -> str:
 class Server:
     """Starts where it is needed, and anew after each import, so that what was imported is there at once."""
 
-    def __init__(self, place: Path) -> None:
-        self.place, self.data = place, place / "data"
+    def __init__(self, place: Path, programs: Path | None = None) -> None:
+        """``programs``: the directory of another release than the installed one."""
+        self.place, self.data, self._programs = place, place / "data", programs
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         (place / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
@@ -53,9 +56,21 @@ class Server:
     def load(self, file: Path) -> None:
         """Import OpenMetrics and start."""
         self.stop()
-        command = [binary("promtool"), "tsdb", "create-blocks-from", "openmetrics", "-q", "--max-block-duration=486h"]
+        command = [binary("promtool", self._programs), "tsdb", "create-blocks-from", "openmetrics", "-q", "--max-block-duration=486h"]
         subprocess.run([*command, str(file), str(self.data)], check=True, stdout=subprocess.DEVNULL)
         self.start()
+
+    def take(self, samples: Lines) -> None:
+        """Import samples, the metrics one after the other, and start."""
+        file, last = self.place / "taken.om", ""
+        with file.open("w", encoding="utf-8") as out:
+            for metric, labels, value, at in samples:
+                out.write(f"# TYPE {metric} unknown\n" if metric != last else "")
+                out.write(f"{metric}{{{labels}}} {value} {at}\n")
+                last = metric
+            out.write("# EOF\n")
+        self.load(file)
+        file.unlink()
 
     def start(self) -> None:
         """Start on a free port and wait until it answers."""
@@ -63,7 +78,7 @@ class Server:
             address = f"127.0.0.1:{probe.getsockname()[1]}"
         self.url = f"http://{address}"
         command = [
-            binary("prometheus"),
+            binary("prometheus", self._programs),
             f"--config.file={self.place / 'prometheus.yml'}",
             f"--storage.tsdb.path={self.data}",
             "--storage.tsdb.retention.time=10y",
@@ -100,7 +115,7 @@ class Server:
         value = float(result[0]["value"][1]) if result else None
         return Answer(value=value, samples=data["stats"]["samples"]["totalQueryableSamples"], seconds=took)
 
-    def over(self, query: str, start: int, end: int, step: int) -> Iterable[tuple[int, str]]:
+    def over(self, query: str, start: int, end: int, step: int) -> Iterator[tuple[int, str]]:
         """Evaluate at each step of a span; an aggregate's only series."""
         for begin in range(start, end + 1, MOST_POINTS * step):
             until = min(begin + (MOST_POINTS - 1) * step, end)

@@ -111,13 +111,20 @@ class Counter:
         reset_in = {_key(found): frozenset(self._cells_of(found)) for found in resets}
         events = [0.0] * self.grid.cells
         covered = [False] * self.grid.cells
+        births: dict[tuple[SeriesKey, int], list[tuple[datetime, float]]] = {}
+        last_seen: dict[SeriesKey, int] = {}
         for one in series:
             seen = self._cells_of(one)
+            last_seen[_key(one)] = max(seen)
+            if (born := self._born(selector, one, min(seen))) is not None:
+                births.setdefault((_target(one), min(seen)), []).append(born)
             for cell, number in self._increases(selector, one, seen, reset_in.get(_key(one), frozenset())):
                 events[cell] += number
             for cell in seen:
                 if cell >= 0:
                     covered[cell] = True
+        for (target, cell), born in births.items():
+            events[cell] += self._from_birth(born, self._ended(selector, target, cell, last_seen, min(born)[0]))
         return Counted(events=tuple(events), covered=tuple(covered))
 
     def _cells_of(self, series: Series) -> dict[int, float]:
@@ -130,19 +137,44 @@ class Counter:
     ) -> Iterable[tuple[int, float]]:
         first = min(seen)
         if first >= 0:
-            yield first, self._born(selector, series, first)
+            yield first, increase([value for _, value in self._first_points(selector, series, first)])
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
             if cell in reset_in:
                 yield cell, self._between(selector, series, before, cell)
             else:
                 yield cell, new - old if new >= old else new
 
-    def _born(self, selector: str, series: Series, cell: int) -> float:
-        """The increase in the cell in which a series was first seen."""
+    def _first_points(self, selector: str, series: Series, cell: int) -> Points:
+        """The samples of the cell in which a series was first seen."""
         start, end = self.grid.edges[cell], self.grid.edges[cell + 1]
-        points = [(at, value) for at, value in self._raw(selector, start, end).get(_key(series), ()) if at > start]
-        zero = (0.0,) if points and self._was_watched(series, cell, points[0][0]) else ()
-        return increase([value for _, value in points], zero)
+        points = self._raw(selector, start, end).get(_key(series), ())
+        return tuple((at, value) for at, value in points if at > start)
+
+    def _born(self, selector: str, series: Series, cell: int) -> tuple[datetime, float] | None:
+        """The first sample of a series that was born while its target was watched, and so had counted from zero."""
+        points = self._first_points(selector, series, cell) if cell >= 0 else ()
+        return points[0] if points and self._was_watched(series, cell, points[0][0]) else None
+
+    @staticmethod
+    def _from_birth(born: Iterable[tuple[datetime, float]], ended: float) -> float:
+        """What a target's newborn series had counted by their first samples.
+
+        Where others of it ended just before, they may be the same counters under other labels: together they are taken
+        for one counter, which went on from there where it has not fallen.
+        """
+        counted = sum(value for _, value in born)
+        return counted - ended if counted >= ended else counted
+
+    def _ended(
+        self, selector: str, target: SeriesKey, cell: int, last_seen: Mapping[SeriesKey, int], before: datetime
+    ) -> float:
+        """What the series of a target had counted that ended in a cell before an instant, or a moment before it."""
+        start, end = self.grid.edges[cell], self.grid.edges[cell + 1]
+        return sum(
+            points[-1][1]
+            for key, points in self._raw(selector, start, end).items()
+            if points[-1][0] < before and last_seen.get(key, -1) <= cell and _target_of(dict(key)) == target
+        )
 
     def _was_watched(self, series: Series, cell: int, born: datetime) -> bool:
         """Whether the series' target had been scraped before the scrape that first showed the series."""

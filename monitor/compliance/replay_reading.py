@@ -45,7 +45,6 @@ def read(
     reader = Reader(prometheus, slo, environment, span, cell)
     sli = slo.sli
     bad, total = reader.ratio(sli) if isinstance(sli, RatioSli) else reader.as_recorded()
-    fine = cell <= environment.evaluation_interval
     failing = reader.failing(sli.probe) if isinstance(sli, RatioSli) and sli.probe else [False] * reader.many
     if isinstance(sli, RatioSli) and sli.slice:
         every_bad, every_total, known = by_slices(
@@ -71,7 +70,6 @@ def read(
         total=every_total,
         known=known,
         rollup=max(1, round(environment.rollup_interval / cell)),
-        both_ends=fine and environment.prometheus_version.startswith("2."),
     )
 
 

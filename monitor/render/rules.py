@@ -9,6 +9,7 @@ from monitor.catalogue import durations, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo
 from monitor.render import links
 from monitor.render.yaml_text import Value, document
+from monitor.slo import names
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.rules import Recording
@@ -64,8 +65,9 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     """Add what every alert carries: its team, its links and its query; and hold it for two scrapes at least.
 
     A rule that is held at all must see its condition in two scrapes, whatever their interval; one that is not held
-    (``for`` left out) is meant to fire at once.
+    (``for`` left out) is meant to fire at once. An SLO's alerts know how long they are held.
     """
+    held = rule.hold and names.SLO_LABEL not in rule.labels
     annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
     annotations |= {
         "dashboard_url": links.dashboard_url(rule, environment),
@@ -75,7 +77,7 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     return AlertRule(
         name=rule.name,
         expr=rule.expr,
-        hold=max(rule.hold, 2 * environment.scrape_interval) if rule.hold else rule.hold,
+        hold=max(rule.hold, 2 * environment.scrape_interval) if held else rule.hold,
         keep_firing_for=rule.keep_firing_for,
         labels={"team": DEFAULT_TEAM} | rule.labels,
         annotations=annotations,

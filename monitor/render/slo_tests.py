@@ -32,7 +32,7 @@ def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
         files["-days"] = _file([counted, added_up, alerts], HOUR, days, (*short[:-1], *long))
     rollups = rollup_tests(slo, environment)
     files["-rollups"] = _file([added_up], environment.rollup_interval, rollups, long[:-1])
-    if own := tuple(own_tests(slo)):
+    if own := tuple(own_tests(slo, environment)):
         files["-window"] = _file([added_up, alerts], own_interval(slo), own, long)
     return {f"{FOLDER}/slo-{slo.name}{kind}.yml": text for kind, text in files.items()}
 

@@ -113,12 +113,12 @@ def _own(slo: Slo) -> tuple[timedelta, ...]:
     return () if slo.window.calendar or slo.window.duration < timedelta(days=7) else (slo.window.duration,)
 
 
-def own_tests(slo: Slo) -> Iterator[Value]:
+def own_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     """The budget of the SLO's own window is spent, and comes back when what spent it leaves the window."""
     if slo.window.calendar:
         yield _calendar(slo)
     elif slo.window.duration >= timedelta(days=7):
-        yield _exhausted(slo)
+        yield _exhausted(slo, environment)
 
 
 def own_interval(slo: Slo) -> timedelta:
@@ -146,7 +146,7 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
     return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": checks})
 
 
-def _exhausted(slo: Slo) -> Value:
+def _exhausted(slo: Slo, environment: Environment) -> Value:
     step, own = own_interval(slo), slo.window.text
     window = slo.window.duration // step
     pace = min(Decimal(PACE), burning.highest_burn(slo))
@@ -158,12 +158,16 @@ def _exhausted(slo: Slo) -> Value:
     back = (after + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
     covered = (burnt - 1) / exact
+    many = windows.THIRD_ROLLUP if slo.window.duration > windows.LONGEST_FROM_SECOND else windows.SECOND_ROLLUP
+    # All events of an evaluation are in one roll-up here, and all of its time is covered.
+    peak = Decimal(step // SECOND) / (many * environment.rollup_interval // SECOND)
     series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)])
     checks = [
         count(firing(slo, EXHAUSTED), 0, max(spent - 2, 0) * step),
         count(firing(slo, EXHAUSTED, "pending"), 0, max(spent - 2, 0) * step),
         *figures(slo, own, Decimal(bad * (burnt - 1)), Decimal(EVENTS * (burnt - 1)), covered, at),
         rounded(whole(names.BUDGET_REMAINING, slo, own), 1 - share / (1 - slo.target) * covered, at),
+        *(rounded(whole(name, slo, own), peak, at) for name in (names.PEAK_WINDOW, names.TRAFFIC_PEAK)),
         count(firing(slo, EXHAUSTED), 1, (burnt + 1) * step),
         rounded(whole(names.BAD_SUM, slo, own), Decimal(bad * (burnt - 1)), (window - 2) * step),
         rounded(whole(names.COVERAGE, slo, own), Decimal(1), (window + 1) * step),

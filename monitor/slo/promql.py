@@ -5,9 +5,11 @@ How events are counted
     the sample that is known now. The steps telescope: added up over any span they give exactly what the counters
     gained, without extrapolation (``increase()`` is up to 8 % off where a counter of errors leaves zero), across
     resets (a counter that fell counts from zero), gaps in scraping (the next step has it all) and label changes (the
-    sum has no labels; a series that is born while its target is watched counts from zero). Steps of an edge that is
-    not scraped are left out, so that coverage tells. Only the last sample known then is looked for in a range, once a
-    counter: that is the price of the whole SLO where many series are counted.
+    sum has no labels; a series that is born while its target is watched counts from zero). Where a target's series are
+    born in the step in which others of it end, they may be the same counters under other labels: together they are
+    taken for one counter, which went on where it has not fallen. Steps of an edge that is not scraped are left out, so
+    that coverage tells. Only the last sample known then is looked for in a range, once a counter: that is the price of
+    the whole SLO where many series are counted.
 
 What no traffic means
     While the probe fails and the edge counts nothing, each evaluation is dark: as many bad events of as many as the
@@ -97,7 +99,8 @@ def events_total(slo: Slo) -> str:
     failing = _probe_failing(slo)
     if not failing:
         return observed
-    usual = f"clamp_min(avg_over_time({series(names.TOTAL_DELTA, slo)}[{durations.text(TRAFFIC_MEMORY)}]), 1)"
+    recent = f"max(avg_over_time({series(names.TOTAL_DELTA, slo)}[{durations.text(TRAFFIC_MEMORY)}]))"
+    usual = f"clamp_min({recent}, 1)"
     dark = f"{usual} and on () {failing}\nor on () ({failing} + 1)"
     return f"{observed} > 0\nor on () (\n{_indent(dark)}\n)\nor on () {observed}"
 
@@ -115,21 +118,32 @@ def events_bad(slo: Slo) -> str:
 
 def window_sum(recorded: str, slo: Slo, span: timedelta, *, clamp: bool = False) -> str:
     """Add up a grid or roll-up series over a window."""
-    added = f"sum_over_time({series(recorded, slo)}[{durations.text(span)}])"
+    added = tile(recorded, slo, span)
     return f"clamp_min({added}, 0)" if clamp else added
 
 
 def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_time") -> str:
-    """Add up over a span such that neighbouring spans share no sample.
+    """Add up (or count) a recorded series over a span such that neighbouring spans share no sample.
 
-    One millisecond is left out, because Prometheus 2 counts samples at both ends of a range and Prometheus 3 does not.
+    One millisecond is left out, because Prometheus 2 counts samples at both ends of a range, and Prometheus 3 and
+    VictoriaMetrics do not: five minutes would be a tenth longer there. What was recorded while the SLO belonged to
+    another service is a series of its own; both are added up, or else the two would stop the rule until the older one
+    has left the window.
     """
-    return f"{function}({series(recorded, slo)}[{durations.text(span - durations.MILLISECOND)}])"
+    return f"sum({function}({series(recorded, slo)}[{_open(span)}]))"
 
 
 def newest(recorded: str, slo: Slo, window: str, age: timedelta) -> str:
     """A window that is added up rarely, as it was added up last."""
-    return f"last_over_time({series(recorded, slo, window)}[{durations.text(age)}])"
+    return f"max(last_over_time({series(recorded, slo, window)}[{durations.text(age)}]))"
+
+
+def peak(rollup: str, slo: Slo, size: timedelta, age: timedelta) -> str:
+    """How many times the mean traffic of the SLO's own window its busiest roll-up had, each of which is ``size``."""
+    own = slo.window.text
+    busiest = f"max(max_over_time({series(rollup, slo)}[{own}]))"
+    covered, total = (newest(name, slo, own, age) for name in (names.COVERED_WINDOW, names.TOTAL_WINDOW))
+    return f"clamp_min({busiest} * {covered} / ({total} > 0) / {durations.seconds(size)}, 1)"
 
 
 def calendar(gauge: str, slo: Slo) -> str:
@@ -205,12 +219,22 @@ def _gained(selectors: Iterable[str], step: timedelta) -> str:
 
 
 def _steps(selector: str, step: timedelta) -> str:
-    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
+    ago = f"offset {durations.text(step)}"
+    before = f"[{durations.text(LOOKBACK)}] {ago}"
+    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
     return (
-        "sum(\n"
-        f"  {selector} - last_over_time({selector}{before}) >= 0\n"
-        f"  or {selector} and on (job, instance) max_over_time({_up(selector)}{before}) == 1\n"
-        ") or vector(0)"
+        "(\n"
+        "  sum(\n"
+        f"    {selector} - last_over_time({selector}{before}) >= 0\n"
+        f"    or {selector} and {watched}\n"
+        "  ) or vector(0)\n"
+        ")\n"
+        "- (\n"
+        "  sum(\n"
+        f"    sum by (job, instance) ({selector} {ago} unless last_over_time({selector}[{_open(step)}]))\n"
+        f"    <= sum by (job, instance) (({selector} unless {selector} {ago}) and {watched})\n"
+        "  ) or vector(0)\n"
+        ")"
     )
 
 
@@ -229,6 +253,11 @@ def _probe_failing(slo: Slo) -> str:
 
 def _bad_share(slo: Slo, window: str) -> str:
     return f"{series(names.BAD_SUM, slo, window)} / ({series(names.TOTAL_SUM, slo, window)} > 0)"
+
+
+def _open(span: timedelta) -> str:
+    """A span without its older end, for a range."""
+    return durations.text(span - durations.MILLISECOND)
 
 
 def _minutes(step: timedelta) -> str:

@@ -24,7 +24,6 @@ class Events:
     """Bad and all events by cell, as the grid records them; ``first`` is the instant at which the first cell ends.
 
     ``known`` is false where the grid would have no sample. ``rollup`` is how many cells a roll-up adds up.
-    ``both_ends``: a range counts samples at both of its ends, as in Prometheus 2; Prometheus 3 leaves out the older.
     """
 
     first: datetime
@@ -33,7 +32,6 @@ class Events:
     total: Sequence[float]
     known: Sequence[bool]
     rollup: int = 1
-    both_ends: bool = False
 
     def at(self, number: int) -> datetime:
         """When a cell ends: the instant of its evaluation."""
@@ -58,12 +56,11 @@ class Events:
         bad, total, known = self._sums
         every = self._every(span)
         width = round(span / self.cell)
-        cells = width + (every if self.both_ends else 0)
         offset = round(self.first.timestamp() / self.cell.total_seconds())
         for number in range(len(self.bad)):
             # Roll-ups are made at whole multiples of their interval; between two of them the last one stands.
             after = max(number - (offset + number) % every, -1) + 1
-            begin = max(after - cells, 0)
+            begin = max(after - width, 0)
             covered = min((known[after] - known[begin]) / width, 1.0)
             yield max(bad[after] - bad[begin], 0.0), total[after] - total[begin], covered
 
@@ -156,7 +153,7 @@ def replay(events: Events, target: float, alerts: Sequence[BurnAlert], *, since:
     faster = [False] * len(events.bad)
     found = []
     for alert in alerts:
-        fires = list(_held(_condition(events, alert.pair, target, shortest), alert, events.cell))
+        fires = list(held(_condition(events, alert.pair, target, shortest), alert, events.cell))
         for first, after in _runs(fires):
             heard = next((number for number in range(first, after) if not faster[number]), None)
             if events.at(after) > since:
@@ -192,7 +189,7 @@ def _condition(events: Events, pair: BurnPair, target: float, shortest: Sequence
         yield burns and still and not ended
 
 
-def _held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[bool]:
+def held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[bool]:
     """By cell: whether the alert fires, as Prometheus holds it for ``for`` and keeps it for ``keep_firing_for``."""
     hold, keep = alert.hold / cell, alert.keep / cell
     active = quiet = None

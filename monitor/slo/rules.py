@@ -43,7 +43,7 @@ def groups(slo: Slo, environment: Environment) -> tuple[Group, ...]:
         ("grid", environment.evaluation_interval, grid(slo, environment), False),
         ("rollup", size, rollup(slo, environment), False),
         ("long", second, long(slo, second), True),
-        ("longest", third, longest(slo, third), True),
+        ("longest", third, longest(slo, second, third), True),
         ("windows", size, whole(slo, second, third), True),
     )
     groups = (
@@ -66,7 +66,7 @@ def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
         yield _record(slo, names.TOTAL_DELTA, promql.events_total(slo))
         yield _record(slo, names.BAD_DELTA, promql.events_bad(slo))
     for span in windows.SHORT_WINDOWS:
-        counted = f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[{durations.text(span)}])"
+        counted = promql.tile(names.TOTAL_DELTA, slo, span, function="count_over_time")
         covered = f"clamp_max({counted} * {durations.seconds(step)} / {durations.seconds(span)}, 1)"
         yield from _window(slo, span, (names.BAD_DELTA, names.TOTAL_DELTA), covered)
 
@@ -92,18 +92,25 @@ def long(slo: Slo, size: timedelta) -> Iterator[Recording]:
             yield from _added_up(slo, _SECOND, span)
 
 
-def longest(slo: Slo, size: timedelta) -> Iterator[Recording]:
-    """The third roll-up, and what an own window of more than a month adds up to; nothing where it is shorter."""
+def longest(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
+    """The third roll-up, and what an own window of more than a month adds up to; how busy the own window was at most.
+
+    How busy is read here, because it would be a third of the whole price if it were asked as often as the sums.
+    """
     for span in long_windows(slo):
         if span > windows.LONGEST_FROM_SECOND:
-            yield from _rolled(slo, _SECOND, _THIRD, size)
+            yield from _rolled(slo, _SECOND, _THIRD, third)
             yield from _added_up(slo, _THIRD, span)
+    for own in _own(slo):
+        age, size = _kept(own, second, third), third if own > windows.LONGEST_FROM_SECOND else second
+        source = names.TOTAL_ROLLUP_60X if own > windows.LONGEST_FROM_SECOND else names.TOTAL_ROLLUP_5X
+        yield _record(slo, names.PEAK_WINDOW, promql.peak(source, slo, size, age), slo.window.text)
 
 
 def whole(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
     """The windows of days and longer, recorded often enough to be seen beside the others, and the budget."""
     for span in long_windows(slo):
-        age, text = 2 * (third if span > windows.LONGEST_FROM_SECOND else second), durations.text(span)
+        age, text = _kept(span, second, third), durations.text(span)
         bad, total, covered = (promql.newest(name, slo, text, age) for name in _WINDOW)
         yield _record(slo, names.BAD_SUM, f"clamp_min({bad}, 0)", text)
         yield _record(slo, names.TOTAL_SUM, total, text)
@@ -119,6 +126,8 @@ def whole(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
         return
     burn, coverage = (promql.series(name, slo, own) for name in (names.BURN_RATE, names.COVERAGE))
     yield _record(slo, names.BUDGET_REMAINING, f"1 - {burn} * {coverage}", own)
+    if _own(slo):
+        yield _record(slo, names.TRAFFIC_PEAK, promql.newest(names.PEAK_WINDOW, slo, own, 2 * third), own)
 
 
 def long_windows(slo: Slo) -> tuple[timedelta, ...]:
@@ -129,6 +138,17 @@ def long_windows(slo: Slo) -> tuple[timedelta, ...]:
     known = (*windows.SHORT_WINDOWS, *windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS)
     own = () if slo.window.calendar or slo.window.duration in known else (slo.window.duration,)
     return (*windows.LONG_WINDOWS, *own)
+
+
+def _own(slo: Slo) -> tuple[timedelta, ...]:
+    """The SLO's own window where it is added up from roll-ups of minutes."""
+    own = slo.window.duration
+    return (own,) if not slo.window.calendar and own in long_windows(slo) else ()
+
+
+def _kept(span: timedelta, second: timedelta, third: timedelta) -> timedelta:
+    """For how long the newest sum over a span is good: until the next one is due, and as long again."""
+    return 2 * (third if span > windows.LONGEST_FROM_SECOND else second)
 
 
 _FIRST = (names.BAD_ROLLUP, names.TOTAL_ROLLUP, names.COVERED_ROLLUP)

@@ -122,7 +122,7 @@ RECORDING_MUTANTS = (
     (" or haproxy_backend_http_responses_total", " unless haproxy_backend_http_responses_total"),
     ("up[5m] offset 15s) == 1", "up[5m] offset 15s) == 0"),
     ('(max(probe_success{probe="edge"}) == 0) + 1', '(max(probe_success{probe="edge"}) == 1) + 1'),
-    ('clamp_min(avg_over_time(slo:events_total:delta{slo="availability"}[1h]), 1)', "vector(1)"),
+    ('clamp_min(max(avg_over_time(slo:events_total:delta{slo="availability"}[1h])), 1)', "vector(1)"),
     ("/ 0.0005", "/ 0.005"),
     ('slo:events_bad:delta{slo="availability"}[5m]', 'slo:events_bad:delta{slo="availability"}[30m]'),
 )

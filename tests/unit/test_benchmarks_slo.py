@@ -54,7 +54,7 @@ def test_trouble_restarts_counters_renames_targets_and_leaves_gaps(tmp_path: Pat
 
 def test_rules_are_recorded_after_what_they_read() -> None:
     environment = load(None, "compose").environment
-    for shape in (shapes.ours(environment, 30), shapes.sloth(30), shapes.pyrra(30)):
+    for shape in (shapes.ours(environment, shapes.slo(30)), shapes.sloth(30), shapes.pyrra(30)):
         made: set[str] = set()
         recorded = {rule.record for rule in shape.rules if rule.record}
         for ready in shapes.rounds(shape):
@@ -67,6 +67,6 @@ def test_rules_are_recorded_after_what_they_read() -> None:
 
 @pytest.mark.parametrize("days", [7, 30])
 def test_what_is_read_over_time_is_kept_whole(days: int) -> None:
-    kept = shapes.lasting(shapes.ours(load(None, "compose").environment, days))
+    kept = shapes.lasting(shapes.ours(load(None, "compose").environment, shapes.slo(days)))
     assert {"slo:observed_total:delta", "slo:events_bad:delta", "slo:events_total:rollup"} <= kept
     assert "slo:burn_rate:ratio" not in kept

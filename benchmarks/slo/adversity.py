@@ -1,0 +1,265 @@
+"""Days that are hard to count, one trouble at a time and all together, from a seed; with the truth about each.
+
+Events are drawn interval by interval and target by target as they are written, so the truth is counted and not
+estimated. Targets are scraped at instants of their own, restarts fall between two scrapes and take with them what
+nobody has read, and what is scraped no longer is simply not there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TextIO
+
+DAY, HOUR, MINUTE = 86_400, 3_600, 60
+TARGETS = 4
+DAYS = 4
+STEP = 30
+"""Seconds between two scrapes of a target, and between two evaluations."""
+
+REMEMBERED = 5 * MINUTE
+"""Events between two scrapes that are further apart belong to a gap: the rules do not look further back."""
+
+BACKGROUND = 0.0005
+"""The share of the requests that always fail: half of what is allowed."""
+
+DAY_AND_NIGHT = "100:1 day and night"
+NIGHT_OUTAGE = "a night hour fails"
+IDLE = "idle hours"
+RESTARTS = "restarts"
+GAPS = "scrape gaps"
+ONE_UNSCRAPED = "one target unscraped"
+NEW_LABELS = "rolling label change"
+RELABELLED = "relabelled, counters go on"
+NEW_SERIES = "new series, created at 0"
+UNCREATED = "new series, not created"
+AWAY = "Prometheus away for an hour"
+TROUBLES = (
+    DAY_AND_NIGHT,
+    NIGHT_OUTAGE,
+    IDLE,
+    RESTARTS,
+    GAPS,
+    ONE_UNSCRAPED,
+    NEW_LABELS,
+    RELABELLED,
+    NEW_SERIES,
+    UNCREATED,
+    AWAY,
+)
+EVERYTHING = "everything at once"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """From a second to a second."""
+
+    begin: int
+    end: int
+
+    def __contains__(self, second: float) -> bool:
+        return self.begin <= second < self.end
+
+
+@dataclass(kw_only=True)
+class Truth:
+    """What happened. ``bad`` and ``total`` between scrapes that are near each other; ``gap_*`` is the rest."""
+
+    bad: int = 0
+    total: int = 0
+    gap_bad: int = 0
+    gap_total: int = 0
+    lost: int = 0
+    """Of all events those that no scrape can tell of: their counter started anew before it was read."""
+
+    @property
+    def good_share(self) -> float:
+        """The share of all events that were good, gaps included."""
+        return 1 - (self.bad + self.gap_bad) / (self.total + self.gap_total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """One data set. ``job`` is the label by which its series are known."""
+
+    name: str
+    troubles: frozenset[str]
+    seed: int
+    number: int
+    start: int
+
+    @property
+    def job(self) -> str:
+        """The label ``job`` of every series."""
+        return f"story-{self.number}"
+
+
+def stories(start: int, seeds: int) -> Iterator[Story]:
+    """Each trouble by itself, then all of them, each with every seed."""
+    number = 0
+    for seed in range(seeds):
+        for name in (*TROUBLES, EVERYTHING):
+            troubles = frozenset(TROUBLES) if name == EVERYTHING else frozenset({name})
+            yield Story(name=name, troubles=troubles, seed=seed, number=number, start=start)
+            number += 1
+
+
+@dataclass(kw_only=True)
+class Plan:
+    """When what happens, in seconds since the start."""
+
+    incidents: dict[Span, float]
+    restarts: dict[int, list[int]] = field(default_factory=dict)
+    relabelled: dict[int, int] = field(default_factory=dict)
+    unscraped: dict[int, list[Span]] = field(default_factory=dict)
+    away: list[Span] = field(default_factory=list)
+    late_target: int = 0
+    """When the last target joins."""
+
+
+def course(story: Story) -> Plan:
+    """Draw when what happens to a story."""
+    draw, troubles = random.Random(f"{story.name} {story.seed}"), story.troubles
+    begin = draw.randrange(HOUR, DAYS * DAY - 3 * HOUR)
+    slow = Span(begin=begin, end=begin + draw.randrange(10 * MINUTE, HOUR))
+    made = Plan(incidents={slow: draw.choice((0.01, 0.05, 0.3))})
+    if NIGHT_OUTAGE in troubles:
+        night = draw.randrange(1, DAYS) * DAY + 2 * HOUR
+        made.incidents[Span(begin=night, end=night + HOUR)] = 1.0
+    middle = (slow.begin + slow.end) // 2
+    every = range(TARGETS)
+    if RESTARTS in troubles:
+        made.restarts = {one: sorted([middle + one * 40, *_some(draw, 4)]) for one in every}
+    if GAPS in troubles:
+        for one in every:
+            made.unscraped[one] = [_span(draw, MINUTE, 4 * MINUTE) for _ in range(3)]
+            made.unscraped[one].append(Span(begin=middle + one * 45, end=middle + one * 45 + 2 * MINUTE))
+        for length in (3 * MINUTE, 12 * MINUTE):
+            together = _span(draw, length, length + 1)
+            for one in every:
+                made.unscraped[one].append(together)
+    if ONE_UNSCRAPED in troubles:
+        made.unscraped.setdefault(1, []).append(_span(draw, 20 * MINUTE, 40 * MINUTE))
+    if NEW_LABELS in troubles:
+        deploy = draw.randrange(HOUR, DAYS * DAY - HOUR)
+        for one in every:
+            at = deploy + one * 3 * MINUTE
+            made.relabelled[one] = at
+            made.restarts.setdefault(one, []).append(at)
+    elif RELABELLED in troubles:
+        at = draw.randrange(HOUR, DAYS * DAY - HOUR)
+        made.relabelled = dict.fromkeys(every, at)
+    if NEW_SERIES in troubles:
+        made.late_target = draw.randrange(HOUR, DAYS * DAY - HOUR)
+    if AWAY in troubles:
+        day = draw.randrange(DAYS)
+        away = Span(begin=day * DAY + 10 * HOUR, end=day * DAY + 11 * HOUR)
+        made.away = [away]
+    return made
+
+
+def _some(draw: random.Random, many: int) -> list[int]:
+    return [draw.randrange(HOUR, DAYS * DAY - HOUR) for _ in range(many)]
+
+
+def _span(draw: random.Random, least: int, most: int) -> Span:
+    begin = draw.randrange(HOUR, DAYS * DAY - 2 * HOUR)
+    return Span(begin=begin, end=begin + draw.randrange(least, most))
+
+
+@dataclass(kw_only=True)
+class Target:
+    """One process: its counters by code, and since when nobody has read them."""
+
+    number: int
+    labels: str = 'version="1"'
+    counters: Counter[str] = field(default_factory=Counter)
+    seen_at: float | None = None
+    pending: Counter[str] = field(default_factory=Counter)
+
+    codes: tuple[str, ...] = ("200", "500", "503")
+    """Of which counters are there from the start, at zero."""
+
+    def restart(self) -> None:
+        """Begin to count from zero, as a process does."""
+        self.counters = Counter(dict.fromkeys(self.codes, 0))
+
+
+def write(story: Story, out: Callable[[str], TextIO], truth: Truth) -> None:
+    """Write every sample (``out`` gives the file of a metric), and add up the truth."""
+    draw, drawn = random.Random(f"{story.name} {story.seed} events"), course(story)
+    counted, watched = out("shop_total"), out("up")
+    for number in range(TARGETS):
+        target = Target(number=number, codes=("200", "500") if UNCREATED in story.troubles else Target.codes)
+        target.restart()
+        phase = draw.randrange(STEP * 1000) / 1000
+        joined = drawn.late_target if number == TARGETS - 1 else 0
+        for before in range(0, DAYS * DAY - 2 * STEP, STEP):
+            if before < joined:
+                continue
+            _live(story, drawn, target, before, draw, truth)
+            at = before + STEP + phase
+            if any(at in span for span in drawn.away):
+                continue
+            scraped = not any(at in span for span in drawn.unscraped.get(number, ()))
+            if GAPS in story.troubles and draw.random() < 0.01:  # noqa: PLR2004  # one scrape in a hundred fails
+                scraped = False
+            moment = f"{story.start + at:.3f}"
+            watched.write(f'up{{job="{story.job}",instance="t{number}"}} {int(scraped)} {moment}\n')
+            if scraped:
+                _scrape(story, target, at, moment, counted, truth)
+        _tell(target, truth, gap=True)  # what was not read any more
+
+
+def _live(story: Story, drawn: Plan, target: Target, before: int, draw: random.Random, truth: Truth) -> None:
+    """What happens to a target in one step; a restart lies somewhere in it."""
+    events = int(_rate(story, before) * STEP * (0.8 + 0.4 * draw.random()) + draw.random())
+    share = max((share for span, share in drawn.incidents.items() if before in span), default=BACKGROUND)
+    bad = events if share >= 1 else int(events * share + draw.random())
+    restart = next((at for at in drawn.restarts.get(target.number, ()) if before <= at < before + STEP), None)
+    if (changed := drawn.relabelled.get(target.number)) is not None and before <= changed < before + STEP:
+        target.labels = 'version="2"'
+    early = (restart - before) / STEP if restart is not None else 0.0
+    lost_bad, lost = int(bad * early), int(events * early)
+    if restart is not None:
+        truth.lost += lost + sum(target.pending.values())
+        target.restart()
+    code = "503" if before % HOUR < HOUR // 2 else "500"
+    if bad - lost_bad:
+        target.counters[code] += bad - lost_bad
+    target.counters["200"] += events - bad - (lost - lost_bad)
+    target.pending += Counter(bad=bad, good=events - bad)
+
+
+def _rate(story: Story, second: int) -> float:
+    """Requests per second and target."""
+    hour = second % DAY // HOUR
+    if IDLE in story.troubles and hour < 5:  # noqa: PLR2004  # until five in the morning
+        return 0.0
+    if {DAY_AND_NIGHT, NIGHT_OUTAGE} & story.troubles:
+        return 8.0 if 7 <= hour < 22 else 0.08  # noqa: PLR2004  # the hours in which patients are awake
+    return 4.0
+
+
+def _scrape(story: Story, target: Target, at: float, moment: str, counted: TextIO, truth: Truth) -> None:
+    for code, value in target.counters.items():
+        counted.write(
+            f'shop_total{{job="{story.job}",instance="t{target.number}",code="{code}",{target.labels}}} '
+            f"{value} {moment}\n"
+        )
+    far = target.seen_at is None or at - target.seen_at > REMEMBERED
+    if target.seen_at is None:
+        target.pending.clear()  # where counting begins
+    _tell(target, truth, gap=far)
+    target.seen_at = at
+
+
+def _tell(target: Target, truth: Truth, *, gap: bool) -> None:
+    bad, total = target.pending["bad"], target.pending["bad"] + target.pending["good"]
+    if gap:
+        truth.gap_bad, truth.gap_total = truth.gap_bad + bad, truth.gap_total + total
+    else:
+        truth.bad, truth.total = truth.bad + bad, truth.total + total
+    target.pending.clear()
