@@ -16,8 +16,10 @@ from benchmarks.slo.bars import Bar
 from benchmarks.slo.recording import Past, record
 from benchmarks.slo.server import Server
 from monitor import clock
-from monitor.catalogue.model import Environment, Slo
+from monitor.catalogue.model import Catalogue, Environment, Slo
 from monitor.compliance.days import Span
+from monitor.compliance.period import Period
+from monitor.compliance.report import make_report
 from monitor.compliance.sealing import reader_over, sealed_day
 from monitor.compliance.tally import Tally
 from monitor.slo import names, promql
@@ -38,23 +40,25 @@ class Found:
     spent: float
     sealed: Tally
     within: Bounds
+    """By what is recorded."""
+    reported: Bounds
 
     @property
     def error(self) -> float:
         """Of the share of the budget that is spent, over time that was covered."""
-        right = self.truth.bad / self.truth.total / float(1 - shapes.TARGET)
-        return self.spent / right - 1
+        return self.spent * float(1 - shapes.TARGET) / self.truth.bad_share - 1
 
     @property
     def sealed_error(self) -> float:
-        """Of the share of bad events in sealed days, over all time."""
-        return (self.sealed.bad / self.sealed.total) / (1 - self.truth.good_share) - 1
+        """Of the share of bad events in sealed days, of all that the counters tell."""
+        return (self.sealed.bad / self.sealed.total) / self.truth.readable_bad_share - 1
 
     @property
     def bounded(self) -> bool:
-        """Whether the whole truth lies within what may be said, to the precision that is promised."""
-        room = MOST_ERROR * (1 - self.truth.good_share)
-        return self.within.low - room <= self.truth.good_share <= self.within.high + room
+        """Whether the whole truth lies within what rules and report say of it, to the precision that is promised."""
+        right = self.truth.good_share
+        room = MOST_ERROR * (1 - right)
+        return all(one.low - room <= right <= one.high + room for one in (self.within, self.reported))
 
 
 def promise(story: Story) -> Slo:
@@ -63,25 +67,34 @@ def promise(story: Story) -> Slo:
     return shapes.slo(DAYS, story.job, bad=f'shop_total{{code=~"5..",job="{story.job}"}}', total=total)
 
 
-def measure(place: Path, environment: Environment, start: int, seeds: int) -> list[Found]:
+def measure(place: Path, catalogue: Catalogue, start: int, seeds: int) -> list[Found]:
     """Write the stories, record our rules over them, seal their days, and compare."""
-    told = list(adversity.stories(start, seeds))
+    stories = list(adversity.stories(start, seeds))
     with Server(place) as server:
-        truths = write(told, place / "stories.om")
+        truths = write(stories, place / "stories.om")
         server.load(place / "stories.om")
         (place / "stories.om").unlink()
         end = start + DAYS * DAY
-        record(server, [_past(story, environment, end) for story in told])
+        record(server, [past(story, catalogue.environment, end) for story in stories])
         with Prometheus(server.url, 120) as prometheus:
+            whole = replace(catalogue, slos=tuple(map(promise, stories)))
+            reported = _reported(prometheus, whole, start)
             return [
-                _found(server, prometheus, environment, story, truth)
-                for story, truth in zip(told, truths, strict=True)
+                _found(server, prometheus, catalogue.environment, story, truth, bounded)
+                for story, truth, bounded in zip(stories, truths, reported, strict=True)
             ]
 
 
-def write(told: Sequence[Story], file: Path) -> list[Truth]:
+def _reported(prometheus: Prometheus, catalogue: Catalogue, start: int) -> list[Bounds]:
+    begin = clock.from_epoch(start)
+    period = Period(text=f"{DAYS}d", start=begin, end=begin + timedelta(days=DAYS), until=begin + timedelta(days=DAYS))
+    results = make_report(prometheus, None, catalogue, period).slos
+    return [Bounds(low=result.low, high=result.high) for result in results]
+
+
+def write(stories: Sequence[Story], file: Path) -> list[Truth]:
     """Write all stories as one OpenMetrics file, metric by metric."""
-    truths = [Truth() for _ in told]
+    truths = [Truth() for _ in stories]
     with ExitStack() as stack:
         parts: dict[str, TextIO] = {}
 
@@ -90,7 +103,7 @@ def write(told: Sequence[Story], file: Path) -> list[Truth]:
                 parts[metric] = stack.enter_context(file.with_suffix(f".{metric}").open("w+", encoding="utf-8"))
             return parts[metric]
 
-        for story, truth in zip(told, truths, strict=True):
+        for story, truth in zip(stories, truths, strict=True):
             adversity.write(story, out, truth)
         with file.open("w", encoding="utf-8") as whole:
             for metric, part in parts.items():
@@ -102,7 +115,8 @@ def write(told: Sequence[Story], file: Path) -> list[Truth]:
     return truths
 
 
-def _past(story: Story, environment: Environment, end: int) -> Past:
+def past(story: Story, environment: Environment, end: int) -> Past:
+    """A story as our rules would have recorded it; nobody did while Prometheus was away."""
     away = adversity.course(story).away
     shape = shapes.ours(environment, promise(story))
     recordings = replace(shape, rules=tuple(rule for rule in shape.rules if rule.record))
@@ -114,7 +128,9 @@ def _past(story: Story, environment: Environment, end: int) -> Past:
     )
 
 
-def _found(server: Server, prometheus: Prometheus, environment: Environment, story: Story, truth: Truth) -> Found:
+def _found(
+    server: Server, prometheus: Prometheus, environment: Environment, story: Story, truth: Truth, reported: Bounds
+) -> Found:
     end, slo = story.start + DAYS * DAY, promise(story)
     own = slo.window.text
 
@@ -125,7 +141,9 @@ def _found(server: Server, prometheus: Prometheus, environment: Environment, sto
 
     within = bounds(value(names.SLI), value(names.COVERAGE), value(names.TRAFFIC_PEAK))
     sealed = sum((Tally.of_day(day) for day in _days(prometheus, environment, slo, story)), Tally())
-    return Found(story=story, truth=truth, spent=value(names.BURN_RATE), sealed=sealed, within=within)
+    return Found(
+        story=story, truth=truth, spent=value(names.BURN_RATE), sealed=sealed, within=within, reported=reported
+    )
 
 
 def _days(prometheus: Prometheus, environment: Environment, slo: Slo, story: Story) -> Iterator[SealedDay]:
@@ -135,3 +153,38 @@ def _days(prometheus: Prometheus, environment: Environment, slo: Slo, story: Sto
         span = Span(start=start, end=start + timedelta(days=1))
         reader = reader_over(prometheus, environment, span)
         yield sealed_day(reader, slo, start.date().isoformat(), span, reason="benchmark", now=now)
+
+
+def told(found: Sequence[Found]) -> Iterator[str]:
+    """The table: of each kind of trouble the seed that is told worst."""
+    yield "| trouble | seeds | bad events | budget | sealed days | bad, unread at a restart | bad, in gaps | within bounds |"
+    yield "|---|---:|---:|---:|---:|---:|---:|---|"
+    for name in dict.fromkeys(one.story.name for one in found):
+        some = [one for one in found if one.story.name == name]
+        worst, sealed = (max((f(one) for one in some), key=abs) for f in (_error, _sealed_error))
+        bad, lost, gaps = (sum(column) for column in zip(*map(_counts, some), strict=True))
+        held = "yes" if all(one.bounded for one in some) else "NO"
+        yield f"| {name} | {len(some)} | {bad:,} | {worst:+.3%} | {sealed:+.3%} | {lost:,} | {gaps:,} | {held} |"
+
+
+def bars(found: Sequence[Found]) -> Iterator[Bar]:
+    """Which bars were kept."""
+    worst = max(abs(one.error) for one in found)
+    sealed = max(abs(one.sealed_error) for one in found)
+    yield Bar(f"adverse days: budget wrong by at most {MOST_ERROR:.1%}: {worst:.3%}", worst <= MOST_ERROR)
+    yield Bar(f"adverse days: sealed days wrong by at most {MOST_ERROR:.1%}: {sealed:.3%}", sealed <= MOST_ERROR)
+    outside = [f"{one.story.name} {one.story.seed}" for one in found if not one.bounded]
+    yield Bar(f"adverse days: the truth within the bounds{': not of ' + ', '.join(outside) if outside else ''}", not outside)
+
+
+def _error(found: Found) -> float:
+    return found.error
+
+
+def _sealed_error(found: Found) -> float:
+    return found.sealed_error
+
+
+def _counts(found: Found) -> tuple[int, int, int]:
+    truth = found.truth
+    return truth.seen["bad"] + truth.gap["bad"] + truth.lost["bad"], truth.lost["bad"], truth.gap["bad"]

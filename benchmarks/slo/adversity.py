@@ -65,19 +65,35 @@ class Span:
 
 @dataclass(kw_only=True)
 class Truth:
-    """What happened. ``bad`` and ``total`` between scrapes that are near each other; ``gap_*`` is the rest."""
+    """What happened: between scrapes that are near each other, in gaps, and what died unread with its process.
 
-    bad: int = 0
-    total: int = 0
-    gap_bad: int = 0
-    gap_total: int = 0
-    lost: int = 0
-    """Of all events those that no scrape can tell of: their counter started anew before it was read."""
+    What a process has counted and nobody has read when it restarts is in no counter. Outside of gaps that is a scrape's
+    worth, and nothing is held against it; in a gap it is part of what nobody knows.
+    """
+
+    seen: Counter[str] = field(default_factory=Counter)
+    gap: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    lost_in_gap: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def bad_share(self) -> float:
+        """The share of bad events where scrapes are near each other."""
+        return _bad_share(self.seen)
+
+    @property
+    def readable_bad_share(self) -> float:
+        """The share of bad events of all that the counters tell, across gaps as well."""
+        return _bad_share(self.seen + self.gap - self.lost_in_gap)
 
     @property
     def good_share(self) -> float:
-        """The share of all events that were good, gaps included."""
-        return 1 - (self.bad + self.gap_bad) / (self.total + self.gap_total)
+        """The share of good events of all time, gaps included."""
+        return 1 - _bad_share(self.seen + self.gap)
+
+
+def _bad_share(events: Counter[str]) -> float:
+    return events["bad"] / (events["bad"] + events["good"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,11 +212,12 @@ def write(story: Story, out: Callable[[str], TextIO], truth: Truth) -> None:
         target.restart()
         phase = draw.randrange(STEP * 1000) / 1000
         joined = drawn.late_target if number == TARGETS - 1 else 0
-        for before in range(0, DAYS * DAY - 2 * STEP, STEP):
+        for before in range(0, DAYS * DAY + 2 * STEP, STEP):  # life goes on after the end
             if before < joined:
                 continue
-            _live(story, drawn, target, before, draw, truth)
             at = before + STEP + phase
+            told = truth if at <= DAYS * DAY else Truth()
+            _live(story, drawn, target, before, draw)
             if any(at in span for span in drawn.away):
                 continue
             scraped = not any(at in span for span in drawn.unscraped.get(number, ()))
@@ -209,11 +226,10 @@ def write(story: Story, out: Callable[[str], TextIO], truth: Truth) -> None:
             moment = f"{story.start + at:.3f}"
             watched.write(f'up{{job="{story.job}",instance="t{number}"}} {int(scraped)} {moment}\n')
             if scraped:
-                _scrape(story, target, at, moment, counted, truth)
-        _tell(target, truth, gap=True)  # what was not read any more
+                _scrape(story, target, at, moment, counted, told)
 
 
-def _live(story: Story, drawn: Plan, target: Target, before: int, draw: random.Random, truth: Truth) -> None:
+def _live(story: Story, drawn: Plan, target: Target, before: int, draw: random.Random) -> None:
     """What happens to a target in one step; a restart lies somewhere in it."""
     events = int(_rate(story, before) * STEP * (0.8 + 0.4 * draw.random()) + draw.random())
     share = max((share for span, share in drawn.incidents.items() if before in span), default=BACKGROUND)
@@ -224,7 +240,7 @@ def _live(story: Story, drawn: Plan, target: Target, before: int, draw: random.R
     early = (restart - before) / STEP if restart is not None else 0.0
     lost_bad, lost = int(bad * early), int(events * early)
     if restart is not None:
-        truth.lost += lost + sum(target.pending.values())
+        target.died = target.pending + Counter(bad=lost_bad, good=lost - lost_bad)
         target.restart()
     code = "503" if before % HOUR < HOUR // 2 else "500"
     if bad - lost_bad:
@@ -250,16 +266,12 @@ def _scrape(story: Story, target: Target, at: float, moment: str, counted: TextI
             f"{value} {moment}\n"
         )
     far = target.seen_at is None or at - target.seen_at > REMEMBERED
-    if target.seen_at is None:
-        target.pending.clear()  # where counting begins
-    _tell(target, truth, gap=far)
-    target.seen_at = at
-
-
-def _tell(target: Target, truth: Truth, *, gap: bool) -> None:
-    bad, total = target.pending["bad"], target.pending["bad"] + target.pending["good"]
-    if gap:
-        truth.gap_bad, truth.gap_total = truth.gap_bad + bad, truth.gap_total + total
+    if target.seen_at is None:  # where counting begins
+        target.pending, target.died = Counter(), Counter()
+    if far:
+        truth.gap += target.pending
+        truth.lost_in_gap += target.died
     else:
-        truth.bad, truth.total = truth.bad + bad, truth.total + total
-    target.pending.clear()
+        truth.seen += target.pending - target.died
+        truth.lost += target.died
+    target.seen_at, target.pending, target.died = at, Counter(), Counter()

@@ -14,10 +14,11 @@ from pathlib import Path
 
 from benchmarks.slo import shapes
 from benchmarks.slo.adversity import HOUR, MINUTE
+from benchmarks.slo.bars import Bar
 from benchmarks.slo.recording import Past, record
 from benchmarks.slo.server import Server
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, Severity, Slo
+from monitor.catalogue.model import Environment, RatioSli, Severity, Slo
 from monitor.compliance.replay import burn_alerts
 from monitor.slo import burning, promql
 from monitor.slo.replay import BurnAlert, held
@@ -116,7 +117,7 @@ def promise(incident: Incident) -> Slo:
     return shapes.slo(WINDOW_DAYS, incident.job, bad=bad, total=total)
 
 
-def samples(incident: Incident, step: int) -> Iterator[tuple[str, str, str, int | float]]:
+def samples(incident: Incident, step: int) -> Iterator[tuple[str, str, str, float]]:
     """Every scrape of every target, each at an instant of its own."""
     draw = random.Random(f"{incident.number} events")
     for number in range(TARGETS):
@@ -134,8 +135,6 @@ def samples(incident: Incident, step: int) -> Iterator[tuple[str, str, str, int 
         for code, which in (("200", 0), ("500", 1)):
             for point in points:
                 yield "shop_total", f'{labels},code="{code}"', str(point[which]), point[2]
-    # Metric by metric: what is scraped, then what the scrapes were.
-
 
 def _past(incident: Incident, environment: Environment) -> Past:
     shape = shapes.ours(environment, promise(incident))
@@ -167,7 +166,8 @@ def _fires(flags: Sequence[bool], alert: BurnAlert, environment: Environment) ->
 def _on_raw(slo: Slo, pair: BurnPair) -> str:
     """The policy as the workbook has it."""
     limit = promql.number(pair.factor * (1 - slo.target))
-    bad, total = slo.sli.bad, slo.sli.total  # type: ignore[union-attr]  # ratios, made above
+    assert isinstance(slo.sli, RatioSli)  # made above
+    bad, total = slo.sli.bad, slo.sli.total
     return " and ".join(
         f"sum(rate({bad}[{span}])) / sum(rate({total}[{span}])) > {limit}"
         for span in (durations.text(pair.long), durations.text(pair.short))
@@ -183,3 +183,34 @@ def _episodes(flags: Sequence[bool], step: int, incident: Incident) -> Iterator[
         elif not flag and begun is not None:
             yield begun, second
             begun = None
+
+
+def told(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    """The table; seconds from the beginning of each incident."""
+    yield "| hour | requests/s | failing | lasts | page: raw, ours | later | over: raw, ours | later | pages |"
+    yield "|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+    for one in outcomes:
+        incident = one.incident
+        hour = (incident.start + incident.begin) % 86_400 // HOUR
+        shown = f"| {hour} | {incident.traffic(incident.begin):.1f} | {incident.share:.1%} | {incident.length} s "
+        if not (one.raw and one.ours):
+            yield f"{shown}| {one.raw or 'none'}, {one.ours or 'none'} | | | | {one.pages} |"
+            continue
+        begun, over = f"{one.raw[0][0]}, {one.ours[0][0]}", f"{one.raw[-1][1]}, {one.ours[-1][1]}"
+        yield f"{shown}| {begun} | {one.later} | {over} | {one.reset_later} | {one.pages} |"
+
+
+def bars(longer: Sequence[Outcome], brief: Sequence[Outcome], step: int) -> Iterator[Bar]:
+    """Which bars were kept, where samples and evaluations are ``step`` seconds apart."""
+    every = [*longer, *brief]
+    late = max(one.later for one in every if one.later is not None)
+    reset = max(one.reset_later for one in every if one.reset_later is not None)
+    paged = sum(bool(one.ours) for one in brief) / len(brief)
+    most = max(one.pages for one in every)
+    missed = sum(bool(one.raw) and not one.ours for one in every)
+    at = f"at {step} s"
+    yield Bar(f"{at}, a page at most {LATEST_PAGE} s after that on raw metrics: {late} s", late <= LATEST_PAGE)
+    yield Bar(f"{at}, over at most {LATEST_RESET} s after it: {reset} s", reset <= LATEST_RESET)
+    yield Bar(f"{at}, no page on raw metrics alone: {missed}", not missed)
+    yield Bar(f"{at}, {LEAST_PAGED:.0%} of full outages of 2 min page: {paged:.0%}", paged >= LEAST_PAGED)
+    yield Bar(f"{at}, at most one page an incident: {most}", most <= 1)

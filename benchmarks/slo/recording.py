@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ from benchmarks.slo.shapes import Rule, Shape
 RECENT = 1200
 """Seconds for which series that are only read as they are now get a past."""
 
-Lines = Iterator[tuple[str, str, str, int]]
+Lines = Iterable[tuple[str, str, str, float]]
 """Metric, labels, value and second of each sample."""
 
 

@@ -27,8 +27,8 @@ COARSE = timedelta(minutes=5)
 """How wide the cells of long periods are: 30 days make 8,640 points a series. What is sealed is read as finely."""
 
 RESET_LOOKBACK = timedelta(minutes=1)
-"""How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s)."""
-
+"""How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s). Prometheus
+sees no reset in a range that begins after the last sample before it; VictoriaMetrics does."""
 
 WATCHED = "up"
 """What Prometheus writes for each scrape of a target, with the labels and the time stamp of what it scraped."""
@@ -137,22 +137,22 @@ class Counter:
     ) -> Iterable[tuple[int, float]]:
         first = min(seen)
         if first >= 0:
-            yield first, increase([value for _, value in self._first_points(selector, series, first)])
+            yield first, increase([value for _, value in self._points_in(selector, series, first)])
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
-            if cell in reset_in:
-                yield cell, self._between(selector, series, before, cell)
+            if cell in reset_in or before < cell - 1:
+                yield cell, self._in_cell(selector, series, cell, old)
             else:
                 yield cell, new - old if new >= old else new
 
-    def _first_points(self, selector: str, series: Series, cell: int) -> Points:
-        """The samples of the cell in which a series was first seen."""
+    def _points_in(self, selector: str, series: Series, cell: int) -> Points:
+        """The samples of one cell."""
         start, end = self.grid.edges[cell], self.grid.edges[cell + 1]
         points = self._raw(selector, start, end).get(_key(series), ())
         return tuple((at, value) for at, value in points if at > start)
 
     def _born(self, selector: str, series: Series, cell: int) -> tuple[datetime, float] | None:
         """The first sample of a series that was born while its target was watched, and so had counted from zero."""
-        points = self._first_points(selector, series, cell) if cell >= 0 else ()
+        points = self._points_in(selector, series, cell) if cell >= 0 else ()
         return points[0] if points and self._was_watched(series, cell, points[0][0]) else None
 
     @staticmethod
@@ -199,11 +199,13 @@ class Counter:
             self._watched = {_target(series): self._cells_of(series) for series in found}
         return self._watched
 
-    def _between(self, selector: str, series: Series, before: int, cell: int) -> float:
-        """The increase from the end of one cell to the end of another, from raw samples."""
-        start, end = self.grid.edges[before + 1], self.grid.edges[cell + 1]
-        points = self._raw(selector, start, end).get(_key(series), ())
-        return increase([value for at, value in points if at > start], [value for at, value in points if at <= start])
+    def _in_cell(self, selector: str, series: Series, cell: int, old: float) -> float:
+        """The increase to the end of a cell from raw samples; ``old`` is the last value before it, however long ago.
+
+        After a gap the samples must be looked at even if the counter stands higher than before: it may have started
+        anew and outgrown its old value.
+        """
+        return increase([value for _, value in self._points_in(selector, series, cell)], (old,))
 
     def _raw(self, selector: str, start: datetime, end: datetime) -> Mapping[SeriesKey, Points]:
         if (selector, start, end) not in self._samples:

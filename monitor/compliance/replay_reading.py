@@ -117,7 +117,7 @@ class Reader:
         """In which cells any of the counters was scraped."""
         seen = [False] * self.many
         for selector in map(promql.matching_any_edge, counters(expression)):
-            query = f"count({selector if self._fine else self._last(selector, back=self._cell)})"
+            query = f"count({promql.fresh(selector) if self._fine else self._last(selector, back=self._cell)})"
             seen = [one or value is not None for one, value in zip(seen, self._ask(query), strict=True)]
         return seen
 

@@ -39,6 +39,11 @@ from monitor.slo import names
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
 
+FRESH = timedelta(minutes=2)
+"""How old a counter's last sample may be where nothing says that its target is gone: two scrapes of a minute each.
+Prometheus itself would believe it for five minutes and VictoriaMetrics for one scrape or two; imported samples have no
+marks of staleness."""
+
 TRAFFIC_MEMORY = timedelta(hours=1)
 """From how far back the traffic of dark time is judged: long enough to be steady, short enough to know day from night.
 The report looks as far back (``monitor.compliance.measured``)."""
@@ -57,8 +62,8 @@ def observed_total(slo: Slo, step: timedelta) -> str:
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
         return f"0 * count({sli.query}) + {_minutes(step)}"
-    fresh = " or ".join(f"count({matching_any_edge(selector)})" for selector in counters(sli.total))
-    return f"(\n{_indent(_gained(counters(sli.total), step))}\n)\nand on () ({fresh})"
+    scraped = " or ".join(f"count({fresh(matching_any_edge(selector))})" for selector in counters(sli.total))
+    return f"(\n{_indent(_gained(counters(sli.total), step))}\n)\nand on () ({scraped})"
 
 
 def observed_bad(slo: Slo, step: timedelta) -> str:
@@ -183,6 +188,11 @@ def covered_seconds(slo: Slo, period: timedelta, step: timedelta) -> str:
 def number(value: Decimal) -> str:
     """A decimal as a PromQL literal: ``0.0005``, never ``0.0004999999999999``."""
     return format(value.normalize(), "f")
+
+
+def fresh(selector: str) -> str:
+    """The counters that are scraped now."""
+    return f"{selector} and last_over_time({selector}[{durations.text(FRESH)}])"
 
 
 def matching_any_edge(selector: str) -> str:
