@@ -20,6 +20,7 @@ from typing import Any
 from benchmarks.slo import accuracy, cost, data, detection, growth, parity, victoria
 from benchmarks.slo.bars import Bar
 from benchmarks.slo.data import DAY, Plan
+from benchmarks.slo.detection import Outcome
 from benchmarks.slo.server import Server
 from monitor import clock
 from monitor.catalogue.load import load
@@ -48,12 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--days", type=int, default=30, help="of the data set whose rules are priced")
     parser.add_argument("--smooth", action="store_true", help="leave out its restarts, gaps, renaming and new series")
     parser.add_argument("--seeds", type=int, default=3, help="of the adverse days")
-    parser.add_argument("--prometheus", type=Path, help="directory of another release, to be held against the installed")
+    parser.add_argument(
+        "--prometheus", type=Path, help="directory of another release, to be held against the installed"
+    )
     parser.add_argument("--victoria", type=Path, help="directory of victoria-metrics, where it is not installed")
     parser.add_argument("--json", type=Path, help="write the price of the rules there, too")
     given = parser.parse_args(arguments)
     if unknown := set(given.only.split(",")) - set(PARTS):
-        parser.error(f"no part is called {sorted(unknown)[0]!r}: choose of {', '.join(PARTS)}")
+        parser.error(f"no part is called {min(unknown)!r}: choose of {', '.join(PARTS)}")
     kept = True
     for name in given.only.split(","):
         began = time.monotonic()
@@ -68,7 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _catalogue(step: int = STEPS[0]) -> Catalogue:
-    return load(None, "compose", environment_overrides={"scrape_interval": f"{step}s", "evaluation_interval": f"{step}s"})
+    return load(
+        None, "compose", environment_overrides={"scrape_interval": f"{step}s", "evaluation_interval": f"{step}s"}
+    )
 
 
 def _midnight(days_ago: int) -> int:
@@ -97,13 +102,13 @@ def _detection(_: argparse.Namespace, place: Path) -> Part:
     lines, bars = list[str](), list[Bar]()
     for step in STEPS:
         environment = _catalogue(step).environment
-        outcomes = []
+        outcomes: list[list[Outcome]] = []
         for brief in (False, True):
             here = place / f"{step}-{brief}"
             here.mkdir()
             outcomes.append(detection.measure(here, environment, _midnight(3), INCIDENTS, brief=brief))
-        lines += [f"Samples and evaluations {step} s apart:", "", *detection.told(sum(outcomes, [])), ""]
-        bars += detection.bars(*outcomes, step)
+        lines += [f"Samples and evaluations {step} s apart:", "", *detection.told([*outcomes[0], *outcomes[1]]), ""]
+        bars += detection.bars(outcomes[0], outcomes[1], step)
     return Part(lines=lines, bars=bars)
 
 

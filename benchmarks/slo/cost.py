@@ -35,7 +35,9 @@ def measure(place: Path, environment: Environment, plan: Plan) -> tuple[list[dic
         server.load(file)
         file.unlink()
         ours = shapes.ours(environment, shapes.slo(plan.days))
-        figures = [_measured(server, shape, plan, truth) for shape in (ours, shapes.sloth(plan.days), shapes.pyrra(plan.days))]
+        figures = [
+            _measured(server, shape, plan, truth) for shape in (ours, shapes.sloth(plan.days), shapes.pyrra(plan.days))
+        ]
         figures[0] |= _coverage(server, plan, truth) | {"replay_seconds": _replay(server, environment, plan)}
     return figures, truth
 

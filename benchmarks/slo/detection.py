@@ -63,7 +63,7 @@ class Incident:
     def traffic(self, second: int) -> float:
         """Requests a second."""
         hour = (self.start + second) % 86_400 // HOUR
-        return self.rate * (1.0 if 7 <= hour < 22 else 0.02)  # noqa: PLR2004  # the hours in which patients are awake
+        return self.rate * (1.0 if 7 <= hour < 22 else 0.02)  # the hours in which patients are awake
 
 
 def incidents(midnight: int, many: int, *, brief: bool) -> Iterator[Incident]:
@@ -136,6 +136,7 @@ def samples(incident: Incident, step: int) -> Iterator[tuple[str, str, str, floa
             for point in points:
                 yield "shop_total", f'{labels},code="{code}"', str(point[which]), point[2]
 
+
 def _past(incident: Incident, environment: Environment) -> Past:
     shape = shapes.ours(environment, promise(incident))
     recordings = replace(shape, rules=tuple(rule for rule in shape.rules if rule.record))
@@ -206,11 +207,13 @@ def bars(longer: Sequence[Outcome], brief: Sequence[Outcome], step: int) -> Iter
     late = max(one.later for one in every if one.later is not None)
     reset = max(one.reset_later for one in every if one.reset_later is not None)
     paged = sum(bool(one.ours) for one in brief) / len(brief)
-    most = max(one.pages for one in every)
+    most = max(one.pages for one in brief)
+    more = sum(one.pages > max(len(one.raw), 1) for one in longer)
     missed = sum(bool(one.raw) and not one.ours for one in every)
     at = f"at {step} s"
     yield Bar(f"{at}, a page at most {LATEST_PAGE} s after that on raw metrics: {late} s", late <= LATEST_PAGE)
     yield Bar(f"{at}, over at most {LATEST_RESET} s after it: {reset} s", reset <= LATEST_RESET)
     yield Bar(f"{at}, no page on raw metrics alone: {missed}", not missed)
     yield Bar(f"{at}, {LEAST_PAGED:.0%} of full outages of 2 min page: {paged:.0%}", paged >= LEAST_PAGED)
-    yield Bar(f"{at}, at most one page an incident: {most}", most <= 1)
+    yield Bar(f"{at}, at most one page for each of them: {most}", most <= 1)
+    yield Bar(f"{at}, nowhere more pages than raw metrics would make: {more}", not more)

@@ -44,11 +44,13 @@ class Price:
 
 def measure(place: Path, environment: Environment, end: int) -> list[Price]:
     """Price every size, the others being as usual."""
-    sizes = sorted({
-        *((series, USUAL_DAYS, 1) for series in SERIES),
-        *((USUAL_SERIES, days, 1) for days in DAYS),
-        *((USUAL_SERIES, USUAL_DAYS, slos) for slos in SLOS),
-    })
+    sizes = sorted(
+        {
+            *((series, USUAL_DAYS, 1) for series in SERIES),
+            *((USUAL_SERIES, days, 1) for days in DAYS),
+            *((USUAL_SERIES, USUAL_DAYS, slos) for slos in SLOS),
+        }
+    )
     made = [(size, list(_slos(number, size))) for number, size in enumerate(sizes)]
     with Server(place) as server:
         server.take(_past(made, environment, end))
@@ -81,7 +83,7 @@ def bars(prices: list[Price]) -> Iterator[Bar]:
     wide = known[2 * USUAL_SERIES, USUAL_DAYS, 1] / usual
     yield Bar(f"90 d cost at most {MOST_BY_WINDOW} times what 30 d do: {longer:.2f}", longer <= MOST_BY_WINDOW)
     yield Bar(f"one of {max(SLOS)} SLOs costs what the only one does: {many:.3f}", many <= MOST_BY_SLOS)
-    yield Bar(f"twice the series cost less than twice as much: {wide:.2f}", wide < 2)  # noqa: PLR2004  # said in the text
+    yield Bar(f"twice the series cost less than twice as much: {wide:.2f}", wide < 2)  # said in the text
 
 
 def _slos(number: int, size: tuple[int, int, int]) -> Iterator[Slo]:

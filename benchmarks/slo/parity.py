@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 
 from benchmarks.slo import accuracy, adversity
-from benchmarks.slo.adversity import DAY, DAYS, EVERYTHING, TROUBLES, Story
+from benchmarks.slo.adversity import DAY, DAYS
 from benchmarks.slo.bars import Bar
 from benchmarks.slo.recording import record
 from benchmarks.slo.server import Server
@@ -54,14 +54,9 @@ def _apart(one: float | None, other: float | None) -> float:
     return abs(one - other) / max(abs(one), abs(other), 1e-9)
 
 
-def told(start: int) -> list[Story]:
-    """The stories that all stores are given: every trouble by itself, and all together."""
-    return [story for story in adversity.stories(start, 1) if story.name in {*TROUBLES, EVERYTHING}]
-
-
 def measure(place: Path, catalogue: Catalogue, start: int, servers: Sequence[tuple[str, Server]]) -> list[Said]:
     """Give all stores the same samples, let each evaluate the rules, and ask each."""
-    stories = told(start)
+    stories = list(adversity.stories(start, seeds=1))
     accuracy.write(stories, place / "stories.om")
     whole = replace(catalogue, slos=tuple(accuracy.promise(story) for story in stories))
     found = []

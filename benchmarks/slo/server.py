@@ -76,7 +76,14 @@ class Server:
     def load(self, file: Path) -> None:
         """Import OpenMetrics and start."""
         self.stop()
-        command = [binary("promtool", self._programs), "tsdb", "create-blocks-from", "openmetrics", "-q", "--max-block-duration=486h"]
+        command = [
+            binary("promtool", self._programs),
+            "tsdb",
+            "create-blocks-from",
+            "openmetrics",
+            "-q",
+            "--max-block-duration=486h",
+        ]
         subprocess.run([*command, str(file), str(self.data)], check=True, stdout=subprocess.DEVNULL)
         self.start()
 
@@ -123,7 +130,9 @@ class Server:
         took = time.monotonic() - began
         result = data["result"]
         value = float(result[0]["value"][1]) if result else None
-        return Answer(value=value, samples=data.get("stats", {}).get("samples", {}).get("totalQueryableSamples", 0), seconds=took)
+        return Answer(
+            value=value, samples=data.get("stats", {}).get("samples", {}).get("totalQueryableSamples", 0), seconds=took
+        )
 
     def over(self, query: str, start: int, end: int, step: int) -> Iterator[tuple[int, str]]:
         """Evaluate at each step of a span; an aggregate's only series."""

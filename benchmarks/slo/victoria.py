@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import requests
 
@@ -26,7 +27,7 @@ def installed(directory: Path | None = None) -> bool:
 class Victoria(Server):
     """Started once; what it is given is there at once."""
 
-    def __enter__(self) -> Victoria:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -54,9 +55,7 @@ class Victoria(Server):
 
     def take(self, samples: Lines) -> None:
         """Import samples."""
-        self._send(
-            f"{metric}{{{labels}}} {value} {round(at * 1000)}\n" for metric, labels, value, at in samples
-        )
+        self._send(f"{metric}{{{labels}}} {value} {round(at * 1000)}\n" for metric, labels, value, at in samples)
 
     def _send(self, lines: Iterable[str]) -> None:
         rest = iter(lines)

@@ -123,8 +123,9 @@ class Counter:
             for cell in seen:
                 if cell >= 0:
                     covered[cell] = True
-        for (target, cell), born in births.items():
-            events[cell] += self._from_birth(born, self._ended(selector, target, cell, last_seen, min(born)[0]))
+        for (target, cell), newborn in births.items():
+            ended = self._ended(selector, target, cell, last_seen, min(newborn)[0])
+            events[cell] += _from_birth(newborn, ended)
         return Counted(events=tuple(events), covered=tuple(covered))
 
     def _cells_of(self, series: Series) -> dict[int, float]:
@@ -154,16 +155,6 @@ class Counter:
         """The first sample of a series that was born while its target was watched, and so had counted from zero."""
         points = self._points_in(selector, series, cell) if cell >= 0 else ()
         return points[0] if points and self._was_watched(series, cell, points[0][0]) else None
-
-    @staticmethod
-    def _from_birth(born: Iterable[tuple[datetime, float]], ended: float) -> float:
-        """What a target's newborn series had counted by their first samples.
-
-        Where others of it ended just before, they may be the same counters under other labels: together they are taken
-        for one counter, which went on from there where it has not fallen.
-        """
-        counted = sum(value for _, value in born)
-        return counted - ended if counted >= ended else counted
 
     def _ended(
         self, selector: str, target: SeriesKey, cell: int, last_seen: Mapping[SeriesKey, int], before: datetime
@@ -231,6 +222,16 @@ def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:
     """How much a counter rose over raw samples, from the last value ``before`` them; a fall is a restart from zero."""
     chain = [*before[-1:], *values]
     return sum(new - old if new >= old else new for old, new in pairwise(chain))
+
+
+def _from_birth(born: Iterable[tuple[datetime, float]], ended: float) -> float:
+    """What a target's newborn series had counted by their first samples.
+
+    Where others of it ended just before, they may be the same counters under other labels: together they are taken
+    for one counter, which went on from there where it has not fallen.
+    """
+    counted = sum(value for _, value in born)
+    return counted - ended if counted >= ended else counted
 
 
 def _key(series: Series) -> SeriesKey:
