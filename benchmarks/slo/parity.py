@@ -74,9 +74,10 @@ def _figures(prometheus: Prometheus, catalogue: Catalogue, start: int) -> Iterat
     for name in FIGURES:
         for sample in prometheus.instant(name, end):
             of = " ".join(f"{key}={value}" for key, value in sorted(sample.labels.items()) if key != "__name__")
-            yield f"{name} {of}", sample.value
+            # What is left may be next to nothing: what is spent is compared.
+            yield f"{name} {of}", 1 - sample.value if name == names.BUDGET_REMAINING else sample.value
     for status in slo_statuses(prometheus, catalogue, end):
-        for field in ("sli", "error_budget_remaining", "coverage", "burn_rate"):
+        for field in ("sli", "coverage", "burn_rate"):
             if (value := getattr(status, field)) is not None:
                 yield f"status {status.name} {field}", value
     # Ends that lie on no whole cell, as those of a report about the last so many days do.

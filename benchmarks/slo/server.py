@@ -60,9 +60,9 @@ def wait_until(url: str, log: Path) -> None:
 class Server:
     """Starts where it is needed, and anew after each import, so that what was imported is there at once."""
 
-    def __init__(self, place: Path, programs: Path | None = None) -> None:
-        """``programs``: the directory of another release than the installed one."""
-        self.place, self.data, self._programs = place, place / "data", programs
+    def __init__(self, place: Path, programs: Path | None = None, *flags: str) -> None:
+        """``programs``: the directory of another release than the installed one; ``flags``: what to start it with."""
+        self.place, self.data, self._programs, self._flags = place, place / "data", programs, flags
         self._process: subprocess.Popen[bytes] | None = None
         self.url = ""
         (place / "prometheus.yml").write_text("global: {}\n", encoding="utf-8")
@@ -111,6 +111,7 @@ class Server:
             # Imported blocks overlap: were they merged, files would be written while queries are timed.
             "--storage.tsdb.max-block-duration=2h",
             f"--web.listen-address={address}",
+            *self._flags,
         ]
         with (self.place / "prometheus.log").open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)

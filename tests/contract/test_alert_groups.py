@@ -69,7 +69,7 @@ def pager(tmp_path: Path) -> Iterator[tuple[Pager, str]]:
     found = Pager()
     with listening(found) as hook, socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
-        overrides = {"webhook_url": hook, "group_wait": "1s", "group_interval": "1s"}
+        overrides = {"webhook_url": hook, "group_wait": "2s", "group_interval": "1s"}
         free.close()
         text = outputs(load(None, "local", environment_overrides=overrides))["rules/alertmanager.yml"]
         (tmp_path / "alertmanager.yml").write_text(text, encoding="utf-8")
