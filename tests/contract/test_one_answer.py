@@ -113,7 +113,7 @@ async def test_the_api_and_the_command_say_it(asked: Asked, tmp_path: Path) -> N
 
 def test_the_dashboard_says_it(asked: Asked) -> None:
     board: dict[str, Any] = json.loads(outputs(CATALOGUE())["dashboards/slo.json"])
-    shown = {query.panel: [] for query in queries(board)}
+    shown: dict[str, list[float]] = {query.panel: [] for query in queries(board)}
     for query in queries(board):
         shown[query.panel] += [sample.value for sample in asked.prometheus.instant(query.expr)]
     burn = asked.value(promql.series(names.BURN_RATE, asked.slo, "1h"))
