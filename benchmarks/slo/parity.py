@@ -9,13 +9,14 @@ from itertools import combinations
 from pathlib import Path
 
 from benchmarks.slo import accuracy, adversity
-from benchmarks.slo.adversity import DAY, DAYS
+from benchmarks.slo.adversity import DAY, DAYS, Story
 from benchmarks.slo.bars import Bar
 from benchmarks.slo.recording import record
 from benchmarks.slo.server import Server
 from monitor import clock
 from monitor.catalogue.model import Catalogue
 from monitor.compliance.period import Period
+from monitor.compliance.replay import replay
 from monitor.compliance.report import make_report
 from monitor.compliance.status import slo_statuses
 from monitor.slo import names
@@ -23,6 +24,9 @@ from monitor.sources.prometheus import Prometheus
 
 MOST_APART = 0.005
 """Relative difference between two stores (issue 4)."""
+
+REPLAYED = {adversity.GAPS, adversity.RELABELLED, adversity.EVERYTHING}
+"""The stories whose alerts are replayed as well."""
 
 FIGURES = (
     names.SLI,
@@ -65,8 +69,21 @@ def measure(place: Path, catalogue: Catalogue, start: int, servers: Sequence[tup
             server.load(place / "stories.om")
             record(server, [accuracy.past(story, whole.environment, start + DAYS * DAY) for story in stories])
             with Prometheus(server.url, 120) as prometheus:
-                found.append(Said(store=name, figures=dict(_figures(prometheus, whole, start))))
+                told = dict(_figures(prometheus, whole, start)) | dict(_replayed(prometheus, whole, stories))
+                found.append(Said(store=name, figures=told))
     return found
+
+
+def _replayed(prometheus: Prometheus, catalogue: Catalogue, stories: Sequence[Story]) -> Iterator[tuple[str, float]]:
+    for story, slo in zip(stories, catalogue.slos, strict=True):
+        if story.name in REPLAYED:
+            begin = clock.from_epoch(story.start)
+            done = replay(prometheus, slo, catalogue.environment, (begin, begin + timedelta(days=DAYS)))
+            yield f"replay {slo.name} events", done.events
+            yield f"replay {slo.name} coverage", done.coverage
+            yield f"replay {slo.name} alerts", len(done.outcomes[0].episodes)
+            if (spent := done.outcomes[0].error_budget_spent) is not None:
+                yield f"replay {slo.name} spent", spent
 
 
 def _figures(prometheus: Prometheus, catalogue: Catalogue, start: int) -> Iterator[tuple[str, float]]:

@@ -70,6 +70,7 @@ def read(
         total=every_total,
         known=known,
         rollup=max(1, round(environment.rollup_interval / cell)),
+        lag=int(cell <= environment.evaluation_interval),
     )
 
 

@@ -60,6 +60,7 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
             *(count(firing(slo, pair.alert, "pending"), 1, (healthy + needed + n) * step) for n in range(held)),
             count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
             count(firing(slo, pair.alert), 0, (healthy + outage + calm) * step),
+            rounded(whole(names.BAD_ROLLUP, slo), _events(slo, _bad_steps(slo, 1, step), step), (healthy + 2) * step),
             *_figures(slo, pair.long, healthy, outage, step),
             *_rolled_up(slo, environment, (healthy + outage) * step),
         ],

@@ -59,7 +59,7 @@ def _pulses(slo: Slo) -> Value:
         written = ("_", "_", "_") if pulse is None else (*map(str, pulse), str(HOUR // SECOND))
         for name, value in zip(values, written, strict=True):
             values[name].append(value)
-    series = [recorded(slo, name, " ".join(parts)) for name, parts in values.items()]
+    series = [recorded(slo, name, " ".join(parts)) for one, parts in values.items() for name in _levels(one)]
     checks: list[Value] = []
     for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
         inside = [(bad, total) for age, bad, total in PULSES if age < span]
@@ -78,7 +78,7 @@ def _pulses(slo: Slo) -> Value:
 def _one_hour(slo: Slo, name: str, bad: int, total: int) -> Value:
     """An hour of events, an hour ago, in every window."""
     values = {names.BAD_ROLLUP: bad, names.TOTAL_ROLLUP: total, names.COVERED_ROLLUP: HOUR // SECOND}
-    series = [recorded(slo, one, f"_ {value} _") for one, value in values.items()]
+    series = [recorded(slo, name, f"_ {value} _") for one, value in values.items() for name in _levels(one)]
     share = Decimal(max(bad, 0)) / total
     checks: list[Value] = []
     for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
@@ -158,10 +158,11 @@ def _exhausted(slo: Slo, environment: Environment) -> Value:
     back = (after + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
     covered = (burnt - 1) / exact
-    many = windows.THIRD_ROLLUP if slo.window.duration > windows.LONGEST_FROM_SECOND else windows.SECOND_ROLLUP
+    longest = slo.window.duration > windows.LONGEST_FROM_SECOND
+    many = windows.THIRD_ROLLUP if longest else windows.SECOND_ROLLUP
     # All events of an evaluation are in one roll-up here, and all of its time is covered.
     peak = Decimal(step // SECOND) / (many * environment.rollup_interval // SECOND)
-    series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)])
+    series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)], longest=longest)
     checks = [
         count(firing(slo, EXHAUSTED), 0, max(spent - 2, 0) * step),
         count(firing(slo, EXHAUSTED, "pending"), 0, max(spent - 2, 0) * step),
@@ -199,13 +200,22 @@ def _calendar(slo: Slo) -> Value:
     return test("the current calendar window", slo, HOUR, series, {"promql_expr_test": checks})
 
 
-def _rollups(slo: Slo, step: timedelta, phases: Iterable[tuple[int, int]]) -> list[Value]:
+def _rollups(slo: Slo, step: timedelta, phases: Iterable[tuple[int, int]], *, longest: bool = False) -> list[Value]:
     """So many steps each with so many bad events, all of their time covered; nothing is known at the very start."""
     phases = tuple(phases)
     steps = sum(length for length, _ in phases)
-    bad = " ".join(f"{failed}x{length - 1}" for length, failed in phases)
-    return [
-        recorded(slo, names.BAD_ROLLUP, f"_ {bad}"),
-        recorded(slo, names.TOTAL_ROLLUP, f"_ {EVENTS}x{steps - 1}"),
-        recorded(slo, names.COVERED_ROLLUP, f"_ {step // SECOND}x{steps - 1}"),
-    ]
+    values = {
+        names.BAD_ROLLUP: " ".join(f"{failed}x{length - 1}" for length, failed in phases),
+        names.TOTAL_ROLLUP: f"{EVENTS}x{steps - 1}",
+        names.COVERED_ROLLUP: f"{step // SECOND}x{steps - 1}",
+    }
+    return [recorded(slo, name, f"_ {text}") for one, text in values.items() for name in _levels(one, longest=longest)]
+
+
+def _levels(first: str, *, longest: bool = False) -> tuple[str, ...]:
+    """A roll-up and the next coarser one, which sees nothing of a sample an hour: its tile ended one evaluation ago.
+
+    The ``longest`` is made up as well where samples are further apart than its hour.
+    """
+    many = (windows.SECOND_ROLLUP, windows.THIRD_ROLLUP) if longest else (windows.SECOND_ROLLUP,)
+    return (first, *(f"{first}_{times}x" for times in many))

@@ -127,7 +127,7 @@ def window_sum(recorded: str, slo: Slo, span: timedelta, *, clamp: bool = False)
     return f"clamp_min({added}, 0)" if clamp else added
 
 
-def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_time") -> str:
+def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_time", ago: str = "") -> str:
     """Add up (or count) a recorded series over a span such that neighbouring spans share no sample.
 
     One millisecond is left out, because Prometheus 2 counts samples at both ends of a range, and Prometheus 3 and
@@ -135,7 +135,16 @@ def tile(recorded: str, slo: Slo, span: timedelta, *, function: str = "sum_over_
     another service is a series of its own; both are added up, or else the two would stop the rule until the older one
     has left the window.
     """
-    return f"sum({function}({series(recorded, slo)}[{_open(span)}]))"
+    return f"sum({function}({series(recorded, slo)}[{_open(span)}]{ago}))"
+
+
+def rolled(recorded: str, slo: Slo, size: timedelta, step: timedelta, *, function: str = "sum_over_time") -> str:
+    """What a roll-up adds up: a tile that ended one evaluation ago.
+
+    Of what is recorded in this very moment nobody knows whether it is there yet: in Prometheus another group may still
+    be evaluated, and vmalert writes what it has recorded a moment later. What one tile misses, no other has.
+    """
+    return tile(recorded, slo, size, function=function, ago=f" offset {durations.text(step)}")
 
 
 def newest(recorded: str, slo: Slo, window: str, age: timedelta) -> str:

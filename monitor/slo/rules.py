@@ -42,8 +42,8 @@ def groups(slo: Slo, environment: Environment) -> tuple[Group, ...]:
     made = (
         ("grid", environment.evaluation_interval, grid(slo, environment), False),
         ("rollup", size, rollup(slo, environment), False),
-        ("long", second, long(slo, second), True),
-        ("longest", third, longest(slo, second, third), True),
+        ("long", second, long(slo, second, environment), True),
+        ("longest", third, longest(slo, second, third, environment), True),
         ("windows", size, whole(slo, second, third), True),
     )
     groups = (
@@ -74,9 +74,9 @@ def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
 def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
     """What is recorded at each roll-up interval: the roll-up of the grid, and the windows that decide how it ends."""
     step, size = environment.evaluation_interval, environment.rollup_interval
-    counted = promql.tile(names.TOTAL_DELTA, slo, size, function="count_over_time")
-    yield _record(slo, names.BAD_ROLLUP, promql.tile(names.BAD_DELTA, slo, size))
-    yield _record(slo, names.TOTAL_ROLLUP, promql.tile(names.TOTAL_DELTA, slo, size))
+    counted = promql.rolled(names.TOTAL_DELTA, slo, size, step, function="count_over_time")
+    yield _record(slo, names.BAD_ROLLUP, promql.rolled(names.BAD_DELTA, slo, size, step))
+    yield _record(slo, names.TOTAL_ROLLUP, promql.rolled(names.TOTAL_DELTA, slo, size, step))
     yield _record(slo, names.COVERED_ROLLUP, f"{counted} * {durations.seconds(step)}")
     for span in windows.MIDDLE_WINDOWS:
         added = promql.window_sum(names.COVERED_ROLLUP, slo, span)
@@ -84,22 +84,22 @@ def rollup(slo: Slo, environment: Environment) -> Iterator[Recording]:
         yield from _window(slo, span, (names.BAD_ROLLUP, names.TOTAL_ROLLUP), covered)
 
 
-def long(slo: Slo, size: timedelta) -> Iterator[Recording]:
+def long(slo: Slo, size: timedelta, environment: Environment) -> Iterator[Recording]:
     """The second roll-up, and what windows of days add up to."""
-    yield from _rolled(slo, _FIRST, _SECOND, size)
+    yield from _rolled(slo, _FIRST, _SECOND, size, environment.evaluation_interval)
     for span in long_windows(slo):
         if span <= windows.LONGEST_FROM_SECOND:
             yield from _added_up(slo, _SECOND, span)
 
 
-def longest(slo: Slo, second: timedelta, third: timedelta) -> Iterator[Recording]:
+def longest(slo: Slo, second: timedelta, third: timedelta, environment: Environment) -> Iterator[Recording]:
     """The third roll-up, and what an own window of more than a month adds up to; how busy the own window was at most.
 
     How busy is read here, because it would be a third of the whole price if it were asked as often as the sums.
     """
     for span in long_windows(slo):
         if span > windows.LONGEST_FROM_SECOND:
-            yield from _rolled(slo, _SECOND, _THIRD, third)
+            yield from _rolled(slo, _SECOND, _THIRD, third, environment.evaluation_interval)
             yield from _added_up(slo, _THIRD, span)
     for own in _own(slo):
         age, size = _kept(own, second, third), third if own > windows.LONGEST_FROM_SECOND else second
@@ -157,9 +157,11 @@ _THIRD = (names.BAD_ROLLUP_60X, names.TOTAL_ROLLUP_60X, names.COVERED_ROLLUP_60X
 _WINDOW = (names.BAD_WINDOW, names.TOTAL_WINDOW, names.COVERED_WINDOW)
 
 
-def _rolled(slo: Slo, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta) -> Iterator[Recording]:
+def _rolled(
+    slo: Slo, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta, step: timedelta
+) -> Iterator[Recording]:
     for source, made in zip(finer, coarser, strict=True):
-        yield _record(slo, made, promql.tile(source, slo, size))
+        yield _record(slo, made, promql.rolled(source, slo, size, step))
 
 
 def _added_up(slo: Slo, sources: tuple[str, ...], span: timedelta) -> Iterator[Recording]:
