@@ -39,24 +39,23 @@ class Shape:
     spent: str
 
 
-def slo(days: int) -> Slo:
-    """The SLO that all three are about."""
+def slo(days: int, name: str = "shop", *, bad: str = BAD, total: str = TOTAL, target: Decimal = TARGET) -> Slo:
+    """The SLO that all three are about, or another one like it."""
     return Slo(
-        name="shop",
+        name=name,
         service="shop",
         display_name="Shop",
         description="Requests are answered.",
         budgeting=Budgeting.OCCURRENCES,
         window=Window(duration=timedelta(days=days)),
-        target=TARGET,
-        sli=RatioSli(bad=BAD, total=TOTAL),
+        target=target,
+        sli=RatioSli(bad=bad, total=total),
         place=Place(file="shop.yaml"),
     )
 
 
-def ours(environment: Environment, days: int) -> Shape:
+def ours(environment: Environment, promise: Slo) -> Shape:
     """As ``monitor generate`` writes them."""
-    promise = slo(days)
     made = [
         Rule(record=one.record, labels=one.labels, expr=one.expr, every=int(group.interval.total_seconds()))
         for group in rules.groups(promise, environment)

@@ -124,6 +124,11 @@ class Slo:
     """How much traffic it has, as its author says, for what must be known before anything is measured."""
     place: Place
 
+    @property
+    def compared(self) -> bool:
+        """Whether good and total are counted by two producers: what they say of the same moment may differ."""
+        return isinstance(self.sli, RatioSli) and bool(self.sli.good)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:

@@ -29,8 +29,8 @@ COARSE = timedelta(minutes=5)
 """How wide the cells of long periods are: 30 days make 8,640 points a series. What is sealed is read as finely."""
 
 RESET_LOOKBACK = timedelta(minutes=1)
-"""How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s)."""
-
+"""How far before a cell a reset is looked for: twice the longest scrape interval that is supported (30 s). Prometheus
+sees no reset in a range that begins after the last sample before it; VictoriaMetrics does."""
 
 WATCHED = "up"
 """What Prometheus writes for each scrape of a target, with the labels and the time stamp of what it scraped."""
@@ -121,13 +121,21 @@ class Counter:
         reset_in = {_key(found): frozenset(self._cells_of(found)) for found in resets}
         events = [0.0] * self.grid.cells
         covered = [False] * self.grid.cells
+        births: dict[tuple[SeriesKey, int], list[tuple[datetime, float]]] = {}
+        last_seen: dict[SeriesKey, int] = {}
         for one in series:
             seen = self._cells_of(one)
+            last_seen[_key(one)] = max(seen)
+            if (born := self._born(selector, one, min(seen))) is not None:
+                births.setdefault((_target(one), min(seen)), []).append(born)
             for cell, number in self._increases(selector, one, seen, reset_in.get(_key(one), frozenset())):
                 events[cell] += number
             for cell in seen:
                 if cell >= 0:
                     covered[cell] = True
+        for (target, cell), newborn in births.items():
+            ended = self._ended(selector, target, cell, last_seen, min(newborn)[0])
+            events[cell] += _from_birth(newborn, ended)
         return Counted(events=tuple(events), covered=tuple(covered))
 
     def _cells_of(self, series: Series) -> dict[int, float]:
@@ -140,19 +148,34 @@ class Counter:
     ) -> Iterable[tuple[int, float]]:
         first = min(seen)
         if first >= 0:
-            yield first, self._born(selector, series, first)
+            yield first, increase([value for _, value in self._points_in(selector, series, first)])
         for (before, old), (cell, new) in pairwise(sorted(seen.items())):
-            if cell in reset_in:
-                yield cell, self._between(selector, series, before, cell)
+            if cell in reset_in or before < cell - 1:
+                yield cell, self._in_cell(selector, series, cell, old)
             else:
                 yield cell, new - old if new >= old else new
 
-    def _born(self, selector: str, series: Series, cell: int) -> float:
-        """The increase in the cell in which a series was first seen."""
+    def _points_in(self, selector: str, series: Series, cell: int) -> Points:
+        """The samples of one cell."""
         start, end = self.grid.edges[cell], self.grid.edges[cell + 1]
-        points = [(at, value) for at, value in self._raw(selector, start, end).get(_key(series), ()) if at > start]
-        zero = (0.0,) if points and self._was_watched(series, cell, points[0][0]) else ()
-        return increase([value for _, value in points], zero)
+        points = self._raw(selector, start, end).get(_key(series), ())
+        return tuple((at, value) for at, value in points if at > start)
+
+    def _born(self, selector: str, series: Series, cell: int) -> tuple[datetime, float] | None:
+        """The first sample of a series that was born while its target was watched, and so had counted from zero."""
+        points = self._points_in(selector, series, cell) if cell >= 0 else ()
+        return points[0] if points and self._was_watched(series, cell, points[0][0]) else None
+
+    def _ended(
+        self, selector: str, target: SeriesKey, cell: int, last_seen: Mapping[SeriesKey, int], before: datetime
+    ) -> float:
+        """What the series of a target had counted that ended in a cell before an instant, or a moment before it."""
+        start, end = self.grid.edges[cell], self.grid.edges[cell + 1]
+        return sum(
+            points[-1][1]
+            for key, points in self._raw(selector, start, end).items()
+            if points[-1][0] < before and last_seen.get(key, -1) <= cell and _target_of(dict(key)) == target
+        )
 
     def _was_watched(self, series: Series, cell: int, born: datetime) -> bool:
         """Whether the series' target had been scraped before the scrape that first showed the series."""
@@ -177,11 +200,13 @@ class Counter:
             self._watched = {_target(series): self._cells_of(series) for series in found}
         return self._watched
 
-    def _between(self, selector: str, series: Series, before: int, cell: int) -> float:
-        """The increase from the end of one cell to the end of another, from raw samples."""
-        start, end = self.grid.edges[before + 1], self.grid.edges[cell + 1]
-        points = self._raw(selector, start, end).get(_key(series), ())
-        return increase([value for at, value in points if at > start], [value for at, value in points if at <= start])
+    def _in_cell(self, selector: str, series: Series, cell: int, old: float) -> float:
+        """The increase to the end of a cell from raw samples; ``old`` is the last value before it, however long ago.
+
+        After a gap the samples must be looked at even if the counter stands higher than before: it may have started
+        anew and outgrown its old value.
+        """
+        return increase([value for _, value in self._points_in(selector, series, cell)], (old,))
 
     def _raw(self, selector: str, start: datetime, end: datetime) -> Mapping[SeriesKey, Points]:
         if (selector, start, end) not in self._samples:
@@ -207,6 +232,16 @@ def increase(values: Sequence[float], before: Sequence[float] = ()) -> float:
     """How much a counter rose over raw samples, from the last value ``before`` them; a fall is a restart from zero."""
     chain = [*before[-1:], *values]
     return sum(new - old if new >= old else new for old, new in pairwise(chain))
+
+
+def _from_birth(born: Iterable[tuple[datetime, float]], ended: float) -> float:
+    """What a target's newborn series had counted by their first samples.
+
+    Where others of it ended just before, they may be the same counters under other labels: together they are taken
+    for one counter, which went on from there where it has not fallen.
+    """
+    counted = sum(value for _, value in born)
+    return counted - ended if counted >= ended else counted
 
 
 def _key(series: Series) -> SeriesKey:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from itertools import accumulate, groupby
+from itertools import accumulate, compress, groupby
 
 from monitor.slo.windows import BURN_PAIRS
 
@@ -53,6 +54,17 @@ class Measured:
     def coverage(self) -> float:
         """The share of the cells that was measured, dark ones included."""
         return sum(self.covered) / len(self.covered)
+
+    @property
+    def peak(self) -> float:
+        """How many times the mean traffic the busiest cell had; 1 where that is not known.
+
+        A cell after one that was not measured has that one's events, and so is none to go by.
+        """
+        events = tuple(map(operator.add, self.total, self.missed))
+        measured = sum(compress(events, self.covered))
+        busiest = max(compress(events, map(operator.and_, self.covered, (True, *self.covered))), default=0.0)
+        return max(busiest * sum(self.covered) / measured, 1.0) if measured > 0 else 1.0
 
     @cached_property
     def missed(self) -> tuple[float, ...]:

@@ -47,7 +47,6 @@ def read(
     reader = Reader(prometheus, slo, environment, span, cell)
     sli = slo.sli
     bad, total = reader.ratio(sli) if isinstance(sli, RatioSli) else reader.as_recorded()
-    fine = cell <= environment.evaluation_interval
     failing = reader.failing(sli.probe) if isinstance(sli, RatioSli) and sli.probe else [False] * reader.many
     if isinstance(sli, RatioSli) and sli.slice:
         every_bad, every_total, known = by_slices(
@@ -73,7 +72,7 @@ def read(
         total=every_total,
         known=known,
         rollup=max(1, round(environment.rollup_interval / cell)),
-        both_ends=fine and environment.prometheus_version.startswith("2."),
+        lag=int(cell <= environment.evaluation_interval),
     )
 
 
@@ -121,7 +120,7 @@ class Reader:
         """In which cells any of the counters was scraped."""
         seen = [False] * self.many
         for selector in map(promql.matching_any_edge, counters(expression)):
-            query = f"count({selector if self._fine else self._last(selector, back=self._cell)})"
+            query = f"count({promql.fresh(selector) if self._fine else self._last(selector, back=self._cell)})"
             seen = [one or value is not None for one, value in zip(seen, self._ask(query), strict=True)]
         return seen
 

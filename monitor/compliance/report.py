@@ -144,7 +144,7 @@ def _told(correction: Correction, period: Period) -> ExcludedTime:
 def _result(slo: Slo, measured: Measured, period: Period, grid: Grid, taken: Excluded) -> SloResult:
     sums = taken.from_(Tally(total=measured.events(), bad=measured.failures()))
     achieved, coverage, objective = sums.achieved, measured.coverage, float(slo.target)
-    between = verdict.bounds(achieved, coverage)
+    between = verdict.bounds(achieved, coverage, measured.peak)
     minutes = grid.width / timedelta(minutes=1)
     budget = float(1 - slo.target)
     allowed = period.length / timedelta(minutes=1) * budget

@@ -25,7 +25,7 @@ ROLLING = (names.SLI, names.BUDGET_REMAINING, names.COVERAGE)
 CALENDAR = (metrics.CALENDAR_SLI.name, metrics.CALENDAR_BUDGET.name, metrics.CALENDAR_COVERAGE.name)
 """What ``monitor work`` says of calendar windows, in the same order."""
 
-FAMILIES = (*ROLLING, names.BURN_RATE, *CALENDAR)
+FAMILIES = (*ROLLING, names.TRAFFIC_PEAK, names.BURN_RATE, *CALENDAR)
 QUERY = f'{{__name__=~"{"|".join(FAMILIES)}"}}'
 """All recorded families of all SLOs in one query, so that every figure is of the same instant."""
 
@@ -50,13 +50,15 @@ class SloStatus:
     error_budget_remaining: float | None
     coverage: float | None
     burn_rate: float | None
+    traffic_peak: float = 1.0
+    """How many times the mean traffic the busiest time had, as far as that is known."""
     span: Span | None = None
     """Of a calendar window: from when to when it lasts."""
 
     @property
     def verdict(self) -> Verdict:
         """Met or missed, where what was not measured could not change the answer."""
-        return judge(self.sli, self.coverage, self.objective)
+        return judge(self.sli, self.coverage, self.objective, self.traffic_peak)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as ``monitor slo list --json`` and ``/api/v1/slos`` show them."""
@@ -184,6 +186,7 @@ def _status(slo: Slo, recorded: Mapping[tuple[str, str, str], float], now: datet
         error_budget_remaining=budget,
         coverage=coverage,
         burn_rate=value(names.BURN_RATE, BURN_WINDOW),
+        traffic_peak=value(names.TRAFFIC_PEAK, text) or 1.0,
         span=span,
     )
 

@@ -86,9 +86,15 @@ def _routes(contacts: Contacts) -> Iterator[tuple[Team, Severity]]:
 
 
 def _route(team: Team, severity: Severity) -> Value:
+    """One team's alerts of one severity. How fast a budget burns does not make another incident: one page an SLO."""
+    burning = {
+        "matchers": [_named("|".join(pair.alert for pair in windows.BURN_PAIRS))],
+        "group_by": [names.SLO_LABEL, "severity"],
+    }
     return {
         "receiver": receiver_name(team, severity),
         "matchers": [f'team="{_quoted(team.name)}"', f'severity="{severity.value}"'],
+        "routes": [burning],
     }
 
 

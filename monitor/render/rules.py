@@ -12,11 +12,12 @@ from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environmen
 from monitor.render import links
 from monitor.render.pattern import Own, Pattern, YamlPattern
 from monitor.render.yaml_text import Value, Written, document, field, inline
+from monitor.slo import names
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.edges import any_edge
 from monitor.slo.rules import Recording
-from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
+from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn, stand_in
 
 FOLDER = "rules/prometheus"
 DEFAULT_TEAM = "sre"
@@ -29,7 +30,7 @@ def rule_files(catalogue: Catalogue) -> dict[str, str]:
 
 def slo_rule_files(slo: Slo, environment: Environment) -> dict[str, str]:
     """The rule files of an SLO, by path."""
-    alerts = _slo_alerts(slo.window, slo.pages, environment).of(Own(slo, templates.escape))
+    alerts = _slo_alerts(stand_in(slo), environment).of(Own(slo, templates.escape))
     return _slo_recordings(slo, environment) | {slo_alert_file(slo): alerts}
 
 
@@ -76,7 +77,7 @@ def all_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
 def complete_alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
     """Every alert of an SLO as it will be evaluated, the most urgent first."""
     own = Own(slo, templates.escape)
-    for frame in _frames(slo.window, slo.pages, environment):
+    for frame in _frames(stand_in(slo), environment):
         yield replace(
             frame.rule,
             expr=frame.expr.of(own),
@@ -97,8 +98,8 @@ class _Frame:
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _frames(window: Window, pages: bool, environment: Environment) -> tuple[_Frame, ...]:  # noqa: FBT001  # as in Slo
-    rules = any_alerts(window, pages, environment)
+def _frames(slo: StandIn, environment: Environment) -> tuple[_Frame, ...]:
+    rules = any_alerts(slo, environment)
     return tuple(
         _Frame(
             rule,
@@ -110,18 +111,19 @@ def _frames(window: Window, pages: bool, environment: Environment) -> tuple[_Fra
     )
 
 
-def any_alerts(window: Window, pages: bool, environment: Environment) -> tuple[AlertRule, ...]:  # noqa: FBT001  # same
-    """Every alert of any SLO of a window, with marks for what is its own."""
-    return tuple(complete(rule, environment) for rule in slo_alerts(StandIn(window, pages), environment))
+def any_alerts(slo: StandIn, environment: Environment) -> tuple[AlertRule, ...]:
+    """Every alert of any SLO that this one stands for, with marks for what is its own."""
+    return tuple(complete(rule, environment) for rule in slo_alerts(slo, environment))
 
 
 def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     """Add what every alert carries: its team, its links and its query; and hold it for two scrapes at least.
 
     A rule that is held at all must see its condition in two scrapes, whatever their interval; one that is not held
-    (``for`` left out) is meant to fire at once.
+    (``for`` left out) is meant to fire at once. An SLO's alerts know how long they are held.
     """
     expr = any_edge(rule.expr)
+    held = rule.hold and names.SLO_LABEL not in rule.labels
     annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
     annotations |= {
         "dashboard_url": links.dashboard_url(rule, environment),
@@ -131,7 +133,7 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     return AlertRule(
         name=rule.name,
         expr=expr,
-        hold=max(rule.hold, 2 * environment.scrape_interval) if rule.hold else rule.hold,
+        hold=max(rule.hold, 2 * environment.scrape_interval) if held else rule.hold,
         keep_firing_for=rule.keep_firing_for,
         labels={"team": DEFAULT_TEAM} | rule.labels,
         annotations=annotations,
@@ -153,9 +155,9 @@ def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _slo_alerts(window: Window, pages: bool, environment: Environment) -> YamlPattern:  # noqa: FBT001  # as in Slo
-    rules = map(_alert, any_alerts(window, pages, environment))
-    name = _alerts_group(StandIn(window))
+def _slo_alerts(slo: StandIn, environment: Environment) -> YamlPattern:
+    rules = map(_alert, any_alerts(slo, environment))
+    name = _alerts_group(slo)
     return YamlPattern(document({"groups": [_group(name, environment.evaluation_interval, rules)]}))
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, Slo, Window
+from monitor.catalogue.model import Environment, Slo
 from monitor.render.pattern import Own, YamlPattern
 from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long_file, slo_sloth_file
 from monitor.render.slo_checks import FOLDER
@@ -23,7 +23,7 @@ from monitor.render.slo_tests_sloth import sloth_test
 from monitor.render.yaml_text import Value, document
 from monitor.slo import native
 from monitor.slo.rules import sloth_group
-from monitor.slo.stand_in import MOST_KEPT, StandIn
+from monitor.slo.stand_in import MOST_KEPT, StandIn, stand_in
 
 
 def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
@@ -31,7 +31,7 @@ def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
     step = environment.evaluation_interval
     short, long = (rule_groups(slo, environment, long=long) for long in (False, True))
     counted, added_up, alerts = slo_file(slo), slo_long_file(slo), slo_alert_file(slo)
-    files = {"-alerts": _alert_file(slo.window, slo.pages, environment).of(Own(slo))}
+    files = {"-alerts": _alert_file(stand_in(slo), environment).of(Own(slo))}
     if native.can_be_tested(slo, environment):
         files[""] = _file([counted, alerts], step, counted_tests(slo, environment), short)
     if days := tuple(day_tests(slo)):
@@ -41,14 +41,13 @@ def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
     if aliases := sloth_group(slo, environment):
         tests = [sloth_test(slo, environment)]
         files["-sloth"] = _file([slo_sloth_file(slo)], environment.rollup_interval, tests, [aliases.name])
-    if own := tuple(own_tests(slo)):
+    if own := tuple(own_tests(slo, environment)):
         files["-window"] = _file([added_up, alerts], own_interval(slo), own, long)
     return {f"{FOLDER}/slo-{slo.name}{kind}.yml": text for kind, text in files.items()}
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _alert_file(window: Window, pages: bool, environment: Environment) -> YamlPattern:  # noqa: FBT001  # as in Slo
-    slo = StandIn(window, pages)
+def _alert_file(slo: StandIn, environment: Environment) -> YamlPattern:
     return YamlPattern(_file([slo_alert_file(slo)], environment.evaluation_interval, alert_tests(slo, environment)))
 
 

@@ -69,7 +69,7 @@ def _pair_test(
     burn_long, burn_short, bad = figures
     long, short = durations.text(pair.long), durations.text(pair.short)
     step = environment.evaluation_interval
-    held = windows.hold(environment.scrape_interval, step)
+    held = burning.hold(slo, environment)
     made = {
         (names.BURN_RATE, long): burn_long / _MEASURED,
         (names.COVERAGE, long): _MEASURED,
@@ -82,16 +82,13 @@ def _pair_test(
         made[names.BURN_RATE, durations.text(windows.SHORT_WINDOWS[0])] = now
     series = list(_constant(slo, made, held // step + 4))
     if expected is None:
-        quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held * 2)
+        quiet = count(f'ALERTS{{alertname="{pair.alert}"}}', 0, held + 2 * step)
         return test(f"{pair.alert}: {name}", slo, step, series, {"promql_expr_test": [quiet]})
     texts = _texts(slo, pair, burn_long, bad)
-    checks: dict[str, Sequence[Value]] = {
-        "alert_rule_test": [
-            alert_case(pair.alert, held - step, None),
-            alert_case(pair.alert, held, expected, texts),
-        ],
-        "promql_expr_test": [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))],
-    }
+    checks: dict[str, list[Value]] = {"alert_rule_test": [alert_case(pair.alert, held, expected, texts)]}
+    if held:
+        checks["alert_rule_test"].insert(0, alert_case(pair.alert, held - step, None))
+        checks["promql_expr_test"] = [count(firing(slo, pair.alert, "pending"), 1, timedelta(0))]
     return test(f"{pair.alert}: {name}", slo, step, series, checks)
 
 

@@ -50,7 +50,7 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
         return
     healthy = max(HEALTHY, _slice_steps(slo, step))
     needed = _steps_until_fast(slo, healthy, step, 1)
-    held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
+    held = math.ceil(burning.hold(slo, environment) / step)
     outage = needed + held + 4
     calm = (pair.short + environment.keep_firing_for + memory(slo)) // step + 8
     phases = (Phase(steps=healthy, good=RATE), Phase(steps=outage, bad=RATE), Phase(steps=calm, good=RATE))
@@ -61,10 +61,10 @@ def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
         phases,
         [
             count(firing(slo, pair.alert), 0, (healthy + needed - 1) * step),
-            count(firing(slo, pair.alert, "pending"), 1, (healthy + needed) * step),
-            count(firing(slo, pair.alert, "pending"), 1, (healthy + needed + held - 1) * step),
+            *(count(firing(slo, pair.alert, "pending"), 1, (healthy + needed + n) * step) for n in range(held)),
             count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
             count(firing(slo, pair.alert), 0, (healthy + outage + calm) * step),
+            rounded(whole(names.BAD_ROLLUP, slo), _events(slo, _bad_steps(slo, 1, step), step), (healthy + 2) * step),
             *_figures(slo, pair.long, healthy, outage, step),
             *_rolled_up(slo, environment, (healthy + outage) * step),
         ],
@@ -89,7 +89,7 @@ def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
     # At the first sample nothing has been gained yet, so the mean step has a little less than what came in one.
     weight = 1 if _judges_time(slo) else Fraction(healthy, healthy + 1)
     needed = _steps_until_fast(slo, healthy, step, weight, dark=True)
-    held = math.ceil(windows.hold(environment.scrape_interval, step) / step)
+    held = math.ceil(burning.hold(slo, environment) / step)
     dark = needed + held + 4
     phases = (Phase(steps=healthy, good=RATE), Phase(steps=dark, absent=True, probe=0))
     at, lost = (healthy + dark) * step, _events(slo, dark * weight, step)

@@ -75,7 +75,7 @@ def _pulses(slo: Owner) -> Value:
         written = ("_", "_", "_") if pulse is None else (*map(str, pulse), str(HOUR // SECOND))
         for name, value in zip(values, written, strict=True):
             values[name].append(value)
-    series = [recorded(slo, name, " ".join(parts)) for name, parts in values.items()]
+    series = [recorded(slo, name, " ".join(parts)) for one, parts in values.items() for name in _levels(one)]
     checks: list[Value] = []
     for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
         inside = [(bad, total) for age, bad, total in PULSES if age < span]
@@ -94,7 +94,7 @@ def _pulses(slo: Owner) -> Value:
 def _one_hour(slo: Owner, name: str, bad: int, total: int) -> Value:
     """An hour of events, an hour ago, in every window."""
     values = {names.BAD_ROLLUP: bad, names.TOTAL_ROLLUP: total, names.COVERED_ROLLUP: HOUR // SECOND}
-    series = [recorded(slo, one, f"_ {value} _") for one, value in values.items()]
+    series = [recorded(slo, name, f"_ {value} _") for one, value in values.items() for name in _levels(one)]
     share = Decimal(max(bad, 0)) / total
     checks: list[Value] = []
     for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
@@ -135,12 +135,12 @@ def _own(slo: Owner) -> tuple[timedelta, ...]:
     return () if slo.window.calendar or slo.window.duration < timedelta(days=7) else (slo.window.duration,)
 
 
-def own_tests(slo: Slo) -> Iterator[Value]:
+def own_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     """The budget of the SLO's own window is spent, and comes back when what spent it leaves the window."""
     if slo.window.calendar:
         yield _calendar(slo)
     elif slo.window.duration >= timedelta(days=7):
-        yield _exhausted(slo)
+        yield _exhausted(slo, environment)
 
 
 def own_interval(slo: Slo) -> timedelta:
@@ -176,7 +176,7 @@ def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> Ya
     return YamlPattern(written(checks))
 
 
-def _exhausted(slo: Slo) -> Value:
+def _exhausted(slo: Slo, environment: Environment) -> Value:
     step, own = own_interval(slo), slo.window.text
     window = slo.window.duration // step
     pace = min(Decimal(PACE), highest_burn(slo))
@@ -188,12 +188,17 @@ def _exhausted(slo: Slo) -> Value:
     back = (after + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
     covered = (burnt - 1) / exact
-    series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)])
+    longest = slo.window.duration > windows.LONGEST_FROM_SECOND
+    many = windows.THIRD_ROLLUP if longest else windows.SECOND_ROLLUP
+    # All events of an evaluation are in one roll-up here, and all of its time is covered.
+    peak = Decimal(step // SECOND) / (many * environment.rollup_interval // SECOND)
+    series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)], longest=longest)
     checks = [
         count(firing(slo, EXHAUSTED), 0, max(spent - 2, 0) * step),
         count(firing(slo, EXHAUSTED, "pending"), 0, max(spent - 2, 0) * step),
         *figures(slo, own, Decimal(bad * (burnt - 1)), Decimal(EVENTS * (burnt - 1)), covered, at),
         rounded(whole(names.BUDGET_REMAINING, slo, own), 1 - share / (1 - slo.target) * covered, at),
+        *(rounded(whole(name, slo, own), peak, at) for name in (names.PEAK_WINDOW, names.TRAFFIC_PEAK)),
         count(firing(slo, EXHAUSTED), 1, (burnt + 1) * step),
         rounded(whole(names.BAD_SUM, slo, own), Decimal(bad * (burnt - 1)), (window - 2) * step),
         rounded(whole(names.COVERAGE, slo, own), Decimal(1), (window + 1) * step),
@@ -225,13 +230,22 @@ def _calendar(slo: Slo) -> Value:
     return test("the current calendar window", slo, HOUR, series, {"promql_expr_test": checks})
 
 
-def _rollups(slo: Slo, step: timedelta, phases: Iterable[tuple[int, int]]) -> list[Value]:
+def _rollups(slo: Slo, step: timedelta, phases: Iterable[tuple[int, int]], *, longest: bool = False) -> list[Value]:
     """So many steps each with so many bad events, all of their time covered; nothing is known at the very start."""
     phases = tuple(phases)
     steps = sum(length for length, _ in phases)
-    bad = " ".join(f"{failed}x{length - 1}" for length, failed in phases)
-    return [
-        recorded(slo, names.BAD_ROLLUP, f"_ {bad}"),
-        recorded(slo, names.TOTAL_ROLLUP, f"_ {EVENTS}x{steps - 1}"),
-        recorded(slo, names.COVERED_ROLLUP, f"_ {step // SECOND}x{steps - 1}"),
-    ]
+    values = {
+        names.BAD_ROLLUP: " ".join(f"{failed}x{length - 1}" for length, failed in phases),
+        names.TOTAL_ROLLUP: f"{EVENTS}x{steps - 1}",
+        names.COVERED_ROLLUP: f"{step // SECOND}x{steps - 1}",
+    }
+    return [recorded(slo, name, f"_ {text}") for one, text in values.items() for name in _levels(one, longest=longest)]
+
+
+def _levels(first: str, *, longest: bool = False) -> tuple[str, ...]:
+    """A roll-up and the next coarser one, which sees nothing of a sample an hour: its tile ended one evaluation ago.
+
+    The ``longest`` is made up as well where samples are further apart than its hour.
+    """
+    many = (windows.SECOND_ROLLUP, windows.THIRD_ROLLUP) if longest else (windows.SECOND_ROLLUP,)
+    return (first, *(f"{first}_{times}x" for times in many))

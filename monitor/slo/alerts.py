@@ -41,7 +41,7 @@ def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
     return AlertRule(
         name=pair.alert,
         expr=burning.burn_expression(slo, pair),
-        hold=windows.hold(environment.scrape_interval, environment.evaluation_interval),
+        hold=burning.hold(slo, environment),
         keep_firing_for=environment.keep_firing_for * float(pair.keep),
         labels=_labels(slo, pair.severity),
         annotations={

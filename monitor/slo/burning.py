@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Severity, Slo
+from monitor.catalogue.model import Environment, Severity, Slo
 from monitor.slo import names, promql, windows
 from monitor.slo.stand_in import Owner, Told
 from monitor.slo.windows import BurnPair
@@ -39,6 +40,16 @@ def burn_expression(slo: Owner, pair: BurnPair) -> str:
         now = promql.series(names.BURN_RATE, slo, durations.text(windows.SHORT_WINDOWS[0]))
         expression += f"\nunless {on} {now} <= {promql.number(windows.NO_LONGER)}"
     return expression
+
+
+def hold(slo: Told, environment: Environment) -> timedelta:
+    """The ``for`` of an SLO's burn alerts: nothing, as in the workbook; a scrape where two producers are compared.
+
+    A bad scrape stays in the shortest window for five minutes, so a hold of less filters nothing and is only late; the
+    floor of bad events is what keeps a few from waking anyone. But what good and total count at different instants
+    looks bad for a moment when traffic jumps, and the next scrape puts it right.
+    """
+    return max(environment.scrape_interval, environment.evaluation_interval) if slo.compared else timedelta(0)
 
 
 def can_fire(slo: Slo, pair: BurnPair) -> bool:

@@ -17,6 +17,9 @@ BUDGET_REMAINING = "slo:error_budget_remaining:ratio"
 measured has spent nothing (docs/decisions.md); the report's ``error_budget.remaining`` is the same figure."""
 COVERAGE = "slo:coverage:ratio"
 """Share of a window for which anything is known."""
+TRAFFIC_PEAK = "slo:traffic_peak:ratio"
+"""How many times the mean traffic the busiest roll-up of the SLO's own window had, 1 at least: as busy may have been
+what was not measured, which is what a verdict reckons with. Only of rolling windows of more than hours."""
 
 BAD_SUM = "slo:events_bad:sum"
 TOTAL_SUM = "slo:events_total:sum"
@@ -45,6 +48,7 @@ COVERED_ROLLUP_60X = "slo:covered_seconds:rollup_60x"
 BAD_WINDOW = "slo:events_bad:window"
 TOTAL_WINDOW = "slo:events_total:window"
 COVERED_WINDOW = "slo:covered_seconds:window"
+PEAK_WINDOW = "slo:traffic_peak:window"
 """Windows of days and longer, added up as rarely as their roll-up; copied into the others often enough to be seen."""
 
 CALENDAR_SLI = "slo_calendar_sli_ratio"
@@ -64,6 +68,7 @@ RECORDED: dict[str, tuple[str, ...]] = {
         BURN_RATE: True,
         BUDGET_REMAINING: True,
         COVERAGE: True,
+        TRAFFIC_PEAK: True,
         BAD_SUM: True,
         TOTAL_SUM: True,
         OBSERVED_BAD_DELTA: False,
@@ -82,6 +87,7 @@ RECORDED: dict[str, tuple[str, ...]] = {
         BAD_WINDOW: True,
         TOTAL_WINDOW: True,
         COVERED_WINDOW: True,
+        PEAK_WINDOW: True,
     }.items()
 }
 """Every recorded series and its labels, for checks and dashboards."""

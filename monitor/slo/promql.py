@@ -5,9 +5,11 @@ How events are counted
     the sample that is known now. The steps telescope: added up over any span they give exactly what the counters
     gained, without extrapolation (``increase()`` is up to 8 % off where a counter of errors leaves zero), across
     resets (a counter that fell counts from zero), gaps in scraping (the next step has it all) and label changes (the
-    sum has no labels; a series that is born while its target is watched counts from zero). Steps of an edge that is
-    not scraped are left out, so that coverage tells. Only the last sample known then is looked for in a range, once a
-    counter: that is the price of the whole SLO where many series are counted.
+    sum has no labels; a series that is born while its target is watched counts from zero). Where a target's series are
+    born in the step in which others of it end, they may be the same counters under other labels: together they are
+    taken for one counter, which went on where it has not fallen. Steps of an edge that is not scraped are left out, so
+    that coverage tells. Only the last sample known then is looked for in a range, once a counter: that is the price of
+    the whole SLO where many series are counted.
 
 What no traffic means
     While the probe fails and the edge counts nothing, each evaluation is dark: as many bad events of as many as the
@@ -42,6 +44,11 @@ from monitor.slo.stand_in import ALLOWED, OBJECTIVE, Owner
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
 
+FRESH = timedelta(minutes=2)
+"""How old a counter's last sample may be where nothing says that its target is gone: two scrapes of a minute each.
+Prometheus itself would believe it for five minutes and VictoriaMetrics for one scrape or two; imported samples have no
+marks of staleness."""
+
 TRAFFIC_MEMORY = timedelta(hours=1)
 """From how far back the traffic of dark time is judged: long enough to be steady, short enough to know day from night.
 The report looks as far back (``monitor.compliance.measured``)."""
@@ -63,8 +70,8 @@ def observed_total(slo: Slo, step: timedelta) -> str:
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
         return f"0 * count({any_edge(sli.query)}) + {_minutes(step)}"
-    fresh = " or ".join(f"count({matching_any_edge(selector)})" for selector in counters(sli.total))
-    return f"(\n{_indent(_gained(terms(sli.total), step))}\n)\nand on () ({fresh})"
+    scraped = " or ".join(f"count({fresh(matching_any_edge(selector))})" for selector in counters(sli.total))
+    return f"(\n{_indent(_gained(terms(sli.total), step))}\n)\nand on () ({scraped})"
 
 
 def observed_bad(slo: Slo, step: timedelta) -> str:
@@ -105,7 +112,8 @@ def events_total(slo: Slo) -> str:
     failing = _probe_failing(slo)
     if not failing:
         return observed
-    usual = f"clamp_min(avg_over_time({series(names.TOTAL_DELTA, slo)}[{durations.text(TRAFFIC_MEMORY)}]), 1)"
+    recent = f"max(avg_over_time({series(names.TOTAL_DELTA, slo)}[{durations.text(TRAFFIC_MEMORY)}]))"
+    usual = f"clamp_min({recent}, 1)"
     dark = f"{usual} and on () {failing}\nor on () ({failing} + 1)"
     return f"{observed} > 0\nor on () (\n{_indent(dark)}\n)\nor on () {observed}"
 
@@ -123,21 +131,41 @@ def events_bad(slo: Slo) -> str:
 
 def window_sum(recorded: str, slo: Owner, span: timedelta, *, clamp: bool = False) -> str:
     """Add up a grid or roll-up series over a window."""
-    added = f"sum_over_time({series(recorded, slo)}[{durations.text(span)}])"
+    added = tile(recorded, slo, span)
     return f"clamp_min({added}, 0)" if clamp else added
 
 
-def tile(recorded: str, slo: Owner, span: timedelta, *, function: str = "sum_over_time") -> str:
-    """Add up over a span such that neighbouring spans share no sample.
+def tile(recorded: str, slo: Owner, span: timedelta, *, function: str = "sum_over_time", ago: str = "") -> str:
+    """Add up (or count) a recorded series over a span such that neighbouring spans share no sample.
 
-    One millisecond is left out, because Prometheus 2 counts samples at both ends of a range and Prometheus 3 does not.
+    One millisecond is left out, because Prometheus 2 counts samples at both ends of a range, and Prometheus 3 and
+    VictoriaMetrics do not: five minutes would be a tenth longer there. What was recorded while the SLO belonged to
+    another service is a series of its own; both are added up, or else the two would stop the rule until the older one
+    has left the window.
     """
-    return f"{function}({series(recorded, slo)}[{durations.text(span - durations.MILLISECOND)}])"
+    return f"sum({function}({series(recorded, slo)}[{_open(span)}]{ago}))"
+
+
+def rolled(recorded: str, slo: Owner, size: timedelta, step: timedelta, *, function: str = "sum_over_time") -> str:
+    """What a roll-up adds up: a tile that ended one evaluation ago.
+
+    Of what is recorded in this very moment nobody knows whether it is there yet: in Prometheus another group may still
+    be evaluated, and vmalert writes what it has recorded a moment later. What one tile misses, no other has.
+    """
+    return tile(recorded, slo, size, function=function, ago=f" offset {durations.text(step)}")
 
 
 def newest(recorded: str, slo: Owner, window: str, age: timedelta) -> str:
     """A window that is added up rarely, as it was added up last."""
-    return f"last_over_time({series(recorded, slo, window)}[{durations.text(age)}])"
+    return f"max(last_over_time({series(recorded, slo, window)}[{durations.text(age)}]))"
+
+
+def peak(rollup: str, slo: Owner, size: timedelta, age: timedelta) -> str:
+    """How many times the mean traffic of the SLO's own window its busiest roll-up had, each of which is ``size``."""
+    own = slo.window.text
+    busiest = f"max(max_over_time({series(rollup, slo)}[{own}]))"
+    covered, total = (newest(name, slo, own, age) for name in (names.COVERED_WINDOW, names.TOTAL_WINDOW))
+    return f"clamp_min({busiest} * {covered} / ({total} > 0) / {durations.seconds(size)}, 1)"
 
 
 def calendar(gauge: str, slo: Owner) -> str:
@@ -177,6 +205,11 @@ def covered_seconds(slo: Slo, period: timedelta, step: timedelta) -> str:
 def number(value: Decimal) -> str:
     """A decimal as a PromQL literal: ``0.0005``, never ``0.0004999999999999``."""
     return format(value.normalize(), "f")
+
+
+def fresh(selector: str) -> str:
+    """The counters that are scraped now."""
+    return f"{selector} and last_over_time({selector}[{durations.text(FRESH)}])"
 
 
 def allowed(slo: Owner) -> str:
@@ -225,12 +258,22 @@ def _term_steps(term: Term, step: timedelta) -> str:
 
 
 def _steps(selector: str, step: timedelta) -> str:
-    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
+    ago = f"offset {durations.text(step)}"
+    before = f"[{durations.text(LOOKBACK)}] {ago}"
+    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
     return (
-        "sum(\n"
-        f"  {selector} - last_over_time({selector}{before}) >= 0\n"
-        f"  or {selector} and on (job, instance) max_over_time({_up(selector)}{before}) == 1\n"
-        ") or vector(0)"
+        "(\n"
+        "  sum(\n"
+        f"    {selector} - last_over_time({selector}{before}) >= 0\n"
+        f"    or {selector} and {watched}\n"
+        "  ) or vector(0)\n"
+        ")\n"
+        "- (\n"
+        "  sum(\n"
+        f"    sum by (job, instance) ({selector} {ago} unless last_over_time({selector}[{_open(step)}]))\n"
+        f"    <= sum by (job, instance) (({selector} unless {selector} {ago}) and {watched})\n"
+        "  ) or vector(0)\n"
+        ")"
     )
 
 
@@ -250,6 +293,11 @@ def _probe_failing(slo: Slo) -> str:
 
 def _bad_share(slo: Owner, window: str) -> str:
     return f"{series(names.BAD_SUM, slo, window)} / ({series(names.TOTAL_SUM, slo, window)} > 0)"
+
+
+def _open(span: timedelta) -> str:
+    """A span without its older end, for a range."""
+    return durations.text(span - durations.MILLISECOND)
 
 
 def _minutes(step: timedelta) -> str:

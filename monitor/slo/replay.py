@@ -23,8 +23,8 @@ from monitor.slo.windows import BurnPair
 class Events:
     """Bad and all events by cell, as the grid records them; ``first`` is the instant at which the first cell ends.
 
-    ``known`` is false where the grid would have no sample. ``rollup`` is how many cells a roll-up adds up.
-    ``both_ends``: a range counts samples at both of its ends, as in Prometheus 2; Prometheus 3 leaves out the older.
+    ``known`` is false where the grid would have no sample. ``rollup`` is how many cells a roll-up adds up, and ``lag``
+    how many cells ago what it adds up ended: one evaluation, where a cell is one.
     """
 
     first: datetime
@@ -33,7 +33,7 @@ class Events:
     total: Sequence[float]
     known: Sequence[bool]
     rollup: int = 1
-    both_ends: bool = False
+    lag: int = 0
 
     def at(self, number: int) -> datetime:
         """When a cell ends: the instant of its evaluation."""
@@ -53,17 +53,22 @@ class Events:
             return 1
         return self.rollup * (1 if span in windows.MIDDLE_WINDOWS else windows.SECOND_ROLLUP)
 
+    def _behind(self, span: timedelta) -> int:
+        """How many cells ago the newest ended that a window adds up when it is evaluated."""
+        if span in windows.SHORT_WINDOWS:
+            return 0
+        return self.lag + (0 if span in windows.MIDDLE_WINDOWS else self.rollup)
+
     def window(self, span: timedelta) -> Iterator[tuple[float, float, float]]:
         """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there."""
         bad, total, known = self._sums
-        every = self._every(span)
+        every, behind = self._every(span), self._behind(span)
         width = round(span / self.cell)
-        cells = width + (every if self.both_ends else 0)
         offset = round(self.first.timestamp() / self.cell.total_seconds())
         for number in range(len(self.bad)):
             # Roll-ups are made at whole multiples of their interval; between two of them the last one stands.
-            after = max(number - (offset + number) % every, -1) + 1
-            begin = max(after - cells, 0)
+            after = max(number - (offset + number) % every - behind, -1) + 1
+            begin = max(after - width, 0)
             covered = min((known[after] - known[begin]) / width, 1.0)
             yield max(bad[after] - bad[begin], 0.0), total[after] - total[begin], covered
 
@@ -156,7 +161,7 @@ def replay(events: Events, target: float, alerts: Sequence[BurnAlert], *, since:
     faster = [False] * len(events.bad)
     found = []
     for alert in alerts:
-        fires = list(_held(_condition(events, alert.pair, target, shortest), alert, events.cell))
+        fires = list(held(_condition(events, alert.pair, target, shortest), alert, events.cell))
         for first, after in _runs(fires):
             heard = next((number for number in range(first, after) if not faster[number]), None)
             if events.at(after) > since:
@@ -192,7 +197,7 @@ def _condition(events: Events, pair: BurnPair, target: float, shortest: Sequence
         yield burns and still and not ended
 
 
-def _held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[bool]:
+def held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[bool]:
     """By cell: whether the alert fires, as Prometheus holds it for ``for`` and keeps it for ``keep_firing_for``."""
     hold, keep = alert.hold / cell, alert.keep / cell
     active = quiet = None

@@ -49,8 +49,8 @@ def derived(slo: Owner, step: timedelta, size: timedelta) -> tuple[Group, ...]:
     made = (
         ("grid", step, short(slo, step), False),
         ("rollup", size, rollup(slo, step, size), False),
-        ("long", second, long(slo, second), True),
-        ("longest", third, longest(slo, third), True),
+        ("long", second, long(slo, step, second), True),
+        ("longest", third, longest(slo, step, second, third), True),
         ("windows", size, whole(slo, second, third), True),
     )
     groups = (
@@ -78,16 +78,16 @@ def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
 def short(slo: Owner, step: timedelta) -> Iterator[Recording]:
     """The windows that decide how fast a page comes, recorded at each evaluation."""
     for span in windows.SHORT_WINDOWS:
-        counted = f"count_over_time({promql.series(names.TOTAL_DELTA, slo)}[{durations.text(span)}])"
+        counted = promql.tile(names.TOTAL_DELTA, slo, span, function="count_over_time")
         covered = f"clamp_max({counted} * {durations.seconds(step)} / {durations.seconds(span)}, 1)"
         yield from _window(slo, span, (names.BAD_DELTA, names.TOTAL_DELTA), covered)
 
 
 def rollup(slo: Owner, step: timedelta, size: timedelta) -> Iterator[Recording]:
     """What is recorded at each roll-up interval: the roll-up of the grid, and the windows that decide how it ends."""
-    counted = promql.tile(names.TOTAL_DELTA, slo, size, function="count_over_time")
-    yield _record(slo, names.BAD_ROLLUP, promql.tile(names.BAD_DELTA, slo, size))
-    yield _record(slo, names.TOTAL_ROLLUP, promql.tile(names.TOTAL_DELTA, slo, size))
+    counted = promql.rolled(names.TOTAL_DELTA, slo, size, step, function="count_over_time")
+    yield _record(slo, names.BAD_ROLLUP, promql.rolled(names.BAD_DELTA, slo, size, step))
+    yield _record(slo, names.TOTAL_ROLLUP, promql.rolled(names.TOTAL_DELTA, slo, size, step))
     yield _record(slo, names.COVERED_ROLLUP, f"{counted} * {durations.seconds(step)}")
     for span in windows.MIDDLE_WINDOWS:
         added = promql.window_sum(names.COVERED_ROLLUP, slo, span)
@@ -95,26 +95,33 @@ def rollup(slo: Owner, step: timedelta, size: timedelta) -> Iterator[Recording]:
         yield from _window(slo, span, (names.BAD_ROLLUP, names.TOTAL_ROLLUP), covered)
 
 
-def long(slo: Owner, size: timedelta) -> Iterator[Recording]:
+def long(slo: Owner, step: timedelta, size: timedelta) -> Iterator[Recording]:
     """The second roll-up, and what windows of days add up to."""
-    yield from _rolled(slo, _FIRST, _SECOND, size)
+    yield from _rolled(slo, _FIRST, _SECOND, size, step)
     for span in long_windows(slo):
         if span <= windows.LONGEST_FROM_SECOND:
             yield from _added_up(slo, _SECOND, span)
 
 
-def longest(slo: Owner, size: timedelta) -> Iterator[Recording]:
-    """The third roll-up, and what an own window of more than a month adds up to; nothing where it is shorter."""
+def longest(slo: Owner, step: timedelta, second: timedelta, third: timedelta) -> Iterator[Recording]:
+    """The third roll-up, and what an own window of more than a month adds up to; how busy the own window was at most.
+
+    How busy is read here, because it would be a third of the whole price if it were asked as often as the sums.
+    """
     for span in long_windows(slo):
         if span > windows.LONGEST_FROM_SECOND:
-            yield from _rolled(slo, _SECOND, _THIRD, size)
+            yield from _rolled(slo, _SECOND, _THIRD, third, step)
             yield from _added_up(slo, _THIRD, span)
+    for own in _own(slo):
+        age, size = _kept(own, second, third), third if own > windows.LONGEST_FROM_SECOND else second
+        source = names.TOTAL_ROLLUP_60X if own > windows.LONGEST_FROM_SECOND else names.TOTAL_ROLLUP_5X
+        yield _record(slo, names.PEAK_WINDOW, promql.peak(source, slo, size, age), slo.window.text)
 
 
 def whole(slo: Owner, second: timedelta, third: timedelta) -> Iterator[Recording]:
     """The windows of days and longer, recorded often enough to be seen beside the others, and the budget."""
     for span in long_windows(slo):
-        age, text = 2 * (third if span > windows.LONGEST_FROM_SECOND else second), durations.text(span)
+        age, text = _kept(span, second, third), durations.text(span)
         bad, total, covered = (promql.newest(name, slo, text, age) for name in _WINDOW)
         yield _record(slo, names.BAD_SUM, f"clamp_min({bad}, 0)", text)
         yield _record(slo, names.TOTAL_SUM, total, text)
@@ -130,6 +137,8 @@ def whole(slo: Owner, second: timedelta, third: timedelta) -> Iterator[Recording
         return
     burn, coverage = (promql.series(name, slo, own) for name in (names.BURN_RATE, names.COVERAGE))
     yield _record(slo, names.BUDGET_REMAINING, f"1 - {burn} * {coverage}", own)
+    if _own(slo):
+        yield _record(slo, names.TRAFFIC_PEAK, promql.newest(names.PEAK_WINDOW, slo, own, 2 * third), own)
 
 
 def sloth_group(slo: Slo, environment: Environment) -> Group | None:
@@ -154,15 +163,28 @@ def long_windows(slo: Owner) -> tuple[timedelta, ...]:
     return (*windows.LONG_WINDOWS, *own)
 
 
+def _own(slo: Owner) -> tuple[timedelta, ...]:
+    """The SLO's own window where it is added up from roll-ups of minutes."""
+    own = slo.window.duration
+    return (own,) if not slo.window.calendar and own in long_windows(slo) else ()
+
+
+def _kept(span: timedelta, second: timedelta, third: timedelta) -> timedelta:
+    """For how long the newest sum over a span is good: until the next one is due, and as long again."""
+    return 2 * (third if span > windows.LONGEST_FROM_SECOND else second)
+
+
 _FIRST = (names.BAD_ROLLUP, names.TOTAL_ROLLUP, names.COVERED_ROLLUP)
 _SECOND = (names.BAD_ROLLUP_5X, names.TOTAL_ROLLUP_5X, names.COVERED_ROLLUP_5X)
 _THIRD = (names.BAD_ROLLUP_60X, names.TOTAL_ROLLUP_60X, names.COVERED_ROLLUP_60X)
 _WINDOW = (names.BAD_WINDOW, names.TOTAL_WINDOW, names.COVERED_WINDOW)
 
 
-def _rolled(slo: Owner, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta) -> Iterator[Recording]:
+def _rolled(
+    slo: Owner, finer: tuple[str, ...], coarser: tuple[str, ...], size: timedelta, step: timedelta
+) -> Iterator[Recording]:
     for source, made in zip(finer, coarser, strict=True):
-        yield _record(slo, made, promql.tile(source, slo, size))
+        yield _record(slo, made, promql.rolled(source, slo, size, step))
 
 
 def _added_up(slo: Owner, sources: tuple[str, ...], span: timedelta) -> Iterator[Recording]:

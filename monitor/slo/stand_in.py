@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from monitor.catalogue.model import Place, Window
+from monitor.catalogue.model import Place, Slo, Window
 
 MOST_KEPT = 1024
 """Of how many windows (and speeds of burning) texts are kept: a catalogue has a handful."""
@@ -67,6 +67,10 @@ class Told(Owner, Protocol):
         """Whether its fast alerts wake someone."""
 
     @property
+    def compared(self) -> bool:
+        """Whether good and total are counted by two producers, so that their difference may be wrong for a moment."""
+
+    @property
     def place(self) -> Place:
         """Where it is written."""
 
@@ -76,10 +80,11 @@ _NOWHERE = Place(file="")
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """Any SLO of a window."""
+    """Any SLO of a window that wakes someone, and is compared, alike."""
 
     window: Window
     pages: bool = True
+    compared: bool = False
     name: str = NAME
     service: str = SERVICE
     display_name: str = TITLE
@@ -88,3 +93,8 @@ class StandIn:
     events: str = EVENTS
     team: str = TEAM
     place: Place = _NOWHERE
+
+
+def stand_in(slo: Slo) -> StandIn:
+    """What stands in for an SLO where its alerts are made."""
+    return StandIn(slo.window, slo.pages, slo.compared)

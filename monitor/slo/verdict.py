@@ -1,8 +1,8 @@
 """What may be said of a promise, given what was measured and what was not. Pure.
 
-Time that was not measured may have been all good or all bad, at the traffic of the time that was. A verdict is given
-only where both give the same one; else it is "insufficient data". So no share of coverage has to be chosen: a gap of
-five minutes decides nothing over 30 days, and decides an hour.
+Time that was not measured may have been all good or all bad, with any traffic from none up to that of the busiest time
+that was measured. A verdict is given only where all of that gives the same one; else it is "insufficient data". So no
+share of coverage has to be chosen: a gap of five minutes decides nothing over 30 days, and decides an hour.
 """
 
 from __future__ import annotations
@@ -33,17 +33,19 @@ class Bounds:
         return Verdict.MISSED if self.high < objective else Verdict.INSUFFICIENT
 
 
-def bounds(achieved: float | None, coverage: float | None) -> Bounds:
+def bounds(achieved: float | None, coverage: float | None, peak: float = 1.0) -> Bounds:
     """Bound the ratio achieved over a whole period of which ``coverage`` (0-1) was measured.
 
+    ``peak`` is how many times the mean traffic the busiest measured time had: as busy may have been what nobody saw.
     Nothing measured, or no event seen in what was measured, bounds nothing.
     """
     if achieved is None or coverage is None:
         return Bounds(low=0.0, high=1.0)
     known = min(max(coverage, 0.0), 1.0)
-    return Bounds(low=achieved * known, high=achieved * known + (1 - known))
+    unseen = max(peak, 1.0) * (1 - known)
+    return Bounds(low=achieved * known / (known + unseen), high=(achieved * known + unseen) / (known + unseen))
 
 
-def judge(achieved: float | None, coverage: float | None, objective: float) -> Verdict:
-    """Give the verdict on a ratio achieved over the measured share of a period."""
-    return bounds(achieved, coverage).judge(objective)
+def judge(achieved: float | None, coverage: float | None, objective: float, peak: float = 1.0) -> Verdict:
+    """Give the verdict on a ratio achieved over the measured share of a period; see ``bounds``."""
+    return bounds(achieved, coverage, peak).judge(objective)

@@ -144,7 +144,9 @@ class Prometheus:
 
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.
-        exact = self._params(None) | {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
+        # VictoriaMetrics moves both ends to whole steps, for its cache's sake, unless it is told not to use that.
+        exact = self._params(None) | {"nocache": "1"}
+        exact |= {"start": f"{start.timestamp():.3f}", "end": f"{end.timestamp():.3f}"}
         width = f"{step.total_seconds():.3f}"
         return self._ask(
             promql, lambda: _series(self._client.custom_query_range(promql, start, end, width, params=exact))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -154,3 +155,74 @@ def test_a_bucket_is_found_however_its_edge_is_spelled(tmp_path: Path, exposed: 
             sli = ThresholdSli(query=f"sum(rate({selector}[1m]))", op="lt", value=Decimal(1))
             minutes = Reader(prometheus, grid, MINUTE).slo(replace(promised(), sli=sli))
             assert (minutes.failures(), minutes.events()) == (10, 10)
+
+
+def _rising(rate: float, second: int) -> float:
+    return 9000 + rate * second
+
+
+def test_counters_that_go_on_under_other_labels_are_counted_once(tmp_path: Path) -> None:
+    target = {"job": "app", "instance": "app-1"}
+    history = History()
+    history.add("up", target, every(5, lambda _: 1.0, minutes=20))
+    for code, rate in (("200", 2.0), ("500", 1.0)):
+        points = every(5, partial(_rising, rate), minutes=20)
+        labels = target | {"code": code}
+        history.add("e_total", labels, points[:64])
+        history.add("e_total", labels | {"region": "eu"}, points[64:])
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        for width in (MINUTE, 5 * MINUTE):
+            counter = Counter(prometheus, Grid.over(start + MINUTE, start + 11 * MINUTE, width))
+            assert counter.count('e_total{code="500"}').total == 600
+            assert counter.count("e_total").total == 3 * 600
+
+
+def test_a_process_that_starts_anew_under_other_labels_counts_from_zero(tmp_path: Path) -> None:
+    target = {"job": "app", "instance": "app-1"}
+    history = History()
+    history.add("up", target, every(5, lambda _: 1.0, minutes=20))
+    old, new = target | {"version": "1"}, target | {"version": "2"}
+    history.add("e_total", old, every(5, lambda s: 9000 + 2.0 * s if s < 320 else None, minutes=20))
+    history.add("e_total", new, every(5, lambda s: 2.0 * (s - 315) if s >= 320 else None, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counter = Counter(prometheus, Grid.over(start + MINUTE, start + 11 * MINUTE, MINUTE))
+        assert counter.count("e_total").total == 2 * 600
+
+
+def test_a_restart_after_missed_scrapes_loses_nothing_that_was_scraped(tmp_path: Path) -> None:
+    """The last sample before lies further back than a reset is looked for; Prometheus and others differ there."""
+
+    def restarted(second: int) -> float | None:
+        return 1000.0 + second if second < 380 else None if second < 500 else 3.0 * (second - 450)
+
+    history = History()
+    history.add("e_total", {"i": "1"}, every(10, restarted, minutes=20))
+    history.add("e_total", {"i": "2"}, every(10, lambda s: 7.0 * s if s < 500 else 7.0 * (s - 500), minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(start + 3 * MINUTE, start + 13 * MINUTE, 5 * MINUTE)).count("e_total")
+    # The last scrapes before the edges were those of seconds 170 and 770.
+    assert counted.total == (370 - 170) + 3 * (770 - 450) + 7 * (490 - 170) + 7 * (770 - 500)
+
+
+def test_a_restart_in_a_gap_is_seen_though_the_counter_has_outgrown_its_old_value(tmp_path: Path) -> None:
+    def restarted(second: int) -> float | None:
+        # It restarts twice: unseen in the gap, and once more while it is scraped again.
+        return (
+            1.0 * second
+            if second < 300
+            else None
+            if second < 600
+            else 500.0 + second
+            if second < 620
+            else second - 620.0
+        )
+
+    history = History()
+    history.add("e_total", {}, every(5, restarted, minutes=20))
+    start = END - 20 * MINUTE
+    with serve(history, tmp_path) as prometheus:
+        counted = Counter(prometheus, Grid.over(start + MINUTE, start + 15 * MINUTE, MINUTE)).count("e_total")
+    assert counted.total == (1115 - 55) + (895 - 620)

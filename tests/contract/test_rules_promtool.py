@@ -152,13 +152,16 @@ RECORDING_MUTANTS = (
     (" or haproxy_backend_http_responses_total", " unless haproxy_backend_http_responses_total"),
     ("up[5m] offset 15s) == 1", "up[5m] offset 15s) == 0"),
     ('(max(probe_success{probe="edge"}) == 0) + 1', '(max(probe_success{probe="edge"}) == 1) + 1'),
-    ('clamp_min(avg_over_time(slo:events_total:delta{slo="availability"}[1h]), 1)', "vector(1)"),
+    ('clamp_min(max(avg_over_time(slo:events_total:delta{slo="availability"}[1h])), 1)', "vector(1)"),
     ("/ 0.0005", "/ 0.005"),
-    ('slo:events_bad:delta{slo="availability"}[5m]', 'slo:events_bad:delta{slo="availability"}[30m]'),
+    ('slo:events_bad:delta{slo="availability"}[4m59s999ms]', 'slo:events_bad:delta{slo="availability"}[29m59s999ms]'),
 )
 LONG_MUTANTS = (
     ('* slo:coverage:ratio{slo="availability",window="30d"}', ""),
-    ('slo:events_bad:rollup_5x{slo="availability"}[30d]', 'slo:events_bad:rollup_5x{slo="availability"}[3d]'),
+    (
+        'slo:events_bad:rollup_5x{slo="availability"}[29d23h59m59s999ms]',
+        'slo:events_bad:rollup_5x{slo="availability"}[2d23h59m59s999ms]',
+    ),
 )
 
 

@@ -123,3 +123,29 @@ def test_a_single_good_minute_does_not_split_an_incident() -> None:
     flags = [True, False, True, False, False, True]
     assert list(runs(flags, pause=1)) == [(0, 3), (5, 6)]
     assert list(runs(flags)) == [(0, 1), (2, 3), (5, 6)]
+
+
+@given(share, share, st.floats(1, 100), st.floats(0, 1), share)
+def test_bounds_hold_whatever_traffic_nobody_saw(
+    achieved: float, coverage: float, peak: float, busy: float, rest: float
+) -> None:
+    """Unmeasured time had any traffic up to that of the busiest measured time, and failed as it liked."""
+    found, unseen = bounds(achieved, coverage, peak), (1 - coverage) * peak * busy
+    if coverage + unseen > 0:
+        whole = (achieved * coverage + rest * unseen) / (coverage + unseen)
+        assert found.low - 1e-9 <= whole <= found.high + 1e-9
+
+
+def test_an_hour_nobody_saw_in_a_busy_day_may_have_failed_more_than_a_mean_hour() -> None:
+    assert judge(1.0, 0.9996, 0.9995) is Verdict.MET
+    assert judge(1.0, 0.9996, 0.9995, 1.6) is Verdict.INSUFFICIENT
+
+
+def test_the_busiest_cell_is_told_against_the_mean() -> None:
+    assert measured([0] * 4, [10, 30, 10, 10]).peak == pytest.approx(2)
+    assert measured([0] * 4, [0] * 4).peak == 1
+
+
+def test_a_cell_that_has_the_events_of_a_gap_is_not_the_busiest() -> None:
+    assert measured([0] * 4, [10, 0, 70, 10], covered="x.xx").peak == 1
+    assert measured([0] * 4, [10, 0, 10, 30], covered="x.xx").peak == pytest.approx(1.8)

@@ -110,7 +110,8 @@ def test_a_window_is_added_up_over_the_span_that_its_label_says(
             if rule.labels.get("window") in {"5m", "30m", "1h", "2h", "6h"}:
                 summed |= {names.BAD_SUM, names.TOTAL_SUM, names.COVERAGE}
             if rule.record in summed:
-                assert rule.expr.count(f"[{rule.labels['window']}]") == 1
+                span = durations.text(durations.parse(rule.labels["window"]) - durations.MILLISECOND)
+                assert rule.expr.count(f"[{span}]") == 1
                 assert rule.expr.count("[") == 1
 
 
