@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -100,11 +100,15 @@ class Gate:
         }
 
 
-def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo) -> Standing:
-    """Ask where an SLO stands; that Prometheus cannot be asked is an answer too: unknown."""
+def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, store: Store | None) -> Standing:
+    """Ask where an SLO stands; that Prometheus cannot be asked is an answer too: unknown.
+
+    With the ``store`` a calendar window stands where its sealed days put it, as ``monitor slo list`` has it; without
+    one, where ``monitor work`` says.
+    """
     try:
-        status = next(one for one in slo_statuses(prometheus, catalogue) if one.name == slo.name)
-        past = _past(prometheus, slo)
+        (status,) = slo_statuses(prometheus, replace(catalogue, slos=(slo,)), store=store)
+        past = _past(prometheus, slo, status)
     except Unavailable as error:
         return Standing(slo=slo, state=State.UNKNOWN, problem=str(error))
     return Standing(
@@ -176,11 +180,15 @@ def _spent(status: SloStatus) -> float | None:
     return None if status.error_budget_remaining is None else 1 - status.error_budget_remaining
 
 
-def _past(prometheus: Prometheus, slo: Slo) -> tuple[float, ...]:
-    """What was spent at the worst moment of each hour of the SLO's window, oldest first."""
+def _past(prometheus: Prometheus, slo: Slo, status: SloStatus) -> tuple[float, ...]:
+    """What was spent at the worst moment of each hour of the SLO's window, oldest first.
+
+    A window of the calendar begins with its whole budget: what the one before it spent holds no state of this one.
+    """
     query = f"min_over_time({promql.series(names.BUDGET_REMAINING, slo, slo.window.text)}[1h])"
     now = clock.now()
-    found = prometheus.range(query, now - max(slo.window.duration, HOUR), now, HOUR)
+    first = status.span.start + HOUR if status.span else now - max(slo.window.duration, HOUR)
+    found = prometheus.range(query, first, now, HOUR)
     points = sorted(point for series in found for point in series.points)
     return tuple(1 - value for _, value in points)
 
@@ -189,9 +197,8 @@ def _why(found: Standing) -> str:
     if found.problem:
         return f"Nothing is known: {found.problem}."
     if found.error_budget_remaining is None or found.coverage is None:
-        return (
-            "Nothing is known: no error budget is recorded now; see whether the rules are loaded and metrics come in."
-        )
+        who = "`monitor work` runs" if found.slo.window.calendar else "the rules are loaded"
+        return f"Nothing is known: no error budget is recorded now; see whether {who} and metrics come in."
     spent = f"{1 - found.error_budget_remaining:.1%} of the error budget of {found.slo.window.text} is spent"
     if found.state is State.UNKNOWN:
         least = f"{policy.ENOUGH_COVERAGE:.0%}"

@@ -61,7 +61,7 @@ def make_app(
         slos=SloReader(prometheus, catalogue),
         runbooks=runbooks,
     )
-    app[gates.GATES] = gates.GateReader(prometheus, catalogue)
+    app[gates.GATES] = gates.GateReader(prometheus, catalogue, store.path)
     console.metrics.registry.register(StoreGauges(store.path))
     app.cleanup_ctx.append(partial(_lifetime, prometheus))
     _add_routes(app)

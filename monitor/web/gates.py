@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import defaultdict
 from http import HTTPStatus
+from pathlib import Path
 
 from aiohttp import web
 
@@ -13,6 +14,7 @@ from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance.gate import Standing, gate, standing
 from monitor.sources.prometheus import Prometheus
+from monitor.store import Store
 from monitor.web.state import CONSOLE, SLO_MEMORY_S
 
 STATUS = {True: HTTPStatus.OK, False: HTTPStatus.CONFLICT, None: HTTPStatus.SERVICE_UNAVAILABLE}
@@ -21,8 +23,8 @@ STATUS = {True: HTTPStatus.OK, False: HTTPStatus.CONFLICT, None: HTTPStatus.SERV
 class GateReader:
     """Where each SLO stands under the policy, at most ``SLO_MEMORY_S`` old; many askers at once cost one question."""
 
-    def __init__(self, prometheus: Prometheus, catalogue: Catalogue) -> None:
-        self._prometheus, self._catalogue = prometheus, catalogue
+    def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
+        self._prometheus, self._catalogue, self._store = prometheus, catalogue, store
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._known: dict[str, tuple[float, Standing]] = {}
 
@@ -31,9 +33,14 @@ class GateReader:
         async with self._locks[slo.name]:
             read_at, found = self._known.get(slo.name, (float("-inf"), None))
             if found is None or time.monotonic() - read_at > SLO_MEMORY_S:
-                found = await asyncio.to_thread(standing, self._prometheus, self._catalogue, slo)
+                found = await asyncio.to_thread(self._ask, slo)
                 self._known[slo.name] = (time.monotonic(), found)
             return found
+
+    def _ask(self, slo: Slo) -> Standing:
+        """Ask with a handle of our own on the store: the console's must not wait for Prometheus."""
+        with Store.open(self._store, wait_s=0) as store:
+            return standing(self._prometheus, self._catalogue, slo, store)
 
 
 GATES = web.AppKey("gates", GateReader)
