@@ -14,6 +14,7 @@ import promql_parser as ql
 
 from monitor.catalogue import durations, promql
 from monitor.catalogue.model import Catalogue, RatioSli, Slo
+from monitor.check.alerts import lost
 from monitor.check.finding import Finding, finding
 from monitor.slo.promql import matching_any_edge
 
@@ -104,11 +105,9 @@ def beyond_live_retention(catalogue: Catalogue, retention: str) -> Iterator[Find
     """SLOs that are judged over longer than this server keeps samples, whatever the environment says."""
     kept = kept_for(retention)
     for slo in catalogue.slos:
-        if kept is not None and slo.window.duration > kept:
-            message = f"{slo.name} is judged over {slo.window.text}, and this Prometheus keeps samples for {retention}"
-            yield finding(
-                slo.place, "beyond-retention", message, "start it with a longer --storage.tsdb.retention.time"
-            )
+        if kept is not None and (loses := lost(slo, kept, f"{retention} by this Prometheus")):
+            remedy = "start it with a longer --storage.tsdb.retention.time"
+            yield finding(slo.place, "beyond-retention", loses, remedy)
 
 
 def kept_for(retention: str) -> timedelta | None:

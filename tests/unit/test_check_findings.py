@@ -23,6 +23,7 @@ from monitor.catalogue.model import (
     Team,
 )
 from monitor.check import findings, missing_series
+from monitor.check.alerts import lost
 
 PLACE = Place(file="alerts/mine.yaml", line=7)
 
@@ -106,7 +107,16 @@ def test_a_window_longer_than_samples_are_kept_is_found(bundled: Catalogue) -> N
 
     assert {code for code, _ in codes(short)} == {"beyond-retention"}
     judged = [message for _, message in codes(short) if "is judged over" in message]
-    assert len(judged) == len(bundled.slos)
+    rolling = [slo for slo in bundled.slos if slo.window.calendar is None]
+    assert 0 < len(judged) == len(rolling) < len(bundled.slos)
+
+
+def test_days_that_are_sealed_are_not_lost_but_what_burn_alerts_look_back_on_is(bundled: Catalogue) -> None:
+    (sla,) = (slo for slo in bundled.slos if slo.window.calendar)
+    assert lost(sla, timedelta(days=3), "3d") == ""
+    assert lost(sla, timedelta(days=2), "2d") == (
+        "the alerts of availability-sla look back for 3d, and samples are kept for 2d"
+    )
 
 
 def test_an_rpo_that_backups_are_too_rare_for_is_found(bundled: Catalogue) -> None:
