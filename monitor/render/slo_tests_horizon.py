@@ -12,11 +12,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Environment, Slo
+from monitor.catalogue.model import Environment, RatioSli, Slo
 from monitor.render.slo_checks import SECOND, absent, count, figures, firing, recorded, rounded, test, whole
 from monitor.render.yaml_text import Value
-from monitor.slo import burning, names, windows
-from monitor.slo.alerts import EXHAUSTED, EXHAUSTED_KEEP
+from monitor.slo import burning, names, policy, promql, windows
+from monitor.slo.alerts import FIRST_TIME, NO_DATA
+from monitor.slo.spending import EXHAUSTED, KEEP, SPENT
 from monitor.slo.windows import BurnPair
 
 HOUR = timedelta(hours=1)
@@ -38,6 +39,9 @@ def day_tests(slo: Slo) -> Iterator[Value]:
     for pair in burning.burn_pairs(slo)[2:]:
         if burning.can_fire(slo, pair):
             yield _slow(slo, pair)
+    yield _given_back(slo)
+    if not isinstance(slo.sli, RatioSli):
+        yield _never_known(slo)
 
 
 PULSES = (
@@ -87,6 +91,26 @@ def _one_hour(slo: Slo, name: str, bad: int, total: int) -> Value:
         checks.append(rounded(whole(names.SLI, slo, window), 1 - share, 2 * HOUR))
         checks.append(rounded(whole(names.BURN_RATE, slo, window), share / (1 - slo.target), 2 * HOUR))
     return test(name, slo, HOUR, series, {"promql_expr_test": checks})
+
+
+def _given_back(slo: Slo) -> Value:
+    """A budget that comes back is told of for as long as its alerts are kept, and no longer."""
+    left = f"0x2 {promql.number(policy.ends(policy.WARNINGS[0]) + Decimal('0.0001'))}x3"
+    series = [recorded(slo, names.BUDGET_REMAINING, left, slo.window.text)]
+    after = 3 * HOUR
+    checks = [
+        count(firing(slo, alert), expected, at) for alert in SPENT for at, expected in ((after, 1), (after + KEEP, 0))
+    ]
+    return test("the budget is given back", slo, HOUR, series, {"promql_expr_test": checks})
+
+
+def _never_known(slo: Slo) -> Value:
+    """What has never happened yet is given its time, and no more."""
+    nothing = recorded(slo, names.COVERAGE, "0x3", durations.text(FIRST_TIME))
+    series = [recorded(slo, names.OBJECTIVE, f"{promql.number(slo.target)}x3"), nothing]
+    alert = f'ALERTS{{alertname="{NO_DATA}"}}'
+    checks = [count(alert, 0, timedelta(0)), count(alert, 1, FIRST_TIME), count(firing(slo, NO_DATA), 1, 2 * HOUR)]
+    return test("nothing was ever recorded", slo, HOUR, series, {"promql_expr_test": checks})
 
 
 def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
@@ -155,7 +179,7 @@ def _exhausted(slo: Slo) -> Value:
     burnt = spent + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     after = window + 2
-    back = (after + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
+    back = (after + burnt + math.ceil(KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
     covered = (burnt - 1) / exact
     series = _rollups(slo, step, [(burnt - 1, bad), (after + 10, 0)])
