@@ -12,7 +12,7 @@ from monitor.render import report_words as words
 from monitor.slo.judging import Detection, heard, percent
 from monitor.slo.replay import Episode
 
-TOLD = {Severity.CRITICAL: "page", Severity.WARNING: "ticket"}
+TOLD = {Severity.CRITICAL: "page", Severity.WARNING: "ticket", Severity.INFO: "info"}
 
 
 def replay_json(found: Replay) -> dict[str, Any]:
@@ -38,7 +38,9 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     judged = outcome.judgement
     return {
         "objective": float(outcome.objective),
+        "policy": outcome.policy or None,
         "error_budget_spent": outcome.error_budget_spent,
+        "frozen_seconds": outcome.frozen.total_seconds(),
         "pages_per_month": outcome.pages_per_month,
         "tickets_per_month": outcome.tickets_per_month,
         "precision": judged.precision if judged else None,
@@ -89,9 +91,12 @@ def lines(found: Replay, events: str) -> Iterator[str]:
 
 
 def _outcome_lines(outcome: Outcome) -> Iterator[str]:
+    policy = f", burn alerts of {outcome.policy}" if outcome.policy else ""
+    frozen = f"; changes frozen for {clock.humanize(outcome.frozen)}" if outcome.frozen else ""
     yield (
-        f"Objective {percent(outcome.objective)}: {words.percent(outcome.error_budget_spent, 1)} of the budget spent, "
-        f"{outcome.pages_per_month:.1f} pages and {outcome.tickets_per_month:.1f} tickets a month"
+        f"Objective {percent(outcome.objective)}{policy}: "
+        f"{words.percent(outcome.error_budget_spent, 1)} of the budget spent, "
+        f"{outcome.pages_per_month:.1f} pages and {outcome.tickets_per_month:.1f} tickets a month{frozen}"
     )
     for severity, told in TOLD.items():
         for episode in heard(outcome.episodes, severity):

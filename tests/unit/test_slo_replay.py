@@ -29,7 +29,8 @@ def events(bad: list[float], *, rollup: int = 1) -> Events:
 
 def alerts(hold: timedelta = MINUTE, keep: timedelta = timedelta(0)) -> tuple[BurnAlert, ...]:
     return tuple(
-        BurnAlert(pair=pair, severity=pair.severity, hold=hold, keep=keep * float(pair.keep)) for pair in BURN_PAIRS
+        BurnAlert(name=pair.alert, pair=pair, severity=pair.severity, hold=hold, keep=keep * float(pair.keep))
+        for pair in BURN_PAIRS
     )
 
 
