@@ -75,6 +75,15 @@ MIGRATIONS = (
     CREATE TRIGGER slo_corrections_stay_so BEFORE UPDATE ON slo_corrections
         BEGIN SELECT RAISE(ABORT, 'corrections are never changed'); END;
     """,
+    # REPLACE deletes without asking the triggers above.
+    """
+    CREATE TRIGGER slo_days_stay_once BEFORE INSERT ON slo_days WHEN EXISTS (
+        SELECT 1 FROM slo_days WHERE slo = NEW.slo AND start_at = NEW.start_at AND version = NEW.version)
+        BEGIN SELECT RAISE(ABORT, 'sealed days are never changed'); END;
+    CREATE TRIGGER slo_corrections_stay_once BEFORE INSERT ON slo_corrections WHEN EXISTS (
+        SELECT 1 FROM slo_corrections WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'corrections are never changed'); END;
+    """,
 )
 
 _SELECT_ALERTS = "SELECT fingerprint, starts_at, state, received_at, ends_at, labels, annotations FROM alerts"

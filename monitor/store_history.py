@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from monitor import clock
+from monitor.errors import InputError
 from monitor.store import Store
 
 State = Literal["measured", "failing", "dark", "unknown"]
@@ -153,7 +154,12 @@ class SloHistory:
         return clock.from_rfc3339(newest) if newest else None
 
     def correct(self, correction: Correction) -> None:
-        """Add a correction, or the withdrawal of one."""
+        """Add a correction, or the withdrawal of one.
+
+        Raises:
+            InputError: another one takes some of that time out already, or there is none of that id to withdraw; asked
+                where nobody else can write, for two people may correct at once.
+        """
         body = {
             "start": clock.to_rfc3339(correction.start),
             "end": clock.to_rfc3339(correction.end),
@@ -168,6 +174,7 @@ class SloHistory:
         }
         row = (correction.id, correction.slo, clock.to_rfc3339(correction.at), json.dumps(body, sort_keys=True))
         with self._store.transaction() as connection:
+            refuse(correction, standing(self.corrections(correction.slo)))
             connection.execute("INSERT INTO slo_corrections VALUES (?, ?, ?, ?)", row)
 
     def corrections(self, slo: str = "") -> tuple[Correction, ...]:
@@ -182,6 +189,24 @@ class SloHistory:
     def _newest(self, slo: str, start: datetime) -> SealedDay | None:
         versions = self.versions(slo, start)
         return versions[-1] if versions else None
+
+
+def refuse(correction: Correction, holding: Iterable[Correction]) -> None:
+    """Refuse a correction of time that is taken out already, and the withdrawal of one that does not hold.
+
+    Raises:
+        InputError: it is such a one.
+    """
+    known = tuple(holding)
+    if correction.withdraws:
+        if all(one.id != correction.withdraws for one in known):
+            raise InputError(f"no correction {correction.withdraws!r} holds: see `monitor slo corrections`")
+        return
+    for other in known:
+        if other.start < correction.end and other.end > correction.start:
+            raise InputError(
+                f"correction {other.id} takes some of that time out already: withdraw it first, or name other times"
+            )
 
 
 def standing(corrections: Iterable[Correction]) -> tuple[Correction, ...]:

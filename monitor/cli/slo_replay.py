@@ -14,6 +14,7 @@ from monitor.catalogue.load import load
 from monitor.cli import Context, pass_settings, print_json, slo_named
 from monitor.cli.slo_replay_shown import lines, replay_json
 from monitor.compliance import period
+from monitor.compliance.days import OLDEST
 from monitor.compliance.incidents import read_incidents
 from monitor.compliance.policies import read_policy
 from monitor.compliance.replay import replay
@@ -96,9 +97,12 @@ def _span(begin: str, end: str) -> tuple[datetime, datetime]:
 
 def _instant(option: str, text: str) -> datetime:
     try:
-        return clock.from_rfc3339(text)
+        at = clock.from_rfc3339(text)
     except (ValueError, OverflowError) as error:
         raise InputError(f"{option} {text[:40]!r}: write a time such as 2026-11-22T17:15:00Z") from error
+    if at.year < OLDEST:
+        raise InputError(f"{option} {text[:40]!r} is before anything was measured: write a time since {OLDEST}")
+    return at
 
 
 def _objective(text: str) -> Decimal:

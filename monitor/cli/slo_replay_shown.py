@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from monitor import clock
@@ -99,16 +100,21 @@ def _outcome_lines(outcome: Outcome) -> Iterator[str]:
         f"{outcome.pages_per_month:.1f} pages and {outcome.tickets_per_month:.1f} tickets a month{frozen}"
     )
     for severity, told in TOLD.items():
-        for episode in heard(outcome.episodes, severity):
+        for at, episode in _in_order(heard(outcome.episodes, severity)):
             lasted = "still firing" if episode.end is None else f"for {clock.humanize(episode.end - episode.start)}"
-            at = clock.to_rfc3339(episode.heard or episode.start)
-            yield f"  {at}  {told:<6}  {episode.alert:<24}  {lasted}"
+            yield f"  {clock.to_rfc3339(at)}  {told:<6}  {episode.alert:<24}  {lasted}"
     if outcome.judgement is None:
         return
     precision, recall = (words.percent(share, 0) for share in (outcome.judgement.precision, outcome.judgement.recall))
     yield f"  Precision {precision} (pages that tell of an incident), recall {recall} (incidents that were paged for)"
     for detection in outcome.judgement.detections:
         yield f"  {clock.to_rfc3339(detection.incident.start)}  {detection.incident.name}: {_noticed(detection)}"
+
+
+def _in_order(episodes: Iterable[Episode]) -> list[tuple[datetime, Episode]]:
+    """Each with when somebody was told, in that order."""
+    told = [(episode.heard or episode.start, episode) for episode in episodes]
+    return sorted(told, key=lambda pair: pair[0])
 
 
 def _noticed(detection: Detection) -> str:

@@ -7,9 +7,10 @@ that nobody could count any more, is unknown; nothing is ever taken in proportio
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
@@ -18,7 +19,7 @@ from monitor.compliance.sealing import TRAIL, cell_width, cells, reader_over, zo
 from monitor.compliance.tally import Tally
 from monitor.errors import InputError
 from monitor.sources.prometheus import Prometheus
-from monitor.store_history import Correction, Part, SloHistory, standing
+from monitor.store_history import Correction, Part, SloHistory, refuse, standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,12 @@ class Excluded:
 
 
 NOTHING = Excluded()
+
+LONGEST = timedelta(days=31)
+"""A month without a promise is no maintenance."""
+
+MOST_REASON, MOST_NAME = 500, 100
+"""Characters, as of an override of the gate."""
 
 
 def excluded(history: SloHistory, slo: str, start: datetime, end: datetime) -> Excluded:
@@ -74,9 +81,15 @@ class Signed:
         Raises:
             InputError: something is empty, or both are the same person.
         """
-        for flag, value in (("--reason", self.reason), ("--by", self.by), ("--approved-by", self.approved_by)):
-            if not value.strip():
+        for flag, value, most in (
+            ("--reason", self.reason, MOST_REASON),
+            ("--by", self.by, MOST_NAME),
+            ("--approved-by", self.approved_by, MOST_NAME),
+        ):
+            if not _shown(value):
                 raise InputError(f"{flag} is empty: a correction says who wants it, who approved it, and why")
+            if len(value) > most:
+                raise InputError(f"{flag} is longer than {most} characters")
         if _person(self.by) == _person(self.approved_by):
             raise InputError(f"{self.by!r} cannot approve his own correction: a second person has to, by --approved-by")
 
@@ -93,22 +106,19 @@ def correct(
     signed.check()
     now = clock.now().replace(microsecond=0)
     _check_span(catalogue, span, now)
-    for other in standing(history.corrections(slo.name)):
-        if other.start < span.end and other.end > span.start:
-            raise InputError(
-                f"correction {other.id} takes some of that time out already: withdraw it first, or name other times"
-            )
-    correction = Correction(
+    asked = Correction(
         id=clock.new_id("correction", now),
         slo=slo.name,
         at=now,
         start=span.start,
         end=span.end,
-        reason=signed.reason.strip(),
-        by=signed.by.strip(),
-        approved_by=signed.approved_by.strip(),
-        parts=tuple(_part(prometheus, catalogue, slo, part) for part in _by_day(span, zone_of(catalogue))),
+        reason=_shown(signed.reason),
+        by=_shown(signed.by),
+        approved_by=_shown(signed.approved_by),
     )
+    refuse(asked, standing(history.corrections(slo.name)))  # before anything is counted, and again when it is written
+    parts = tuple(_part(prometheus, catalogue, slo, part) for part in _by_day(span, zone_of(catalogue)))
+    correction = replace(asked, parts=parts)
     history.correct(correction)
     return correction
 
@@ -130,9 +140,9 @@ def withdraw(history: SloHistory, correction_id: str, signed: Signed) -> Correct
         at=now,
         start=found.start,
         end=found.end,
-        reason=signed.reason.strip(),
-        by=signed.by.strip(),
-        approved_by=signed.approved_by.strip(),
+        reason=_shown(signed.reason),
+        by=_shown(signed.by),
+        approved_by=_shown(signed.approved_by),
         withdraws=found.id,
     )
     history.correct(withdrawal)
@@ -143,6 +153,10 @@ def _check_span(catalogue: Catalogue, span: Span, now: datetime) -> None:
     width = cell_width(catalogue.environment)
     if span.start >= span.end:
         raise InputError("a correction ends after it begins: --from is not before --to")
+    if span.length > LONGEST:
+        raise InputError(
+            f"a correction takes out {LONGEST.days} days at most: what is longer is another promise, to be made as one"
+        )
     if any(at.timestamp() % width.total_seconds() for at in (span.start, span.end)):
         raise InputError(
             f"time is counted in steps of {clock.humanize(width)}: let the correction begin and end on one of them"
@@ -170,5 +184,11 @@ def _part(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, span: Span) ->
 
 
 def _person(name: str) -> str:
-    """A name as it is compared: nobody becomes a second person by a capital letter or a space."""
-    return " ".join(name.casefold().split())
+    """A name as it is compared: nobody becomes a second person by a capital letter, a space or a full stop."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
+
+
+def _shown(text: str) -> str:
+    """A text as it is kept: on one line, with nothing in it that cannot be seen."""
+    kept = (letter if letter.isprintable() else " " for letter in text)
+    return " ".join("".join(kept).split())

@@ -144,6 +144,11 @@ def test_only_another_record_withdraws_it_and_both_stay(clinic: Clinic) -> None:
     ("changed", "said"),
     [
         (("--approved-by", " ADA "), "cannot approve"),
+        (("--approved-by", "\uff21da.\u200b"), "cannot approve"),
+        (("--reason", "x" * 501), "longer than 500"),
+        (("--from", "2026-09-23"), "31 days at most"),
+        (("--from", "0001-01-01"), "no instant"),
+        (("--from", "0001-01-01T00:00:00Z"), "a year from 2000"),
         (("--reason", " "), "--reason is empty"),
         (("--to", "2026-10-24T21:00:00Z"), "not before"),
         (("--from", "2026-10-24T21:01:00Z"), "steps of 5 min"),

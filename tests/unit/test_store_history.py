@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor import clock
+from monitor.errors import InputError
 from monitor.store import Store
 from monitor.store_history import Correction, Part, SealedDay, SloHistory, Stretch, standing
 
@@ -143,3 +144,33 @@ def test_a_store_of_an_older_version_is_brought_up_to_date(store: Store) -> None
     with Store.migrate(store.path) as again:
         assert SloHistory(again).seal([a_day()]) == 1
         assert [record.id for record in again.records("job")] == ["one"]
+
+
+def test_two_who_correct_the_same_time_at_once_take_it_out_once(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "monitor.db"
+    ours, theirs = Store.migrate(path), Store.open(path)
+    with ours, theirs:
+        # Both have looked before either has written, as two commands that count for a minute do.
+        SloHistory(ours).correct(a_correction())
+        with pytest.raises(InputError, match="correction c1 takes some of that time out already"):
+            SloHistory(theirs).correct(a_correction(id="c2", by="carol"))
+        SloHistory(theirs).correct(a_correction(id="w1", withdraws="c1"))
+        with pytest.raises(InputError, match="no correction 'c1' holds"):
+            SloHistory(ours).correct(a_correction(id="w2", withdraws="c1"))
+        assert [one.id for one in SloHistory(ours).corrections()] == ["c1", "w1"]
+
+
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [
+        ("SELECT * FROM slo_days", "INSERT OR REPLACE INTO slo_days SELECT * FROM slo_days"),
+        ("SELECT * FROM slo_corrections", "INSERT OR REPLACE INTO slo_corrections SELECT * FROM slo_corrections"),
+    ],
+)
+def test_a_record_cannot_be_replaced_either(store: Store, read: str, written: str) -> None:
+    SloHistory(store).seal([a_day()])
+    SloHistory(store).correct(a_correction())
+    before = store.rows(read)
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"), store.transaction() as connection:
+        connection.execute(written)
+    assert store.rows(read) == before
