@@ -21,7 +21,7 @@ def never_fires(catalogue: Catalogue) -> Iterator[Finding]:
     for slo in catalogue.slos:
         for pair in burning.burn_pairs(slo):
             if not burning.can_fire(slo, pair):
-                highest = f"{burning.highest_burn(slo):.3g}"
+                highest = f"{float(burning.highest_burn(slo)):.3g}"
                 message = (
                     f"{slo.name}: {pair.alert} can never fire: it waits for a burn rate above {pair.factor}, "
                     f"and total failure is {highest}"

@@ -100,6 +100,7 @@ def test_an_alert_that_can_never_fire_is_found(bundled: Catalogue) -> None:
 
     assert code == "never-fires"
     assert "ErrorBudgetBurnFast can never fire" in message
+    assert "total failure is 10" in message
 
 
 def test_a_window_longer_than_samples_are_kept_is_found(bundled: Catalogue) -> None:
@@ -320,6 +321,7 @@ COUNT = "http_server_request_duration_seconds_count"
         (f'{RESPONSES}{{proxy=~"api|pages",code="5xx"}}', f'{RESPONSES}{{proxy!="pages"}}', ["more-than-total"]),
         (f'{BUCKET}{{le="0.2"}}', f'{COUNT}{{job="app"}}', ["more-than-total"]),
         (f'{RESPONSES}{{proxy="api"}}', f'sum({RESPONSES}{{proxy="api"}})', ["part-is-whole"]),
+        (f'sum({RESPONSES}{{proxy="api"}}) + sum({COUNT})', f'{RESPONSES}{{proxy="api"}}', ["part-is-whole"]),
         (f'{RESPONSES}{{proxy="api",code="5xx"}}', f'{RESPONSES}{{proxy=~"api|bookings"}}', []),
         (f'{RESPONSES}{{code="5xx"}}', f'{RESPONSES}{{proxy=~".*"}}', []),
         (f'{RESPONSES}{{proxy=~"a.*",code="5xx"}}', f'{RESPONSES}{{proxy=~"ap.*"}}', []),
