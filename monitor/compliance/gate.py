@@ -80,12 +80,16 @@ class Gate:
         return True if self.override else policy.allowed(self.standing.state)
 
     @property
+    def why(self) -> str:
+        """Why the SLO stands where it does, in a sentence."""
+        return _why(self.standing)
+
+    @property
     def reason(self) -> str:
-        """Why, in a sentence or two."""
-        sentence = _why(self.standing)
+        """Why, with the override that there may be."""
         if self.override is None:
-            return sentence
-        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {sentence}"
+            return self.why
+        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {self.why}"
 
     def to_json(self) -> dict[str, Any]:
         """The fields as ``monitor gate --json`` and ``/api/v1/slos/NAME/gate`` show them."""
@@ -108,9 +112,18 @@ def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, store: Stor
     """
     try:
         (status,) = slo_statuses(prometheus, replace(catalogue, slos=(slo,)), store=store)
-        past = _past(prometheus, slo, status)
+        past = _past(prometheus, slo, status) if policy.depends_on_past(_spent(status)) else ()
     except Unavailable as error:
         return Standing(slo=slo, state=State.UNKNOWN, problem=str(error))
+    return _standing(slo, status, past)
+
+
+def settled(slo: Slo, status: SloStatus) -> Standing | None:
+    """Where an SLO stands if its status alone tells; ``None`` where it has to be asked what was before."""
+    return None if policy.depends_on_past(_spent(status)) else _standing(slo, status, ())
+
+
+def _standing(slo: Slo, status: SloStatus, past: tuple[float, ...]) -> Standing:
     return Standing(
         slo=slo,
         state=policy.state(past, _spent(status), status.coverage),
@@ -121,9 +134,16 @@ def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, store: Stor
 
 def gate(found: Standing, store: Store | None, now: datetime) -> Gate:
     """The answer now: where the SLO stands, and whether somebody has overridden it."""
-    made = overrides(store, found.slo.name, since=now - LONGEST_OVERRIDE) if store else ()
-    valid = [one for one in made if one.at <= now < one.until]
-    return Gate(standing=found, override=max(valid, key=lambda one: one.until, default=None))
+    return Gate(standing=found, override=overridden(store, now).get(found.slo.name) if store else None)
+
+
+def overridden(store: Store, now: datetime) -> dict[str, Override]:
+    """The overrides that hold now, by SLO; of several of one SLO the one that lasts longest."""
+    made = (
+        _override(record) for record in store.records("override", since=now - LONGEST_OVERRIDE, limit=MOST_OVERRIDES)
+    )
+    valid = sorted((one for one in made if one.at <= now < one.until), key=lambda one: one.until)
+    return {one.slo: one for one in valid}
 
 
 def overrides(store: Store, slo: str, *, since: datetime | None = None) -> tuple[Override, ...]:

@@ -106,6 +106,11 @@ def state(past: Iterable[float], spent: float | None, coverage: float | None) ->
     return found
 
 
+def depends_on_past(spent: float | None) -> bool:
+    """Whether what was spent before can matter: below all that a first state can still hold, it cannot."""
+    return spent is not None and spent >= STEPS[1].at - HYSTERESIS
+
+
 def walk(shares: Iterable[float]) -> Iterator[State]:
     """The state after each share of the budget that was spent, oldest first, from an open gate on."""
     level = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from aiohttp import web
 
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
-from monitor.compliance.gate import Standing, gate, standing
+from monitor.compliance.gate import Standing, gate, settled, standing
+from monitor.compliance.status import SloStatus
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.web.state import CONSOLE, SLO_MEMORY_S
@@ -41,6 +43,15 @@ class GateReader:
         """Ask with a handle of our own on the store: the console's must not wait for Prometheus."""
         with Store.open(self._store, wait_s=0) as store:
             return standing(self._prometheus, self._catalogue, slo, store)
+
+    async def read_all(self, statuses: Iterable[SloStatus]) -> tuple[Standing, ...]:
+        """Where all SLOs stand of which the status is known; only those that have spent much are asked about."""
+        found = []
+        for status in statuses:
+            slo = self._catalogue.slo(status.name)
+            assert slo is not None  # statuses are those of the catalogue
+            found.append(settled(slo, status) or await self.read(slo))
+        return tuple(found)
 
 
 GATES = web.AppKey("gates", GateReader)

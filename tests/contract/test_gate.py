@@ -95,6 +95,12 @@ async def test_an_override_lets_changes_out_for_a_while_and_is_kept(tmp_path: Pa
             assert (answer.status, body["state"], body["allowed"]) == (200, "frozen", True)
             assert (body["override"]["by"], body["override"]["reason"]) == ("ada", "fix for the leak")
             assert (await client.get("/api/v1/slos/booking-success/gate")).status == 503
+            page = await (await client.get("/slos/availability")).text()
+            assert "Changes may go out, by an override" in page
+            assert "<strong>ada</strong> for another" in page
+            overview = await (await client.get("/")).text()
+            assert "ada: fix for the leak" in overview
+            assert "150.0% of the error budget of 30d is spent" in overview
             for method in ("POST", "PUT", "DELETE"):
                 assert (await client.request(method, ROUTE)).status == 405
             catalogue = load(None, "local")
