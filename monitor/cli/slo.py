@@ -18,6 +18,7 @@ from monitor.cli import (
     slo_validate,
 )
 from monitor.compliance.sealing import zone_of
+from monitor.compliance.shown import slo_json
 from monitor.compliance.status import SloStatus, corrected, slo_statuses
 from monitor.errors import Unavailable
 from monitor.render import report_words as words
@@ -67,8 +68,7 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
         status = next(one for one in slo_statuses(prometheus, catalogue, store=store) if one.name == name)
         changed = corrected(prometheus, store, catalogue, slo) if store else None
     if as_json:
-        told = {"description": slo.description, "impact": slo.impact, "team": slo.team}
-        print_json(status.to_json() | told | slo_corrections.window_json(changed))
+        print_json(slo_json(slo, status, changed))
         return
     click.echo(f"{slo.display_name}: {slo.description}")
     if slo.impact:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
-from monitor import clock
 from monitor.catalogue.load import load
 from monitor.cli import Context, pass_settings, print_json, slo_named
 from monitor.cli.slo_backfill import QUERY_TIMEOUT_S
 from monitor.compliance.corrections import Signed, correct, withdraw
 from monitor.compliance.days import Span, instant
 from monitor.compliance.sealing import zone_of
+from monitor.compliance.shown import correction_json
 from monitor.compliance.status import Corrected
 from monitor.render import report_words as words
 from monitor.sources.prometheus import connect
@@ -76,31 +75,13 @@ def list_command(context: Context, name: str, *, as_json: bool) -> None:
         known = SloHistory(store).corrections(name)
     holding = {correction.id for correction in standing(known)}
     if as_json:
-        print_json([to_json(correction) | {"holds": correction.id in holding} for correction in known])
+        print_json([correction_json(correction) | {"holds": correction.id in holding} for correction in known])
         return
     for correction in known:
         state = "holds" if correction.id in holding else "withdrawal" if correction.withdraws else "withdrawn"
         click.echo(f"{correction.id}  {state}\n  {line(correction, zone_of(catalogue))}")
     if not known:
         click.echo("no corrections")
-
-
-def to_json(correction: Correction) -> dict[str, Any]:
-    """A record as programs read it; events are ``null`` where nobody can tell what was counted."""
-    known = all(part.bad is not None for part in correction.parts) and not correction.withdraws
-    return {
-        "id": correction.id,
-        "slo": correction.slo,
-        "at": clock.to_rfc3339(correction.at),
-        "start": clock.to_rfc3339(correction.start),
-        "end": clock.to_rfc3339(correction.end),
-        "reason": correction.reason,
-        "by": correction.by,
-        "approved_by": correction.approved_by,
-        "withdraws": correction.withdraws or None,
-        "bad_events": sum(part.bad or 0.0 for part in correction.parts) if known else None,
-        "total_events": sum(part.total or 0.0 for part in correction.parts) if known else None,
-    }
 
 
 def line(correction: Correction, zone: str) -> str:
@@ -111,22 +92,11 @@ def line(correction: Correction, zone: str) -> str:
         return (
             f"{correction.slo}: {span} counts again, {correction.withdraws} is withdrawn: {correction.reason} ({who})"
         )
-    told = to_json(correction)
+    told = correction_json(correction)
     off = "what was counted in it is unknown, so nothing is taken off"
     if told["total_events"] is not None:
         off = f"{words.count(told['bad_events'])} bad of {words.count(told['total_events'])} events taken off"
     return f"{correction.slo}: {span} does not count: {correction.reason} ({who}); {off}"
-
-
-def window_json(changed: Corrected | None) -> dict[str, Any]:
-    """What corrections changed in an SLO's current window; ``null`` where there is none in it."""
-    if changed is None:
-        return {"corrections": [], "before_corrections": None, "after_corrections": None}
-    return {
-        "corrections": [to_json(correction) for correction in changed.corrections],
-        "before_corrections": changed.to_json(changed.before),
-        "after_corrections": changed.to_json(changed.after),
-    }
 
 
 def window_lines(changed: Corrected | None, zone: str) -> Iterator[str]:
@@ -146,6 +116,6 @@ def window_lines(changed: Corrected | None, zone: str) -> Iterator[str]:
 
 def _tell(correction: Correction, zone: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(to_json(correction))
+        print_json(correction_json(correction))
     else:
         click.echo(f"{correction.id}\n  {line(correction, zone)}")
