@@ -148,6 +148,11 @@ class SloHistory:
         query = f"{_SELECT} WHERE slo = ? AND start_at = ? ORDER BY version"
         return tuple(_day(row) for row in self._store.rows(query, (slo, clock.to_rfc3339(start))))
 
+    def every_version(self, slo: str) -> tuple[SealedDay, ...]:
+        """All that was ever told of an SLO's days: oldest day first, its first version first."""
+        query = f"{_SELECT} WHERE slo = ? ORDER BY start_at, version"
+        return tuple(_day(row) for row in self._store.rows(query, (slo,)))
+
     def sealed_until(self, slo: str) -> datetime | None:
         """When the newest sealed day ends; ``None`` where none is sealed."""
         ((newest,),) = self._store.rows("SELECT max(end_at) FROM slo_days WHERE slo = ?", (slo,))

@@ -15,6 +15,7 @@ from monitor.cli import (
     slo_corrections,
     slo_named,
     slo_replay,
+    slo_sealed,
     slo_validate,
 )
 from monitor.compliance.sealing import zone_of
@@ -39,6 +40,7 @@ command.add_command(slo_backfill.command)
 command.add_command(slo_corrections.correct_command)
 command.add_command(slo_corrections.withdraw_command)
 command.add_command(slo_corrections.list_command)
+command.add_command(slo_sealed.command)
 command.add_command(slo_validate.command)
 
 
