@@ -158,29 +158,17 @@ class SloHistory:
         ((newest,),) = self._store.rows("SELECT max(end_at) FROM slo_days WHERE slo = ?", (slo,))
         return clock.from_rfc3339(newest) if newest else None
 
-    def correct(self, correction: Correction) -> None:
-        """Add a correction, or the withdrawal of one.
+    def correct(self, *corrections: Correction) -> None:
+        """Add corrections, or the withdrawal of one: all or none.
 
         Raises:
             InputError: another one takes some of that time out already, or there is none of that id to withdraw; asked
                 where nobody else can write, for two people may correct at once.
         """
-        body = {
-            "start": clock.to_rfc3339(correction.start),
-            "end": clock.to_rfc3339(correction.end),
-            "reason": correction.reason,
-            "by": correction.by,
-            "approved_by": correction.approved_by,
-            "withdraws": correction.withdraws,
-            "parts": [
-                [clock.to_rfc3339(part.start), clock.to_rfc3339(part.end), part.total, part.bad]
-                for part in correction.parts
-            ],
-        }
-        row = (correction.id, correction.slo, clock.to_rfc3339(correction.at), json.dumps(body, sort_keys=True))
         with self._store.transaction() as connection:
-            refuse(correction, standing(self.corrections(correction.slo)))
-            connection.execute("INSERT INTO slo_corrections VALUES (?, ?, ?, ?)", row)
+            for correction in corrections:
+                refuse(correction, standing(self.corrections(correction.slo)))
+                connection.execute("INSERT INTO slo_corrections VALUES (?, ?, ?, ?)", _correction_row(correction))
 
     def corrections(self, slo: str = "") -> tuple[Correction, ...]:
         """All records of corrections, of one SLO or of all, oldest first; withdrawals are records among them."""
@@ -268,6 +256,22 @@ def _stretch(start: str, end: str, state: State, total: float, failed: float, mi
         failed=failed,
         missed=missed,
     )
+
+
+def _correction_row(correction: Correction) -> tuple[str, str, str, str]:
+    body = {
+        "start": clock.to_rfc3339(correction.start),
+        "end": clock.to_rfc3339(correction.end),
+        "reason": correction.reason,
+        "by": correction.by,
+        "approved_by": correction.approved_by,
+        "withdraws": correction.withdraws,
+        "parts": [
+            [clock.to_rfc3339(part.start), clock.to_rfc3339(part.end), part.total, part.bad]
+            for part in correction.parts
+        ],
+    }
+    return (correction.id, correction.slo, clock.to_rfc3339(correction.at), json.dumps(body, sort_keys=True))
 
 
 def _correction(row: tuple[Any, ...]) -> Correction:

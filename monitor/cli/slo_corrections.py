@@ -21,7 +21,7 @@ from monitor.store_history import Correction, SloHistory, standing
 
 
 @click.command("correct")
-@click.argument("name")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--from", "start", required=True, help="2026-11-22T01:00:00Z, or a day of the clinic (2026-11-22).")
 @click.option("--to", "end", required=True, help="The same; it must be over.")
 @click.option("--reason", required=True, help="Why this time does not count.")
@@ -30,17 +30,34 @@ from monitor.store_history import Correction, SloHistory, standing
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_settings
 def correct_command(
-    context: Context, name: str, start: str, end: str, reason: str, by: str, approved_by: str, *, as_json: bool
+    context: Context,
+    names: tuple[str, ...],
+    start: str,
+    end: str,
+    reason: str,
+    by: str,
+    approved_by: str,
+    *,
+    as_json: bool,
 ) -> None:
-    """Take a maintenance window out of what is counted for an SLO; recorded for good, with who, why and approved by."""
+    """Take a maintenance window out of what is counted for SLOs: for all that are named, or for none.
+
+    It is recorded for good, with who, why and approved by. An SLA that counts the same requests is an SLO of its own.
+    """
     settings = context.settings
     catalogue = load(settings.catalogue, settings.environment)
-    slo, zone = slo_named(catalogue, name), zone_of(catalogue)
+    slos, zone = [slo_named(catalogue, name) for name in dict.fromkeys(names)], zone_of(catalogue)
     span = Span(start=instant(start, zone), end=instant(end, zone))
     signed = Signed(reason=reason, by=by, approved_by=approved_by)
     signed.check()
     with Store.open(settings.state, wait_s=0) as store, connect(settings, timeout_s=QUERY_TIMEOUT_S) as prometheus:
-        _tell(correct(prometheus, SloHistory(store), catalogue, slo, span, signed), zone, as_json=as_json)
+        made = correct(prometheus, SloHistory(store), catalogue, slos, span, signed)
+    if as_json:
+        told = [correction_json(correction) for correction in made]
+        print_json(told if len(told) > 1 else told[0])
+        return
+    for correction in made:
+        _tell(correction, zone, as_json=False)
 
 
 @click.command("withdraw")

@@ -8,7 +8,7 @@ that nobody could count any more, is unknown; nothing is ever taken in proportio
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -95,9 +95,9 @@ class Signed:
 
 
 def correct(
-    prometheus: Prometheus, history: SloHistory, catalogue: Catalogue, slo: Slo, span: Span, signed: Signed
-) -> Correction:
-    """Take a span out of what is counted for an SLO, for good.
+    prometheus: Prometheus, history: SloHistory, catalogue: Catalogue, slos: Iterable[Slo], span: Span, signed: Signed
+) -> tuple[Correction, ...]:
+    """Take a span out of what is counted for SLOs, for good: for all of them or for none.
 
     Raises:
         InputError: the span is not over, lies on no cells, or is taken out already; or the signatures do not do.
@@ -106,21 +106,38 @@ def correct(
     signed.check()
     now = clock.now().replace(microsecond=0)
     _check_span(catalogue, span, now)
-    asked = Correction(
-        id=clock.new_id("correction", now),
-        slo=slo.name,
-        at=now,
-        start=span.start,
-        end=span.end,
-        reason=_shown(signed.reason),
-        by=_shown(signed.by),
-        approved_by=_shown(signed.approved_by),
+    known = history.corrections()
+    taken = {one.id for one in known}
+    asked = []
+    for slo in slos:
+        correction = Correction(
+            id=_fresh_id("correction", now, taken),
+            slo=slo.name,
+            at=now,
+            start=span.start,
+            end=span.end,
+            reason=_shown(signed.reason),
+            by=_shown(signed.by),
+            approved_by=_shown(signed.approved_by),
+        )
+        # Before anything is counted; and again when it is written, for two people may correct at once.
+        refuse(correction, standing(one for one in known if one.slo == slo.name))
+        asked.append((slo, correction))
+    days = tuple(_by_day(span, zone_of(catalogue)))
+    counted = tuple(
+        replace(correction, parts=tuple(_part(prometheus, catalogue, slo, day) for day in days))
+        for slo, correction in asked
     )
-    refuse(asked, standing(history.corrections(slo.name)))  # before anything is counted, and again when it is written
-    parts = tuple(_part(prometheus, catalogue, slo, part) for part in _by_day(span, zone_of(catalogue)))
-    correction = replace(asked, parts=parts)
-    history.correct(correction)
-    return correction
+    history.correct(*counted)
+    return counted
+
+
+def _fresh_id(kind: str, now: datetime, taken: set[str]) -> str:
+    """An id that no other record has; of many in one second two may be given the same digits."""
+    while (found := clock.new_id(kind, now)) in taken:
+        pass
+    taken.add(found)
+    return found
 
 
 def withdraw(history: SloHistory, correction_id: str, signed: Signed) -> Correction:
@@ -135,7 +152,7 @@ def withdraw(history: SloHistory, correction_id: str, signed: Signed) -> Correct
         raise InputError(f"no correction {correction_id!r} holds: see `monitor slo corrections`")
     now = clock.now().replace(microsecond=0)
     withdrawal = Correction(
-        id=clock.new_id("withdrawal", now),
+        id=_fresh_id("withdrawal", now, {one.id for one in history.corrections()}),
         slo=found.slo,
         at=now,
         start=found.start,

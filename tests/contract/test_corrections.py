@@ -120,6 +120,18 @@ def test_a_maintenance_window_is_counted_and_taken_off_everywhere(clinic: Clinic
     assert "Before corrections: " in page
 
 
+def test_several_slos_are_corrected_together_or_not_at_all(clinic: Clinic) -> None:
+    first = clinic.json("correct", "other", *TIMES, *SIGNED)
+    both = clinic.run("correct", "answers", "other", *TIMES, *SIGNED)
+    assert (both.exit_code, first["id"] in both.stderr) == (2, True)
+    assert [one["id"] for one in clinic.json("corrections")] == [first["id"]]
+    clinic.json("withdraw", first["id"], *SIGNED)
+    made = clinic.json("correct", "answers", "other", "answers", *TIMES, *SIGNED)
+    assert [one["slo"] for one in made] == ["answers", "other"]
+    assert made[0]["bad_events"] == made[1]["bad_events"] > 0
+    assert clinic.run("correct", *TIMES, *SIGNED).exit_code == 2
+
+
 async def test_the_api_shows_it_as_the_command_does(clinic: Clinic) -> None:
     told = await asyncio.to_thread(clinic.json, "correct", "answers", *TIMES, *SIGNED)
     shown = await asyncio.to_thread(clinic.json, "show", "answers")
