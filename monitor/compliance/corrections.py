@@ -86,7 +86,7 @@ class Signed:
             ("--by", self.by, MOST_NAME),
             ("--approved-by", self.approved_by, MOST_NAME),
         ):
-            if not _shown(value):
+            if not on_one_line(value):
                 raise InputError(f"{flag} is empty: a correction says who wants it, who approved it, and why")
             if len(value) > most:
                 raise InputError(f"{flag} is longer than {most} characters")
@@ -116,9 +116,9 @@ def correct(
             at=now,
             start=span.start,
             end=span.end,
-            reason=_shown(signed.reason),
-            by=_shown(signed.by),
-            approved_by=_shown(signed.approved_by),
+            reason=on_one_line(signed.reason),
+            by=on_one_line(signed.by),
+            approved_by=on_one_line(signed.approved_by),
         )
         # Before anything is counted; and again when it is written, for two people may correct at once.
         refuse(correction, standing(one for one in known if one.slo == slo.name))
@@ -157,9 +157,9 @@ def withdraw(history: SloHistory, correction_id: str, signed: Signed) -> Correct
         at=now,
         start=found.start,
         end=found.end,
-        reason=_shown(signed.reason),
-        by=_shown(signed.by),
-        approved_by=_shown(signed.approved_by),
+        reason=on_one_line(signed.reason),
+        by=on_one_line(signed.by),
+        approved_by=on_one_line(signed.approved_by),
         withdraws=found.id,
     )
     history.correct(withdrawal)
@@ -205,7 +205,7 @@ def _person(name: str) -> str:
     return "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
 
 
-def _shown(text: str) -> str:
+def on_one_line(text: str) -> str:
     """A text as it is kept: on one line, with nothing in it that cannot be seen."""
     kept = (letter if letter.isprintable() else " " for letter in text)
     return " ".join("".join(kept).split())

@@ -9,6 +9,7 @@ from typing import Any
 from monitor import clock
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Slo
+from monitor.compliance.corrections import on_one_line
 from monitor.compliance.status import SloStatus, slo_statuses
 from monitor.errors import InputError, Unavailable
 from monitor.slo import names, policy, promql
@@ -158,7 +159,7 @@ def override(store: Store, found: Standing, *, reason: str, by: str, length: tim
     Raises:
         InputError: nobody says who or why, or it would last too long.
     """
-    reason, by = (" ".join(text.split()) for text in (reason, by))
+    reason, by = on_one_line(reason), on_one_line(by)
     if not 0 < len(reason) <= MOST_REASON or not 0 < len(by) <= MOST_NAME:
         raise InputError(
             f"an override says who (--by, up to {MOST_NAME} characters) and why (--reason, up to {MOST_REASON})"

@@ -136,6 +136,7 @@ async def test_without_prometheus_nobody_can_say_and_an_override_still_counts(tm
     [
         (("--override", "--by", "ada", "--for", "1h"), "why (--reason"),
         (("--override", "--reason", "  ", "--by", "ada", "--for", "1h"), "why (--reason"),
+        (("--override", "--reason", "x", "--by", "\x1b\u200b", "--for", "1h"), "who (--by"),
         (("--override", "--reason", "x", "--for", "1h"), "who (--by"),
         (("--override", "--reason", "x", "--by", "ada"), "ends by itself"),
         (("--override", "--reason", "x", "--by", "ada", "--for", "8d"), "at most 7d"),

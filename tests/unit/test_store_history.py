@@ -144,6 +144,8 @@ def test_a_store_of_an_older_version_is_brought_up_to_date(store: Store) -> None
     with store.transaction() as connection:
         for table in ("slo_days", "slo_corrections"):
             connection.execute(f"DROP TABLE {table}")
+        for trigger in ("overrides_stay", "overrides_stay_so", "overrides_stay_once"):
+            connection.execute(f"DROP TRIGGER {trigger}")
         connection.execute("PRAGMA user_version = 2")
     with Store.migrate(store.path) as again:
         assert SloHistory(again).seal([a_day()]) == 1
@@ -178,6 +180,24 @@ def test_a_record_cannot_be_replaced_either(store: Store, read: str, written: st
     with pytest.raises(sqlite3.IntegrityError, match="never changed"), store.transaction() as connection:
         connection.execute(written)
     assert store.rows(read) == before
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "DELETE FROM records WHERE kind = 'override'",
+        "UPDATE records SET body = '{}' WHERE kind = 'override'",
+        "INSERT OR REPLACE INTO records SELECT kind, id, at, '{}' FROM records WHERE kind = 'override'",
+    ],
+)
+def test_who_let_changes_out_stays_as_it_was_told(store: Store, written: str) -> None:
+    store.put("override", "o", {"by": "ada"})
+    store.put("job", "j", {"job": "backup", "outcome": "passed"})
+    with pytest.raises(sqlite3.IntegrityError, match="overrides are never"), store.transaction() as connection:
+        connection.execute(written)
+    assert [record.body for record in store.records("override")] == [{"by": "ada"}]
+    store.put("job", "j", {"job": "backup", "outcome": "failed"})
+    assert [record.body["outcome"] for record in store.records("job")] == ["failed"]
 
 
 def test_whoever_kept_a_mark_can_tell_whether_what_was_told_then_still_is(store: Store) -> None:
