@@ -27,6 +27,7 @@ def replay_json(found: Replay) -> dict[str, Any]:
         "sli": found.achieved,
         "coverage": found.coverage,
         "events": found.events,
+        "incidents_outside": found.incidents_outside,
         "outcomes": [_outcome_json(outcome) for outcome in found.outcomes],
         "recommended": {
             "objective": None if advice.objective is None else float(advice.objective),
@@ -88,6 +89,8 @@ def lines(found: Replay, events: str) -> Iterator[str]:
         yield ""
         yield from _outcome_lines(outcome)
     yield ""
+    if found.incidents_outside:
+        yield f"Not judged, for they lie outside of this time: {found.incidents_outside} of the known incidents."
     yield found.recommendation.reason
 
 

@@ -55,6 +55,8 @@ class Replay:
     events: float
     outcomes: tuple[Outcome, ...]
     recommendation: Recommendation
+    incidents_outside: int = 0
+    """How many of the known incidents lie outside of the span: nothing that is replayed could have told of them."""
 
 
 def replay(
@@ -80,9 +82,10 @@ def replay(
     longest = max((LEAD, *(alert.pair.long for _, some in others for alert in some)))
     past = read_past(prometheus, slo, environment, span, longest=longest)
     targets = (slo.target, *objectives)
+    inside = None if incidents is None else [one for one in incidents if one.end > start and one.start < end]
     outcomes = [
-        *(_outcome(past, replace(slo, target=target), environment, None, incidents) for target in targets),
-        *(_outcome(past, slo, environment, policy, incidents) for policy in others),
+        *(_outcome(past, replace(slo, target=target), environment, None, inside) for target in targets),
+        *(_outcome(past, slo, environment, policy, inside) for policy in others),
     ]
     return Replay(
         slo=slo.name,
@@ -94,6 +97,7 @@ def replay(
         events=past.total,
         outcomes=tuple(outcomes),
         recommendation=judging.recommend(past.achieved, past.coverage, past.total, end - start),
+        incidents_outside=len(incidents or ()) - len(inside or ()),
     )
 
 

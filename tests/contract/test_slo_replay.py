@@ -252,6 +252,7 @@ def test_a_replay_tells_pages_delays_and_what_another_objective_would_have_done(
     (tmp_path / "known.yaml").write_text(
         f"- {{start: '{broken.isoformat()}', end: '{(broken + 8 * STEP).isoformat()}', name: no primary}}\n"
         f"- {{start: '{START.isoformat()}', end: '{(START + HOUR * STEP).isoformat()}'}}\n"
+        "- {start: '2026-01-01T00:00:00Z', end: '2026-01-01T01:00:00Z', name: long ago}\n"
     )
     (tmp_path / "mine.yaml").write_text("- {severity: warning, long: 1h, short: 5m, factor: 2, for: 1m}\n")
     with serve(history(series), tmp_path) as prometheus:
@@ -276,6 +277,7 @@ def test_a_replay_tells_pages_delays_and_what_another_objective_would_have_done(
     assert own["frozen_seconds"] == 0
     assert [outcome["objective"] for outcome in (own, lax, other)] == [0.9995, 0.9, 0.999]
     (unseen, seen) = own["incidents"]
+    assert answer["incidents_outside"] == 1
     assert (unseen["name"], unseen["pages"], unseen["detection_delay_seconds"]) == ("incident 2", 0, None)
     assert (seen["name"], seen["pages"]) == ("no primary", 1)
     assert 0 < seen["detection_delay_seconds"] <= 120
