@@ -117,7 +117,7 @@ def unfit_for_measured_traffic(catalogue: Catalogue, ask: Ask) -> Iterator[Findi
 def _at_measured_traffic(slo: Slo, hourly: Decimal) -> Iterator[Finding]:
     expected = slo.expected_requests_per_hour
     if expected is None:
-        yield from traffic.at_traffic(slo, hourly, ", as measured over the last day,")
+        yield from traffic.at_traffic(slo, hourly, " (measured over the last day)")
     elif not expected / FAR_OFF <= hourly <= expected * FAR_OFF:
         message = (
             f"{slo.name} expects {number(expected)} {slo.events} an hour, and in the last day there were "

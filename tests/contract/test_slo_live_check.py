@@ -102,7 +102,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
 def test_the_traffic_of_the_last_day_decides_what_alerts_can_see(quiet: Prometheus) -> None:
     found = {one.code: one for one in live_findings(only("booking-success"), quiet.instant, None)}
     assert set(found) == {"too-little-traffic", "scraped-rarely"}
-    assert "ErrorBudgetBurnFast can never fire at 4 bookings an hour, as measured over the last day" in (
+    assert "ErrorBudgetBurnFast can never fire at 4 bookings an hour (measured over the last day): it waits" in (
         found["too-little-traffic"].message
     )
     assert "has 5 samples in 5m, and the environment says that scrapes are 15s apart" in found["scraped-rarely"].message
