@@ -11,7 +11,8 @@ from monitor import clock
 from monitor.catalogue import durations
 from monitor.catalogue.load import load
 from monitor.cli import Context, leave, pass_settings, print_json, slo_named
-from monitor.compliance.gate import Gate, gate, override, overrides, standing
+from monitor.compliance.gate import Gate, gate, override, overrides
+from monitor.compliance.policy_standing import standing
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
 from monitor.sources.prometheus import connect

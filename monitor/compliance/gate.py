@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from monitor import clock
 from monitor.catalogue import durations
-from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance.corrections import on_one_line
-from monitor.compliance.status import SloStatus, slo_statuses
-from monitor.errors import InputError, Unavailable
-from monitor.slo import names, policy, promql
+from monitor.compliance.policy_standing import Standing
+from monitor.errors import InputError
+from monitor.slo import policy
 from monitor.slo.policy import State
-from monitor.sources.prometheus import Prometheus
 from monitor.store import Record, Store
-
-HOUR = timedelta(hours=1)
-"""The past is looked at hour by hour, at the worst of each: 720 points for 30 days."""
 
 LONGEST_OVERRIDE = timedelta(days=7)
 """An exception that is longer than a week is a change of the policy, and is to be made as one."""
@@ -58,17 +53,6 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where an SLO stands under the policy. Ratios as in ``SloStatus``; ``problem`` is why nothing is known."""
-
-    slo: Slo
-    state: State
-    error_budget_remaining: float | None = None
-    coverage: float | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The answer. ``allowed`` is ``None`` where nobody can say; an override allows whatever the state is."""
 
@@ -81,16 +65,11 @@ class Gate:
         return True if self.override else policy.allowed(self.standing.state)
 
     @property
-    def why(self) -> str:
-        """Why the SLO stands where it does, in a sentence."""
-        return _why(self.standing)
-
-    @property
     def reason(self) -> str:
         """Why, with the override that there may be."""
         if self.override is None:
-            return self.why
-        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {self.why}"
+            return self.standing.why
+        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {self.standing.why}"
 
     def to_json(self) -> dict[str, Any]:
         """The fields as ``monitor gate --json`` and ``/api/v1/slos/NAME/gate`` show them."""
@@ -103,34 +82,6 @@ class Gate:
             "reason": self.reason,
             "override": self.override.to_json() if self.override else None,
         }
-
-
-def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, store: Store | None) -> Standing:
-    """Ask where an SLO stands; that Prometheus cannot be asked is an answer too: unknown.
-
-    With the ``store`` a calendar window stands where its sealed days put it, as ``monitor slo list`` has it; without
-    one, where ``monitor work`` says.
-    """
-    try:
-        (status,) = slo_statuses(prometheus, replace(catalogue, slos=(slo,)), store=store)
-        past = _past(prometheus, slo, status) if policy.depends_on_past(_spent(status)) else ()
-    except Unavailable as error:
-        return Standing(slo=slo, state=State.UNKNOWN, problem=str(error))
-    return _standing(slo, status, past)
-
-
-def settled(slo: Slo, status: SloStatus) -> Standing | None:
-    """Where an SLO stands if its status alone tells; ``None`` where it has to be asked what was before."""
-    return None if policy.depends_on_past(_spent(status)) else _standing(slo, status, ())
-
-
-def _standing(slo: Slo, status: SloStatus, past: tuple[float, ...]) -> Standing:
-    return Standing(
-        slo=slo,
-        state=policy.state(past, _spent(status), status.coverage),
-        error_budget_remaining=status.error_budget_remaining,
-        coverage=status.coverage,
-    )
 
 
 def gate(found: Standing, store: Store | None, now: datetime) -> Gate:
@@ -195,33 +146,3 @@ def _override(record: Record) -> Override:
         state=State(body["state"]),
         error_budget_remaining=body["error_budget_remaining"],
     )
-
-
-def _spent(status: SloStatus) -> float | None:
-    return None if status.error_budget_remaining is None else 1 - status.error_budget_remaining
-
-
-def _past(prometheus: Prometheus, slo: Slo, status: SloStatus) -> tuple[float, ...]:
-    """What was spent at the worst moment of each hour of the SLO's window, oldest first.
-
-    A window of the calendar begins with its whole budget: what the one before it spent holds no state of this one.
-    """
-    query = f"min_over_time({promql.series(names.BUDGET_REMAINING, slo, slo.window.text)}[1h])"
-    now = clock.now()
-    first = status.span.start + HOUR if status.span else now - max(slo.window.duration, HOUR)
-    found = prometheus.range(query, first, now, HOUR)
-    points = sorted(point for series in found for point in series.points)
-    return tuple(1 - value for _, value in points)
-
-
-def _why(found: Standing) -> str:
-    if found.problem:
-        return f"Nothing is known: {found.problem}."
-    if found.error_budget_remaining is None or found.coverage is None:
-        who = "`monitor work` runs" if found.slo.window.calendar else "the rules are loaded"
-        return f"Nothing is known: no error budget is recorded now; see whether {who} and metrics come in."
-    spent = f"{1 - found.error_budget_remaining:.1%} of the error budget of {found.slo.window.text} is spent"
-    if found.state is State.UNKNOWN:
-        least = f"{policy.ENOUGH_COVERAGE:.0%}"
-        return f"Nobody can say: {spent} in the {found.coverage:.1%} of the time that was measured; {least} is needed."
-    return f"{spent} ({found.coverage:.1%} measured): {policy.meaning(found.state)}."

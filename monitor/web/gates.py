@@ -13,7 +13,8 @@ from aiohttp import web
 
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
-from monitor.compliance.gate import Standing, gate, settled, standing
+from monitor.compliance.gate import gate
+from monitor.compliance.policy_standing import Standing, settled, standing
 from monitor.compliance.status import SloStatus
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store

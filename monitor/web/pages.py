@@ -70,11 +70,11 @@ async def slo(request: web.Request) -> web.Response:
     promised = console.catalogue.slo(request.match_info["name"])
     if promised is None:
         raise web.HTTPNotFound(text="The catalogue has no SLO of that name.")
-    cards, problem = await _cards(request)
+    (cards, problem), standing = await asyncio.gather(_cards(request), request.app[GATES].read(promised))
     card = next((card for card in cards or () if card.status.name == promised.name), None)
     found = await console.store.call(lambda store: store.alerts(limit=1000))
     raised = [alert for alert in view.shown(found) if alert.labels.get("slo") == promised.name][:20]
-    now, standing = clock.now(), await request.app[GATES].read(promised)
+    now = clock.now()
     answer = await console.store.call(lambda store: gate(standing, store, now))
     made = await console.store.call(lambda store: overrides(store, promised.name))
     return _page(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from monitor.compliance.gate import Gate, Override, Standing
+from monitor.compliance.gate import Gate, Override
+from monitor.compliance.policy_standing import Standing
 from monitor.slo.policy import State
 from monitor.web.view import Said, Tone
 from monitor.web.words import plural
@@ -48,7 +49,7 @@ def gate_card(found: Gate) -> GateCard:
         display_name=standing.slo.display_name,
         state=Said(tone=_TONES[standing.state], text=standing.state.value),
         answer=_ANSWERS[found.allowed] + (", by an override" if found.override else ""),
-        why=found.why,
+        why=standing.why,
         override=found.override,
     )
 

@@ -14,7 +14,7 @@ from monitor import clock
 from monitor.catalogue.model import Calendar, Catalogue, Slo, Window
 from monitor.cli import main
 from monitor.cli import slo as cli
-from monitor.compliance import gate as gates
+from monitor.compliance import policy_standing
 from monitor.compliance.period import Period
 from monitor.compliance.report import make_report
 from monitor.compliance.sealing import seal_missing
@@ -126,11 +126,11 @@ def test_the_gate_stands_where_the_window_does_and_forgets_the_one_before(
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
     (status,) = slo_statuses(served.prometheus, served.whole, NOW, served.sealed)
-    found = gates.standing(served.prometheus, served.whole, three_days(), served.sealed)
+    found = policy_standing.standing(served.prometheus, served.whole, three_days(), served.sealed)
     assert (found.error_budget_remaining, found.coverage) == (status.error_budget_remaining, status.coverage)
     assert found.state is State.OPEN
-    assert list(gates._past(served.prometheus, three_days(), status)) == pytest.approx([0.1])
-    exported = gates.standing(served.prometheus, served.whole, three_days(), None)
+    assert list(policy_standing._past(served.prometheus, three_days(), status)) == pytest.approx([0.1])
+    exported = policy_standing.standing(served.prometheus, served.whole, three_days(), None)
     assert exported.state is State.UNKNOWN
 
 

@@ -18,6 +18,7 @@ from monitor import clock
 from monitor.catalogue.load import load
 from monitor.cli import main
 from monitor.compliance import gate as gates
+from monitor.compliance import policy_standing
 from monitor.compliance.period import parse
 from monitor.compliance.report import make_report
 from monitor.compliance.status import slo_statuses
@@ -106,7 +107,7 @@ async def test_an_override_lets_changes_out_for_a_while_and_is_kept(tmp_path: Pa
             catalogue = load(None, "local")
             slo = catalogue.slo("availability")
             assert slo is not None
-            standing = await asyncio.to_thread(gates.standing, prometheus, catalogue, slo, None)
+            standing = await asyncio.to_thread(policy_standing.standing, prometheus, catalogue, slo, None)
             later = clock.now() + timedelta(hours=2)
             assert gates.gate(standing, store, later).override is None
         listed = await asyncio.to_thread(
@@ -176,7 +177,7 @@ def test_gate_list_and_report_show_the_same_budget(tmp_path: Path) -> None:
     short, long = (outputs(catalogue)[f"rules/prometheus/slo-availability{kind}.yml"] for kind in ("", "-long"))
     with serve(past(), tmp_path, rules=short + long.partition("groups:\n")[2]) as prometheus:
         deadline = time.monotonic() + 30
-        while (found := gates.standing(prometheus, catalogue, slo, None)).error_budget_remaining is None:
+        while (found := policy_standing.standing(prometheus, catalogue, slo, None)).error_budget_remaining is None:
             assert time.monotonic() < deadline, "nothing was recorded"
             time.sleep(0.5)
         (status,) = slo_statuses(prometheus, catalogue)

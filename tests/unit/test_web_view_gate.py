@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from monitor.catalogue.load import load
-from monitor.compliance.gate import Gate, Override, Standing, settled
+from monitor.compliance.gate import Gate, Override
+from monitor.compliance.policy_standing import Standing, settled
 from monitor.slo.policy import State
 from monitor.web import view_gate
 from tests.unit.test_web_view import status
