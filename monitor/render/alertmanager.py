@@ -14,6 +14,7 @@ from monitor.catalogue.model import Catalogue, Contacts, Environment, Receiver, 
 from monitor.catalogue.receivers import CONSOLE
 from monitor.render.yaml_text import Value, document
 from monitor.slo import names, windows
+from monitor.slo.spending import SPENT
 
 PATH = "rules/alertmanager.yml"
 WATCHDOG = "watchdog"
@@ -33,6 +34,7 @@ INHIBITIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         (pair.alert, "|".join(slower.alert for slower in windows.BURN_PAIRS[index + 1 :]), (names.SLO_LABEL,))
         for index, pair in enumerate(windows.BURN_PAIRS[:-1])
     ),
+    *((alert, "|".join(SPENT[index + 1 :]), (names.SLO_LABEL,)) for index, alert in enumerate(SPENT[:-1])),
     ("EdgeHasNoBackend|EdgeProbeFailed", "|".join(pair.alert for pair in windows.BURN_PAIRS), ()),
     ("EdgeHasNoBackend", "EdgeProbeFailed", ()),
     ("MongoNoPrimary", "MongoRedundancyLost", ()),

@@ -8,7 +8,7 @@ from monitor.render.alertmanager import WATCHDOG_REPEAT
 from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section
 from monitor.render.links import SLO_DASHBOARD
 from monitor.slo import names
-from monitor.slo.alerts import EXHAUSTED
+from monitor.slo.spending import EXHAUSTED
 from monitor.slo.windows import BURN_PAIRS, MINIMUM_BAD_EVENTS
 
 CHOSEN = 'slo=~"$slo"'

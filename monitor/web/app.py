@@ -58,10 +58,10 @@ def make_app(
         settings=settings,
         catalogue=catalogue,
         store=StoreThread(store),
-        slos=SloReader(prometheus, catalogue),
+        slos=SloReader(prometheus, catalogue, store.path),
         runbooks=runbooks,
     )
-    app[gates.GATES] = gates.GateReader(prometheus, catalogue)
+    app[gates.GATES] = gates.GateReader(prometheus, catalogue, store.path)
     console.metrics.registry.register(StoreGauges(store.path))
     app.cleanup_ctx.append(partial(_lifetime, prometheus))
     _add_routes(app)
@@ -75,6 +75,7 @@ def _add_routes(app: web.Application) -> None:
             web.post("/hooks/watchdog", hooks.watchdog),
             web.get("/api/v1/alerts", api.alerts),
             web.get("/api/v1/slos", api.slos),
+            web.get("/api/v1/slos/{name}", api.slo),
             web.get("/api/v1/slos/{name}/gate", gates.show),
             web.get("/api/v1/components", api.components),
             web.get("/api/v1/backups", api.backups),

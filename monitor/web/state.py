@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,8 +14,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from monitor import metrics
-from monitor.catalogue.model import Catalogue
+from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance import SloStatus, slo_statuses
+from monitor.compliance.status import Corrected, corrected
 from monitor.errors import Unavailable
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus
@@ -51,9 +52,10 @@ class StoreThread:
 class SloReader:
     """SLO status from Prometheus; many askers at once cost one query."""
 
-    def __init__(self, prometheus: Prometheus, catalogue: Catalogue) -> None:
+    def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
         self._prometheus = prometheus
         self._catalogue = catalogue
+        self._store = store
         self._lock = asyncio.Lock()
         self._statuses: tuple[SloStatus, ...] = ()
         self._problem = ""
@@ -71,6 +73,21 @@ class SloReader:
             if self._problem:
                 raise Unavailable(self._problem)
             return self._statuses
+
+    async def read_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
+        """Return where one SLO stands by its sealed days, and what corrections changed in its current window.
+
+        Raises:
+            Unavailable: Prometheus cannot be reached, or refuses.
+        """
+        return await asyncio.to_thread(self._ask_one, slo)
+
+    def _ask_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
+        """Ask with a handle of our own on the store: the console's must not wait for Prometheus."""
+        only = replace(self._catalogue, slos=(slo,))
+        with Store.open(self._store, wait_s=0) as store:
+            (status,) = slo_statuses(self._prometheus, only, store=store)
+            return status, corrected(self._prometheus, store, only, slo)
 
     async def _ask(self) -> None:
         """Remember the answer, or that there was none: else each viewer in turn would wait for a dead Prometheus."""

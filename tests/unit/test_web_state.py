@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ async def test_a_dead_prometheus_is_waited_for_once_and_not_by_each_viewer(monke
 
     monkeypatch.setattr(state, "slo_statuses", dead)
     nobody: Any = None
-    reader = SloReader(nobody, nobody)
+    reader = SloReader(nobody, nobody, Path("nowhere"))
     for _ in range(3):
         with pytest.raises(Unavailable, match="Prometheus does not answer"):
             await reader.read()
