@@ -24,6 +24,24 @@ class Severity(StrEnum):
     NONE = "none"
 
 
+class Attention(StrEnum):
+    """When people hear of an alert: at once, in the clinic's working hours, by a ticket, or not at all. Most first."""
+
+    NOW = "now"
+    WORKING_HOURS = "working-hours"
+    TICKET = "ticket"
+    NOBODY = "nobody"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return list(Attention).index(self)
+
+
+URGENCY_LABEL = "urgency"
+"""Beside ``severity: critical`` it may say ``working-hours``: serious, and no worse by the morning."""
+
+
 class Budgeting(StrEnum):
     """OpenSLO's budgeting methods: count events, or count good slices of time."""
 
@@ -143,6 +161,18 @@ class AlertRule:
         """The ``severity`` label."""
         return Severity(self.labels["severity"])
 
+    @property
+    def attention(self) -> Attention:
+        """When people hear of it, by its labels ``severity`` and ``urgency``."""
+        match self.severity:
+            case Severity.CRITICAL:
+                waits = self.labels.get(URGENCY_LABEL) == Attention.WORKING_HOURS
+                return Attention.WORKING_HOURS if waits else Attention.NOW
+            case Severity.WARNING:
+                return Attention.TICKET
+            case Severity.INFO | Severity.NONE:
+                return Attention.NOBODY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGroup:
@@ -150,6 +180,17 @@ class AlertGroup:
 
     name: str
     rules: tuple[AlertRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """While any alert of ``source`` fires, those of ``target`` with the same ``equal`` labels are not sent."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    equal: tuple[str, ...] = ()
+    """Labels that both sides carry. Alertmanager counts a label that is missing on both sides as equal."""
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,6 +360,8 @@ class Catalogue:
     alerts: tuple[AlertGroup, ...] = ()
     alert_tests: dict[str, tuple[AlertTest, ...]] = field(default_factory=dict)
     """The tests that stand beside the alerts, by the name of their file."""
+    inhibitions: tuple[Inhibition, ...] = ()
+    """In the order of their file; what follows from the SLOs is added when they are rendered."""
     recovery: Recovery | None = None
     drills: tuple[DrillPlan, ...] = ()
     contacts: Contacts = field(default_factory=Contacts)

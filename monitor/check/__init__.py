@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alerts, parts, recovery, routes, traffic
+from monitor.check import alerts, inhibitions, parts, recovery, routes, traffic
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
 from monitor.check.live_slos import live_findings
@@ -25,6 +25,7 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *traffic.unfit_for_traffic(catalogue),
         *traffic.odd_targets(catalogue),
         *traffic.unfit_for_intervals(catalogue),
+        *inhibitions.unfit_inhibitions(catalogue),
         *routes.unrouted(catalogue),
         *routes.unreachable(catalogue),
         *routes.unsupported(catalogue),

@@ -65,7 +65,7 @@ class _Declared:
     def __init__(self, catalogue: Catalogue) -> None:
         self._metrics: dict[str, list[DeclaredMetric]] = {}
         for metric in catalogue.metrics:
-            for name in _series_of(metric):
+            for name in series_of(metric):
                 self._metrics.setdefault(name, []).append(metric)
         for name, labels in names.RECORDED.items():
             recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
@@ -96,7 +96,8 @@ class _Declared:
         return f"{meant}declare it in metrics/*.json, or correct the name"
 
 
-def _series_of(metric: DeclaredMetric) -> tuple[str, ...]:
+def series_of(metric: DeclaredMetric) -> tuple[str, ...]:
+    """The names of a metric's series, as queries use them."""
     if metric.type == "histogram":
         return tuple(f"{metric.name}{suffix}" for suffix in ("_bucket", "_count", "_sum"))
     return (metric.name, f"{metric.name}_count", f"{metric.name}_sum") if metric.type == "summary" else (metric.name,)

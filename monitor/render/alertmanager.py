@@ -11,8 +11,9 @@ from datetime import timedelta
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Contacts, Environment, Receiver, Severity, Team
 from monitor.catalogue.receivers import CONSOLE
+from monitor.render import inhibitions
 from monitor.render.yaml_text import Value, document
-from monitor.slo import names, windows
+from monitor.slo import names
 
 PATH = "rules/alertmanager.yml"
 WATCHDOG = "watchdog"
@@ -27,21 +28,6 @@ _CONFIG_KEYS = {
     "msteams": "msteams_configs",
 }
 
-INHIBITIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    *(
-        (pair.alert, "|".join(slower.alert for slower in windows.BURN_PAIRS[index + 1 :]), (names.SLO_LABEL,))
-        for index, pair in enumerate(windows.BURN_PAIRS[:-1])
-    ),
-    ("EdgeHasNoBackend|EdgeProbeFailed", "|".join(pair.alert for pair in windows.BURN_PAIRS), ()),
-    ("EdgeHasNoBackend", "EdgeProbeFailed", ()),
-    ("MongoNoPrimary", "MongoRedundancyLost", ()),
-)
-"""Source, target, and the labels that must be equal.
-
-Both sides are pinned by name and every label in ``equal`` is on both: a label that is missing on both sides would count
-as equal and mute strangers. What mutes is never milder than what it mutes, and reaches the console itself.
-"""
-
 
 def alertmanager_config(catalogue: Catalogue) -> str:
     """The whole file."""
@@ -49,7 +35,7 @@ def alertmanager_config(catalogue: Catalogue) -> str:
     return document(
         {
             "route": _root(environment, contacts),
-            "inhibit_rules": list(_inhibitions()),
+            "inhibit_rules": inhibitions.rules(catalogue),
             "receivers": list(_receivers(environment, contacts)),
         }
     )
@@ -100,16 +86,6 @@ def receiver_name(team: Team, severity: Severity) -> str:
 
 def _heard_by(team: Team, severity: Severity) -> tuple[str, ...]:
     return team.critical if severity is Severity.CRITICAL else team.warning
-
-
-def _inhibitions() -> Iterator[Value]:
-    for source, target, equal in INHIBITIONS:
-        rule: dict[str, Value] = {"source_matchers": [_named(source)], "target_matchers": [_named(target)]}
-        yield rule | ({"equal": list(equal)} if equal else {})
-
-
-def _named(alerts: str) -> str:
-    return f'alertname=~"{alerts}"' if "|" in alerts else f'alertname="{alerts}"'
 
 
 def _receivers(environment: Environment, contacts: Contacts) -> Iterator[Value]:

@@ -1,0 +1,95 @@
+"""What mutes is never milder than what it mutes, mutes only what it is meant to mute, and never everybody at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from monitor.catalogue.model import AlertRule, Catalogue, Inhibition
+from monitor.check import carried
+from monitor.check.finding import Finding, finding
+from monitor.render.alertmanager import WATCHDOG_ALERT
+from monitor.render.inhibitions import inhibitions
+from monitor.render.rules import all_alerts
+
+Rules = Mapping[str, tuple[AlertRule, ...]]
+"""Every alert by its name: one of each severity, and one of each SLO."""
+
+
+def unfit_inhibitions(catalogue: Catalogue) -> Iterator[Finding]:
+    """Everything that is wrong with what mutes what."""
+    found: dict[str, list[AlertRule]] = {}
+    for rule in all_alerts(catalogue):
+        found.setdefault(rule.name, []).append(rule)
+    rules = {name: tuple(same) for name, same in found.items()}
+    metrics = carried.declared(catalogue)
+    for inhibition in catalogue.inhibitions:
+        yield from _milder(inhibition, rules)
+        yield from _unequal(inhibition, rules, metrics)
+        if WATCHDOG_ALERT in inhibition.target:
+            message = f"{WATCHDOG_ALERT} would not arrive while {' or '.join(inhibition.source)} fires"
+            remedy = "take it out of target: that it arrives is what shows that alerts can arrive"
+            yield finding(inhibition.place, "muted-watchdog", message, remedy)
+    yield from _circles(catalogue)
+
+
+def _milder(inhibition: Inhibition, rules: Rules) -> Iterator[Finding]:
+    for source in inhibition.source:
+        for target in inhibition.target:
+            mildest = max(rules.get(source, ()), key=lambda rule: rule.attention.rank, default=None)
+            loudest = min(rules.get(target, ()), key=lambda rule: rule.attention.rank, default=None)
+            if mildest and loudest and mildest.attention.rank > loudest.attention.rank:
+                message = (
+                    f"{source} ({_urgency(mildest)}) would mute {target} ({_urgency(loudest)}), which is more urgent"
+                )
+                yield finding(inhibition.place, "milder-source", message, "turn them round, or remove the entry")
+
+
+def _urgency(rule: AlertRule) -> str:
+    return f"{rule.severity}, {rule.attention}"
+
+
+def _unequal(inhibition: Inhibition, rules: Rules, metrics: carried.Metrics) -> Iterator[Finding]:
+    for label in inhibition.equal:
+        lacking: dict[str, bool] = {}
+        for name in (*inhibition.source, *inhibition.target):
+            labels = [carried.of_alert(rule, metrics) for rule in rules.get(name, ())]
+            unsure = [found for found in labels if label not in found.always and found.possible is not None]
+            if unsure:
+                lacking[name] = any(label in (found.possible or ()) for found in unsure)
+        for name, sometimes in lacking.items():
+            often = "does not always carry" if sometimes else "does not carry"
+            remedy = f"keep {label} in its expression or add it as a label, or take it out of equal"
+            message = f"{name} {often} the label {label}, which must be equal: {_consequence(inhibition, lacking)}"
+            yield finding(inhibition.place, "empty-equal", message, remedy)
+
+
+def _consequence(inhibition: Inhibition, lacking: Mapping[str, bool]) -> str:
+    if set(lacking) & set(inhibition.source) and set(lacking) & set(inhibition.target):
+        return "where both sides lack it, Alertmanager takes it for equal and mutes strangers"
+    return "where only one side lacks it, nothing is muted"
+
+
+def _circles(catalogue: Catalogue) -> Iterator[Finding]:
+    """Alerts that mute each other: while all of them fire, nobody hears of any."""
+    mutes: dict[str, set[str]] = {}
+    for inhibition in inhibitions(catalogue):
+        for source in inhibition.source:
+            mutes.setdefault(source, set()).update(inhibition.target)
+    for inhibition in catalogue.inhibitions:
+        for source in inhibition.source:
+            back = sorted(target for target in inhibition.target if source in _reached(target, mutes))
+            if back:
+                message = (
+                    f"{source} mutes {back[0]}, which mutes {source} in turn: while both fire, nobody hears of either"
+                )
+                yield finding(inhibition.place, "inhibition-circle", message, "keep one direction")
+
+
+def _reached(start: str, mutes: Mapping[str, set[str]]) -> set[str]:
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for target in mutes.get(waiting.pop(), set()) - reached:
+            reached.add(target)
+            waiting.append(target)
+    return reached
