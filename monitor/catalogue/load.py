@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.catalogue import alert_tests, alerting, inhibiting, naming, openslo, plain
+from monitor.catalogue import alert_tests, alerting, contacting, inhibiting, naming, openslo, plain
 from monitor.catalogue.model import (
     AlertTest,
     Catalogue,
@@ -164,7 +164,7 @@ class _Loader:
         document = self._single("contacts.yaml")
         if document is None:
             return Contacts()
-        found, faults = plain.contacts(document)
+        found, faults = contacting.read(document)
         self.faults += faults
         return found
 

@@ -29,6 +29,7 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *routes.unrouted(catalogue),
         *routes.unreachable(catalogue),
         *routes.unsupported(catalogue),
+        *routes.always_muted(catalogue),
         *recovery.impossible_rpo(catalogue),
     }
     if runbooks is not None:

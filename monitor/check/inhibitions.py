@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from monitor.catalogue.model import AlertRule, Catalogue, Inhibition
-from monitor.check import carried
 from monitor.check.finding import Finding, finding
+from monitor.render import carried
 from monitor.render.alertmanager import WATCHDOG_ALERT
 from monitor.render.inhibitions import inhibitions
 from monitor.render.rules import all_alerts

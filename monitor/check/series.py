@@ -12,10 +12,8 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
+from monitor.render.carried import TARGET_LABELS, series_of
 from monitor.slo import names
-
-TARGET_LABELS = frozenset({"job", "instance"})
-"""What Prometheus puts on every sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +92,6 @@ class _Declared:
         close = get_close_matches(name, self._metrics, n=1, cutoff=0.8)
         meant = f"did you mean {close[0]}? Else " if close else ""
         return f"{meant}declare it in metrics/*.json, or correct the name"
-
-
-def series_of(metric: DeclaredMetric) -> tuple[str, ...]:
-    """The names of a metric's series, as queries use them."""
-    if metric.type == "histogram":
-        return tuple(f"{metric.name}{suffix}" for suffix in ("_bucket", "_count", "_sum"))
-    return (metric.name, f"{metric.name}_count", f"{metric.name}_sum") if metric.type == "summary" else (metric.name,)
 
 
 def _edge(place: Place, name: str, matcher: ql.Matcher, metrics: list[DeclaredMetric]) -> Iterator[Finding]:

@@ -40,7 +40,7 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
     if url is not None:
         check_url("--prometheus", url)
     catalogue = load(settings.catalogue, settings.environment)
-    found = list(findings(catalogue, _pages(runbooks or Path(FOLDER))))
+    found = list(findings(catalogue, pages(runbooks or Path(FOLDER))))
     if url is not None:
         with Prometheus(url, login=settings.prometheus_login()) as prometheus:
             found += missing_series(catalogue, prometheus.instant)
@@ -60,7 +60,8 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
     leave(Exit.PROMISE_BROKEN if found else Exit.GOOD)
 
 
-def _pages(folder: Path) -> dict[str, str] | None:
+def pages(folder: Path) -> dict[str, str] | None:
+    """Every runbook of a directory by its path; ``None`` where there is no such directory."""
     if not folder.is_dir():
         return None
     read = {f"{FOLDER}/{path.name}": read_text(path, str(path)) for path in sorted(folder.glob("[A-Z]*.md"))}

@@ -6,10 +6,15 @@ Both sides are pinned by name, so that a rule mutes nobody who is not meant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from monitor.catalogue.model import Catalogue, Inhibition, Place
+from monitor.catalogue.model import AlertRule, Catalogue, Inhibition, Place
+from monitor.render import carried
 from monitor.render.yaml_text import Value
 from monitor.slo import names, windows
+
+DRILL_LABEL = "drill"
+"""``drill="true"``: a rehearsal that nobody may take for the real thing."""
 
 
 def inhibitions(catalogue: Catalogue) -> tuple[Inhibition, ...]:
@@ -18,8 +23,39 @@ def inhibitions(catalogue: Catalogue) -> tuple[Inhibition, ...]:
 
 
 def rules(catalogue: Catalogue) -> list[Value]:
-    """Alertmanager's ``inhibit_rules``."""
-    return [_rule(inhibition) for inhibition in inhibitions(catalogue)]
+    """Alertmanager's ``inhibit_rules``.
+
+    Each has ``drill`` in ``equal``: what is real carries no such label, so that it mutes what is real, and a rehearsal
+    mutes rehearsals. It is the one label whose absence on both sides is meant to count.
+    """
+    named_ = [([named(one.source)], [named(one.target)], one.equal) for one in inhibitions(catalogue)]
+    return [
+        {"source_matchers": source, "target_matchers": target, "equal": [DRILL_LABEL, *equal]}
+        for source, target, equal in (*named_, *_of_two_severities(catalogue))
+    ]
+
+
+Rule = tuple[list[str], list[str], tuple[str, ...]]
+
+
+def _of_two_severities(catalogue: Catalogue) -> Iterator[Rule]:
+    """An alert that is given as a warning and, further on, as critical: the critical one says it all.
+
+    Both are of the same series where every label that their expressions leave is equal.
+    """
+    forms: dict[str, list[AlertRule]] = {}
+    for rule in (rule for group in catalogue.alerts for rule in group.rules):
+        forms.setdefault(rule.name, []).append(rule)
+    several = {name: same for name, same in sorted(forms.items()) if len(same) > 1}
+    metrics = carried.declared(catalogue) if several else {}
+    for name, same in several.items():
+        ranked = sorted(same, key=lambda rule: rule.attention.rank)
+        for louder, milder in pairwise(ranked):
+            left, right = (carried.of_alert(rule, metrics).possible for rule in (louder, milder))
+            if left is not None and right is not None:
+                equal = sorted((left & right) - {"alertname", *louder.labels, *milder.labels})
+                source, target = ([named([name]), f'severity="{rule.severity}"'] for rule in (louder, milder))
+                yield source, target, tuple(equal)
 
 
 def _of_slos(catalogue: Catalogue) -> Iterator[Inhibition]:
@@ -28,14 +64,6 @@ def _of_slos(catalogue: Catalogue) -> Iterator[Inhibition]:
         yield Inhibition(
             source=(faster,), target=tuple(speeds[index + 1 :]), equal=(names.SLO_LABEL,), place=Place(file="slos")
         )
-
-
-def _rule(inhibition: Inhibition) -> Value:
-    rule: dict[str, Value] = {
-        "source_matchers": [named(inhibition.source)],
-        "target_matchers": [named(inhibition.target)],
-    }
-    return rule | ({"equal": list(inhibition.equal)} if inhibition.equal else {})
 
 
 def named(alerts: Sequence[str]) -> str:

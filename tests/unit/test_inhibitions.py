@@ -12,9 +12,10 @@ import yaml
 from monitor.catalogue.inhibiting import SLO_ALERTS
 from monitor.catalogue.load import load
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Inhibition, Place
-from monitor.check import carried, findings
+from monitor.check import findings
 from monitor.check.inhibitions import unfit_inhibitions
 from monitor.errors import CatalogueError
+from monitor.render import carried
 from monitor.render.alertmanager import alertmanager_config
 from monitor.slo.alerts import alerts as slo_alerts
 from tests.unit.test_catalogue_load import ALERTS, SLO
@@ -110,7 +111,7 @@ def test_entries_are_rendered_after_those_of_the_slos(bundled: Catalogue) -> Non
         {
             "source_matchers": ['alertname="RedisDown"'],
             "target_matchers": ['alertname=~"JobOverdue|BackupTooOld"'],
-            "equal": ["team"],
+            "equal": ["drill", "team"],
         }
     ]
 

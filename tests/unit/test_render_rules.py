@@ -113,9 +113,8 @@ def test_a_team_with_a_pager_is_paged_and_the_console_told(catalogue: Catalogue)
     config = yaml.safe_load(alertmanager_config(replace(catalogue, contacts=contacts)))
 
     receivers = {receiver["name"]: receiver for receiver in config["receivers"]}
-    assert receivers["sre-critical"]["pagerduty_configs"] == [
-        {"send_resolved": True, "routing_key_file": "/run/secrets/pagerduty"}
-    ]
+    (paged,) = receivers["sre-critical"]["pagerduty_configs"]
+    assert (paged["send_resolved"], paged["routing_key_file"]) == (True, "/run/secrets/pagerduty")
     assert receivers["sre-critical"]["webhook_configs"] == [{"url": "http://web:9500/hooks/alertmanager"}]
     assert "sre-warning" not in receivers
 
@@ -123,7 +122,7 @@ def test_a_team_with_a_pager_is_paged_and_the_console_told(catalogue: Catalogue)
 def test_the_watchdog_is_sent_at_once_and_each_minute(catalogue: Catalogue) -> None:
     config = yaml.safe_load(alertmanager_config(catalogue))
 
-    watchdog = config["route"]["routes"][0]
+    watchdog = next(route for route in config["route"]["routes"] if route["receiver"] == "watchdog")
     assert (watchdog["group_wait"], watchdog["repeat_interval"]) == ("0s", "1m")
     assert watchdog["matchers"] == ['alertname="Watchdog"']
 

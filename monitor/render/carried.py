@@ -9,11 +9,13 @@ import promql_parser as ql
 
 from monitor.catalogue import promql
 from monitor.catalogue.model import AlertRule, Catalogue, DeclaredMetric
-from monitor.check.series import TARGET_LABELS, series_of
 from monitor.slo import names
 
 Metrics = Mapping[str, tuple[frozenset[str], ...]]
 """The labels of each series by its name: one set for each producer that declares it."""
+
+TARGET_LABELS = frozenset({"job", "instance"})
+"""What Prometheus puts on every sample."""
 
 _CHOOSE = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 """Aggregations that keep some of the series as they are."""
@@ -54,6 +56,13 @@ def declared(catalogue: Catalogue) -> Metrics:
         for name in series_of(metric):
             found.setdefault(name, []).append(_scraped(metric, name))
     return {name: tuple(labels) for name, labels in found.items()}
+
+
+def series_of(metric: DeclaredMetric) -> tuple[str, ...]:
+    """The names of a metric's series, as queries use them."""
+    if metric.type == "histogram":
+        return tuple(f"{metric.name}{suffix}" for suffix in ("_bucket", "_count", "_sum"))
+    return (metric.name, f"{metric.name}_count", f"{metric.name}_sum") if metric.type == "summary" else (metric.name,)
 
 
 def _scraped(metric: DeclaredMetric, name: str) -> frozenset[str]:
