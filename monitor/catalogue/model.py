@@ -313,19 +313,22 @@ class Team:
     def hears(self, attention: Attention, part: TeamPart | None = None) -> tuple[str, ...]:
         """The receivers that hear of an alert of the team, or of a part of it."""
         for owner in (part, self) if part else (self,):
-            match attention:
-                case Attention.NOW:
-                    said = owner.critical
-                case Attention.WORKING_HOURS:
-                    own = owner.critical_working_hours
-                    said = owner.critical if own is None else own
-                case Attention.TICKET:
-                    said = owner.warning
-                case Attention.NOBODY:
-                    said = ()
-            if said is not None:
+            if (said := _said(owner, attention)) is not None:
                 return said
         return ()
+
+
+def _said(owner: Team | TeamPart, attention: Attention) -> tuple[str, ...] | None:
+    match attention:
+        case Attention.NOW:
+            return owner.critical
+        case Attention.WORKING_HOURS:
+            own = owner.critical_working_hours
+            return owner.critical if own is None else own
+        case Attention.TICKET:
+            return owner.warning
+        case Attention.NOBODY:
+            return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,10 @@ _MESSAGES: dict[str, dict[str, Value]] = {
         "component": "{{ .CommonLabels.component }}",
         "group": "{{ .CommonLabels.team }}",
         "class": "{{ .CommonLabels.alertname }}",
+        "links": [
+            {"href": _template("runbook"), "text": "Runbook"},
+            {"href": _template("dashboard"), "text": "Dashboard"},
+        ],
         # These replace Alertmanager's own, which are lists of every label and annotation.
         "details": {
             "firing": _template("plain.text"),
@@ -77,6 +81,6 @@ _MESSAGES: dict[str, dict[str, Value]] = {
             "num_resolved": "{{ .Alerts.Resolved | len }}",
         },
     },
-    "msteams": {"title": _template("title"), "text": _template("markdown.text")},
+    "msteams": {"title": _template("markdown.title"), "text": _template("markdown.text")},
 }
 """Alertmanager's settings of a message, by kind of receiver."""
