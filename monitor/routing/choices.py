@@ -14,7 +14,7 @@ from monitor.routing import re2, regex
 from monitor.routing.matchers import Matcher
 from monitor.routing.regex import Node, Ranges
 
-MOST_STATES = 20_000
+MOST_STATES = 5_000
 """Combinations of what is left of the patterns. Ten patterns that people write have some hundreds."""
 
 ALWAYS_THERE = "alertname"
@@ -86,16 +86,17 @@ def _others(patterns: tuple[Node, ...], literals: frozenset[str]) -> Iterator[st
 
 def _alphabet(patterns: tuple[Node, ...], literals: frozenset[str]) -> tuple[int, ...]:
     """One character for each way in which the sets of the patterns tell characters apart, and those of the literals."""
-    sets = {chars for pattern in patterns for chars in regex.sets(pattern)}
-    edges = {ord("x"), *(ord(char) for text in literals for char in text)}
+    sets = sorted({chars for pattern in patterns for chars in regex.sets(pattern)})
+    own = {ord(char) for text in literals for char in text}
+    # The literals' own characters stand apart, so whatever range one of them lies in begins anew behind it.
+    edges = {ord("x"), *own, *(char + 1 for char in own)}
     for chars in sets:
         for low, high in chars:
             edges |= {low, high + 1}
     usable = sorted(edge for edge in edges if edge <= regex.LAST and not 0xD800 <= edge <= 0xDFFF)  # noqa: PLR2004  # halves of pairs
-    own = {ord(char) for text in literals for char in text}
     kept: dict[tuple[bool, ...] | int, int] = {}
     for char in sorted(usable, key=lambda char: (not chr(char).isalnum(), not chr(char).isprintable(), char)):
-        kept.setdefault(char if char in own else tuple(_holds(chars, char) for chars in sorted(sets)), char)
+        kept.setdefault(char if char in own else tuple(_holds(chars, char) for chars in sets), char)
     return tuple(kept.values())
 
 

@@ -17,7 +17,7 @@ from monitor.routing import intervals, matchers
 from monitor.routing.intervals import Interval, Spans
 from monitor.routing.matchers import Matcher
 
-MOST_NODES = 200_000
+MOST_NODES = 50_000
 """Values in a file, aliases counted as often as they are used: a few lines of them may stand for billions."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -15,6 +15,8 @@ MOST_NESTED = 100
 MOST_LETTERS = 10_000
 
 _COUNTS = re.compile(r"(?<=[{,])0*([1-9][0-9]*)(?=[},])")
+_QUOTED = re.compile(r"\\(?:Q(.*?)(?:\\E|$)|.)", re.DOTALL)
+"""``\\Q...\\E``, whose signs mean themselves; or any other escape, so that ``\\\\Q`` is none."""
 _DIGIT = ranges((48, 57))
 _WORD = ranges((48, 57), (65, 90), (95, 95), (97, 122))
 _SPACE = ranges((9, 10), (12, 13), (32, 32))
@@ -64,7 +66,7 @@ class _Flags:
 
 class _Reader:
     def __init__(self, pattern: str) -> None:
-        self.pattern = pattern
+        self.pattern = _QUOTED.sub(lambda found: found[0] if found[1] is None else re.escape(found[1]), pattern)
         self.at = 0
 
     @property
@@ -191,10 +193,6 @@ class _Reader:
             return Edge(at_start=True)
         if char == "z":
             return Edge(at_start=False)
-        if char == "Q":
-            text, _, _ = self.rest.partition("\\E")
-            self.at = min(self.at + len(text) + 2, len(self.pattern))
-            return cat(*(Chars(_folded(ranges((ord(one), ord(one))), flags)) for one in text))
         found = self.class_escape(char)
         return Chars(found if char.lower() in _CLASSES else _folded(found, flags))
 

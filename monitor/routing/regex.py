@@ -14,6 +14,8 @@ from functools import lru_cache
 LAST = 0x10FFFF
 Ranges = tuple[tuple[int, int], ...]
 """Characters as sorted ranges that neither touch nor overlap, both ends included."""
+FEW = 10
+"""Characters in a row that ``a|b|c`` is taken to have listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,8 @@ def alternatives(node: Node) -> frozenset[str] | None:
             single = [_single(part) for part in parts]
             return None if None in single else frozenset({"".join(one for one in single if one is not None)})
         case Chars(chars):
-            texts = [chr(low) for low, high in chars if low == high]
-            return frozenset(texts) if len(texts) == len(chars) else None
+            few = all(high - low < FEW for low, high in chars)
+            return frozenset(chr(char) for low, high in chars for char in range(low, high + 1)) if few else None
         case _:
             return None
 

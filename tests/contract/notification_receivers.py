@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import re
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+import subprocess
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
@@ -35,14 +37,16 @@ class Inbox:
     http: str = ""
     smtp: str = ""
     arrived: dict[str, list[Any]] = field(default_factory=dict)
+    news: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    def take(self, channel: str, body: Any) -> None:
-        self.arrived.setdefault(channel, []).append(body)
+    async def take(self, channel: str, body: Any) -> None:
+        async with self.news:
+            self.arrived.setdefault(channel, []).append(body)
+            self.news.notify_all()
 
     async def next(self, channel: str, number: int = 0, *, within_s: float = 20) -> Any:
-        async with asyncio.timeout(within_s):
-            while len(self.arrived.get(channel, ())) <= number:
-                await asyncio.sleep(0.05)
+        async with asyncio.timeout(within_s), self.news:
+            await self.news.wait_for(lambda: len(self.arrived.get(channel, ())) > number)
         return self.arrived[channel][number]
 
     async def mail(self, subject: str) -> EmailMessage:
@@ -60,8 +64,10 @@ async def inbox() -> AsyncIterator[Inbox]:
 
     async def post(request: web.Request) -> web.Response:
         channel = request.match_info["channel"]
-        box.take(channel, await request.json())
-        return web.json_response({"status": "success"}, status=202) if channel == "pagerduty" else web.Response(text="ok")
+        await box.take(channel, await request.json())
+        return (
+            web.json_response({"status": "success"}, status=202) if channel == "pagerduty" else web.Response(text="ok")
+        )
 
     app = web.Application()
     app.router.add_post("/hooks/{channel}", post)
@@ -69,7 +75,7 @@ async def inbox() -> AsyncIterator[Inbox]:
         box.http = str(server.make_url("")).rstrip("/")
         mail = await asyncio.start_server(lambda reader, writer: _smtp(box, reader, writer), "127.0.0.1", 0)
         async with mail:
-            box.smtp = "127.0.0.1:{}".format(mail.sockets[0].getsockname()[1])
+            box.smtp = f"127.0.0.1:{mail.sockets[0].getsockname()[1]}"
             yield box
 
 
@@ -88,7 +94,9 @@ async def _smtp(box: Inbox, reader: asyncio.StreamReader, writer: asyncio.Stream
             case "DATA":
                 await say("354 go on")
                 raw = await reader.readuntil(b"\r\n.\r\n")
-                box.take("email", email.message_from_bytes(raw[:-3].replace(b"\n..", b"\n."), policy=email.policy.default))
+                await box.take(
+                    "email", email.message_from_bytes(raw[:-3].replace(b"\n..", b"\n."), policy=email.policy.default)
+                )
                 await say("250 taken")
             case "QUIT":
                 await say("221 bye")
@@ -158,11 +166,14 @@ async def alertmanager(folder: Path, catalogue: Catalogue) -> AsyncIterator[str]
     binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     if binary is None:
         pytest.fail("Alertmanager is not installed: the Debian package is prometheus-alertmanager")
-    for path, text in ((PATH, alertmanager_config(catalogue)), (TEMPLATES, notification_templates(catalogue.environment))):
+    for path, text in (
+        (PATH, alertmanager_config(catalogue)),
+        (TEMPLATES, notification_templates(catalogue.environment)),
+    ):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = "127.0.0.1:{}".format(probe.getsockname()[1])
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
     command = [
         binary,
         f"--config.file={folder / PATH}",
@@ -192,7 +203,7 @@ async def _ready(url: str, log: Path) -> None:
                     pass
                 await asyncio.sleep(0.05)
     except TimeoutError:
-        pytest.fail(f"Alertmanager did not come up:\n{log.read_text()[-2000:]}")
+        pytest.fail(f"Alertmanager did not come up: {log}")
 
 
 async def tell(url: str, alerts: Sequence[Mapping[str, Any]]) -> None:
@@ -203,9 +214,6 @@ async def tell(url: str, alerts: Sequence[Mapping[str, Any]]) -> None:
 
 def version() -> str:
     """The version of the Alertmanager on PATH: what is generated must be for that one."""
-    import re
-    import subprocess
-
     binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
     assert binary, "Alertmanager is not installed: the Debian package is prometheus-alertmanager"
     done = subprocess.run([binary, "--version"], capture_output=True, text=True, check=True)

@@ -23,7 +23,6 @@ from monitor.check.routes import rendered
 from tests.contract.notification_receivers import (
     CONSOLE,
     ROUND_THE_CLOCK,
-    Inbox,
     alertmanager,
     clinic,
     inbox,
@@ -34,10 +33,14 @@ from tests.contract.notification_receivers import (
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "notifications"
 BEGAN, ENDED = "2026-03-02T08:15:00Z", "2026-03-02T09:27:20Z"
-HOSTILE = '</p><script>alert(1)</script> <!channel> <https://evil.example|Runbook> **bold** [x](y) & "q"\n*RESOLVED*\u202e'
+HOSTILE = (
+    '</p><script>alert(1)</script> <!channel> <https://evil.example|Runbook> **bold** [x](y) & "q"\n*RESOLVED*\u202e'
+)
 
 
-def alert(name: str, severity: str, *, ends: str = "", labels: Mapping[str, str] | None = None, **annotations: str) -> dict[str, Any]:
+def alert(
+    name: str, severity: str, *, ends: str = "", labels: Mapping[str, str] | None = None, **annotations: str
+) -> dict[str, Any]:
     said = {
         "summary": "Patients can neither book nor cancel, because the database has no primary.",
         "impact": "Every write fails or waits: about 120 bookings an hour do not get through.",
@@ -76,7 +79,15 @@ def pagerduty(body: Mapping[str, Any]) -> str:
     payload = body.get("payload", {})
     shown = {name: payload[name] for name in ("summary", "severity", "class", "component", "group")}
     shown["firing"] = payload["custom_details"]["firing"]
-    return json.dumps({"event_action": body["event_action"], **shown, "client_url": body.get("client_url"), "links": body.get("links")}, indent=1)
+    return json.dumps(
+        {
+            "event_action": body["event_action"],
+            **shown,
+            "client_url": body.get("client_url"),
+            "links": body.get("links"),
+        },
+        indent=1,
+    )
 
 
 def teams(body: Mapping[str, Any]) -> str:
@@ -95,7 +106,10 @@ async def test_a_page_and_its_end_read_well_everywhere(tmp_path: Path) -> None:
         recorded = await box.next("alertmanager")
         held("page", slack_txt=slack(await box.next("slack")), pagerduty_json=pagerduty(await box.next("pagerduty")))
         await tell(url, [alert("MongoNoPrimary", "critical", ends=ENDED)])
-        ended = {"slack_txt": slack(await box.next("slack", 1)), "pagerduty_json": pagerduty(await box.next("pagerduty", 1))}
+        ended = {
+            "slack_txt": slack(await box.next("slack", 1)),
+            "pagerduty_json": pagerduty(await box.next("pagerduty", 1)),
+        }
         held("page-resolved", **ended)
         if version() != "0.25":
             held("page", teams_json=teams(await box.next("teams")))
