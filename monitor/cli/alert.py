@@ -50,7 +50,15 @@ def list_(context: Context, runbooks: Path | None, *, as_json: bool) -> None:
     Exits 1 when one of them is missing, or when a route or an inhibition cannot work as it is written.
     """
     catalogue = load(context.settings.catalogue, context.settings.environment)
-    found = coverage(catalogue, pages(runbooks or Path(FOLDER)) or {})
+    folder = runbooks or Path(FOLDER)
+    written = pages(folder)
+    if written is None and runbooks:
+        raise InputError(f"alert list: there is no directory {folder}: give the one that holds the runbooks")
+    if written is None:
+        click.echo(
+            f"monitor: there is no directory {folder} here, so no alert has a runbook: give --runbooks", err=True
+        )
+    found = coverage(catalogue, written or {})
     if as_json:
         alerts = [row.to_json() for row in found.rows]
         print_json({"alerts": alerts, "holes": [hole.to_json() for hole in found.holes]})

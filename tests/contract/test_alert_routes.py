@@ -9,14 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue, Contacts, Receiver, Severity, Team, TeamPart
 from monitor.check import routes
-from monitor.render.alertmanager import alertmanager_config
+from monitor.render.alertmanager import alertmanager_config, subtree
 from monitor.render.notifications import FILE, notification_templates
 from monitor.render.rules import all_alerts
+from monitor.render.yaml_text import document
 from monitor.routing.config import read
 from monitor.routing.walk import deliveries
 from tests.contract.notification_receivers import version
@@ -126,6 +128,24 @@ def test_amtool_agrees_on_trees_that_others_wrote(tmp_path: Path) -> None:
     ]
 
     assert disagreements(config, [{k: v for k, v in labels.items() if v and "\n" not in v} for labels in asked]) == []
+
+
+def test_amtool_accepts_a_configuration_that_our_subtree_was_added_to(tmp_path: Path) -> None:
+    catalogue = busy_clinic(version())
+    ours = yaml.safe_load(document(subtree(catalogue)))
+    theirs = {"receiver": "theirs", "routes": [*ours.pop("route")["routes"], {"receiver": "theirs"}]}
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(yaml.safe_dump(ours | {"route": theirs, "receivers": [{"name": "theirs"}, *ours["receivers"]]}))
+    (tmp_path / FILE).write_text(notification_templates(catalogue.environment))
+
+    command = ["amtool", "check-config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert amtool(
+        config, {"alertname": "MongoNoPrimary", "team": "sre", "severity": "critical", "component": "mongodb"}
+    ) == ["sre/mongodb-critical"]
+    assert amtool(config, {"alertname": "TheirOwn", "team": "sre", "severity": "critical"}) == ["theirs"]
 
 
 @pytest.mark.parametrize("name", SETTINGS)

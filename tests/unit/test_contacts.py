@@ -18,6 +18,9 @@ from monitor.check.explained import explain
 from monitor.errors import CatalogueError
 from monitor.render.alertmanager import alertmanager_config, receiver_name, subtree
 from monitor.render.yaml_text import document
+from monitor.routing.config import read
+from monitor.routing.reach import reaches
+from monitor.routing.walk import deliveries
 from tests.unit.test_catalogue_load import SLO
 
 CONTACTS = """\
@@ -228,17 +231,17 @@ def test_a_team_with_its_own_alertmanager_gets_one_route_that_takes_our_alerts_a
         "receivers": [{"name": "theirs"}, {"name": "infra"}, *ours["receivers"]],
         "inhibit_rules": ours["inhibit_rules"],
     }
-    merged = routes.read(yaml.safe_dump(theirs), "theirs.yml")
+    merged = read(yaml.safe_dump(theirs), "theirs.yml")
 
     def to(**labels: str) -> list[str]:
-        return [each.route.receiver for each in routes.deliveries(merged, labels, datetime(2026, 1, 5, tzinfo=UTC))]
+        return [each.route.receiver for each in deliveries(merged, labels, datetime(2026, 1, 5, tzinfo=UTC))]
 
     assert to(alertname="MongoNoPrimary", team="sre", severity="critical") == ["sre-critical"]
     assert to(alertname="Watchdog", team="sre", severity="none") == ["watchdog"]
     assert to(alertname="MongoNoPrimary", team="sre", severity="critical", drill="true") == ["drills"]
     assert to(alertname="Watchdog", severity="none") == ["theirs"], "the Watchdog of another stack is not ours"
     assert to(alertname="KubePodCrashLooping", severity="critical") == ["infra"]
-    assert [each for each in routes.reaches(merged.route) if each.dead] == []
+    assert [each for each in reaches(merged.route) if each.dead] == []
 
 
 def test_two_severities_of_one_alert_are_one_page(root: Path) -> None:
