@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 
+from monitor.catalogue.naming import is_time_zone
 from monitor.errors import CatalogueError, Fault
 from monitor.routing import intervals, matchers
 from monitor.routing.intervals import Interval, Spans
@@ -260,10 +260,8 @@ def _time_interval(item: _Item) -> tuple[str, tuple[Interval, ...]]:
 def _interval(item: _Item) -> Interval:
     fields = item.mapping()
     location = fields["location"].text() if "location" in fields else "UTC"
-    try:
-        ZoneInfo(location)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise fields["location"].wrong(f"{location} is no time zone that is known here") from error
+    if location != intervals.LOCAL and not is_time_zone(location):
+        raise fields["location"].wrong(f"{location} is no time zone that is known here")
     return Interval(
         times=tuple(_times(fields)),
         weekdays=_spans(fields, "weekdays", intervals.WEEKDAYS),

@@ -16,6 +16,9 @@ MONTHS = tuple(name.lower() for name in calendar.month_name)
 _TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])|(24):(00)")
 MINUTES_A_DAY = 24 * 60
 
+LOCAL = "Local"
+"""Alertmanager's name for the time zone of its machine; here it is that of ours."""
+
 Spans = tuple[tuple[int, int], ...]
 
 
@@ -98,8 +101,8 @@ def _in_month(days: tuple[int, int], day: int, last: int) -> bool:
 
 
 @lru_cache(maxsize=64)
-def _zone(location: str) -> ZoneInfo:
-    return ZoneInfo(location)
+def _zone(location: str) -> ZoneInfo | None:
+    return None if location == LOCAL else ZoneInfo(location)
 
 
 STEP = timedelta(minutes=15)

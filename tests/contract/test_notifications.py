@@ -5,6 +5,7 @@ After a change that is meant: ``UPDATE_GOLDEN=1 pytest tests/contract/test_notif
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Mapping
@@ -14,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 
 from monitor import clock
 from monitor.catalogue import working_hours
 from monitor.catalogue.model import WorkingHours
 from monitor.check.explained import explain
 from monitor.check.routes import rendered
+from monitor.routing.walk import mutes
 from tests.contract.notification_receivers import (
     CONSOLE,
     ROUND_THE_CLOCK,
@@ -214,3 +217,51 @@ async def test_what_can_wait_is_a_ticket_and_a_page_in_working_hours_alone(tmp_p
     labels = {"team": "sre", "severity": "critical", "urgency": "working-hours"}
     told = explain(rendered(catalogue), labels, clock.now(), catalogue)
     assert told.heard_by == (("pager", "mail") if works else ("mail",)), "as is explained"
+
+
+async def test_alertmanager_mutes_what_we_say_that_it_mutes(tmp_path: Path) -> None:
+    slo = {"slo": "availability"}
+    posted = [
+        alert("EdgeHasNoBackend", "critical"),
+        alert("EdgeProbeFailed", "critical"),
+        alert("ErrorBudgetBurnFast", "critical", labels=slo),
+        alert("MongoNoPrimary", "critical", labels={"drill": "true"}),
+        alert("MongoRedundancyLost", "warning"),
+        alert("MongoRedundancyLost", "warning", labels={"drill": "true"}),
+        alert("RedisDown", "warning"),
+    ]
+    alone = [
+        alert("ErrorBudgetBurnFast", "critical", labels=slo),
+        alert("ErrorBudgetBurnSlow", "warning", labels=slo),
+        alert("ErrorBudgetBurnSlow", "warning", labels={"slo": "backup-age"}),
+    ]
+    async with inbox() as box:
+        catalogue = clinic(box, tmp_path, version=version())
+        config = rendered(catalogue)
+        ours: dict[Any, bool] = {}
+        async with alertmanager(tmp_path, catalogue) as url:
+            for alerts, firing in ((alone, alone), (posted, [*alone, *posted])):
+                await tell(url, alerts)
+                labels = [one["labels"] for one in firing]
+                ours = {
+                    _key(target): any(mutes(rule, source, target) for rule in config.inhibit_rules for source in labels)
+                    for target in labels
+                }
+                assert await muted(url, until=ours) == ours
+    assert sum(ours.values()) == 5, "the burn alerts but those of others, the probe, and the rehearsal's own"
+
+
+def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
+
+
+async def muted(url: str, *, until: Mapping[Any, bool]) -> dict[Any, bool]:
+    """What is muted now, by labels; asked again while the newest alerts have not come through to what mutes."""
+    found: dict[Any, bool] = {}
+    for _ in range(100):
+        async with ClientSession() as session, session.get(f"{url}/api/v2/alerts") as answer:
+            found = {_key(one["labels"]): bool(one["status"]["inhibitedBy"]) for one in await answer.json()}
+        if found == until:
+            break
+        await asyncio.sleep(0.05)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +56,20 @@ def root(tmp_path: Path) -> Path:
         "rpo: 1h\nrto: 4h\nfull_backup_every: 30m\nverify_every: 6h\nkeep_full: 3\ntime_zone: Europe/Berlin\n"
     )
     return tmp_path
+
+
+def test_the_examples_of_the_documentation_are_taken(root: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text()
+    contacts, inhibitions = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (root / "inhibitions.yaml").write_text(
+        inhibitions.replace("MongoNoPrimary", "SLONoData").replace("MongoRedundancyLost", "ErrorBudgetExhausted")
+    )
+
+    catalogue = loaded(root, contacts)
+
+    assert heard(catalogue, component="mongodb") == ("dba",)
+    assert heard(catalogue, drill="true") == ("rehearsals",)
+    assert len(catalogue.inhibitions) == 1
 
 
 def loaded(root: Path, text: str = CONTACTS) -> Catalogue:

@@ -298,6 +298,13 @@ def test_a_span_over_midnight_is_refused_as_alertmanager_does() -> None:
         config(HOURS.replace("'18:00'", "'06:00'"))
 
 
+def test_the_zone_of_alertmanagers_own_machine_is_taken() -> None:
+    local = config(HOURS.replace("Europe/Berlin", "Local"))
+    assert local.time_intervals["office"][0].contains(datetime(2026, 11, 26, 12).astimezone())
+    with pytest.raises(CatalogueError, match="no time zone"):
+        config(HOURS.replace("Europe/Berlin", "Europe/Nowhere"))
+
+
 def test_days_from_the_months_end_are_counted_back() -> None:
     last = intervals.Interval(days_of_month=((-2, -1),))
     assert [day for day in range(1, 29) if last.contains(datetime(2027, 2, day, tzinfo=ZoneInfo("UTC")))] == [27, 28]
