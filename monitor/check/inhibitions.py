@@ -35,13 +35,27 @@ def unfit_inhibitions(catalogue: Catalogue) -> Iterator[Finding]:
 def _milder(inhibition: Inhibition, rules: Rules) -> Iterator[Finding]:
     for source in inhibition.source:
         for target in inhibition.target:
-            mildest = max(rules.get(source, ()), key=lambda rule: rule.attention.rank, default=None)
-            loudest = min(rules.get(target, ()), key=lambda rule: rule.attention.rank, default=None)
-            if mildest and loudest and mildest.attention.rank > loudest.attention.rank:
+            pairs = [
+                (one, other)
+                for one in rules.get(source, ())
+                for other in rules.get(target, ())
+                if one.attention.rank > other.attention.rank and _may_meet(one, other, inhibition.equal)
+            ]
+            if pairs:
+                milder, louder = pairs[0]
                 message = (
-                    f"{source} ({_urgency(mildest)}) would mute {target} ({_urgency(loudest)}), which is more urgent"
+                    f"{source} ({_urgency(milder)}) would mute {target} ({_urgency(louder)}), which is more urgent"
                 )
                 yield finding(inhibition.place, "milder-source", message, "turn them round, or remove the entry")
+
+
+def _may_meet(source: AlertRule, target: AlertRule, equal: tuple[str, ...]) -> bool:
+    """Whether the labels that their rules give them let one mute the other."""
+    return all(
+        source.labels[label] == target.labels[label]
+        for label in equal
+        if label in source.labels and label in target.labels
+    )
 
 
 def _urgency(rule: AlertRule) -> str:

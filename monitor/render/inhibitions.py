@@ -26,19 +26,33 @@ def rules(catalogue: Catalogue) -> list[Value]:
     """Alertmanager's ``inhibit_rules``.
 
     Each has ``drill`` in ``equal``: what is real carries no such label, so that it mutes what is real, and a rehearsal
-    mutes rehearsals. It is the one label whose absence on both sides is meant to count.
+    mutes rehearsals. It is the one label whose absence on both sides is meant to count. Where an alert has a label of
+    that name with a meaning of its own, rehearsals are left out as sources instead.
     """
-    named_ = [([named(one.source)], [named(one.target)], one.equal) for one in inhibitions(catalogue)]
+    meant = _alerts_about_drills(catalogue)
     return [
-        {"source_matchers": source, "target_matchers": target, "equal": [DRILL_LABEL, *equal]}
-        for source, target, equal in (*named_, *_of_two_severities(catalogue))
+        *(_rule(one, own=not meant.isdisjoint((*one.source, *one.target))) for one in inhibitions(catalogue)),
+        *_of_two_severities(catalogue),
     ]
 
 
-Rule = tuple[list[str], list[str], tuple[str, ...]]
+def _rule(inhibition: Inhibition, *, own: bool) -> Value:
+    source, target, equal = [named(inhibition.source)], [named(inhibition.target)], list(inhibition.equal)
+    if own:
+        source.append(f'{DRILL_LABEL}!="true"')
+    else:
+        equal = [DRILL_LABEL, *(label for label in equal if label != DRILL_LABEL)]
+    return {"source_matchers": source, "target_matchers": target, **({"equal": equal} if equal else {})}
 
 
-def _of_two_severities(catalogue: Catalogue) -> Iterator[Rule]:
+def _alerts_about_drills(catalogue: Catalogue) -> frozenset[str]:
+    """Alerts whose ``drill`` says which one they are about."""
+    rules_ = [rule for group in catalogue.alerts for rule in group.rules if DRILL_LABEL in rule.expr]
+    metrics = carried.declared(catalogue) if rules_ else {}
+    return frozenset(rule.name for rule in rules_ if DRILL_LABEL in (carried.of_alert(rule, metrics).possible or ()))
+
+
+def _of_two_severities(catalogue: Catalogue) -> Iterator[Value]:
     """An alert that is given as a warning and, further on, as critical: the critical one says it all.
 
     Both are of the same series where every label that their expressions leave is equal.
@@ -53,9 +67,10 @@ def _of_two_severities(catalogue: Catalogue) -> Iterator[Rule]:
         for louder, milder in pairwise(ranked):
             left, right = (carried.of_alert(rule, metrics).possible for rule in (louder, milder))
             if left is not None and right is not None:
-                equal = sorted((left & right) - {"alertname", *louder.labels, *milder.labels})
+                same_series = (left & right) - {"alertname", *louder.labels, *milder.labels}
                 source, target = ([named([name]), f'severity="{rule.severity}"'] for rule in (louder, milder))
-                yield source, target, tuple(equal)
+                equal = sorted({DRILL_LABEL, *same_series})
+                yield {"source_matchers": source, "target_matchers": target, "equal": equal}
 
 
 def _of_slos(catalogue: Catalogue) -> Iterator[Inhibition]:

@@ -149,6 +149,33 @@ def test_what_waits_for_working_hours_may_not_mute_what_wakes(bundled: Catalogue
     assert found(catalogue, entry("Waits", "RedisDown")) == []
 
 
+def test_only_what_is_as_urgent_mutes_where_severity_must_be_equal(bundled: Catalogue) -> None:
+    """Some SLOs page and some make tickets, by alerts of one name."""
+    assert [code for code, _ in found(bundled, entry("ErrorBudgetBurnFast", "MongoNoPrimary"))] == ["milder-source"]
+    assert found(bundled, entry("ErrorBudgetBurnFast", "MongoNoPrimary", "severity")) == []
+
+
+def test_an_alert_about_a_drill_is_no_rehearsal(bundled: Catalogue) -> None:
+    expr = "max by (drill) (dr_drill_success) == 0"
+    rule = AlertRule(name="DrillFailed", expr=expr, labels={"severity": "warning"}, place=HERE)
+    catalogue = replace(bundled, alerts=(*bundled.alerts, AlertGroup(name="mine", rules=(rule,))))
+    entries = (entry("RecoveryPointTooOld", "DrillFailed"), entry("DrillFailed", "JobOverdue", "drill"))
+
+    config = yaml.safe_load(alertmanager_config(replace(catalogue, inhibitions=entries)))
+
+    assert config["inhibit_rules"][3:] == [
+        {
+            "source_matchers": ['alertname="RecoveryPointTooOld"', 'drill!="true"'],
+            "target_matchers": ['alertname="DrillFailed"'],
+        },
+        {
+            "source_matchers": ['alertname="DrillFailed"', 'drill!="true"'],
+            "target_matchers": ['alertname="JobOverdue"'],
+            "equal": ["drill"],
+        },
+    ]
+
+
 def test_a_label_that_both_sides_lack_mutes_strangers_and_is_found(bundled: Catalogue) -> None:
     told = found(bundled, entry("MongoNoPrimary", "MongoRedundancyLost", "instance"))
 
