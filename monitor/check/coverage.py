@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from monitor.catalogue import promql
 from monitor.catalogue.model import AlertRule, Attention, Catalogue
-from monitor.check import alerts, inhibitions, routes
+from monitor.check import alert_panels, alerts, inhibitions, routes
+from monitor.check.alert_dashboards import dashboards_of
 from monitor.check.finding import Finding, finding
 from monitor.render.alertmanager import people
-from monitor.render.dashboards import boards
-from monitor.render.dashboards_model import Board
-from monitor.render.links import DASHBOARD_ANNOTATION, SERVICE_DASHBOARD, SLO_DASHBOARD
 from monitor.render.rules import all_alerts
 from monitor.render.runbooks import runbook_path
 from monitor.routing.walk import deliveries
@@ -60,7 +57,8 @@ def coverage(catalogue: Catalogue, runbooks: Mapping[str, str]) -> Coverage:
         *alerts.untested(catalogue),
         *alerts.without_runbook(catalogue, runbooks),
         *without_owner(catalogue),
-        *without_panel(catalogue),
+        *alert_panels.without_panel(catalogue),
+        *elsewhere(catalogue),
     }
     return Coverage(rows=tuple(_rows(catalogue, found)), holes=tuple(sorted(found)))
 
@@ -77,69 +75,22 @@ def without_owner(catalogue: Catalogue) -> Iterator[Finding]:
             yield finding(rule.place, "no-owner", message, "add the team, or give the alert one that is there")
 
 
-def without_panel(catalogue: Catalogue) -> Iterator[Finding]:
-    """Alerts whose dashboard does not exist, or shows nothing of what they judge."""
-    shown = {board.uid: board for board in boards(catalogue)}
-    told = set()
-    for rule, uid in _with_dashboards(catalogue):
-        if rule.name in told or not _reads(rule.expr):
-            continue
-        if uid not in shown:
-            told.add(rule.name)
-            message = f"{rule.name} names the dashboard {uid}, which does not exist"
-            yield finding(rule.place, "no-panel", message, f"use one of {', '.join(sorted(shown))}")
-        elif not panel_of(shown[uid], rule):
-            told.add(rule.name)
-            message = f"{rule.name} is on no panel of the dashboard {uid}: none reads what it judges"
-            yield finding(rule.place, "no-panel", message, "name the dashboard that shows it, or add a panel")
-
-
-def panel_of(board: Board, rule: AlertRule) -> str:
-    """The title of the panel that names an alert, or else reads what it judges; empty where there is none."""
-    panels = [panel for section in board.sections for panel in section.panels]
-    if named := [panel.title for panel in panels if panel.alert == rule.name]:
-        return named[0]
-    judged = _reads(rule.expr)
-    # What is missing is seen where it is said how much of the time is known.
-    for wanted in (judged, frozenset({names.COVERAGE}) if judged <= names.RECORDED.keys() else frozenset()):
-        for panel in panels:
-            if wanted & {name for query in panel.queries for name in _reads_of_panel(query.expr)}:
-                return panel.title
-    return ""
-
-
-def _with_dashboards(catalogue: Catalogue) -> Iterator[tuple[AlertRule, str]]:
-    """Each alert as it is evaluated, with the uid that its author gave it, or the one it is given."""
-    named = {
-        (rule.name, rule.labels.get("severity", "")): rule.annotations[DASHBOARD_ANNOTATION]
-        for group in catalogue.alerts
-        for rule in group.rules
-        if DASHBOARD_ANNOTATION in rule.annotations
-    }
-    for rule in all_alerts(catalogue):
-        default = SLO_DASHBOARD if names.SLO_LABEL in rule.labels else SERVICE_DASHBOARD
-        yield rule, named.get((rule.name, rule.labels["severity"]), default)
-
-
-def _reads(query: str) -> frozenset[str]:
-    return frozenset(str(one.name) for one in promql.selectors(promql.parse(query)) if one.name) - {"ALERTS"}
-
-
-def _reads_of_panel(query: str) -> frozenset[str]:
-    """As far as Grafana's variables let it be read."""
-    filled = query.replace("$__rate_interval", "1m").replace("$__range", "1h").replace("$__interval", "15s")
-    try:
-        return _reads(filled)
-    except ValueError:
-        return frozenset()
+def elsewhere(catalogue: Catalogue) -> Iterator[Finding]:
+    """Alerts that are on panels, but on none of the dashboard to which they send people."""
+    places = alert_panels.panels_of(catalogue)
+    for rule, uid in {rule.name: (rule, uid) for rule, uid in dashboards_of(catalogue)}.values():
+        found = places.get(rule.name, ())
+        if rule.attention in routes.NOTIFYING and found and uid not in {there for there, _ in found}:
+            message = f"{rule.name} sends people to the dashboard {uid}, and is on a panel of {found[0][0]} alone"
+            yield finding(rule.place, "no-panel", message, f"let it name {found[0][0]}, or add a panel to {uid}")
 
 
 def _rows(catalogue: Catalogue, found: Iterable[Finding]) -> Iterator[Covered]:
-    shown = {board.uid: board for board in boards(catalogue)}
+    places = alert_panels.panels_of(catalogue)
     told, config = people(catalogue), routes.rendered(catalogue)
     at = routes.A_MONDAY_MORNING
     rows: dict[tuple[str, Attention, str, tuple[str, ...], str], list[AlertRule]] = {}
-    for rule, uid in _with_dashboards(catalogue):
+    for rule, uid in dashboards_of(catalogue):
         heard = {name for each in deliveries(config, rule.labels, at) for name in told[each.route.receiver]}
         rows.setdefault((rule.name, rule.attention, rule.labels["team"], tuple(sorted(heard)), uid), []).append(rule)
     codes: dict[str, set[str]] = {}
@@ -158,6 +109,6 @@ def _rows(catalogue: Catalogue, found: Iterable[Finding]) -> Iterator[Covered]:
             runbook=runbook_path(name),
             tested="no-test" not in holes,
             dashboard=uid,
-            panel=panel_of(shown[uid], rules[0]) if uid in shown else "",
+            panel=next((title for there, title in places.get(name, ()) if there == uid), ""),
             holes=tuple(sorted(holes)),
         )

@@ -19,7 +19,7 @@ from monitor.check.coverage import Coverage, coverage
 from monitor.check.explained import explain
 from monitor.check.finding import Finding
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.cli.check import pages
+from monitor.cli.runbook_pages import pages
 from monitor.errors import CatalogueError, Exit, Fault, InputError
 from monitor.render.alertmanager import alertmanager_config, subtree
 from monitor.render.notifications import FILE, notification_templates

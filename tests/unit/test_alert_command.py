@@ -106,7 +106,7 @@ HOLES: Mapping[str, tuple[Callable[[Catalogue], Catalogue], set[str]]] = {
     "no route for a severity": (heard_by_nobody, {"no-route"}),
     "a dashboard that is none": (
         lambda c: with_rule(c, "RedisDown", lambda r: replace(r, annotations=r.annotations | {"dashboard": "nope"})),
-        {"no-panel"},
+        {"no-dashboard"},
     ),
     "no panel on its dashboard": (
         lambda c: with_rule(
