@@ -10,6 +10,7 @@ from monitor.check import alert_panels, alerts, inhibitions, routes
 from monitor.check.alert_dashboards import dashboards_of
 from monitor.check.finding import Finding, finding
 from monitor.render.alertmanager import people
+from monitor.render.dashboards import boards
 from monitor.render.rules import all_alerts
 from monitor.render.runbooks import runbook_path
 from monitor.routing.walk import deliveries
@@ -77,12 +78,13 @@ def without_owner(catalogue: Catalogue) -> Iterator[Finding]:
 
 def elsewhere(catalogue: Catalogue) -> Iterator[Finding]:
     """Alerts that are on panels, but on none of the dashboard to which they send people."""
-    places = alert_panels.panels_of(catalogue)
+    places, there_are = alert_panels.panels_of(catalogue), {board.uid for board in boards(catalogue)}
     for rule, uid in {rule.name: (rule, uid) for rule, uid in dashboards_of(catalogue)}.values():
-        found = places.get(rule.name, ())
-        if rule.attention in routes.NOTIFYING and found and uid not in {there for there, _ in found}:
-            message = f"{rule.name} sends people to the dashboard {uid}, and is on a panel of {found[0][0]} alone"
-            yield finding(rule.place, "no-panel", message, f"let it name {found[0][0]}, or add a panel to {uid}")
+        found = dict(places.get(rule.name, ()))
+        if rule.attention in routes.NOTIFYING and uid in there_are and found and uid not in found:
+            other = min(found)
+            message = f"{rule.name} sends people to the dashboard {uid}, and is on a panel of {other} alone"
+            yield finding(rule.place, "no-panel", message, f"let it name {other}, or add a panel to {uid}")
 
 
 def _rows(catalogue: Catalogue, found: Iterable[Finding]) -> Iterator[Covered]:

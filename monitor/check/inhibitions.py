@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 
 from monitor.catalogue.model import AlertRule, Catalogue, Inhibition
 from monitor.check.finding import Finding, finding
@@ -63,24 +64,43 @@ def _urgency(rule: AlertRule) -> str:
 
 
 def _unequal(inhibition: Inhibition, rules: Rules, metrics: carried.Metrics) -> Iterator[Finding]:
+    """Labels that must be equal, and that both sides may lack, or that one of them never has.
+
+    A label that one side always has and the other sometimes is sound: where it is missing, nothing is muted.
+    """
     for label in inhibition.equal:
-        lacking: dict[str, bool] = {}
-        for name in (*inhibition.source, *inhibition.target):
-            labels = [carried.of_alert(rule, metrics) for rule in rules.get(name, ())]
-            unsure = [found for found in labels if label not in found.always and found.possible is not None]
-            if unsure:
-                lacking[name] = any(label in (found.possible or ()) for found in unsure)
-        for name, sometimes in lacking.items():
-            often = "does not always carry" if sometimes else "does not carry"
-            remedy = f"keep {label} in its expression or add it as a label, or take it out of equal"
-            message = f"{name} {often} the label {label}, which must be equal: {_consequence(inhibition, lacking)}"
-            yield finding(inhibition.place, "empty-equal", message, remedy)
+        has = {name: _has(label, rules.get(name, ()), metrics) for name in (*inhibition.source, *inhibition.target)}
+        told = set()
+        for source, target in product(inhibition.source, inhibition.target):
+            both = "always" not in {has[source], has[target]}
+            if "unknown" in {has[source], has[target]} or not (both or "never" in {has[source], has[target]}):
+                continue
+            for name in (source, target):
+                if has[name] != "always" and (name, both) not in told:
+                    told.add((name, both))
+                    yield _unequal_finding(inhibition, label, name, has[name], both=both)
 
 
-def _consequence(inhibition: Inhibition, lacking: Mapping[str, bool]) -> str:
-    if set(lacking) & set(inhibition.source) and set(lacking) & set(inhibition.target):
-        return "where both sides lack it, Alertmanager takes it for equal and mutes strangers"
-    return "where only one side lacks it, nothing is muted"
+def _unequal_finding(inhibition: Inhibition, label: str, name: str, has: str, *, both: bool) -> Finding:
+    often = "does not carry" if has == "never" else "does not always carry"
+    consequence = (
+        "where both sides lack it, Alertmanager takes it for equal and mutes strangers"
+        if both
+        else "so nothing is muted"
+    )
+    message = f"{name} {often} the label {label}, which must be equal: {consequence}"
+    remedy = f"keep {label} in its expression or add it as a label, or take it out of equal"
+    return finding(inhibition.place, "empty-equal", message, remedy)
+
+
+def _has(label: str, same: tuple[AlertRule, ...], metrics: carried.Metrics) -> str:
+    """Whether an alert carries a label: always, sometimes, never, or nobody can know."""
+    found = [carried.of_alert(rule, metrics) for rule in same]
+    if all(label in one.always for one in found):
+        return "always"
+    if any(one.possible is None for one in found):
+        return "unknown"
+    return "sometimes" if any(label in (one.possible or ()) for one in found) else "never"
 
 
 def _circles(catalogue: Catalogue) -> Iterator[Finding]:

@@ -183,13 +183,26 @@ def test_a_label_that_both_sides_lack_mutes_strangers_and_is_found(bundled: Cata
     assert "takes it for equal and mutes strangers" in told[0][1]
 
 
-def test_a_label_that_one_side_lacks_or_sometimes_lacks_is_found(bundled: Catalogue) -> None:
+def test_a_label_that_one_side_never_has_mutes_nothing_and_is_found(bundled: Catalogue) -> None:
     (one,) = found(bundled, entry("EdgeHasNoBackend", "TargetMissing", "team", "job"))
 
+    assert one[1].endswith("so nothing is muted")
     assert "EdgeHasNoBackend does not carry the label job" in one[1]
     assert found(bundled, entry("EdgeHasNoBackend", "TargetMissing", "team", "component")) == []
-    instance = found(bundled, entry("RedisDown", "TargetMissing", "instance"))
-    assert any("TargetMissing does not always carry the label instance" in message for _, message in instance)
+
+
+def test_a_label_that_both_sides_may_lack_is_found(bundled: Catalogue) -> None:
+    told = found(bundled, entry("RedisDown", "TargetMissing", "instance"))
+
+    assert any("TargetMissing does not always carry the label instance" in message for _, message in told)
+    assert all("mutes strangers" in message for _, message in told)
+
+
+def test_a_label_that_only_one_side_may_lack_is_sound(bundled: Catalogue) -> None:
+    rule = AlertRule(name="Mine", expr="up == 0", labels={"severity": "critical"}, place=HERE)
+    catalogue = replace(bundled, alerts=(*bundled.alerts, AlertGroup(name="mine", rules=(rule,))))
+
+    assert found(catalogue, entry("Mine", "TargetMissing", "instance")) == []
 
 
 def test_alerts_that_mute_each_other_are_found(bundled: Catalogue) -> None:
