@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor import clock
-from monitor.catalogue.model import AlertRule, Catalogue
+from monitor.catalogue.model import URGENCY_LABEL, AlertRule, Catalogue
 from monitor.render import carried
 from monitor.render.alertmanager import people
 from monitor.render.rules import all_alerts
@@ -75,7 +75,11 @@ class Explained:
 
 
 def explain(config: Config, labels: Mapping[str, str], at: datetime, catalogue: Catalogue | None = None) -> Explained:
-    """Follow an alert; where ``catalogue`` is what the configuration was made of, its names are used."""
+    """Follow an alert; where ``catalogue`` is what the configuration was made of, its names are used.
+
+    Raises:
+        ValueError: its name alone does not say which of the catalogue's alerts is meant.
+    """
     rules = tuple(all_alerts(catalogue)) if catalogue else ()
     told = people(catalogue) if catalogue else None
     full = with_known_labels(labels, rules)
@@ -89,16 +93,27 @@ def explain(config: Config, labels: Mapping[str, str], at: datetime, catalogue: 
     )
 
 
+ROUTED_BY = ("team", "severity", URGENCY_LABEL)
+"""Labels by which alerts of one name may go different ways."""
+
+
 def with_known_labels(labels: Mapping[str, str], rules: tuple[AlertRule, ...]) -> dict[str, str]:
-    """Add what every alert of that name and of the labels given carries, as far as that is one value."""
+    """Add what every alert of that name and of the labels given carries, as far as that is one value.
+
+    Raises:
+        ValueError: alerts of that name go different ways, and the labels do not say which of them is meant.
+    """
     named = [rule for rule in rules if rule.name == labels.get("alertname")]
     fitting = [rule for rule in named if all(labels.get(name, value) == value for name, value in rule.labels.items())]
     same = fitting or named
     known: dict[str, str] = {}
     for name in sorted({name for rule in same for name in rule.labels}):
-        values = {rule.labels.get(name, "") for rule in same}
-        if len(values) == 1 and "{{" not in (value := values.pop()):
-            known[name] = value
+        values = sorted({rule.labels.get(name, "") for rule in same})
+        if len(values) == 1 and "{{" not in values[0]:
+            known[name] = values[0]
+        elif name in ROUTED_BY and name not in labels:
+            forms = " or ".join(value or "none" for value in values)
+            raise ValueError(f"{labels['alertname']} comes with {name} {forms}: say which, as {name}={values[-1]}")
     return known | dict(labels)
 
 

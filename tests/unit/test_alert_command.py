@@ -186,6 +186,10 @@ def test_where_an_alert_goes_is_told_with_why() -> None:
         (["a-b=c"], 2),
         (["severity=critical", "severity=warning"], 2),
         (["severity=critical", "--at", "tomorrow"], 2),
+        (["alertname=ErrorBudgetBurnFast"], 2),
+        (["alertname=ErrorBudgetBurnFast", "severity=critical"], 0),
+        (["alertname=ErrorBudgetBurnFast", "slo=availability"], 0),
+        (["alertname=ErrorBudgetBurnSlow"], 0),
         (["severity=critical", "--config", "nowhere.yml"], 2),
     ],
 )
