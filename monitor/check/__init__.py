@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alerts, histograms, parts, recovery, routes, traffic
+from monitor.check import alerts, histograms, inhibitions, parts, recovery, routes, traffic
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
 from monitor.check.live_slos import live_findings
@@ -33,9 +33,11 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *traffic.unfit_for_traffic(catalogue),
         *traffic.odd_targets(catalogue),
         *traffic.unfit_for_intervals(catalogue),
+        *inhibitions.unfit_inhibitions(catalogue),
         *routes.unrouted(catalogue, rules),
         *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),
+        *routes.always_muted(catalogue),
         *recovery.impossible_rpo(catalogue),
     }
     if runbooks is not None:

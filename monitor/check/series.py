@@ -12,13 +12,11 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
+from monitor.render.carried import TARGET_LABELS, series_of
 from monitor.slo import names, rules, sloth
 
 MOST_GUESSES = 20
 """For how many unknown names a near one is looked for: who has more of them has mistyped none, but declared nothing."""
-
-TARGET_LABELS = frozenset({"job", "instance"})
-"""What Prometheus puts on every sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +68,7 @@ class _Declared:
         self._histograms: dict[str, list[DeclaredMetric]] = {}
         self._meant: dict[str, list[str]] = {}
         for metric in catalogue.metrics:
-            for name in _series_of(metric):
+            for name in series_of(metric):
                 self._metrics.setdefault(name, []).append(metric)
             if metric.type == "histogram":
                 self._histograms.setdefault(metric.name, []).append(metric)
@@ -116,12 +114,6 @@ class _Declared:
         close = self._meant.get(name)
         meant = f"did you mean {close[0]}? Else " if close else ""
         return f"{meant}declare it in metrics/*.json, or correct the name"
-
-
-def _series_of(metric: DeclaredMetric) -> tuple[str, ...]:
-    if metric.type == "histogram":
-        return tuple(f"{metric.name}{suffix}" for suffix in ("_bucket", "_count", "_sum"))
-    return (metric.name, f"{metric.name}_count", f"{metric.name}_sum") if metric.type == "summary" else (metric.name,)
 
 
 def _edge(place: Place, name: str, matcher: ql.Matcher, metrics: list[DeclaredMetric]) -> Iterator[Finding]:

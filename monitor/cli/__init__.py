@@ -32,6 +32,10 @@ COMMANDS = {
         "monitor.cli.check",
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
+    "alert": (
+        "monitor.cli.alert",
+        "Say where an alert goes and why; show whether each has owner, runbook, tests and panel.",
+    ),
     "slo": (
         "monitor.cli.slo",
         "Show where each SLO stands and what its alerts would have done; validate OpenSLO files.",

@@ -8,10 +8,10 @@ import click
 
 from monitor.addresses import check_url
 from monitor.catalogue.load import load
-from monitor.catalogue.strict_yaml import read_text
 from monitor.check import findings, live_findings, missing_series
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.errors import CatalogueError, Exit, Fault
+from monitor.cli.runbook_pages import pages
+from monitor.errors import Exit
 from monitor.render.runbooks import FOLDER
 from monitor.sources.prometheus import Prometheus
 
@@ -40,7 +40,7 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
     if url is not None:
         check_url("--prometheus", url)
     catalogue = load(settings.catalogue, settings.environment)
-    found = list(findings(catalogue, _pages(runbooks or Path(FOLDER))))
+    found = list(findings(catalogue, pages(runbooks or Path(FOLDER))))
     if url is not None:
         with Prometheus(url, login=settings.prometheus_login()) as prometheus:
             found += missing_series(catalogue, prometheus.instant)
@@ -58,12 +58,3 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
                 f"{len(catalogue.slos)} SLOs and {sum(len(g.rules) for g in catalogue.alerts)} alerts: no findings"
             )
     leave(Exit.PROMISE_BROKEN if found else Exit.GOOD)
-
-
-def _pages(folder: Path) -> dict[str, str] | None:
-    if not folder.is_dir():
-        return None
-    read = {f"{FOLDER}/{path.name}": read_text(path, str(path)) for path in sorted(folder.glob("[A-Z]*.md"))}
-    if faults := tuple(page for page in read.values() if isinstance(page, Fault)):
-        raise CatalogueError(faults)
-    return {path: page for path, page in read.items() if not isinstance(page, Fault)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import AlertRule, Catalogue, Severity
+from monitor.catalogue.model import AlertRule, Attention, Catalogue, Severity
 from monitor.render.rules import all_alerts
 from monitor.slo import names, promql
 
@@ -30,6 +30,7 @@ _SEVERITIES = {
     Severity.INFO: "info: context only",
     Severity.NONE: "none: wakes nobody",
 }
+_WAITING = "critical in working hours: calls a human then, and is a ticket until they begin"
 
 
 def runbook_path(alert: str) -> str:
@@ -76,11 +77,17 @@ def _facts(rules: list[AlertRule], catalogue: Catalogue) -> Iterator[str]:
 
 def _severity(rules: list[AlertRule]) -> str:
     """What the alert does; where it is not the same for all SLOs, for which it does what."""
-    found = sorted({rule.severity for rule in rules}, key=list(Severity).index)
-    if len(found) == 1:
-        return _SEVERITIES[found[0]]
-    of = {one: [rule.labels[names.SLO_LABEL] for rule in rules if rule.severity is one] for one in found}
-    return "; ".join(f"{_SEVERITIES[one]} ({', '.join(slos)})" for one, slos in of.items())
+    said: dict[str, list[AlertRule]] = {}
+    for rule in sorted(rules, key=lambda rule: list(Severity).index(rule.severity)):
+        waits = rule.attention is Attention.WORKING_HOURS
+        said.setdefault(_WAITING if waits else _SEVERITIES[rule.severity], []).append(rule)
+    if len(said) == 1:
+        return next(iter(said))
+    of = {
+        text: [rule.labels[names.SLO_LABEL] for rule in same if names.SLO_LABEL in rule.labels]
+        for text, same in said.items()
+    }
+    return "; ".join(f"{text} ({', '.join(slos)})" if slos else text for text, slos in of.items())
 
 
 def _summary(rules: list[AlertRule]) -> str:

@@ -263,6 +263,17 @@ def test_what_prometheus_and_alertmanager_are_given_is_accepted_by_their_own_too
     assert "web-alertmanager" in alertmanager, "the console takes alerts only from users"
 
 
+def test_alertmanager_finds_its_templates_where_they_are_mounted(
+    services: dict[str, Any], compose_init: ModuleType
+) -> None:
+    config = yaml.safe_load(compose_init.alertmanager_config((ROOT / "rules" / "alertmanager.yml").read_text("utf-8")))
+    mounted = {target: Path(source) for source, target in volumes(services["alertmanager"])}
+
+    (file,) = config["templates"]
+    assert mounted[file].resolve() == ROOT / "rules" / "notifications.tmpl"
+    assert mounted[file].is_file()
+
+
 def test_the_image_carries_the_same_mongod_as_the_database(services: dict[str, Any]) -> None:
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     assert f"ARG MONGO_IMAGE={services['mongo-1']['image']}\n" in dockerfile
