@@ -29,7 +29,7 @@ _SECRETS = {
     "routing_key_file": "routingKey",
     "service_key_file": "serviceKey",
     "url_file": "urlSecret",
-    "webhook_url_file": "webhookUrl",
+    "webhook_url_file": "webhookURL",
 }
 _FIELDS = {
     "links": "pagerDutyLinkConfigs",
@@ -126,7 +126,10 @@ def _settings(settings: Mapping[str, Any], keys: Mapping[str, str]) -> Value:
 
 def _listed(value: Any) -> Value:
     """A mapping as the Operator writes it: a list of keys and values."""
-    return [{"key": key, "value": text} for key, text in value.items()] if isinstance(value, dict) else value
+    if isinstance(value, dict):
+        return [{"key": key, "value": text} for key, text in value.items()]
+    # Only PagerDuty's links are lists of mappings; what they are called is their text elsewhere.
+    return [{"href": one["href"], "alt": one["text"]} for one in value] if isinstance(value, list) else value
 
 
 def _interval(interval: Mapping[str, Any]) -> Value:
