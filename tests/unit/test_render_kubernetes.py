@@ -85,7 +85,7 @@ FIELDS: dict[str, Any] = {
                     "name": str,
                     "timeIntervals": [
                         {
-                            **dict.fromkeys(("weekdays", "daysOfMonth", "months", "years"), [str]),
+                            **{key: [str] for key in ("weekdays", "daysOfMonth", "months", "years")},
                             "times": [{"startTime": str, "endTime": str}],
                         }
                     ],
