@@ -38,7 +38,7 @@ def uses(catalogue: Catalogue) -> Iterator[Use]:
 
 def unknown_series(catalogue: Catalogue) -> tuple[Finding, ...]:
     """What is read and declared by nobody."""
-    declared = _Declared(catalogue)
+    declared = Declared(catalogue)
     found = {
         problem
         for use in uses(catalogue)
@@ -59,7 +59,7 @@ def metric_names(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class _Declared:
+class Declared:
     """All that producers declare, by the names that queries use."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -70,6 +70,10 @@ class _Declared:
         for name, labels in names.RECORDED.items():
             recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
             self._metrics[name] = [recorded]
+
+    def types(self, name: str) -> frozenset[str]:
+        """The types that a series' metric is declared with; nothing where nobody declares it."""
+        return frozenset(metric.type for metric in self._metrics.get(name, ()))
 
     def problems(self, place: Place, selector: ql.VectorSelector) -> Iterator[Finding]:
         """What is wrong with one selector."""
