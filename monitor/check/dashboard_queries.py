@@ -121,18 +121,22 @@ def _labels(expr: ql.Expr) -> set[str] | None:
     if isinstance(expr, ql.ParenExpr):
         return _labels(expr.expr)
     if isinstance(expr, ql.AggregateExpr):
-        if str(expr.op) in {"topk", "bottomk", "limitk"}:
-            return _labels(expr.expr)
-        if expr.modifier is None:
-            return set()
-        return set(expr.modifier.labels) if str(expr.modifier.type).endswith("By") else None
+        return _grouped(expr)
     if isinstance(expr, ql.BinaryExpr):
-        sides = [found for found in (_labels(expr.lhs), _labels(expr.rhs)) if found is not None]
-        return set().union(*sides) if len(sides) == 2 else None  # noqa: PLR2004  # both of them
+        left, right = _labels(expr.lhs), _labels(expr.rhs)
+        return None if left is None or right is None else left | right
     if isinstance(expr, ql.Call) and expr.func.name == "histogram_quantile":
         inner = _labels(expr.args[1])
         return None if inner is None else inner - {"le"}
     return None
+
+
+def _grouped(expr: ql.AggregateExpr) -> set[str] | None:
+    if str(expr.op) in {"topk", "bottomk", "limitk"}:
+        return _labels(expr.expr)
+    if expr.modifier is None:
+        return set()
+    return set(expr.modifier.labels) if str(expr.modifier.type).endswith("By") else None
 
 
 def _calls(expr: ql.Expr) -> Iterator[ql.Call]:

@@ -111,7 +111,7 @@ def _datasource(board: DashboardFile, _: Known) -> Iterator[Problem]:
             yield "fixed-datasource", f"{name} asks a fixed data source", 'ask "${datasource}"'
 
 
-def _variables(board: DashboardFile, known: Known) -> Iterator[Problem]:
+def _variables(board: DashboardFile, _: Known) -> Iterator[Problem]:
     used = {name for one in asked(board) if one.kind != "variable" for name in used_variables(one.expr)}
     for variable in board.variables():
         name = str(variable.get("name"))
@@ -134,9 +134,9 @@ def _variables(board: DashboardFile, known: Known) -> Iterator[Problem]:
             )
 
 
-def _panels(board: DashboardFile, known: Known) -> Iterator[Problem]:
+def _words(board: DashboardFile, _: Known) -> Iterator[Problem]:
     for panel in board.panels():
-        name, defaults = _named(panel), (panel.get("fieldConfig") or {}).get("defaults") or {}
+        name, defaults = _named(panel), _defaults(panel)
         if not panel.get("title"):
             yield "no-title", f"panel {panel.get('id')} has no title", "ask what it answers"
         if len(str(panel.get("description") or "")) < SHORTEST_DESCRIPTION:
@@ -146,6 +146,13 @@ def _panels(board: DashboardFile, known: Known) -> Iterator[Problem]:
             yield "no-unit", f"{name} has no unit", 'set one; "none" for what has none'
         if not panel.get("links"):
             yield "no-link", f"{name} leads nowhere", "link the runbook of its alert, or the next dashboard"
+        if panel.get("empty_until") and not defaults.get("noValue"):
+            yield "says-nothing", f"{name} may be empty and does not say why", "set noValue"
+
+
+def _kinds(board: DashboardFile, _: Known) -> Iterator[Problem]:
+    for panel in board.panels():
+        name, defaults = _named(panel), _defaults(panel)
         if not list(targets(panel)):
             yield "no-query", f"{name} asks for nothing", "give it a query, or remove it"
         if panel.get("type") in GONE:
@@ -156,8 +163,6 @@ def _panels(board: DashboardFile, known: Known) -> Iterator[Problem]:
         reduced = ((panel.get("options") or {}).get("reduceOptions") or {}).get("calcs")
         if panel.get("type") in REDUCED and not reduced:
             yield "no-reduction", f"{name} shows the last value, null included", 'set calcs to ["lastNotNull"]'
-        if panel.get("empty_until") and not defaults.get("noValue"):
-            yield "says-nothing", f"{name} may be empty and does not say why", "set noValue"
 
 
 def _numbers(board: DashboardFile, _: Known) -> Iterator[Problem]:
@@ -197,8 +202,11 @@ def _grid(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 def _cells(panel: dict[str, Any]) -> set[tuple[int, int]] | None:
     place = panel.get("gridPos") or {}
-    x, y, width, height = (place.get(name) for name in ("x", "y", "w", "h"))
-    if not all(isinstance(one, int) for one in (x, y, width, height)) or x < 0 or width < 1 or x + width > COLUMNS:
+    numbers = [place[name] for name in ("x", "y", "w", "h") if isinstance(place.get(name), int)]
+    if len(numbers) < len("xywh"):
+        return None
+    x, y, width, height = numbers
+    if x < 0 or width < 1 or x + width > COLUMNS:
         return None
     return {(x + across, y + down) for across in range(width) for down in range(height)}
 
@@ -246,7 +254,8 @@ RULES: tuple[Callable[[DashboardFile, Known], Iterator[Problem]], ...] = (
     _shell,
     _datasource,
     _variables,
-    _panels,
+    _words,
+    _kinds,
     _numbers,
     _grid,
     _links,
@@ -257,3 +266,7 @@ RULES: tuple[Callable[[DashboardFile, Known], Iterator[Problem]], ...] = (
 
 def _named(panel: dict[str, Any]) -> str:
     return f'"{panel.get("title") or panel.get("id")}"'
+
+
+def _defaults(panel: dict[str, Any]) -> dict[str, Any]:
+    return (panel.get("fieldConfig") or {}).get("defaults") or {}

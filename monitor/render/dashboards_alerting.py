@@ -91,8 +91,8 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="How long does an alert take to arrive?",
             text=(
-                "From the evaluation of the rule to the console, measured by the newest Watchdog. Good is a few "
-                "seconds beyond Alertmanager's group_wait; a minute more is a minute of downtime."
+                "Age of the rule's evaluation that the newest Watchdog carried when it arrived. Good is below 90 s, "
+                "for Prometheus and Alertmanager repeat it once a minute; more is an Alertmanager that lags."
             ),
             kind="stat",
             unit="s",

@@ -207,7 +207,7 @@ def _lost() -> tuple[Panel, ...]:
             ),
             kind="bars",
             unit="short",
-            queries=(Query("max by (by, notice) (appointments_cancelled_last_day)", "{{by}}, {{notice}}"),),
+            queries=(Query("sort_desc(max by (by, notice) (appointments_cancelled_last_day))", "{{by}}, {{notice}}"),),
             leads_to=SERVICE_DASHBOARD,
         ),
         Panel(
@@ -218,7 +218,7 @@ def _lost() -> tuple[Panel, ...]:
             ),
             kind="bars",
             unit="short",
-            queries=(Query("max by (status) (appointments_due_last_day)", "{{status}}"),),
+            queries=(Query("sort_desc(max by (status) (appointments_due_last_day))", "{{status}}"),),
             leads_to=SERVICE_DASHBOARD,
         ),
         Panel(

@@ -8,7 +8,7 @@ from monitor.render.dashboards_style import NONE_WANTED, PRESSURE, SHARE_USED, T
 
 HOST = 'instance=~"$instance"'
 FIRST_CONTAINER = "first_container"
-NO_CONTAINER = "no container is read here (exporters --containers)"
+NO_CONTAINER = "no container is read here: give the exporters --cgroup-root or a Docker socket"
 
 
 def containers() -> tuple[Panel, ...]:

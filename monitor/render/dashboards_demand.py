@@ -21,6 +21,7 @@ def demand() -> tuple[Panel, ...]:
             ),
             kind="bars",
             unit="short",
+            width=6,
             height=14,
             queries=(Query("max by (hour) (appointments_made_by_hour)", "{{hour}} h"),),
         ),
@@ -32,8 +33,9 @@ def demand() -> tuple[Panel, ...]:
             ),
             kind="bars",
             unit="short",
+            width=6,
             height=14,
-            queries=(Query("max by (weekday) (appointments_made_by_weekday)", "{{weekday}}"),),
+            queries=(Query("sort_desc(max by (weekday) (appointments_made_by_weekday))", "{{weekday}}"),),
         ),
         Panel(
             title="How far ahead do patients book?",
@@ -43,8 +45,9 @@ def demand() -> tuple[Panel, ...]:
             ),
             kind="bars",
             unit="short",
-            height=7,
-            queries=(Query("max by (lead) (appointments_made_by_lead_time)", "{{lead}}"),),
+            width=6,
+            height=14,
+            queries=(Query("sort_desc(max by (lead) (appointments_made_by_lead_time))", "{{lead}}"),),
         ),
         Panel(
             title="Does the lead time change?",
@@ -54,7 +57,8 @@ def demand() -> tuple[Panel, ...]:
             ),
             kind="heatmap",
             unit="s",
-            height=7,
+            width=6,
+            height=14,
             queries=(Query(f"sum by (le) (increase(appointment_lead_time_seconds_bucket[{RATE}]))", "{{le}}"),),
         ),
     )
@@ -72,7 +76,11 @@ def capacity() -> tuple[Panel, ...]:
             kind="bars",
             unit="short",
             queries=(
-                Query(f'sum by (service) (appointment_slots{{{SERVICE},horizon="7d",state="free"}})', "{{service}}"),
+                Query(
+                    f'sum by (service) (appointment_slots{{{SERVICE},horizon="7d",state="free"}})'
+                    f' and sum by (service) (appointment_slots_capacity{{{SERVICE},horizon="7d"}}) > 0',
+                    "{{service}}",
+                ),
             ),
             steps=((None, "red"), (1.0, "green")),
         ),

@@ -23,7 +23,7 @@ TAG = "appointment-sre"
 GENERATED = f"{GENERATED_BY}; edits here are lost."
 
 EMPTY_UNTIL = "empty_until"
-"""Which event must come before there is anything to show. Grafana ignores keys that it does not know; our checks read it."""
+"""Which event must come before there is anything to show: read by our checks; Grafana ignores keys it does not know."""
 
 HEAD_HEIGHT = 3
 """Lines of the grid that the text at the top takes."""

@@ -149,7 +149,7 @@ def _overview() -> tuple[Panel, ...]:
             maximum=1,
         ),
         Panel(
-            title="What is waited for?",
+            title="How long is a processor waited for?",
             text=(
                 "Share of time in which some process waited for a processor (pressure stall information). Good is "
                 "below 10 %. It says what utilisation cannot: whether anybody suffers."

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A kind of event; it lasts for as long as ``expr`` has a sample. ``text`` is Grafana's ``{{label}}`` form."""
+    """A kind of event; it goes on for as long as ``expr`` has a sample, or happened when that began (``moment``).
+
+    ``text`` is Grafana's ``{{label}}`` form.
+    """
 
     name: str
     expr: str
     text: str
     colour: str
+    moment: bool = False
 
 
 BACKUP = Mark(
@@ -21,6 +25,7 @@ BACKUP = Mark(
     expr="time() - max by (type) (dr_backup_last_success_timestamp_seconds) < 60",
     text="{{type}} backup finished",
     colour="super-light-blue",
+    moment=True,
 )
 
 MARKS = (
@@ -36,6 +41,7 @@ MARKS = (
         expr="count by (version) (app_build_info) unless count by (version) (app_build_info offset 5m)",
         text="Version {{version}}",
         colour="blue",
+        moment=True,
     ),
     BACKUP,
 )

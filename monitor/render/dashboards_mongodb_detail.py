@@ -13,7 +13,7 @@ LONG_RUNNING_S: Steps = warned(10)
 """No request of a patient lasts so long: it is a report, a migration, or a query without an index."""
 
 SCANNED: Steps = warned(100)
-"""Documents read for each one returned: MongoDB's own advisor speaks up from a thousand on, a clinic's data is small."""
+"""Documents read for each one returned: MongoDB's advisor speaks up from a thousand on; a clinic's data is small."""
 
 CHECKPOINT_S: Steps = warned(60)
 """Checkpoints are due every minute."""
@@ -236,16 +236,16 @@ def queries() -> tuple[Panel, ...]:
             queries=(Query(f"sum by (type) (rate(mongodb_asserts_total{{{MEMBER}}}[{RATE}]))", "{{type}}"),),
         ),
         Panel(
-            title="Which operations are given up?",
+            title="Are transactions aborted?",
             text=(
-                "Operations per second that MongoDB ended because their client was gone or their time over. Good is "
-                "none; many mean that clients lose patience: something above makes them wait."
+                "Transactions per second that were committed and aborted. Good is few aborted: two patients wanted the "
+                "same slot. Many, with no more bookings, are writes that meet each other or time out."
             ),
             unit="ops",
             width=12,
             queries=(
-                Query(f"sum by (reason) (rate(mongodb_operations_killed_total{{{MEMBER}}}[{RATE}]))", "{{reason}}"),
+                Query(f"sum(rate(mongodb_transactions_committed_total{{{MEMBER}}}[{RATE}]))", "committed"),
+                Query(f"sum(rate(mongodb_transactions_aborted_total{{{MEMBER}}}[{RATE}]))", "aborted"),
             ),
-            steps=warned(0.1),
         ),
     )

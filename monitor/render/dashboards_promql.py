@@ -31,7 +31,7 @@ def variables(expr: str) -> Iterator[str]:
 
 def replaced(expr: str, values: Mapping[str, str] | None = None) -> str:
     """The query with each variable's value put in; one without a value is taken for a choice, and `All` is chosen."""
-    known = BUILT_IN if values is None else BUILT_IN | dict(values)
+    known = {**BUILT_IN, **(values or {})}
     return _VARIABLE.sub(lambda found: known.get(found["braced"] or found["bare"], ANYTHING), expr)
 
 

@@ -118,7 +118,7 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             steps=YES,
             says=YES_NO,
             empty_until="first_journey",
-            nothing="no journey is configured (exporters --journey)",
+            nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
     )
 
@@ -336,7 +336,7 @@ def _outside() -> tuple[Panel, ...]:
             queries=(Query("max by (step) (probe_journey_step_duration_seconds)", "{{step}}"),),
             stacked=True,
             empty_until="first_journey",
-            nothing="no journey is configured (exporters --journey)",
+            nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
         Panel(
             title="At which step do journeys fail?",
@@ -348,6 +348,6 @@ def _outside() -> tuple[Panel, ...]:
             queries=(Query(f"sum by (step) (increase(probe_journey_step_failures_total[{RATE}]))", "{{step}}"),),
             steps=warned(1),
             empty_until="first_journey",
-            nothing="no journey is configured (exporters --journey)",
+            nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
     )

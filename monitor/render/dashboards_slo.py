@@ -309,5 +309,5 @@ def _coverage() -> Panel:
         queries=(Query(f'{names.COVERAGE}{{{CHOSEN},window="1h"}}', "{{slo}}"),),
         steps=((None, WARN), (0.99, GOOD)),
         maximum=1,
-        alerts=("TargetMissing",),
+        alerts=("SLONoData", "TargetMissing"),
     )
