@@ -16,7 +16,7 @@ from monitor.render import dashboard_parts
 from monitor.render.chart_model import Answer, Event
 from monitor.render.chart_scale import Window
 from monitor.render.chart_svg import runs
-from monitor.render.dashboard_parts import name_of
+from monitor.render.dashboard_parts import Scene, name_of
 from monitor.render.dashboards import boards
 from monitor.render.dashboards_links import Link, alerts_by_panel, links
 from monitor.render.dashboards_marks import MARKS, Mark
@@ -40,9 +40,11 @@ def page(board: Board, catalogue: Catalogue, heard: Heard, *, opened: bool = Fal
     alerts = alerts_by_panel(board, catalogue)
     events = [event for mark in MARKS for event in events_of(mark, heard)]
 
+    scene = Scene(window=heard.window, events=events, zone=zone, runbook_url=environment.runbook_url.rstrip("/"))
+
     def shown(panel: Panel) -> dict[str, Any]:
         answers = [heard.answers.get(query.expr, ()) for query in panel.queries]
-        found = dashboard_parts.body(panel, answers, heard.window, events, zone)
+        found = dashboard_parts.body(panel, answers, scene)
         width, _ = panel.size
         leads = [_without_grafana(link) for link in links(panel, alerts[panel.title], catalogue)]
         kept = {"title": panel.title, "text": panel.text, "kind": panel.kind, "width": width}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -26,28 +28,39 @@ Answers = Sequence[Sequence[Answer]]
 """What each of a panel's queries was answered, in their order."""
 
 
-def body(panel: Panel, answers: Answers, window: Window, events: Sequence[Event], zone: tzinfo) -> Markup:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What all panels of a page share."""
+
+    window: Window
+    events: Sequence[Event]
+    zone: tzinfo
+    runbook_url: str
+    """Base of runbooks; the name of an alert is appended."""
+
+
+def body(panel: Panel, answers: Answers, scene: Scene) -> Markup:
     """What stands below a panel's title."""
     if not any(answer.last is not None for one in answers for answer in one):
         return Markup('<p class="nothing">{}</p>').format(panel.nothing or "No data: nothing is known.")
     if panel.kind == "table":
-        return _table(panel, answers)
+        return _table(panel, answers, scene)
     if panel.kind == "stat":
-        return _stat(panel, lines_of(panel, answers), window)
+        return _stat(panel, lines_of(panel, answers), scene.window)
     if panel.kind == "bars":
         return _bars(panel, lines_of(panel, answers))
-    return _drawn(panel, answers, window, events, zone)
+    return _drawn(panel, answers, scene)
 
 
-def _drawn(panel: Panel, answers: Answers, window: Window, events: Sequence[Event], zone: tzinfo) -> Markup:
+def _drawn(panel: Panel, answers: Answers, scene: Scene) -> Markup:
     look = look_of(panel)
     if panel.kind == "heatmap":
         buckets = [(_edge(answer), Line(name="", points=answer.points)) for one in answers for answer in one]
-        return _framed(chart_svg.heatmap(buckets, window, look, zone))
+        return _framed(chart_svg.heatmap(buckets, scene.window, look, scene.zone))
     lines = [line for line in lines_of(panel, answers) if line.last is not None]
     if panel.kind == "timeline":
-        return _framed(chart_svg.timeline(lines, window, look, zone))
-    return _framed(chart_svg.graph(lines, window, look, events, zone)) + _legend(lines, look)
+        return _framed(chart_svg.timeline(lines, scene.window, look, scene.zone))
+    return _framed(chart_svg.graph(lines, scene.window, look, scene.events, scene.zone)) + _legend(lines, look)
 
 
 def look_of(panel: Panel) -> Look:
@@ -168,11 +181,11 @@ def _key(line: Line, number: int) -> Markup:
     ).format(paint, dashes or "none")
 
 
-def _table(panel: Panel, answers: Answers) -> Markup:
+def _table(panel: Panel, answers: Answers, scene: Scene) -> Markup:
     head = Markup("").join(
         Markup("<th{}>{}</th>").format(_numeric(column), heading) for column, heading in panel.columns.items()
     )
-    rows = Markup("").join(Markup("<tr>{}</tr>").format(_cells(panel, row)) for row in _rows(panel, answers))
+    rows = Markup("").join(Markup("<tr>{}</tr>").format(_cells(panel, row, scene)) for row in _rows(panel, answers))
     return Markup('<div class="scroll"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>').format(
         head, rows
     )
@@ -191,7 +204,7 @@ def _rows(panel: Panel, answers: Answers) -> Iterator[dict[str, str | float]]:
     yield from (rows[key] for key in sorted(rows))
 
 
-def _cells(panel: Panel, row: Mapping[str, str | float]) -> Markup:
+def _cells(panel: Panel, row: Mapping[str, str | float], scene: Scene) -> Markup:
     cells = Markup("")
     for column, heading in panel.columns.items():
         value = row.get(column, "")
@@ -201,6 +214,9 @@ def _cells(panel: Panel, row: Mapping[str, str | float]) -> Markup:
             colour = colour_of(value, steps) if steps else "plain"
             shown = chart_units.text(value, unit, panel.decimals)
             cells += Markup("<td class=number><span class=t-{}>{}</span></td>").format(colour, shown)
+        elif heading == panel.runbook_column and value:
+            address = f"{scene.runbook_url}/{quote(str(value), safe='')}"
+            cells += Markup('<td><a href="{}">{}</a></td>').format(address, value)
         else:
             cells += Markup("<td{}>{}</td>").format(_numeric(column), value)
     return cells

@@ -20,7 +20,8 @@ ANYTHING = ".+"
 BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
 """What Grafana would put in for its own variables where 15 s are scraped and an hour is looked at."""
 
-_VARIABLE = re.compile(r"\$(?:\{(?P<braced>\w+)(?::\w+)?\}|(?P<bare>\w+))")
+_VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::\w+)?\}|(?P<bare>[A-Za-z_]\w*))")
+"""Not ``$1``: that is what label_replace found."""
 
 
 def variables(expr: str) -> Iterator[str]:

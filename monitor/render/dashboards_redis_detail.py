@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import FRAGMENTATION, YES, below, warned
+from monitor.render.dashboards_style import YES, below, warned
 from monitor.render.links import HOSTS_DASHBOARD
 
 REDIS = 'instance=~"$instance"'
@@ -17,11 +17,11 @@ def clients() -> tuple[Panel, ...]:
         Panel(
             title="Who is connected to Redis?",
             text=(
-                "Clients by the name they gave themselves. Good is steady and about the size of the pools. A name that "
-                "grows does not close its connections; one that is missing lost its way to Redis."
+                "Clients by their user and the name they gave themselves. Good is steady and about the size of the "
+                "pools. One that grows does not close its connections; one that is missing lost its way to Redis."
             ),
             unit="short",
-            queries=(Query(f"sum by (client_name) (redis_clients{{{REDIS}}})", "{{client_name}}"),),
+            queries=(Query(f"sum by (user, client_name) (redis_clients{{{REDIS}}})", "{{user}} {{client_name}}"),),
             stacked=True,
         ),
         Panel(
@@ -65,15 +65,15 @@ def keys() -> tuple[Panel, ...]:
             ),
         ),
         Panel(
-            title="Is memory fragmented?",
+            title="Does Redis hold memory that it does not use?",
             text=(
-                "Resident memory over used memory. Good is between 1 and 1.5 once there is data; far above it, "
-                "activedefrag or a restart in a quiet hour gives it back, below 1 Redis is being swapped out."
+                "Memory taken from the system beyond what is used: fragmentation, and some ten MiB of the process "
+                "itself. Good is level and small beside the used memory; otherwise activedefrag, or a restart in a "
+                "quiet hour."
             ),
-            unit="none",
-            decimals=2,
-            queries=(Query(f"max(redis_mem_fragmentation_ratio{{{REDIS}}})", "fragmentation"),),
-            steps=FRAGMENTATION,
+            unit="bytes",
+            minimum=None,
+            queries=(Query(f"max(redis_mem_fragmentation_bytes{{{REDIS}}})", "beyond"),),
         ),
         Panel(
             title="Were keys evicted?",

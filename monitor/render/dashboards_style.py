@@ -70,9 +70,6 @@ CACHE_USED: Steps = below(0.95, warn=0.8)
 CACHE_DIRTY: Steps = below(0.2, warn=0.05)
 """WiredTiger's own limits: it evicts from 80 % and 5 % on, and lets clients do it from 95 % and 20 % on."""
 
-FRAGMENTATION: Steps = warned(1.5)
-"""Redis's own advice: beyond it look at activedefrag."""
-
 HIT_RATIO: Steps = ((None, WARN), (0.5, GOOD))
 """A cache that misses more often than it hits costs more than it saves."""
 
