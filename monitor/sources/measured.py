@@ -34,7 +34,7 @@ class Measured:
 
     seconds: float
     samples: int
-    """Samples that were read; 0 where the server does not say (VictoriaMetrics)."""
+    """Samples that were read, or held at once where that is more; 0 where the server does not say."""
     series: int
     refused: str = ""
 
@@ -62,8 +62,10 @@ def measure(prometheus: Prometheus, promql: str, window: Window | None) -> Measu
     data = body.get("data")
     if not answer.ok or not isinstance(data, dict):
         return Measured(seconds=seconds, samples=0, series=0, refused=str(body.get("error") or answer.reason))
-    samples = ((data.get("stats") or {}).get("samples") or {}).get("totalQueryableSamples") or 0
-    return Measured(seconds=seconds, samples=int(samples), series=_with_numbers(data))
+    told = (data.get("stats") or {}).get("samples") or {}
+    # Of a subquery only what it hands on is added up; what it holds meanwhile stands in the peak.
+    samples = max(int(told.get(name) or 0) for name in ("totalQueryableSamples", "peakSamples"))
+    return Measured(seconds=seconds, samples=samples, series=_with_numbers(data))
 
 
 def measure_all(prometheus: Prometheus, asked: Sequence[tuple[str, Window | None]]) -> list[Measured]:
