@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from monitor.catalogue.model import Catalogue
 from monitor.check.finding import Finding, finding
 from monitor.render.dashboards import boards
-from monitor.render.dashboards_links import alerts_by_panel
+from monitor.render.dashboards_links import alerts_by_panel, rules_by_name
 from monitor.render.links import dashboard_of
-from monitor.render.rules import all_alerts
 
 
 def panels_of(catalogue: Catalogue) -> dict[str, tuple[tuple[str, str], ...]]:
     """The panels that belong to each alert, as (uid of the dashboard, title), by the alert's name."""
-    found: dict[str, list[tuple[str, str]]] = {rule.name: [] for rule in all_alerts(catalogue)}
+    found: dict[str, list[tuple[str, str]]] = {name: [] for name in rules_by_name(catalogue)}
     for board in boards(catalogue):
         for title, names in alerts_by_panel(board, catalogue).items():
             for name in names:
@@ -26,7 +25,7 @@ def without_panel(catalogue: Catalogue) -> Iterator[Finding]:
     """Alerts whose dashboard is not there, or shows nothing of what they read."""
     uids = {board.uid for board in boards(catalogue)}
     places = panels_of(catalogue)
-    for rule in {rule.name: rule for rule in all_alerts(catalogue)}.values():
+    for rule in rules_by_name(catalogue).values():
         uid = dashboard_of(rule)
         if uid not in uids:
             message = f"{rule.name} refers to the dashboard {uid}, which there is not"

@@ -31,7 +31,7 @@ HALF: Steps = ((None, "text"), (0.5, WARN))
 """What fires for half of the time is not an alert but a state that people have got used to."""
 
 
-def alerting_board(_: Catalogue) -> Board:
+def alerting_board(catalogue: Catalogue) -> Board:
     """Make the board."""
     return Board(
         uid=ALERTING_DASHBOARD,
@@ -42,7 +42,7 @@ def alerting_board(_: Catalogue) -> Board:
         sections=(
             Section(title="Now and this week", panels=_now()),
             Section(title="What fires", panels=_what()),
-            Section(title="Does it arrive?", panels=_delivery(), collapsed=True),
+            Section(title="Does it arrive?", panels=(*_delivery(), *_second_channel(catalogue)), collapsed=True),
             Section(title="Alertmanager", panels=_alertmanager(), collapsed=True),
         ),
     )
@@ -324,5 +324,51 @@ def _alertmanager() -> tuple[Panel, ...]:
             queries=(Query("min(alertmanager_config_last_reload_successful)", "loaded"),),
             steps=((None, "red"), (1.0, "green")),
             maximum=1,
+        ),
+        Panel(
+            title="Do all Alertmanagers say the same?",
+            text=(
+                "How many different configurations the Alertmanagers have loaded. Good is one; more means that a page "
+                "depends on which of them hears of it first: roll the newest out everywhere."
+            ),
+            width=12,
+            height=6,
+            queries=(Query('count(count_values("hash", alertmanager_config_hash))', "configurations"),),
+            steps=below(2),
+        ),
+        Panel(
+            title="Do the Alertmanagers see each other?",
+            text=(
+                "Members of the cluster as each Alertmanager sees it. Good is all of them everywhere; those that do "
+                "not see each other both notify, so people are told twice. Alone, there is nothing to show."
+            ),
+            width=12,
+            height=6,
+            queries=(Query("min by (instance) (alertmanager_cluster_members)", "{{instance}}"),),
+            empty_until="alertmanager_cluster",
+            nothing="Alertmanager stands alone",
+        ),
+    )
+
+
+def _second_channel(catalogue: Catalogue) -> tuple[Panel, ...]:
+    """Shown where the monitor has one: what it is told by must be declared."""
+    message = "monitor_second_channel_message_timestamp_seconds"
+    if message not in {metric.name for metric in catalogue.metrics}:
+        return ()
+    return (
+        Panel(
+            title="Does the second channel work?",
+            text=(
+                "Time since the channel beside Alertmanager last took a message, and last failed to. Good is a message "
+                "within a month, and no failure since: it is what tells you when alerts cannot arrive."
+            ),
+            unit="s",
+            width=24,
+            height=6,
+            queries=(Query(f"time() - max by (outcome) ({message})", "{{outcome}}"),),
+            steps=warned(31 * 86_400.0),
+            empty_until="first_second_channel_message",
+            nothing="no second channel is set, or it was never used",
         ),
     )

@@ -126,6 +126,7 @@ def _bookings(catalogue: Catalogue) -> tuple[Panel, ...]:
             ),
             unit="ops",
             queries=(Query(f"sum by (outcome) (rate(booking_attempts_total[{RATE}]))", "{{outcome}}"),),
+            alerts=("NoBookings",),
             leads_to=SERVICE_DASHBOARD,
         ),
         Panel(

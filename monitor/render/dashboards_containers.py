@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import NONE_WANTED, PRESSURE, SHARE_USED, THROTTLED, warned
+from monitor.render.dashboards_style import NONE_WANTED, PRESSURE, SHARE_USED, THROTTLED, YES, warned
 
 HOST = 'instance=~"$instance"'
 FIRST_CONTAINER = "first_container"
@@ -16,7 +16,8 @@ def containers() -> tuple[Panel, ...]:
 
     def panel(title: str, text: str, expr: str, **more: object) -> Panel:
         given = {"unit": "none", "empty_until": FIRST_CONTAINER, "nothing": NO_CONTAINER} | more
-        return Panel(title=title, text=text, queries=(Query(expr, "{{name}}"),), **given)  # type: ignore[arg-type]
+        name = "{{instance}}" if "by (instance)" in expr else "{{name}}"
+        return Panel(title=title, text=text, queries=(Query(expr, name),), **given)  # type: ignore[arg-type]
 
     return (
         panel(
@@ -83,5 +84,23 @@ def containers() -> tuple[Panel, ...]:
             "the container's limit and then fails to start any.",
             f"max by (name) (container_threads{{{HOST}}})",
             unit="short",
+        ),
+        panel(
+            "Is a container unhealthy?",
+            "Whether a running container's own health check fails (1). Good is 0 for all; Docker does not restart "
+            "what is merely unhealthy, so read its log and restart it by hand.",
+            f'max by (name) (container_health{{{HOST},status="unhealthy"}})',
+            steps=NONE_WANTED,
+            maximum=1,
+            empty_until="first_docker_container",
+        ),
+        panel(
+            "Does Docker answer?",
+            "Whether Docker answers the exporters (1). Good is 1; at 0 containers run on, but restarts, health and "
+            "limits are not known, and deploys fail.",
+            f"min by (instance) (docker_up{{{HOST}}})",
+            steps=YES,
+            maximum=1,
+            empty_until="first_docker_container",
         ),
     )

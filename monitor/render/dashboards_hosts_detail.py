@@ -158,6 +158,7 @@ def network() -> tuple[Panel, ...]:
     return (
         Panel(
             title="Which device loses packets?",
+            width=6,
             text=(
                 "Errors and drops per second by device. Good is zero; drops alone are a queue that is too short for "
                 "the load, errors a cable or a port."
@@ -173,6 +174,7 @@ def network() -> tuple[Panel, ...]:
         ),
         Panel(
             title="Is anything sent twice?",
+            width=6,
             text=(
                 "TCP segments sent again because nobody acknowledged them, of all sent. Good is below a percent; more "
                 "is a network that loses packets somewhere between machines."
@@ -188,7 +190,27 @@ def network() -> tuple[Panel, ...]:
             steps=warned(0.01),
         ),
         Panel(
+            title="Is there room in the firewall's table?",
+            width=6,
+            text=(
+                "Connections that the kernel keeps track of, of the most that it keeps. Good is below 80 %; at the "
+                "limit new connections are dropped, which looks like a network that fails now and then."
+            ),
+            unit="percentunit",
+            queries=(
+                Query(
+                    f"max by (instance) (node_nf_conntrack_entries{{{HOST}}}"
+                    f" / (node_nf_conntrack_entries_limit{{{HOST}}} > 0))",
+                    "{{instance}}",
+                ),
+            ),
+            steps=SHARE_USED,
+            empty_until="connection_tracking",
+            nothing="this kernel tracks no connections",
+        ),
+        Panel(
             title="How many connections are open?",
+            width=6,
             text=(
                 "Established TCP connections. Good is steady; a slope that does not end is a process that does not "
                 "close its own, and meets the limit of open files in the end."
@@ -204,6 +226,7 @@ def clock_and_files() -> tuple[Panel, ...]:
     return (
         Panel(
             title="Is the clock right?",
+            width=6,
             text=(
                 "How far each machine's clock is off what it is steered by. Good is a few milliseconds; from some tens "
                 "on, tokens expire early and traces do not fit together."
@@ -214,7 +237,24 @@ def clock_and_files() -> tuple[Panel, ...]:
             steps=CLOCK_S,
         ),
         Panel(
+            title="Do the machines' clocks agree?",
+            width=6,
+            text=(
+                "How far each machine's clock is from Prometheus's own, as seen in each scrape. Good is below a "
+                "second, the scrape's own time included; more than two and tokens and traces no longer fit together."
+            ),
+            unit="s",
+            queries=(
+                Query(
+                    f"max by (instance) (abs(node_time_seconds{{{HOST}}} - timestamp(node_time_seconds{{{HOST}}})))",
+                    "{{instance}}",
+                ),
+            ),
+            steps=warned(2),
+        ),
+        Panel(
             title="Are there file handles left?",
+            width=6,
             text=(
                 "Open files of all processes, of the most that may be open. Good is far below 80 %; at the limit "
                 "nothing can be opened or accepted any more."
@@ -230,6 +270,7 @@ def clock_and_files() -> tuple[Panel, ...]:
         ),
         Panel(
             title="When did the machine start?",
+            width=6,
             text=(
                 "Time since each machine was started. Good is as long ago as the last planned restart; a fall to zero "
                 "that nobody planned is a crash: see the kernel's log of before."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import LOOP_LAG_S, SHARE_USED, YES
+from monitor.render.dashboards_style import LOOP_LAG_S, SHARE_USED, YES, warned
 from monitor.render.links import HOSTS_DASHBOARD
 
 _APP = 'job="app",instance=~"$instance"'
@@ -83,5 +83,27 @@ def instances() -> tuple[Panel, ...]:
             unit="bytes",
             queries=(Query(f"max by (instance) (process_resident_memory_bytes{{{_APP}}})", "{{instance}}"),),
             leads_to=HOSTS_DASHBOARD,
+        ),
+        Panel(
+            title="Which app does the edge take for down?",
+            text=(
+                "App servers by the state that the edge's health check sees. Good is all UP; DRAIN and MAINT are "
+                "somebody's doing, DOWN is an app that does not answer /readyz: the other one carries everything."
+            ),
+            width=12,
+            height=6,
+            queries=(Query('sum by (state) (haproxy_server_status{proxy="api"})', "{{state}}"),),
+        ),
+        Panel(
+            title="When were double bookings last looked for?",
+            text=(
+                "Time since an app last looked for appointments that overlap. Good is a few minutes; if it grows, two "
+                "patients might hold the same appointment and nobody would know."
+            ),
+            width=12,
+            height=6,
+            unit="s",
+            queries=(Query("time() - max(appointments_overlapping_checked_timestamp_seconds)", "since the last look"),),
+            steps=warned(900),
         ),
     )

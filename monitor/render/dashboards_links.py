@@ -5,6 +5,7 @@ A panel that shows what an alert reads leads to that alert's runbook, whoever ad
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from monitor.catalogue.model import AlertRule, Catalogue
@@ -20,6 +21,9 @@ MOST_RUNBOOKS = 5
 """A longer list is not read at night."""
 
 
+_PART_OF_HISTOGRAM = re.compile(r"_(bucket|count|sum)$")
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """A title and where it leads; ``same_window`` for what keeps time and variables."""
@@ -29,9 +33,15 @@ class Link:
     same_window: bool = False
 
 
+def rules_by_name(catalogue: Catalogue) -> dict[str, AlertRule]:
+    """Every alert once, as it was written: in the rendered form its dashboard is an address already."""
+    written = {rule.name: rule for group in catalogue.alerts for rule in group.rules}
+    return {rule.name: rule for rule in all_alerts(catalogue)} | written
+
+
 def alerts_by_panel(board: Board, catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
     """The names of the alerts that belong to each panel, by its title: those that it names, then those it shows."""
-    rules = {rule.name: rule for rule in all_alerts(catalogue)}
+    rules = rules_by_name(catalogue)
     named = {panel.title: [name for name in panel.alerts if name in rules] for panel in board.panels}
     placed = {name for found in named.values() for name in found}
     shown = {panel.title: _read_by(panel) for panel in board.panels}
@@ -54,12 +64,17 @@ def links(panel: Panel, alerts: tuple[str, ...], catalogue: Catalogue) -> tuple[
 
 
 def _subject(rule: AlertRule) -> frozenset[str]:
-    read = series_of(rule.expr)
+    read = _families(rule.expr)
     return read - EVERYWHERE or read
 
 
 def _read_by(panel: Panel) -> frozenset[str]:
-    return frozenset().union(*(series_of(query.expr) for query in panel.queries))
+    return frozenset().union(*(_families(query.expr) for query in panel.queries))
+
+
+def _families(expr: str) -> frozenset[str]:
+    """What a query reads; of a histogram its name, whichever of its series it is."""
+    return frozenset(_PART_OF_HISTOGRAM.sub("", name) for name in series_of(expr))
 
 
 def _best(read: frozenset[str], shown: dict[str, frozenset[str]]) -> list[str]:

@@ -18,7 +18,7 @@ HEARTBEAT_S = below(10, warn=4)
 
 def replica_set() -> tuple[Panel, ...]:
     """What a failover depends on."""
-    return (*_members(), *_elections(), *_replication())
+    return (*_members(), *_elections(), *_replication(), *_reasons())
 
 
 def _members() -> tuple[Panel, ...]:
@@ -57,6 +57,37 @@ def _members() -> tuple[Panel, ...]:
             ),
             steps=HEARTBEAT_S,
             draw_thresholds=True,
+        ),
+    )
+
+
+def _reasons() -> tuple[Panel, ...]:
+    return (
+        Panel(
+            title="Why does a member not answer?",
+            text=(
+                "Members that do not answer the exporter, by reason. Good is none; auth and denied are a password or a "
+                "right that changed, refused a process that is gone, timeout one that hangs or cannot be reached."
+            ),
+            width=12,
+            height=6,
+            queries=(Query(f"sum by (reason) (mongodb_up_reason{{{MEMBER}}})", "{{reason}}"),),
+            steps=below(1),
+        ),
+        Panel(
+            title="From whom does each member copy?",
+            text=(
+                "Where each member fetches its operations from (1). Good is the primary, or a member near by; one that "
+                "copies from nobody falls behind, and long chains add up their lags."
+            ),
+            width=12,
+            height=6,
+            queries=(
+                Query(
+                    f"max by (member, sync_source) (mongodb_replset_member_syncs_from{{{MEMBER}}}) == 1",
+                    "{{member}} from {{sync_source}}",
+                ),
+            ),
         ),
     )
 

@@ -67,6 +67,50 @@ def prometheus() -> tuple[Panel, ...]:
             steps=below(0.001),
         ),
         Panel(
+            title="Are scrapes or samples thrown away?",
+            text=(
+                "Scrapes given up because a page was too large, and samples refused because of their time, per "
+                "second. Good is zero: what is thrown away is missing from graphs and alerts, and nothing else says "
+                "so."
+            ),
+            unit="ops",
+            queries=(
+                Query(
+                    f"sum(rate(prometheus_target_scrapes_exceeded_sample_limit_total[{RATE}]))"
+                    f" + sum(rate(prometheus_target_scrapes_exceeded_body_size_limit_total[{RATE}]))",
+                    "pages too large",
+                ),
+                Query(
+                    f"sum(rate(prometheus_target_scrapes_sample_out_of_order_total[{RATE}]))"
+                    f" + sum(rate(prometheus_target_scrapes_sample_duplicate_timestamp_total[{RATE}]))"
+                    f" + sum(rate(prometheus_target_scrapes_sample_out_of_bounds_total[{RATE}]))",
+                    "samples refused",
+                ),
+            ),
+            steps=below(0.001),
+        ),
+        Panel(
+            title="Does Prometheus's storage fail?",
+            text=(
+                "Compactions, checkpoints and truncations that failed, per second. Good is zero; otherwise the disk "
+                "is full or broken, and history will be lost at the next restart."
+            ),
+            unit="ops",
+            queries=(
+                Query(
+                    f"sum(rate(prometheus_tsdb_compactions_failed_total[{RATE}]))"
+                    f" + sum(rate(prometheus_tsdb_reloads_failures_total[{RATE}]))",
+                    "blocks",
+                ),
+                Query(
+                    f"sum(rate(prometheus_tsdb_checkpoint_creations_failed_total[{RATE}]))"
+                    f" + sum(rate(prometheus_tsdb_head_truncations_failed_total[{RATE}]))",
+                    "write-ahead log",
+                ),
+            ),
+            steps=below(0.001),
+        ),
+        Panel(
             title="Did Prometheus take its configuration?",
             text=(
                 "Whether the last configuration could be loaded, and no write-ahead log is damaged. Good is 1 and 0; "
@@ -140,6 +184,28 @@ def exporters() -> tuple[Panel, ...]:
             steps=warned(0.01),
             empty_until="first_series_dropped",
             nothing="no series was left out",
+        ),
+        Panel(
+            title="Did the exporters take their configuration?",
+            text=(
+                "Whether the exporters could read settings, targets and passwords anew (1). Good is 1; at 0 they go "
+                "on with the old ones, and what you changed is not in effect."
+            ),
+            queries=(Query(f"min(exporter_config_last_reload_successful{{{JOB}}})", "loaded"),),
+            steps=YES,
+            maximum=1,
+        ),
+        Panel(
+            title="Are scrapes shared?",
+            text=(
+                "Scrapes of the exporters that were run, and requests answered from one under way. Good is few "
+                "shared: many mean that several Prometheus servers, or people, ask the same page at once."
+            ),
+            unit="ops",
+            queries=(
+                Query(f"sum(rate(exporter_scrapes_total{{{JOB}}}[{RATE}]))", "run"),
+                Query(f"sum(rate(exporter_scrapes_shared_total{{{JOB}}}[{RATE}]))", "shared"),
+            ),
         ),
         Panel(
             title="What do the exporters cost?",
@@ -265,10 +331,21 @@ def telemetry() -> tuple[Panel, ...]:
             steps=below(10, warn=1),
         ),
         Panel(
+            title="When did each process start?",
+            text=(
+                "Time since each process was started. Good is since the last deploy; a saw is one that is restarted "
+                "again and again: its log of before the end says why."
+            ),
+            unit="s",
+            queries=(
+                Query(f"time() - max by (job, instance) (process_start_time_seconds{{{JOB}}})", "{{job}} {{instance}}"),
+            ),
+        ),
+        Panel(
             title="How much memory do our processes hold?",
             text=("Resident memory by job. Good is level after the first hour; a slope that does not end is a leak."),
             unit="bytes",
-            width=12,
+            width=8,
             queries=(Query(f"sum by (job) (process_resident_memory_bytes{{{JOB}}})", "{{job}}"),),
         ),
         Panel(
@@ -278,7 +355,7 @@ def telemetry() -> tuple[Panel, ...]:
                 "follows their requests."
             ),
             unit="short",
-            width=12,
+            width=8,
             queries=(Query(f"sum by (job) (rate(process_cpu_seconds_total{{{JOB}}}[{RATE}]))", "{{job}}"),),
         ),
     )

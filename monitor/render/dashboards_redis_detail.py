@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import YES, below, warned
+from monitor.render.dashboards_style import SHARE_USED, YES, below, warned
 from monitor.render.links import HOSTS_DASHBOARD
 
 REDIS = 'instance=~"$instance"'
@@ -16,6 +16,7 @@ def clients() -> tuple[Panel, ...]:
     return (
         Panel(
             title="Who is connected to Redis?",
+            width=6,
             text=(
                 "Clients by their user and the name they gave themselves. Good is steady and about the size of the "
                 "pools. One that grows does not close its connections; one that is missing lost its way to Redis."
@@ -25,7 +26,18 @@ def clients() -> tuple[Panel, ...]:
             stacked=True,
         ),
         Panel(
+            title="Why does Redis not answer?",
+            width=6,
+            text=(
+                "Redis servers that do not answer the exporter, by reason. Good is none; auth and denied are a "
+                "password or a right that changed, refused a process that is gone, timeout one that hangs."
+            ),
+            queries=(Query(f"sum by (reason) (redis_up_reason{{{REDIS}}})", "{{reason}}"),),
+            steps=below(1),
+        ),
+        Panel(
             title="Are clients turned away?",
+            width=6,
             text=(
                 "Connections per second refused because the limit was reached. Good is zero. Otherwise raise "
                 "maxclients only after you know who holds them."
@@ -36,6 +48,7 @@ def clients() -> tuple[Panel, ...]:
         ),
         Panel(
             title="How much do clients take?",
+            width=6,
             text=(
                 "Bytes per second in and out. Good is in step with the commands; much more out than in is a client "
                 "that reads large values, which are better kept small or compressed."
@@ -93,6 +106,7 @@ def slow() -> tuple[Panel, ...]:
     return (
         Panel(
             title="How are commands' times spread?",
+            width=6,
             text=(
                 "Number of commands by duration over time. Good is a dark band at some ten microseconds; dots above a "
                 "millisecond are commands that made all others wait."
@@ -105,6 +119,7 @@ def slow() -> tuple[Panel, ...]:
         ),
         Panel(
             title="What stands in the slow log?",
+            width=6,
             text=(
                 "Slow commands per second since the exporters watch, by name. Good is none; the name says what to look "
                 "for in the app. SLOWLOG GET shows the newest with their arguments (which may hold patients' data)."
@@ -114,7 +129,26 @@ def slow() -> tuple[Panel, ...]:
             steps=warned(0.1),
         ),
         Panel(
+            title="How busy is Redis's one thread?",
+            text=(
+                "Processor time per second of Redis, by exporter; commands have one core at most. Good is below 0.8: "
+                "beyond it every command waits for the ones before it. Find the costly command, or share the keys "
+                "out."
+            ),
+            width=6,
+            unit="percentunit",
+            queries=(
+                Query(
+                    f"max by (instance) (rate(redis_cpu_user_seconds_total{{{REDIS}}}[{RATE}])"
+                    f" + rate(redis_cpu_sys_seconds_total{{{REDIS}}}[{RATE}]))",
+                    "{{instance}}",
+                ),
+            ),
+            steps=SHARE_USED,
+        ),
+        Panel(
             title="Which errors does Redis answer?",
+            width=6,
             text=(
                 "Error answers per second. Good is none but a few while a deploy goes on; OOM means that memory is "
                 "full, NOPERM and WRONGPASS that a user's rights or password changed."
@@ -169,6 +203,7 @@ def replication() -> tuple[Panel, ...]:
     return (
         Panel(
             title="Are replicas connected?",
+            width=6,
             text=(
                 "Replicas that receive the stream. Good is as many as there should be; none is fine for a cache that "
                 "stands alone. One fewer than usual: see its log, and the network between them."
@@ -178,6 +213,7 @@ def replication() -> tuple[Panel, ...]:
         ),
         Panel(
             title="How far behind are replicas?",
+            width=6,
             text=(
                 "Bytes of the replication stream that each replica has not confirmed. Good is near zero; a growing one "
                 "is too slow a network or machine, and will have to be sent everything once it leaves the backlog."
@@ -188,7 +224,21 @@ def replication() -> tuple[Panel, ...]:
             nothing=NO_REPLICA,
         ),
         Panel(
+            title="Is this replica connected to its primary?",
+            width=6,
+            text=(
+                "On a replica: whether its link to the primary is up (1). Good is 1; at 0 it answers with what it had, "
+                "older by the minute. On a primary there is nothing to show."
+            ),
+            queries=(Query(f"min by (instance) (redis_master_link_up{{{REDIS}}})", "{{instance}}"),),
+            steps=YES,
+            maximum=1,
+            empty_until="first_redis_replica",
+            nothing="what is read here is a primary",
+        ),
+        Panel(
             title="Does the backlog save full copies?",
+            width=6,
             text=(
                 "Replicas per second that had to be sent everything, and that the backlog helped. Good is none of the "
                 "first; otherwise make the backlog larger, for a full copy costs memory and time."

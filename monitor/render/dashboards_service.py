@@ -6,13 +6,16 @@ from monitor.catalogue.model import Catalogue
 from monitor.render.dashboards_instances import instances
 from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
 from monitor.render.dashboards_promql import RATE, bad_share, latency_limit, mean, quantile
-from monitor.render.dashboards_style import BAD, CODE_COLOURS, GOOD, WARN, YES, below, warned
+from monitor.render.dashboards_style import BAD, CODE_COLOURS, GOOD, WARN, YES, Steps, above, below, warned
 from monitor.render.links import BUSINESS_DASHBOARD, MONGODB_DASHBOARD, REDIS_DASHBOARD, SERVICE_DASHBOARD
 
 EDGE = 'proxy=~"bookings|api|pages"'
 API = 'job="app",instance=~"$instance",http_route=~"/api/.*"'
 REQUESTS = "http_server_request_duration_seconds"
 OPERATIONS = "db_client_operation_duration_seconds"
+CERTIFICATE_S: Steps = above(3 * 86_400.0, warn=21 * 86_400.0)
+"""Three weeks are time for a renewal in working hours; three days are what a long weekend takes."""
+
 PAGE_LOAD_S = 2.0
 """The probe's own limit, which is the promise that pages load in."""
 
@@ -337,6 +340,31 @@ def _outside() -> tuple[Panel, ...]:
             stacked=True,
             empty_until="first_journey",
             nothing="no journey is made: give the exporters the secret for synthetic patients",
+        ),
+        Panel(
+            title="When do certificates end?",
+            text=(
+                "Time until the first certificate of the front door's chain ends. Good is above three weeks; below "
+                "it renew it in working hours, below three days at once: at zero no browser opens the page."
+            ),
+            unit="s",
+            width=12,
+            minimum=None,
+            queries=(Query("min by (probe) (probe_ssl_earliest_cert_expiry) - time()", "{{probe}}"),),
+            steps=CERTIFICATE_S,
+            draw_thresholds=True,
+            empty_until="first_certificate",
+            nothing="the front door is asked without TLS",
+        ),
+        Panel(
+            title="Why does a probe fail?",
+            text=(
+                "Probes that fail, by reason. Good is none; refused and timeout are the edge, dns the name, tls the "
+                "certificate, status and content what the apps answered."
+            ),
+            width=12,
+            queries=(Query("sum by (reason) (probe_failure_reason)", "{{reason}}"),),
+            steps=below(1),
         ),
         Panel(
             title="At which step do journeys fail?",
