@@ -74,8 +74,6 @@ def _window(question: Question) -> Window | None:
     if question.span is None:
         return None
     end = clock.now().replace(microsecond=0)
-    return Window(start=end - question.span, end=end, step=_at_least_a_second(question.step))
-
-
-def _at_least_a_second(step: timedelta) -> timedelta:
-    return max(timedelta(seconds=1), timedelta(seconds=round(step.total_seconds())))
+    step = timedelta(seconds=max(1, round(question.step.total_seconds())))
+    # Whole steps, so that the last point is of now: a stack that is younger than a step has data then, too.
+    return Window(start=end - question.span // step * step, end=end, step=step)

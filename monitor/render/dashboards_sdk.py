@@ -110,12 +110,12 @@ def panel(panel: Panel, links: Sequence[Link], catalogue: Catalogue) -> models.P
     return built
 
 
-def _stat(panel: Panel) -> Any:
+def _stat(_: Panel) -> Any:
     return (
         stat.Panel()
         .reduce_options(_last())
         .color_mode(common_models.BigValueColorMode.VALUE)
-        .graph_mode(common_models.BigValueGraphMode.NONE if panel.says else common_models.BigValueGraphMode.AREA)
+        .graph_mode(common_models.BigValueGraphMode.NONE)
     )
 
 
@@ -217,7 +217,8 @@ def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
         builder.legend_format(query.name)
     if panel.kind == "table":
         return builder.instant().format(PromQueryFormat.TABLE)
-    if panel.kind == "bars":
+    if panel.kind in {"bars", "stat"}:
+        # A figure is of now: the last point of a range may be as old as a step, six minutes where a day is shown.
         return builder.instant()
     return builder.range().format(PromQueryFormat.HEATMAP) if panel.kind == "heatmap" else builder.range()
 

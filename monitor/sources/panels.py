@@ -37,6 +37,7 @@ def ask(
         Unavailable: Prometheus cannot be reached in time, or refuses a query.
     """
     step = max(scrape, timedelta(seconds=round(span.total_seconds() / POINTS)))
+    span = span // step * step  # whole steps: the last point is of now
     values = built_in(span, step, scrape) | dict(chosen or {})
     graphs = {query.expr for panel in board.panels if panel.kind not in ONE_VALUE for query in panel.queries}
     tables = {query.expr for panel in board.panels if panel.kind in ONE_VALUE for query in panel.queries}

@@ -28,7 +28,10 @@ BY_A_DRILL = ("first_drill",)
 """What tests/drills/test_drill_primary_killed.py asks for when its drill has passed."""
 
 ELSEWHERE = (
+    "alertmanager_cluster",
+    "connection_tracking",
     "first_appointment_due",
+    "first_certificate",
     "first_container",
     "first_docker_container",
     "first_limited_container",
