@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from monitor.catalogue.model import Catalogue
 from monitor.check.dashboard_files import DashboardFile, asked, choice, read, targets
+from monitor.check.dashboard_layout import Known, Problem, grid, links, named, numbers
 from monitor.check.dashboard_queries import query_problems, used_variables
 from monitor.check.finding import Finding, finding
 from monitor.check.series import Declared
-from monitor.render.dashboards_model import COLUMNS
-from monitor.render.runbooks import FOLDER
 
 MOST_QUERIES = 12
 """Asked as soon as a dashboard is opened, and at every refresh; the rest belongs into collapsed rows."""
@@ -36,20 +33,6 @@ REDUCED = frozenset({"stat", "gauge", "bargauge"})
 """Panels that show one value of many."""
 
 DATASOURCE = frozenset({"${datasource}", "$datasource"})
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What a dashboard may refer to."""
-
-    declared: Declared
-    uids: frozenset[str]
-    runbooks: frozenset[str] | None
-    runbook_url: str
-
-
-Problem = tuple[str, str, str]
-"""Code, message, remedy."""
 
 
 def dashboard_findings(
@@ -101,8 +84,8 @@ def _datasource(board: DashboardFile, _: Known) -> Iterator[Problem]:
     ]:
         remedy = 'have one variable "datasource" of type prometheus, with the label "Data Source"'
         yield "template-datasource", "has not exactly one data source to choose", remedy
-    places: list[tuple[str, dict[str, Any]]] = [(f"panel {_named(panel)}", panel) for panel in board.panels()]
-    places += [(f"a query of {_named(panel)}", target) for panel in board.panels() for target in targets(panel)]
+    places: list[tuple[str, dict[str, Any]]] = [(f"panel {named(panel)}", panel) for panel in board.panels()]
+    places += [(f"a query of {named(panel)}", target) for panel in board.panels() for target in targets(panel)]
     places += [(f"variable {one.get('name')}", one) for one in board.variables() if one.get("type") == "query"]
     places += [(f"annotation {one.get('name')}", one) for one in board.annotations()]
     for name, place in places:
@@ -136,7 +119,7 @@ def _variables(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 def _words(board: DashboardFile, _: Known) -> Iterator[Problem]:
     for panel in board.panels():
-        name, defaults = _named(panel), _defaults(panel)
+        name, defaults = named(panel), _defaults(panel)
         if not panel.get("title"):
             yield "no-title", f"panel {panel.get('id')} has no title", "ask what it answers"
         if len(str(panel.get("description") or "")) < SHORTEST_DESCRIPTION:
@@ -152,7 +135,7 @@ def _words(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 def _kinds(board: DashboardFile, _: Known) -> Iterator[Problem]:
     for panel in board.panels():
-        name, defaults = _named(panel), _defaults(panel)
+        name, defaults = named(panel), _defaults(panel)
         if not list(targets(panel)):
             yield "no-query", f"{name} asks for nothing", "give it a query, or remove it"
         if panel.get("type") in GONE:
@@ -165,73 +148,6 @@ def _kinds(board: DashboardFile, _: Known) -> Iterator[Problem]:
             yield "no-reduction", f"{name} shows the last value, null included", 'set calcs to ["lastNotNull"]'
 
 
-def _numbers(board: DashboardFile, _: Known) -> Iterator[Problem]:
-    ids = Counter(panel.get("id") for panel in [*board.panels(), *board.rows()])
-    for number, count in ids.items():
-        if not number or count > 1:
-            message = f"{count} panels have the id {number}: links to a panel open another one"
-            yield "bad-id", message, "give each an id of its own that stays"
-    for panel in board.panels():
-        letters = [target.get("refId") for target in targets(panel)]
-        if len(set(letters)) < len(letters) or not all(letters):
-            yield "bad-letters", f"queries of {_named(panel)} lack a refId of their own", "letter them A, B, C"
-    titles = Counter(_named(panel) for panel in board.panels())
-    for title, count in titles.items():
-        if count > 1:
-            yield "same-title", f"{count} panels are called {title}", "ask a different question in each"
-
-
-def _grid(board: DashboardFile, _: Known) -> Iterator[Problem]:
-    for row in board.rows():
-        if bool(row.get("panels")) != bool(row.get("collapsed")):
-            message = f"the row {_named(row)} is open and holds panels, or closed and holds none"
-            yield "row-swallows", message, "panels of an open row stand behind it, those of a closed one within"
-    taken: set[tuple[int, int]] = set()
-    shown = [panel for panel in board.body["panels"] if isinstance(panel, dict)]
-    for group in (shown, *([*row.get("panels", [])] for row in board.rows())):
-        taken = set()
-        for panel in group:
-            cells = _cells(panel)
-            if cells is None:
-                message = f"{_named(panel)} reaches beyond the {COLUMNS} columns, or has no place"
-                yield "off-grid", message, "give it a gridPos with x + w <= 24"
-            elif taken & cells:
-                yield "overlap", f"{_named(panel)} lies upon another panel", "move one of them"
-            taken |= cells or set()
-
-
-def _cells(panel: dict[str, Any]) -> set[tuple[int, int]] | None:
-    place = panel.get("gridPos") or {}
-    numbers = [place[name] for name in ("x", "y", "w", "h") if isinstance(place.get(name), int)]
-    if len(numbers) < len("xywh"):
-        return None
-    x, y, width, height = numbers
-    if x < 0 or width < 1 or x + width > COLUMNS:
-        return None
-    return {(x + across, y + down) for across in range(width) for down in range(height)}
-
-
-def _links(board: DashboardFile, known: Known) -> Iterator[Problem]:
-    places = [("the dashboard", board.body), *((_named(panel), panel) for panel in board.panels())]
-    for name, place in places:
-        for link in place.get("links") or []:
-            if link.get("type") != "dashboards" and (why := _leads_nowhere(str(link.get("url") or ""), known)):
-                yield "dead-link", f"a link of {name} leads nowhere: {why}", "correct it, or write what it leads to"
-
-
-def _leads_nowhere(url: str, known: Known) -> str:
-    parts = urlsplit(url)
-    if not parts.scheme and parts.path.startswith("/d/"):
-        uid = parts.path.split("/")[2]
-        return "" if uid in known.uids else f"there is no dashboard {uid}"
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
-        return f"{url!r} is no address"
-    if known.runbooks is None or not url.startswith(f"{known.runbook_url}/"):
-        return ""
-    page = url.removeprefix(f"{known.runbook_url}/")
-    return "" if f"{FOLDER}/{page}.md" in known.runbooks else f"there is no runbook {page}"
-
-
 def _cost(board: DashboardFile, _: Known) -> Iterator[Problem]:
     shown = sum(1 for one in asked(board) if one.kind == "panel" and one.shown)
     if shown > MOST_QUERIES:
@@ -240,7 +156,7 @@ def _cost(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 
 def _queries(board: DashboardFile, known: Known) -> Iterator[Problem]:
-    kinds = {(_named(panel), target["expr"]): (panel, target) for panel in board.panels() for target in targets(panel)}
+    kinds = {(named(panel), target["expr"]): (panel, target) for panel in board.panels() for target in targets(panel)}
     for (name, _), (panel, target) in kinds.items():
         for code, message, remedy in query_problems(board.place, panel, target, known.declared):
             yield code, f"{name}: {message}", remedy
@@ -256,16 +172,12 @@ RULES: tuple[Callable[[DashboardFile, Known], Iterator[Problem]], ...] = (
     _variables,
     _words,
     _kinds,
-    _numbers,
-    _grid,
-    _links,
+    numbers,
+    grid,
+    links,
     _cost,
     _queries,
 )
-
-
-def _named(panel: dict[str, Any]) -> str:
-    return f'"{panel.get("title") or panel.get("id")}"'
 
 
 def _defaults(panel: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ SLOW_S = 0.2
 MOST_SAMPLES = 1_000_000
 """Read by one query: Prometheus gives up at 50 million by default, and a refresh comes every 30 s."""
 
+MOST_NAMED = 5
+"""Empty panels of one dashboard that are told one by one."""
+
 POINTS = 250
 """About as many as a graph of a third of a screen has."""
 
@@ -96,18 +99,36 @@ def other_questions(catalogue: Catalogue, runbooks: Mapping[str, str]) -> Iterat
 
 
 def judged(questions: Sequence[Question], answers: Sequence[Answer]) -> Iterator[Finding]:
-    """What is wrong with the answers."""
-    for question, answer in zip(questions, answers, strict=True):
+    """What is wrong with the answers to one dashboard's questions, or to those of alerts and runbooks."""
+    pairs = list(zip(questions, answers, strict=True))
+    yield from _without_data([question for question, answer in pairs if _is_empty(question.asked, answer)])
+    for question, answer in pairs:
         one = question.asked
         name = f"{one.kind} {one.title!r} asks {question.expr}"
         if answer.refused:
             yield finding(question.place, "refused-query", f"{name}: refused ({answer.refused})", "correct the query")
-        elif not answer.series and one.kind in {"panel", "variable"} and not one.empty_until:
-            remedy = "see that its producer is scraped; where an event must come first, say which (empty_until)"
-            yield finding(question.place, "no-data", f"{name}: there is no data", remedy)
         if answer.samples > MOST_SAMPLES:
             message = f"{name}: reads {answer.samples} samples; {MOST_SAMPLES} are enough"
             yield finding(question.place, "too-many-samples", message, "record it by a rule, or look at fewer series")
+
+
+def _is_empty(one: Asked, answer: Answer) -> bool:
+    needed = one.kind in {"panel", "variable"} and not one.empty_until
+    return needed and not answer.series and not answer.refused
+
+
+def _without_data(empty: Sequence[Question]) -> Iterator[Finding]:
+    """Each by itself while they are few; where a whole producer is missing, one sentence says as much as a hundred."""
+    remedy = "see that its producer is scraped; where an event must come first, say which (empty_until)"
+    if len(empty) > MOST_NAMED:
+        titles = sorted({question.asked.title for question in empty})
+        shown = ", ".join(repr(title) for title in titles[:MOST_NAMED])
+        message = f"{len(empty)} queries have no data, among them those of {shown}"
+        yield finding(empty[0].place, "no-data", message, remedy)
+        return
+    for question in empty:
+        name = f"{question.asked.kind} {question.asked.title!r} asks {question.expr}"
+        yield finding(question.place, "no-data", f"{name}: there is no data", remedy)
 
 
 def slow(costs: Iterable[Cost]) -> Iterator[Finding]:

@@ -20,7 +20,6 @@ EVERYWHERE = frozenset({"up"})
 MOST_RUNBOOKS = 5
 """A longer list is not read at night."""
 
-
 _PART_OF_HISTOGRAM = re.compile(r"_(bucket|count|sum)$")
 
 

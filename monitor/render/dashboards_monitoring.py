@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from monitor.catalogue.model import Catalogue
 from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
-from monitor.render.dashboards_monitoring_detail import exporters, jobs, prometheus, telemetry
+from monitor.render.dashboards_monitoring_detail import prometheus
+from monitor.render.dashboards_monitoring_own import exporters, jobs, telemetry
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import (
-    NONE_WANTED_TICKET,
-    SCRAPE_SHARE,
-    STATE_COLOURS,
-    Steps,
-    below,
-    warned,
-)
+from monitor.render.dashboards_style import NONE_WANTED_TICKET, SCRAPE_SHARE, STATE_COLOURS, Steps, below, warned
 from monitor.render.links import MONITORING_DASHBOARD
 
 JOB = 'job=~"$job"'

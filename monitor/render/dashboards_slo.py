@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue
 from monitor.render.alertmanager import WATCHDOG_REPEAT
 from monitor.render.dashboards_model import Board, Panel, Query, Section, Variable
 from monitor.render.dashboards_promql import CHOSEN_SLO
+from monitor.render.dashboards_slo_detail import burn, coverage, events
 from monitor.render.dashboards_style import BAD, GOOD, NEUTRAL, NONE_WANTED, NONE_WANTED_TICKET, WARN, Steps, below
 from monitor.render.links import ALERTING_DASHBOARD, SERVICE_DASHBOARD, SLO_DASHBOARD
 from monitor.slo import names
 from monitor.slo.alerts import EXHAUSTED
-from monitor.slo.windows import BURN_PAIRS, MINIMUM_BAD_EVENTS
+from monitor.slo.windows import BURN_PAIRS
 
 CHOSEN = CHOSEN_SLO
 OWN_WINDOW = f"and on (slo, window) {names.BUDGET_REMAINING}"
@@ -50,10 +50,10 @@ def slo_board(_: Catalogue) -> Board:
             Section(title="Error budgets", panels=(_left(), _calendar()), collapsed=True),
             Section(
                 title="Burn rates: is it getting worse?",
-                panels=tuple(_burn(index) for index in range(4)),
+                panels=tuple(burn(index) for index in range(4)),
                 collapsed=True,
             ),
-            Section(title="Events and coverage", panels=(*_events(), _coverage()), collapsed=True),
+            Section(title="Events and coverage", panels=(*events(), coverage()), collapsed=True),
         ),
     )
 
@@ -240,74 +240,4 @@ def _course() -> Panel:
         minimum=None,
         maximum=1,
         alerts=(EXHAUSTED,),
-    )
-
-
-def _burn(index: int) -> Panel:
-    pair = BURN_PAIRS[index]
-    long, short = durations.text(pair.long), durations.text(pair.short)
-    factor = float(pair.factor)
-    consequence = "wakes someone" if pair.severity == "critical" else "makes a ticket"
-    return Panel(
-        title=f"Burning {pair.factor}x too fast over {long}?",
-        text=(
-            f"Burn rate over {long} and over {short}. {pair.alert} {consequence} when both are above {pair.factor} and "
-            f"at least {MINIMUM_BAD_EVENTS} events failed: {pair.budget_percent} % of a 30-day budget is then gone. "
-            "Good is below 1; above the line, follow the runbook."
-        ),
-        unit="none",
-        width=12,
-        queries=(
-            Query(f'{names.BURN_RATE}{{{CHOSEN},window="{long}"}}', f"{{{{slo}}}} {long}"),
-            Query(f'{names.BURN_RATE}{{{CHOSEN},window="{short}"}}', f"{{{{slo}}}} {short}"),
-        ),
-        steps=((None, GOOD), (factor, BAD)),
-        draw_thresholds=True,
-        alerts=(pair.alert,),
-    )
-
-
-def _events() -> tuple[Panel, ...]:
-    return (
-        Panel(
-            title="How many events failed in the last five minutes?",
-            text=(
-                "Events that failed within the last five minutes, per SLO: requests, bookings, database operations, "
-                "or slices of time. Good is zero; a few are what the budget is for. The report counts the same "
-                "events."
-            ),
-            unit="short",
-            queries=(Query(f'{names.BAD_SUM}{{{CHOSEN},window="5m"}}', "{{slo}}"),),
-            steps=((None, GOOD), (float(MINIMUM_BAD_EVENTS), WARN)),
-            leads_to=SERVICE_DASHBOARD,
-        ),
-        Panel(
-            title="How good were the last five minutes and the last hour?",
-            text=(
-                "Share of good events in the last five minutes and the last hour, per SLO. Good is at or above the "
-                "objective in the table above; a gap in the line means that there were no events, not that all was "
-                "well."
-            ),
-            unit="percentunit",
-            queries=(Query(f'{names.SLI}{{{CHOSEN},window=~"5m|1h"}}', "{{slo}} {{window}}"),),
-            minimum=None,
-            maximum=1,
-            leads_to=SERVICE_DASHBOARD,
-        ),
-    )
-
-
-def _coverage() -> Panel:
-    return Panel(
-        title="Is anything not being measured?",
-        text=(
-            "Share of the last hour for which each SLO was measured. Good is 100 %, an hour after start. Less means "
-            "that targets or Prometheus were down: see which in the monitoring dashboard, for what is not measured is "
-            "not known."
-        ),
-        unit="percentunit",
-        queries=(Query(f'{names.COVERAGE}{{{CHOSEN},window="1h"}}', "{{slo}}"),),
-        steps=((None, WARN), (0.99, GOOD)),
-        maximum=1,
-        alerts=("SLONoData", "TargetMissing"),
     )

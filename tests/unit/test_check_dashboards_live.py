@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -41,8 +42,17 @@ def test_each_fault_is_told_of_each_kind_of_query() -> None:
     kinds = {"panel", "annotation", "variable"}
     assert codes(Said(refused="parse error", series=0)) == {("refused-query", kind) for kind in kinds}
     assert codes(Said(samples=MOST_SAMPLES + 1)) == {("too-many-samples", kind) for kind in kinds}
-    # Nothing may have happened that could be marked.
-    assert codes(Said(series=0)) == {("no-data", "panel"), ("no-data", "variable")}
+
+
+def test_empty_ones_are_told_one_by_one_while_they_are_few() -> None:
+    asked_for = every()
+    marks = [one for one in asked_for if one.asked.kind == "annotation"]
+    assert list(judged(marks, [Said(series=0)] * len(marks))) == []  # nothing may have happened that could be marked
+    few = [one for one in asked_for if one.asked.kind != "annotation" and not one.asked.empty_until][:5]
+    assert len(list(judged(few, [Said(series=0)] * len(few)))) == 5
+    [told] = judged(asked_for, [Said(series=0)] * len(asked_for))
+    assert told.code == "no-data"
+    assert re.match(r"\d\d queries have no data, among them those of '.*\?'", told.message)
 
 
 def test_what_waits_for_an_event_may_be_empty() -> None:
