@@ -61,7 +61,8 @@ def draw(
     """Draw dashboards (all, unless some are named) as HTML pages that need nothing else: on call without Grafana."""
     settings = context.settings
     catalogue = load(settings.catalogue, settings.environment)
-    wanted, back, values = _named(catalogue, uids), _span(span), dict(_pair(one) for one in chosen)
+    wanted, back = _named(catalogue, uids), _span(span)
+    values = dict(_pair(one, wanted) for one in chosen)
     files = {}
     with _connect(settings, url) as prometheus:
         for board in wanted:
@@ -127,8 +128,12 @@ def _span(text: str | None) -> timedelta | None:
     return span
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _pair(text: str, wanted: Sequence[Board]) -> tuple[str, str]:
     name, found, value = text.partition("=")
-    if not found or not name:
+    if not found or not name or not value:
         raise InputError(f"--set {text}: write VARIABLE=VALUE")
-    return name, value
+    known = sorted({variable.name for board in wanted for variable in board.variables})
+    if name not in known:
+        raise InputError(f"--set {text}: these dashboards have no variable {name!r}; they have: {', '.join(known)}")
+    # It stands in quotes in every query.
+    return name, value.replace("\\", "\\\\").replace('"', '\\"')

@@ -49,8 +49,8 @@ def prometheus() -> tuple[Panel, ...]:
             unit="s",
             queries=(
                 Query(
-                    'topk(10, max by (group) (label_replace(prometheus_rule_group_last_duration_seconds, "group", "$1",'
-                    ' "rule_group", ".*;(.*)")))',
+                    "sort_desc(topk(10, max by (group) (label_replace("
+                    'prometheus_rule_group_last_duration_seconds, "group", "$1", "rule_group", ".*;(.*)"))))',
                     "{{group}}",
                 ),
             ),
@@ -91,6 +91,7 @@ def prometheus() -> tuple[Panel, ...]:
         ),
         Panel(
             title="Does Prometheus's storage fail?",
+            width=12,
             text=(
                 "Compactions, checkpoints and truncations that failed, per second. Good is zero; otherwise the disk "
                 "is full or broken, and history will be lost at the next restart."
@@ -112,6 +113,7 @@ def prometheus() -> tuple[Panel, ...]:
         ),
         Panel(
             title="Did Prometheus take its configuration?",
+            width=12,
             text=(
                 "Whether the last configuration could be loaded, and no write-ahead log is damaged. Good is 1 and 0; "
                 "otherwise rules or targets that you changed are not in effect."

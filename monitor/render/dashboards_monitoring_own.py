@@ -81,6 +81,7 @@ def exporters() -> tuple[Panel, ...]:
         ),
         Panel(
             title="Are scrapes shared?",
+            width=12,
             text=(
                 "Scrapes of the exporters that were run, and requests answered from one under way. Good is few "
                 "shared: many mean that several Prometheus servers, or people, ask the same page at once."
@@ -93,6 +94,7 @@ def exporters() -> tuple[Panel, ...]:
         ),
         Panel(
             title="What do the exporters cost?",
+            width=12,
             text=(
                 "Processor time and scrapes of the exporters. Good is a few hundredths of a core; more means that many "
                 "scrape the same page, or that a source has grown very large."
