@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
 from monitor.check import alerts, parts, recovery, routes, traffic
-from monitor.check.alert_panels import without_panel
 from monitor.check.dashboards import dashboard_findings
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
@@ -40,5 +39,5 @@ def findings(
     if runbooks is not None:
         found |= {*alerts.without_runbook(catalogue, runbooks), *runbook_queries(catalogue, runbooks)}
     if dashboards is not None:
-        found |= {*dashboard_findings(catalogue, dashboards, runbooks), *without_panel(catalogue)}
+        found |= {*dashboard_findings(catalogue, dashboards, runbooks)}
     return tuple(sorted(found))

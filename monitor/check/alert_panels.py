@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from urllib.parse import urlsplit
 
 from monitor.catalogue.model import Catalogue
+from monitor.check.dashboard_files import DashboardFile
 from monitor.check.finding import Finding, finding
 from monitor.render.dashboards import boards
 from monitor.render.dashboards_links import alerts_by_panel, rules_by_name
-from monitor.render.links import dashboard_of
+from monitor.render.links import DASHBOARD_ANNOTATION
 
 
 def panels_of(catalogue: Catalogue) -> dict[str, tuple[tuple[str, str], ...]]:
@@ -21,15 +23,23 @@ def panels_of(catalogue: Catalogue) -> dict[str, tuple[tuple[str, str], ...]]:
     return {name: tuple(places) for name, places in found.items()}
 
 
-def without_panel(catalogue: Catalogue) -> Iterator[Finding]:
-    """Alerts whose dashboard is not there, or shows nothing of what they read."""
-    uids = {board.uid for board in boards(catalogue)}
-    places = panels_of(catalogue)
+def without_panel(catalogue: Catalogue, files: Iterable[DashboardFile]) -> Iterator[Finding]:
+    """Alerts that name a dashboard which is not there, or which has no panel that leads to their runbook."""
+    leads = {file.uid: set(_leads(file)) for file in files}
     for rule in rules_by_name(catalogue).values():
-        uid = dashboard_of(rule)
-        if uid not in uids:
+        uid = rule.annotations.get(DASHBOARD_ANNOTATION)
+        if uid is None:
+            continue
+        if uid not in leads:
             message = f"{rule.name} refers to the dashboard {uid}, which there is not"
-            yield finding(rule.place, "no-dashboard", message, f"name one of {', '.join(sorted(uids))}")
-        elif not places[rule.name]:
-            message = f"no panel of any dashboard shows what {rule.name} reads"
-            yield finding(rule.place, "no-panel", message, f"show it in monitor/render/dashboards_{uid}.py")
+            yield finding(rule.place, "alert-without-dashboard", message, f"name one of {', '.join(sorted(leads))}")
+        elif rule.name not in leads[uid]:
+            message = f"no panel of the dashboard {uid} shows what {rule.name} reads and leads to its runbook"
+            yield finding(rule.place, "no-panel", message, "show it there, or name the dashboard that does")
+
+
+def _leads(file: DashboardFile) -> Iterator[str]:
+    """The last part of every address that panels lead to."""
+    for panel in file.panels():
+        for link in panel.get("links") or []:
+            yield urlsplit(str(link.get("url") or "")).path.rstrip("/").rpartition("/")[2]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from monitor.catalogue.model import Catalogue
+from monitor.check.alert_panels import without_panel
 from monitor.check.dashboard_files import DashboardFile, asked, choice, read, targets
 from monitor.check.dashboard_layout import Known, Problem, grid, links, named, numbers
 from monitor.check.dashboard_queries import query_problems, used_variables
@@ -55,7 +56,7 @@ def dashboard_findings(
                 finding(board.place, "duplicate-uid", f"uid {board.uid!r} is another's too", "give it its own")
             )
         problems |= {finding(board.place, *problem) for rule in RULES for problem in rule(board, known)}
-    return tuple(sorted(problems))
+    return tuple(sorted(problems | set(without_panel(catalogue, boards))))
 
 
 def _shell(board: DashboardFile, _: Known) -> Iterator[Problem]:

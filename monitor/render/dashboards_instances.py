@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import LOOP_LAG_S, SHARE_USED, YES, warned
+from monitor.render.dashboards_style import LOOP_LAG_S, SHARE_USED, YES, below, warned
 from monitor.render.links import HOSTS_DASHBOARD
 
 _APP = 'job="app",instance=~"$instance"'
@@ -90,9 +90,27 @@ def instances() -> tuple[Panel, ...]:
                 "App servers by the state that the edge's health check sees. Good is all UP; DRAIN and MAINT are "
                 "somebody's doing, DOWN is an app that does not answer /readyz: the other one carries everything."
             ),
-            width=12,
+            width=24,
             height=6,
             queries=(Query('sum by (state) (haproxy_server_status{proxy="api"})', "{{state}}"),),
+        ),
+    )
+
+
+def bookings() -> tuple[Panel, ...]:
+    """What must never be wrong, however fast it is."""
+    return (
+        Panel(
+            title="Do two patients hold the same appointment?",
+            text=(
+                "Appointments that overlap another one of the same practitioner. Good is zero, always. Anything else: "
+                "open the runbook now, for somebody will stand before a closed door."
+            ),
+            width=12,
+            height=6,
+            queries=(Query("max(appointments_overlapping)", "overlaps"),),
+            steps=below(1),
+            alerts=("DoubleBooking",),
         ),
         Panel(
             title="When were double bookings last looked for?",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.catalogue.model import Catalogue
-from monitor.render.dashboards_instances import instances
+from monitor.render.dashboards_instances import bookings, instances
 from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
 from monitor.render.dashboards_promql import RATE, bad_share, latency_limit, mean, quantile
 from monitor.render.dashboards_service_detail import (
@@ -37,6 +37,7 @@ def service_board(catalogue: Catalogue) -> Board:
             Section(title="Answer times in detail", panels=latency(catalogue), collapsed=True),
             Section(title="What the apps lean on", panels=dependencies(catalogue), collapsed=True),
             Section(title="Instances", panels=instances(), collapsed=True),
+            Section(title="Are bookings right?", panels=bookings(), collapsed=True),
             Section(title="From outside: probe and journey", panels=outside(), collapsed=True),
         ),
     )

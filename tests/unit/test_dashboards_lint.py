@@ -121,7 +121,8 @@ def test_slo_panels_read_recorded_series_only(made: tuple[Board, ...]) -> None:
 def test_every_alert_is_seen_on_its_dashboard(catalogue: Catalogue) -> None:
     places = panels_of(catalogue)
     assert places["MongoRedundancyLost"]
-    assert places["DoubleBooking"] == (("business", "Do two patients hold the same appointment?"),)
+    asked = "Do two patients hold the same appointment?"
+    assert places["DoubleBooking"] == (("service", asked), ("business", asked))
     assert all(places.values()), {name for name, found in places.items() if not found}
 
 
@@ -258,7 +259,18 @@ def test_a_planted_fault_is_found(code: str, catalogue: Catalogue) -> None:
     others = {path: text for path, text in texts().items() if not path.endswith(file.name)}
     found = dashboard_findings(catalogue, others | {f"dashboards/{file.name}": json.dumps(board)}, runbooks())
     assert code in {one.code for one in found}
-    assert all(one.file == f"dashboards/{file.name}" for one in found if one.code != "dead-link")
+    # What it planted may cost others a link to lead to, and an alert its panel.
+    elsewhere = {"dead-link", "no-panel", "alert-without-dashboard"}
+    assert all(one.file == f"dashboards/{file.name}" for one in found if one.code not in elsewhere)
+
+
+def test_an_alert_that_no_panel_shows_is_found(catalogue: Catalogue) -> None:
+    others = {path: text for path, text in texts().items() if not path.endswith("redis.json")}
+    found = dashboard_findings(catalogue, others, runbooks())
+    assert ("alerts/redis.yaml", "alert-without-dashboard") in {(one.file, one.code) for one in found}
+    gone = {path: text.replace("/RedisDown", "/Other") for path, text in texts().items()}
+    told = {(one.file, one.code) for one in dashboard_findings(catalogue, gone, None)}
+    assert ("alerts/redis.yaml", "no-panel") in told
 
 
 def test_two_with_one_uid_are_found_and_so_is_what_is_no_json(catalogue: Catalogue) -> None:
