@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -225,3 +226,30 @@ def test_an_alert_in_a_table_leads_to_its_runbook() -> None:
     heard = Heard(window=WINDOW, answers=Same(answers({"alertname": "RedisDown", "severity": "warning"}, 1)), source="")
     written = page(boards(catalogue)[0], catalogue, heard)
     assert f'<a href="{catalogue.environment.runbook_url}/RedisDown">RedisDown</a>' in written
+
+
+def schemes() -> list[dict[str, str]]:
+    """The colours of the light scheme, and of the dark one in both of its forms."""
+    css = (Path(chart_svg.__file__).parent / "templates" / "chart.css").read_text(encoding="utf-8")
+    blocks = re.findall(r":root(?:\S*) \{(.*?)\}", css, re.DOTALL)
+    return [dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", block)) for block in blocks if "--paper" in block]
+
+
+def luminance(colour: str) -> float:
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_colours_can_be_read_in_both_schemes() -> None:
+    light, dark, again = schemes()
+    assert dark == again
+    assert light.keys() == dark.keys()
+    for colours in (light, dark):
+        for name, needed in {
+            **dict.fromkeys(("ink", "soft", "link", "good", "warn", "bad", "calm", "plain"), 4.5),
+            **dict.fromkeys((*(f"s{number}" for number in range(8)), "drill", "heat"), 3.0),
+        }.items():
+            for ground in ("card", "paper"):
+                bright, dim = sorted((luminance(colours[name]), luminance(colours[ground])), reverse=True)
+                assert (bright + 0.05) / (dim + 0.05) >= needed, (name, ground)
