@@ -59,8 +59,7 @@ def coverage(catalogue: Catalogue, runbooks: Mapping[str, str]) -> Coverage:
         *alerts.untested(catalogue),
         *alerts.without_runbook(rules, runbooks),
         *without_owner(catalogue),
-        *alert_panels.without_panel(catalogue),
-        *elsewhere(catalogue),
+        *unseen(catalogue),
     }
     return Coverage(rows=tuple(_rows(catalogue, found)), holes=tuple(sorted(found)))
 
@@ -77,15 +76,23 @@ def without_owner(catalogue: Catalogue) -> Iterator[Finding]:
             yield finding(rule.place, "no-owner", message, "add the team, or give the alert one that is there")
 
 
-def elsewhere(catalogue: Catalogue) -> Iterator[Finding]:
-    """Alerts that are on panels, but on none of the dashboard to which they send people."""
-    places, there_are = alert_panels.panels_of(catalogue), {board.uid for board in boards(catalogue)}
+def unseen(catalogue: Catalogue) -> Iterator[Finding]:
+    """Alerts whose dashboard is not there, or does not show them."""
+    places, there_are = alert_panels.panels_of(catalogue), sorted(board.uid for board in boards(catalogue))
     for rule, uid in {rule.name: (rule, uid) for rule, uid in dashboards_of(catalogue)}.values():
+        if rule.attention not in routes.NOTIFYING:
+            continue
         found = dict(places.get(rule.name, ()))
-        if rule.attention in routes.NOTIFYING and uid in there_are and found and uid not in found:
+        if uid not in there_are:
+            message = f"{rule.name} refers to the dashboard {uid}, which there is not"
+            yield finding(rule.place, "no-dashboard", message, f"name one of {', '.join(there_are)}")
+        elif found and uid not in found:
             other = min(found)
             message = f"{rule.name} sends people to the dashboard {uid}, and is on a panel of {other} alone"
             yield finding(rule.place, "no-panel", message, f"let it name {other}, or add a panel to {uid}")
+        elif not found:
+            message = f"{rule.name} is on no panel of the dashboard {uid}: none shows what it reads"
+            yield finding(rule.place, "no-panel", message, "name the dashboard that shows it, or add a panel")
 
 
 def _rows(catalogue: Catalogue, found: Iterable[Finding]) -> Iterator[Covered]:

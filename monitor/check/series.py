@@ -39,7 +39,7 @@ def uses(catalogue: Catalogue) -> Iterator[Use]:
 
 def unknown_series(catalogue: Catalogue) -> tuple[Finding, ...]:
     """What is read and declared by nobody."""
-    declared = _Declared(catalogue)
+    declared = Declared(catalogue)
     found: set[Finding] = set()
     for use in uses(catalogue):
         expr = promql.parse(use.query)
@@ -60,7 +60,7 @@ def metric_names(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class _Declared:
+class Declared:
     """All that producers declare, by the names that queries use."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -85,7 +85,11 @@ class _Declared:
             recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
             self._metrics.setdefault(name, []).append(recorded)
 
-    def problems(self, place: Place, selector: ql.VectorSelector, *, is_native: bool) -> Iterator[Finding]:
+    def types(self, name: str) -> frozenset[str]:
+        """The types that a series' metric is declared with; nothing where nobody declares it."""
+        return frozenset(metric.type for metric in self._metrics.get(name, ()))
+
+    def problems(self, place: Place, selector: ql.VectorSelector, *, is_native: bool = False) -> Iterator[Finding]:
         """What is wrong with one selector; a native histogram is one series, by the histogram's bare name."""
         name = str(selector.name or "")
         known_as, kind = (self._histograms, "histogram") if is_native else (self._metrics, "metric")

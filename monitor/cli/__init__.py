@@ -40,6 +40,7 @@ COMMANDS = {
         "monitor.cli.slo",
         "Show where each SLO stands and what its alerts would have done; validate OpenSLO files.",
     ),
+    "dashboard": ("monitor.cli.dashboard", "Draw dashboards without Grafana; list them with what they cost."),
     "gate": ("monitor.cli.gate", "Say whether changes may go out, by what is left of an error budget."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),

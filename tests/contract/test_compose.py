@@ -301,7 +301,21 @@ def test_grafana_knows_the_sources_that_dashboards_name_and_their_scrape_interva
     assert by_uid["prometheus"]["jsonData"]["timeInterval"] == scrape
     [provider] = yaml.safe_load((folder / "dashboards" / "dashboards.yml").read_text(encoding="utf-8"))["providers"]
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    assert f"./dashboards:{provider['options']['path']}:ro" in compose["services"]["grafana"]["volumes"]
+    grafana = compose["services"]["grafana"]
+    assert f"./dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert home.parent == Path(provider["options"]["path"])
+    assert (ROOT / "dashboards" / home.name).exists()
+    assert f"v{by_uid['prometheus']['jsonData']['prometheusVersion']}" in compose["services"]["prometheus"]["image"]
+    for source in sources:
+        told = source.get("jsonData", {})
+        linked = {told.get("alertmanagerUid"), *(one["datasourceUid"] for one in _traced(told))} - {None}
+        assert linked <= set(by_uid), source["name"]
+
+
+def _traced(told: dict[str, Any]) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = told.get("exemplarTraceIdDestinations", [])
+    return found
 
 
 def test_every_setting_exists_in_the_process_that_it_is_given_to(services: dict[str, Any]) -> None:
