@@ -77,6 +77,8 @@ class Path:
     dead_since: Mapping[str, datetime] = field(default_factory=dict)
     broken_since: datetime | None = None
     """An outage is on, told or not, and not over before ``whole_since`` is long enough ago."""
+    bad_at: datetime | None = None
+    """When last anything was seen broken, or a link dead."""
     whole_since: datetime | None = None
     told: int = 0
     """How many messages about this outage reached somebody."""
@@ -105,9 +107,14 @@ def look(path: Path, seen: Look, limits: Limits) -> Path:
         dead_since={link: dead_since.get(link, seen.at) for link in seen.dead},
     )
     faults = tuple(_faults(path, seen, limits))
+    bad_at = seen.at if faults or seen.dead else path.bad_at
     whole = not seen.dead and not why_silent(seen.watchdog, seen.at, limits)
+    if path.broken_since is not None and bad_at is not None:
+        # Alertmanager may still repeat what it heard before: the end is proven by an evaluation of after the repair.
+        whole = whole and seen.watchdog is not None and _evaluated_at(seen.watchdog) > bad_at
     path = replace(
         path,
+        bad_at=bad_at,
         whole_once=path.whole_once or whole,
         whole_since=(path.whole_since or seen.at) if whole else None,
     )
@@ -151,10 +158,15 @@ def why_silent(watchdog: Record | None, now: datetime, limits: Limits) -> str:
     age = now - watchdog.at
     if age > limits.silent:
         return f"the Watchdog was last seen {clock.humanize(age)} ago"
-    evaluated = age + timedelta(seconds=float(watchdog.body.get("latency_seconds") or 0))
+    evaluated = now - _evaluated_at(watchdog)
     if evaluated > limits.stale:
         return f"the newest Watchdog is of an evaluation {clock.humanize(evaluated)} ago"
     return ""
+
+
+def _evaluated_at(watchdog: Record) -> datetime:
+    """When Prometheus evaluated the rule that a Watchdog comes from."""
+    return watchdog.at - timedelta(seconds=float(watchdog.body.get("latency_seconds") or 0))
 
 
 def _faults(path: Path, seen: Look, limits: Limits) -> Iterator[str]:

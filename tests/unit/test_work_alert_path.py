@@ -159,3 +159,13 @@ def test_a_look_in_between_that_is_not_well_begins_the_minute_anew() -> None:
     path = looked(*[seen(s, watchdog_s=s) for s in (210, 225, 240, 255)], path=path)
     assert not alert_path.is_over(path, LIMITS)
     assert alert_path.is_over(looked(seen(270, watchdog_s=270), path=path), LIMITS)
+
+
+def test_the_end_is_proven_by_an_evaluation_of_after_the_repair() -> None:
+    path = outage(told=1)
+    for second in range(150, 270, 15):
+        # Alertmanager repeats what it heard before Prometheus died.
+        path = looked(seen(second, watchdog_s=second, latency_s=second - 60), path=path)
+        assert not alert_path.is_over(path, LIMITS), second
+    path = looked(*[seen(second, watchdog_s=second) for second in range(270, 345, 15)], path=path)
+    assert alert_path.is_over(path, LIMITS)
