@@ -14,6 +14,10 @@ BUILD_INFO = Metric(
     name="monitor_build_info", type="gauge", help="Always 1; which version of the monitor runs.", labels=("version",)
 )
 
+PROCESS_START = Metric(
+    name="process_start_time_seconds", type="gauge", help="When this process began to serve.", unit="seconds"
+)
+
 # --- monitor serve
 
 ALERTS_RECEIVED = Metric(
@@ -222,6 +226,7 @@ CHANNEL_MESSAGE = Metric(
 
 METRICS = (
     BUILD_INFO,
+    PROCESS_START,
     ALERTS_RECEIVED,
     ALERT_NOTIFICATIONS,
     ALERTS_ACTIVE,
