@@ -27,9 +27,8 @@ from monitor.render.rules import complete, group_file
 from monitor.render.slo_checks import FOLDER, at_time
 from monitor.render.yaml_text import Value, document
 
-
 LONG = timedelta(minutes=5)
-"""Tests whose series are all given this rarely are about days: evaluated each 15 s, a week would be 40,000 evaluations."""
+"""Tests whose series are all given this rarely are about days; each 15 s, a week would be 40,000 evaluations."""
 
 
 def alert_tests(catalogue: Catalogue) -> dict[str, str]:

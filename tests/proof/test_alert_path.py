@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import running_stack
-from tests.contract.channel_receivers import Receiver, json_receiver
+from tests.contract.channel_receivers import json_receiver
 from tests.end_to_end.outages import eventually
 
 WITHIN_S = 180.0
@@ -34,12 +34,12 @@ def test_each_link_that_stops_is_noticed_within_three_minutes(tmp_path: Path, mo
                 seen = len(told.taken)
                 stopped = time.monotonic()
                 stack.client.stop(name)
-                _told(told, seen + 1)
+                eventually(lambda seen=seen: len(told.taken) > seen, within_s=300, what="a message")  # type: ignore[misc]
                 noticed[name] = time.monotonic() - stopped
-                assert told.titles[-1] == f"Alerts do not arrive: {word} cannot be reached"
+                assert told.titles[seen] == f"Alerts do not arrive: {word} cannot be reached"
                 stack.client.start(name)
-                _told(told, seen + 2)
-                assert told.titles[-1] == "Alerts arrive again"
+                # There is no service here, so that critical alerts fire: that they do may be told in between.
+                eventually(lambda: told.titles[-1] == "Alerts arrive again", within_s=300, what="the end of it")
             beats = len(outside.taken)
             eventually(lambda beats=beats: len(outside.taken) > beats, within_s=120, what="a heartbeat")  # type: ignore[misc]
         # Torn down: all has stopped. Two heartbeats that did not come are noticed outside.
@@ -48,7 +48,3 @@ def test_each_link_that_stops_is_noticed_within_three_minutes(tmp_path: Path, mo
         assert len(outside.taken) == beats
     print("noticed after", {name: f"{seconds:.0f} s" for name, seconds in noticed.items()})  # noqa: T201  # the measured figures
     assert max(noticed.values()) <= WITHIN_S, noticed
-
-
-def _told(receiver: Receiver, count: int) -> None:
-    eventually(lambda: len(receiver.taken) >= count, within_s=300, what=f"message {count} of the second channel")
