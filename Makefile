@@ -49,7 +49,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-exporters proof-rules ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes, every mutant
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-alert-path proof-exporters proof-rules ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes, every mutant
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -58,6 +58,10 @@ proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
 .PHONY: proof-quiet
 proof-quiet: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_quiet.py
+
+.PHONY: proof-alert-path
+proof-alert-path: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_alert_path.py
 
 .PHONY: proof-rules
 proof-rules: install-tests

@@ -45,6 +45,10 @@ COMMANDS = {
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),
+    "second-channel": (
+        "monitor.cli.second_channel",
+        "Send a test message to those who are told when alerts cannot arrive.",
+    ),
     "serve": ("monitor.cli.serve", "Serve the console, the API and the alert receiver."),
     "work": ("monitor.cli.work", "Run the scheduled jobs: backups, verifications, reports, drills."),
 }

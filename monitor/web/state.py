@@ -13,7 +13,7 @@ from typing import TypeVar
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from monitor import metrics
+from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue
 from monitor.compliance import SloStatus, slo_statuses
 from monitor.errors import Unavailable
@@ -21,7 +21,7 @@ from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from telemetry import own
-from telemetry.metric import counter, histogram
+from telemetry.metric import counter, gauge, histogram
 
 T = TypeVar("T")
 
@@ -91,6 +91,7 @@ class WebMetrics:
         self.notifications = counter(metrics.ALERT_NOTIFICATIONS, self.registry)
         self.request_duration = histogram(metrics.HTTP_REQUEST_DURATION, self.registry)
         own.register(self.registry)
+        gauge(metrics.PROCESS_START, self.registry).set(clock.now().timestamp())
         for status in ("firing", "resolved"):
             self.alerts_received.labels(status)
         for outcome in ("accepted", "refused"):

@@ -34,6 +34,7 @@ ELSEWHERE = (
     "first_certificate",
     "first_container",
     "first_docker_container",
+    "first_second_channel_message",
     "first_limited_container",
     "first_redis_replica",
     "first_series_dropped",

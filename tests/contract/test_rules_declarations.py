@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
 DECLARED = ROOT / "monitor" / "catalogue" / "metrics"
-SYNTHESISED = {"ALERTS", "scrape_duration_seconds", "scrape_samples_scraped", "up"}
+SYNTHESISED = {"ALERTS", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "up"}
 """Made by Prometheus itself about others; not on its page."""
 IN_USE_ONLY = {
     "prometheus_notifications_errors_total",
@@ -58,26 +58,29 @@ def running(command: list[str], environ: dict[str, str] | None = None) -> Iterat
         process.wait(20)
 
 
-def exposed(address: str) -> dict[str, tuple[str, set[str]]]:
-    """Each family's type and labels, by the name that queries use."""
+def exposed(address: str, wanted: str = "") -> dict[str, tuple[str, set[str]]]:
+    """Each family's type and labels, by the name that queries use, from a page that has ``wanted``."""
     found: dict[str, tuple[str, set[str]]] = {}
-    for family in text_string_to_metric_families(page_of(address)):
+    for family in text_string_to_metric_families(page_of(address, wanted)):
         for sample in family.samples:
             labels = found.setdefault(sample.name, (family.type, set()))[1]
             labels.update(sample.labels)
     return found
 
 
-def page_of(address: str) -> str:
+def page_of(address: str, wanted: str) -> str:
     deadline = time.monotonic() + 60
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while True:
         try:
             with opener.open(f"http://{address}/metrics", timeout=5) as answer:
-                return str(answer.read().decode())
+                page = str(answer.read().decode())
         except OSError:
-            assert time.monotonic() < deadline, f"nothing answers at {address}"
-            time.sleep(0.2)
+            page = ""
+        if page and wanted in page:
+            return page
+        assert time.monotonic() < deadline, f"nothing answers at {address}, or not with {wanted}"
+        time.sleep(0.2)
 
 
 def assert_exposed(producer: str, page: dict[str, tuple[str, set[str]]]) -> None:
@@ -102,9 +105,12 @@ def test_the_edge_exposes_what_is_declared_for_it() -> None:
 
 def test_prometheus_exposes_what_is_declared_for_it(tmp_path: Path) -> None:
     address = free_address()
-    # What it counts by rule group is there once it has one.
-    (tmp_path / "rules.yml").write_text("groups: [{name: one, rules: [{record: one, expr: '1'}]}]\n")
-    (tmp_path / "prometheus.yml").write_text("rule_files: [rules.yml]\n")
+    # A rule and an Alertmanager, for each has metrics of its own.
+    (tmp_path / "rules.yml").write_text("groups: [{name: one, rules: [{record: one, expr: vector(1)}]}]\n")
+    (tmp_path / "prometheus.yml").write_text(
+        "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
+        f"alerting: {{alertmanagers: [{{static_configs: [{{targets: ['{free_address()}']}}]}}]}}\n"
+    )
     command = [
         "prometheus",
         f"--config.file={tmp_path / 'prometheus.yml'}",
@@ -112,7 +118,8 @@ def test_prometheus_exposes_what_is_declared_for_it(tmp_path: Path) -> None:
         f"--web.listen-address={address}",
     ]
     with running(command):
-        assert_exposed("prometheus", exposed(address))
+        # An Alertmanager has its metrics from the moment that Prometheus has found it.
+        assert_exposed("prometheus", exposed(address, "prometheus_notifications_errors_total{"))
 
 
 def test_alertmanager_exposes_what_is_declared_for_it(tmp_path: Path) -> None:
@@ -123,7 +130,8 @@ def test_alertmanager_exposes_what_is_declared_for_it(tmp_path: Path) -> None:
         f"--config.file={ROOT / 'rules' / 'alertmanager.yml'}",
         f"--storage.path={tmp_path / 'data'}",
         f"--web.listen-address={address}",
-        f"--cluster.listen-address={free_address()}",  # what it counts of its cluster is there only with one
+        # With a cluster, of one: it has metrics of its own.
+        f"--cluster.listen-address={free_address()}",
     ]
     with running(command):
         assert_exposed("alertmanager", exposed(address))
