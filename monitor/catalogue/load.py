@@ -28,7 +28,7 @@ BUNDLED = Path(__file__).parent
 """The default catalogue, shipped as package data beside this module."""
 
 _FOLDERS = frozenset({"slos", "alerts", "environments", "metrics"})
-_FILES = frozenset({"recovery.yaml", "drills.yaml", "contacts.yaml"})
+_FILES = frozenset({"recovery.yaml", "drills.yaml", "contacts.yaml", "inhibitions.yaml"})
 
 
 def load(root: Path | None, environment: str, *, environment_overrides: Mapping[str, Any] | None = None) -> Catalogue:
