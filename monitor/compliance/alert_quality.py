@@ -99,7 +99,7 @@ def alert_quality(
         if start <= episode.starts_at < end and _counts(episode):
             of.setdefault(episode.labels.get("alertname", ""), []).append(episode)
     weeks = (end - start) / WEEK
-    judged = (_judge(name, known, found, answers, weeks) for name, found in of.items())
+    judged = (_judge(name, found, answers, weeks) for name, found in of.items())
     ranked = sorted(judged, key=lambda one: (one.severity != Severity.CRITICAL, -one.fired, one.alert))
     pages = sum(episode.labels.get("severity") == Severity.CRITICAL for found in of.values() for episode in found)
     never = sorted(name for name, severity in known.items() if name not in of and severity != Severity.NONE)
@@ -118,7 +118,6 @@ def _counts(episode: AlertRecord) -> bool:
 
 def _judge(
     name: str,
-    known: Mapping[str, str],
     found: Sequence[AlertRecord],
     answers: Mapping[tuple[str, datetime], Sequence[Action]],
     weeks: float,
@@ -132,7 +131,7 @@ def _judge(
     lasted = [episode.ends_at - episode.starts_at for episode in found if episode.ends_at is not None]
     return AlertQuality(
         alert=name,
-        severity=known.get(name) or found[0].labels.get("severity", ""),
+        severity=min((episode.labels.get("severity", "") for episode in found), key=_gravity),
         fired=len(found),
         per_week=len(found) / weeks if weeks else 0.0,
         acted_on=sum(bool(done) for done in judged) / len(judged) if judged else None,
@@ -141,6 +140,11 @@ def _judge(
         acknowledged_after=_median(took),
         resolved_after=_median(lasted),
     )
+
+
+def _gravity(severity: str) -> int:
+    order = [one.value for one in Severity]
+    return order.index(severity) if severity in order else len(order)
 
 
 def _median(spans: Sequence[timedelta]) -> timedelta | None:

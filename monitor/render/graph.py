@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 880, 240
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 22, 26
+WIDTH, HEIGHT = 880, 260
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 38, 26
 MOST_LINES = 12
 """More lines than this nobody can tell apart; the first ones are drawn, and the page says how many there are."""
 
@@ -179,11 +179,10 @@ def _marks(frame: _Frame) -> Iterator[str]:
         if mark.kind != "firing" and _seen(frame.graph, mark):
             x = frame.x(mark.at)
             kind, text = escape(mark.kind), escape(mark.text)
+            row = TOP - (24 if mark.kind == "deploy" else 8)  # a row for each kind: they often fall together
             anchor = "end" if x > WIDTH * 0.8 else "start"
-            label = (
-                f'<text x="{x + (-4 if anchor == "end" else 4):.1f}" y="{TOP - 8}" text-anchor="{anchor}">{text}</text>'
-            )
-            yield f'<g class="mark {kind}"><path d="M{x:.1f} {TOP - 16}V{HEIGHT - BOTTOM}"/>{label}</g>'
+            label = f'<text x="{x + (-4 if anchor == "end" else 4):.1f}" y="{row}" text-anchor="{anchor}">{text}</text>'
+            yield f'<g class="mark {kind}"><path d="M{x:.1f} {row - 10}V{HEIGHT - BOTTOM}"/>{label}</g>'
 
 
 def _seen(graph: Graph, mark: Mark) -> bool:

@@ -47,6 +47,7 @@ async def alert(request: web.Request) -> web.Response:
         alert=found.alert,
         story=found,
         figures=incident.took(found, _zone(console)),
+        zone=_zone(console),
         drawing=drawing,
         blind=blind,
         chosen=chosen,
