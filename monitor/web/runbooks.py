@@ -62,6 +62,8 @@ def render(text: str, values: Mapping[str, Markup] = MappingProxyType({})) -> Ma
         if _is_query(token) and (value := values.get(token.content.strip())):
             tokens.append(Token("html_block", "", 0, content=str(value)))
     html = _markdown.renderer.render(tokens, _markdown.options, {})
+    # A long line scrolls, and who has no mouse must be able to scroll it; no text can hold a tag, for all is escaped.
+    html = html.replace("<pre>", '<pre tabindex="0">')
     return Markup(html)  # noqa: S704  # markdown-it escaped it: html is off; what was added is Markup
 
 
