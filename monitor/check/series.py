@@ -38,7 +38,7 @@ def uses(catalogue: Catalogue) -> Iterator[Use]:
 
 def unknown_series(catalogue: Catalogue) -> tuple[Finding, ...]:
     """What is read and declared by nobody."""
-    declared = _Declared(catalogue)
+    declared = Declared(catalogue)
     found = {
         problem
         for use in uses(catalogue)
@@ -59,7 +59,7 @@ def metric_names(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class _Declared:
+class Declared:
     """All that producers declare, by the names that queries use."""
 
     def __init__(self, catalogue: Catalogue) -> None:
