@@ -22,10 +22,12 @@ PROMETHEUS_OWN = frozenset({"ALERTS", "scrape_duration_seconds"})
 FEWEST_WORDS = 150
 """A page with less says nothing that its head did not (others' have 105 at the median, and a fifth is missing)."""
 
-ids = {"ids": lambda page: page.stem}
+
+def stem(page: Path) -> str:
+    return page.stem
 
 
-@pytest.mark.parametrize("page", ALERTS, **ids)
+@pytest.mark.parametrize("page", ALERTS, ids=stem)
 def test_an_alerts_page_answers_everything(page: Path) -> None:
     text = prose(page)
     found = [line for line in text.splitlines() if line.startswith("## ")]
@@ -33,18 +35,18 @@ def test_an_alerts_page_answers_everything(page: Path) -> None:
     assert len(text.split()) >= FEWEST_WORDS
 
 
-@pytest.mark.parametrize("page", PROCEDURES, **ids)
+@pytest.mark.parametrize("page", PROCEDURES, ids=stem)
 def test_a_procedure_can_be_followed_and_undone(page: Path) -> None:
     found = [line for line in prose(page).splitlines() if line.startswith("## ")]
     assert [heading for heading in found if heading in STEPS] == list(STEPS)
 
 
-@pytest.mark.parametrize("page", PAGES, **ids)
+@pytest.mark.parametrize("page", PAGES, ids=stem)
 def test_nothing_is_left_to_be_written(page: Path) -> None:
     assert re.findall(r"\b(TODO|TBD|FIXME|WIP|XXX)\b", page.read_text(encoding="utf-8")) == []
 
 
-@pytest.mark.parametrize("page", PAGES, **ids)
+@pytest.mark.parametrize("page", PAGES, ids=stem)
 def test_every_command_says_whether_it_changes_anything(page: Path) -> None:
     assert [command.text for command in commands(page) if not command.mark] == []
 
@@ -66,7 +68,7 @@ def catalogue() -> Catalogue:
     return load(None, "compose")
 
 
-@pytest.mark.parametrize("page", PAGES, **ids)
+@pytest.mark.parametrize("page", PAGES, ids=stem)
 def test_every_query_is_promql_over_series_that_exist(page: Path, catalogue: Catalogue) -> None:
     declared, here = Declared(catalogue), Place(file=page.name)
     for query in re.findall(r"```promql\n(.*?)```", prose(page), re.DOTALL):
