@@ -49,7 +49,7 @@ def test_commands_that_only_read_run_on_the_stack(stack: Any, tmp_path: Path) ->
             timeout=120,
             check=False,
         )
-        # 1 is an answer: nothing matched, or a promise is broken. So is 3 where it is said on the page: too little is known.
+        # 1 is an answer: nothing matched, or a promise is broken. So is 3 where it says that too little is known.
         unknown = done.returncode == UNKNOWN and done.stdout and not done.stderr
         if done.returncode > 1 and not unknown:
             failed.append((text, done.returncode, done.stderr[-300:]))
