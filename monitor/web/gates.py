@@ -13,13 +13,13 @@ from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance.gate import Standing, gate, standing
 from monitor.sources.prometheus import Prometheus
-from monitor.web.state import CONSOLE, SLO_MEMORY_S
+from monitor.web.state import CONSOLE, MEMORY_S
 
 STATUS = {True: HTTPStatus.OK, False: HTTPStatus.CONFLICT, None: HTTPStatus.SERVICE_UNAVAILABLE}
 
 
 class GateReader:
-    """Where each SLO stands under the policy, at most ``SLO_MEMORY_S`` old; many askers at once cost one question."""
+    """Where each SLO stands under the policy, at most ``MEMORY_S`` old; many askers at once cost one question."""
 
     def __init__(self, prometheus: Prometheus, catalogue: Catalogue) -> None:
         self._prometheus, self._catalogue = prometheus, catalogue
@@ -30,7 +30,7 @@ class GateReader:
         """Return where an SLO stands; that Prometheus could not be asked is remembered as long."""
         async with self._locks[slo.name]:
             read_at, found = self._known.get(slo.name, (float("-inf"), None))
-            if found is None or time.monotonic() - read_at > SLO_MEMORY_S:
+            if found is None or time.monotonic() - read_at > MEMORY_S:
                 found = await asyncio.to_thread(standing, self._prometheus, self._catalogue, slo)
                 self._known[slo.name] = (time.monotonic(), found)
             return found

@@ -37,10 +37,11 @@ async def console(
     directory: Path,
     *,
     prometheus_url: str = NOBODY,
+    alertmanager_url: str = NOBODY,
     protection: WebConfig = NO_PROTECTION,
     runbooks: Path | None = None,
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Store]]:
-    settings = Settings(run_dir=directory, prometheus_url=prometheus_url)
+    settings = Settings(run_dir=directory, prometheus_url=prometheus_url, alertmanager_url=alertmanager_url)
     with Store.migrate(settings.state) as store:
         app = make_app(settings, store, CATALOGUE(), protection=protection, runbooks=runbooks or directory / "runbooks")
         async with TestClient(TestServer(app, host="127.0.0.1")) as client:
