@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,10 +34,11 @@ PROGRAMS = frozenset(
     }
     | {"top", "uptime", "vmstat"}
 )
+PROCESSES = frozenset({"monitor serve", "monitor work"})
+"""Named so, not told to be run."""
 READ_ONLY, CHANGES = "read-only", "CHANGES STATE"
 _CODE = re.compile(r"`([^`\n]+)`")
 _MARK = re.compile(f"{READ_ONLY}|{CHANGES}")
-_OR = re.compile(rf"({READ_ONLY}|{CHANGES})\)[,;]? or (?:with Docker )?`?$")
 _BLOCK = re.compile(r"^( *)```(\w*)\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 
 
@@ -55,30 +57,28 @@ def prose(page: Path) -> str:
 
 
 def commands(page: Path) -> tuple[Command, ...]:
-    """Every command in backticks or in a shell block (there the mark is a comment), as the pages show them."""
+    """Every command in backticks, and every shell block; the mark of a block is in it, or stands before it."""
     text = prose(page)
     found = []
     for block in _BLOCK.finditer(text):
         if block[2] in {"sh", "bash", "shell"}:
-            for line in block[3].splitlines():
-                code, _, said = line.strip().partition("#")
-                if code.strip():
-                    found.append(Command(page=page.name, text=code.strip(), mark=_mark(said)))
+            script = textwrap.dedent(block[3])
+            found.append(Command(page=page.name, text=script, mark=_mark(script, text[: block.start()])))
     for paragraph in _paragraphs(_BLOCK.sub("\n", text)):
         found += [
             Command(page=page.name, text=code[1], mark=_mark(paragraph[code.end() :], paragraph[: code.start()]))
             for code in _CODE.finditer(paragraph)
-            if code[1].split()[0] in PROGRAMS and " " in code[1]
+            if code[1].split()[0] in PROGRAMS and " " in code[1] and code[1] not in PROCESSES
         ]
     return tuple(found)
 
 
 def _mark(after: str, before: str = "") -> str:
-    """The next mark in the paragraph; where none comes, that of the command to which this one is the other way."""
+    """The next mark in the paragraph; where none comes, the last one before it: "Restart it (CHANGES STATE): ..."."""
     if found := _MARK.search(after):
         return found[0]
-    found = _OR.search(before)
-    return found[1] if found else ""
+    found_before: list[str] = _MARK.findall(before)
+    return found_before[-1] if found_before else ""
 
 
 def _paragraphs(text: str) -> list[str]:
