@@ -49,15 +49,23 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-exporters proof-rules ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes, every mutant
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes, every mutant
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_outages.py -k $*
 
+.PHONY: proof-alert-times-5s proof-alert-times-30s
+proof-alert-times-5s proof-alert-times-30s: proof-alert-times-%: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_alert_times.py -k "[$*]" -s
+
 .PHONY: proof-quiet
 proof-quiet: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_quiet.py
+
+.PHONY: proof-alert-path
+proof-alert-path: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_alert_path.py
 
 .PHONY: proof-rules
 proof-rules: install-tests

@@ -31,6 +31,9 @@ CONFIGURATION = Path("/opt/appointments")
 INSIDE = "/run/appointments"
 """Where each service sees its own volume."""
 
+TEMPLATES = "/etc/alertmanager/templates"
+"""Where docker-compose.yml mounts them; beside the configuration, in the volume of secrets, nothing can be mounted."""
+
 OURS, MONGO, REDIS, NOBODY, GRAFANA = 10001, 999, 999, 65534, 472
 """User ids: of deploy/Dockerfile, and of the official images."""
 
@@ -93,8 +96,9 @@ def prometheus_config(text: str) -> str:
 
 
 def alertmanager_config(text: str) -> str:
-    """Add the password with which Alertmanager reaches the console."""
+    """Add the password with which Alertmanager reaches the console, and where the messages' templates are mounted."""
     config = yaml.safe_load(text)
+    config["templates"] = [f"{TEMPLATES}/{file}" for file in config.get("templates", ())]
     for receiver in config["receivers"]:
         for webhook in receiver.get("webhook_configs", ()):
             if str(webhook.get("url", "")).startswith("http://web:"):

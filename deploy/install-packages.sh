@@ -32,6 +32,8 @@ TESTS=(
     "program chromium chromium-browser google-chrome" chromium
     "program docker-compose" docker-compose
     "program pdftotext" poppler-utils
+    # What the commands in runbooks are held to.
+    "program shellcheck" shellcheck
     # What the host's figures are compared with.
     "program prometheus-node-exporter" prometheus-node-exporter
 )

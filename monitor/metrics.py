@@ -14,6 +14,10 @@ BUILD_INFO = Metric(
     name="monitor_build_info", type="gauge", help="Always 1; which version of the monitor runs.", labels=("version",)
 )
 
+PROCESS_START = Metric(
+    name="process_start_time_seconds", type="gauge", help="When this process began to serve.", unit="seconds"
+)
+
 # --- monitor serve
 
 ALERTS_RECEIVED = Metric(
@@ -199,8 +203,30 @@ JOB_DURATION = Metric(
     labels=("job",),
 )
 
+# --- monitor work: the way by which alerts come
+
+ALERT_PATH_WHOLE = Metric(
+    name="monitor_alert_path_whole",
+    type="gauge",
+    help="Whether alerts can arrive, as the newest look saw it (1), or an outage of their way is on (0); only with a "
+    "second channel.",
+)
+CHANNEL_ADDRESSES = Metric(
+    name="monitor_second_channel_addresses",
+    type="gauge",
+    help="Addresses that are told when alerts cannot arrive; absent where there is no second channel.",
+)
+CHANNEL_MESSAGE = Metric(
+    name="monitor_second_channel_message_timestamp_seconds",
+    type="gauge",
+    help="When the second channel last took a message (sent), and when an address of it last did not (failed).",
+    unit="seconds",
+    labels=("outcome",),
+)
+
 METRICS = (
     BUILD_INFO,
+    PROCESS_START,
     ALERTS_RECEIVED,
     ALERT_NOTIFICATIONS,
     ALERTS_ACTIVE,
@@ -228,6 +254,9 @@ METRICS = (
     JOB_OVERDUE,
     JOB_RUNS,
     JOB_DURATION,
+    ALERT_PATH_WHOLE,
+    CHANNEL_ADDRESSES,
+    CHANNEL_MESSAGE,
     *own.METRICS,
 )
 """What ``python -m monitor --metrics`` prints."""

@@ -7,6 +7,7 @@ the run directory (``monitor up`` writes it; ``up``, ``down`` and ``status`` do 
 
 from __future__ import annotations
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -70,6 +71,11 @@ class Settings:
     """Where the client-side ledger is, if traffic keeps one; ``<run_dir>/ledger`` when not set."""
     heartbeat_url_file: Path | None = None
     """A file holding the URL (it is a secret) that is called each minute while the whole chain is alive."""
+    second_channel_file: Path | None = None
+    """A file holding addresses as apprise understands them (they are secrets), one on a line: who is told when alerts
+    cannot arrive. They must not lead through what they are to replace: another provider than Alertmanager's."""
+    watchdog_limit_s: float = 150.0
+    """Seconds that the Watchdog may be away before alerts are held not to arrive; it comes each 60 to 70."""
 
     @property
     def state(self) -> Path:
@@ -120,6 +126,8 @@ class Settings:
                 check_url(name, getattr(self, name))
         for name in ("mongodb_uri", "redis_uri"):
             check_database_uri(name, getattr(self, name))
+        if not 0 < self.watchdog_limit_s < math.inf:
+            raise SettingsError(f"watchdog_limit_s = {self.watchdog_limit_s:g}: give a number of seconds above 0")
         for server in ("prometheus", "alertmanager"):
             if bool(getattr(self, f"{server}_username")) != bool(getattr(self, f"{server}_password_file")):
                 raise SettingsError(f"{server}_username and {server}_password_file go together: set both, or neither")

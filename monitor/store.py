@@ -75,6 +75,15 @@ MIGRATIONS = (
     CREATE TRIGGER slo_corrections_stay_so BEFORE UPDATE ON slo_corrections
         BEGIN SELECT RAISE(ABORT, 'corrections are never changed'); END;
     """,
+    # What store_actions keeps.
+    """
+    CREATE TABLE alert_actions (
+        fingerprint TEXT NOT NULL, starts_at TEXT NOT NULL, at TEXT NOT NULL, kind TEXT NOT NULL, who TEXT NOT NULL,
+        why TEXT NOT NULL, until TEXT, silence TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX alert_actions_by_episode ON alert_actions (fingerprint, starts_at);
+    CREATE INDEX alert_actions_by_time ON alert_actions (at);
+    """,
     # REPLACE deletes without asking the triggers above. And who let changes out, and why, stays as it was told.
     """
     CREATE TRIGGER overrides_stay BEFORE DELETE ON records WHEN OLD.kind = 'override'
@@ -222,7 +231,7 @@ class Store:
 
     def put(self, kind: RecordKind, record_id: str, body: dict[str, Any], *, at: datetime | None = None) -> None:
         """Write a record, replacing one of the same kind and id."""
-        row = (kind, record_id, _at(at or clock.now()), json.dumps(body, sort_keys=True))
+        row = (kind, record_id, stamp(at or clock.now()), json.dumps(body, sort_keys=True))
         with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO records (kind, id, at, body) VALUES (?, ?, ?, ?)", row)
 
@@ -235,7 +244,7 @@ class Store:
     def records(self, kind: RecordKind, *, since: datetime | None = None, limit: int = 1000) -> tuple[Record, ...]:
         """Return records of a kind, newest first."""
         query = "SELECT kind, id, at, body FROM records WHERE kind = ? AND at >= ? ORDER BY at DESC, id DESC LIMIT ?"
-        rows = self._connection.execute(query, (kind, _at(since) if since else "", limit))
+        rows = self._connection.execute(query, (kind, stamp(since) if since else "", limit))
         return tuple(_record(row) for row in rows)
 
     def newest_job(self, name: str, outcome: str) -> Record | None:
@@ -263,7 +272,7 @@ class Store:
         is beyond the newest ``KEPT_OF_EACH``; the newest run of each job and outcome, the first and the newest change
         of each component, and every alert that fires always stay.
         """
-        limits = (KEPT_OF_EACH, _at(now - KEPT_FOR))
+        limits = (KEPT_OF_EACH, stamp(now - KEPT_FOR))
         jobs = (
             "DELETE FROM records WHERE rowid IN (SELECT entry FROM (SELECT rowid AS entry, at,"
             " row_number() OVER (PARTITION BY json_extract(body, '$.job') ORDER BY at DESC, id DESC) AS place,"
@@ -282,14 +291,16 @@ class Store:
             " row_number() OVER (PARTITION BY fingerprint ORDER BY starts_at DESC) AS place"
             " FROM alerts WHERE state = 'resolved') WHERE place > ? OR received_at < ?)"
         )
-        timelines = (
-            "DELETE FROM alert_events WHERE NOT EXISTS (SELECT 1 FROM alerts"
-            " WHERE alerts.fingerprint = alert_events.fingerprint AND alerts.starts_at = alert_events.starts_at)"
-        )
+        timelines = [
+            f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM alerts"  # noqa: S608  # two names of ours
+            f" WHERE alerts.fingerprint = {table}.fingerprint AND alerts.starts_at = {table}.starts_at)"
+            for table in ("alert_events", "alert_actions")
+        ]
         with self.transaction() as connection:
             gone = sum(connection.execute(query, limits).rowcount for query in (jobs, changes))
-            gone += connection.execute(episodes, (KEPT_OF_EACH, _at(now - ALERTS_KEPT_FOR))).rowcount
-            connection.execute(timelines)
+            gone += connection.execute(episodes, (KEPT_OF_EACH, stamp(now - ALERTS_KEPT_FOR))).rowcount
+            for query in timelines:
+                connection.execute(query)
         return gone
 
     # --- alerts ----------------------------------------------------------------------------------------------------
@@ -299,7 +310,7 @@ class Store:
 
         ``event`` is what the timeline says of it, where that is not the alert's state.
         """
-        key = (alert.fingerprint, _at(alert.starts_at))
+        key = (alert.fingerprint, stamp(alert.starts_at))
         with self.transaction() as connection:
             query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
             known = connection.execute(query, key).fetchone()
@@ -312,15 +323,15 @@ class Store:
                 (
                     *key,
                     alert.state,
-                    _at(alert.received_at),
-                    _at(alert.ends_at) if alert.ends_at else None,
+                    stamp(alert.received_at),
+                    stamp(alert.ends_at) if alert.ends_at else None,
                     json.dumps(alert.labels, sort_keys=True),
                     json.dumps(alert.annotations, sort_keys=True),
                 ),
             )
             connection.execute(
                 "INSERT INTO alert_events (fingerprint, starts_at, at, state) VALUES (?, ?, ?, ?)",
-                (*key, _at(alert.received_at), event or alert.state),
+                (*key, stamp(alert.received_at), event or alert.state),
             )
 
     def alerts(
@@ -330,7 +341,7 @@ class Store:
         query = (
             f"{_SELECT_ALERTS} WHERE (? IS NULL OR state = ?) AND received_at >= ? ORDER BY received_at DESC LIMIT ?"
         )
-        rows = self._connection.execute(query, (state, state, _at(since) if since else "", limit))
+        rows = self._connection.execute(query, (state, state, stamp(since) if since else "", limit))
         return tuple(_alert(row) for row in rows)
 
     def firing(self) -> tuple[AlertRecord, ...]:
@@ -338,23 +349,35 @@ class Store:
         rows = self._connection.execute(f"{_SELECT_ALERTS} WHERE state = 'firing' ORDER BY received_at DESC")
         return tuple(_alert(row) for row in rows)
 
+    def episodes(self, fingerprint: str, *, limit: int = 200) -> tuple[AlertRecord, ...]:
+        """Return the episodes of one alert, the one that began last first."""
+        rows = self._connection.execute(
+            f"{_SELECT_ALERTS} WHERE fingerprint = ? ORDER BY starts_at DESC LIMIT ?", (fingerprint, limit)
+        )
+        return tuple(_alert(row) for row in rows)
+
+    def alerts_between(self, start: datetime, end: datetime) -> tuple[AlertRecord, ...]:
+        """Return the episodes that fired at some time in a span, the one that began first first."""
+        query = f"{_SELECT_ALERTS} WHERE starts_at < ? AND (ends_at IS NULL OR ends_at >= ?) ORDER BY starts_at"
+        return tuple(_alert(row) for row in self._connection.execute(query, (stamp(end), stamp(start))))
+
     def firing_before(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
         """Return the episodes of one alert that fire and began before an instant."""
         query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at < ? AND state = 'firing'"
-        rows = self._connection.execute(query, (fingerprint, _at(starts_at)))
+        rows = self._connection.execute(query, (fingerprint, stamp(starts_at)))
         return tuple(_alert(row) for row in rows)
 
     def alert_events(self, fingerprint: str, starts_at: datetime) -> tuple[AlertEvent, ...]:
         """Return what became known of one episode, oldest first."""
         query = "SELECT at, state FROM alert_events WHERE fingerprint = ? AND starts_at = ? ORDER BY rowid"
-        rows = self._connection.execute(query, (fingerprint, _at(starts_at)))
+        rows = self._connection.execute(query, (fingerprint, stamp(starts_at)))
         return tuple(AlertEvent(at=clock.from_rfc3339(at), state=state) for at, state in rows)
 
     # --- components ------------------------------------------------------------------------------------------------
 
     def record_component(self, change: ComponentChange) -> None:
         """Append a state change of a component."""
-        row = (change.name, _at(change.at), change.state, change.reason, change.address)
+        row = (change.name, stamp(change.at), change.state, change.reason, change.address)
         with self.transaction() as connection:
             connection.execute("INSERT INTO component_changes VALUES (?, ?, ?, ?, ?)", row)
 
@@ -370,7 +393,7 @@ class Store:
     def component_changes(self, *, since: datetime) -> tuple[ComponentChange, ...]:
         """Return all changes since an instant, oldest first."""
         query = "SELECT name, at, state, reason, address FROM component_changes WHERE at >= ? ORDER BY rowid"
-        return tuple(_change(row) for row in self._connection.execute(query, (_at(since),)))
+        return tuple(_change(row) for row in self._connection.execute(query, (stamp(since),)))
 
     # --- for the modules that keep tables of their own here (store_history) ----------------------------------------
 
@@ -416,7 +439,7 @@ def _unusable(path: Path, error: sqlite3.Error) -> NoReturn:
     ) from error
 
 
-def _at(instant: datetime) -> str:
+def stamp(instant: datetime) -> str:
     """Always with milliseconds, so that the text sorts as the instants do."""
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 

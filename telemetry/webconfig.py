@@ -31,6 +31,9 @@ from aiohttp.typedefs import Handler, Middleware
 OPEN_PATHS = frozenset({"/-/healthy", "/-/ready"})
 """What says that a process lives, and nothing else: open, so that whoever restarts processes needs no password."""
 
+USER = web.RequestKey("user", str)
+"""Who asked, where users are configured; it is missing on open paths."""
+
 _HASH = re.compile(r"\$2[aby]\$\d{2}\$[./A-Za-z0-9]{53}")
 _REMEMBERED = 64
 _CHECKS_AT_ONCE = 2
@@ -84,7 +87,10 @@ def require_users(config: WebConfig, *, open_paths: frozenset[str] = OPEN_PATHS)
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not config.users or request.path in open_paths or await checker.knows(request.headers.get("Authorization")):
+        if not config.users or request.path in open_paths:
+            return await handler(request)
+        if (name := await checker.user(request.headers.get("Authorization"))) is not None:
+            request[USER] = name
             return await handler(request)
         return web.Response(
             status=401, text="who are you?\n", headers={"WWW-Authenticate": 'Basic realm="monitor", charset="UTF-8"'}
@@ -109,20 +115,21 @@ class _Checker:
         # Whoever is not a user is checked as well, so that the time it takes does not tell who is one.
         self._nobody = next(iter(users.values()), "")
 
-    async def knows(self, header: str | None) -> bool:
+    async def user(self, header: str | None) -> str | None:
+        """Whose password it is; ``None`` where it is nobody's."""
         name, password = _decode(header or "")
         digest = hmac.digest(self._key, f"{name}\0{password}".encode(), hashlib.sha256)
         if digest in self._known:
-            return True
+            return name
         hashed = self._users.get(name)
         async with self._at_once:
             right = await asyncio.to_thread(_matches, password, hashed or self._nobody)
         if not right or hashed is None:
-            return False
+            return None
         if len(self._known) >= _REMEMBERED:
             self._known.clear()
         self._known[digest] = None
-        return True
+        return name
 
 
 def _decode(header: str) -> tuple[str, str]:

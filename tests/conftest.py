@@ -19,6 +19,7 @@ from monitor.errors import InputError
 from monitor.settings import Settings
 from monitor.stack.client import StackClient
 from monitor.stack.components import Choices
+from monitor.stack.derived import Promises
 from monitor.stack.launch import start_detached
 from monitor.stack.layout import HOST, PORTS, Layout
 from monitor.stack.procfs import is_free
@@ -26,6 +27,7 @@ from monitor.stack.run import Plan
 from monitor.stack.teardown import tear_down
 from telemetry import logs
 
+BUNDLED_PROMISES = Promises()
 HIGHEST_OFFSET = 32_768 - max(PORTS.values()) - 1
 """Above, Linux hands out the ports of outgoing connections."""
 
@@ -86,9 +88,11 @@ def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSt
     yield from running_stack(tmp_path_factory.mktemp("replica-set"), only=("mongo-1", "mongo-2", "mongo-3"))
 
 
-def running_stack(run_dir: Path, *, only: tuple[str, ...] = ()) -> Iterator[EmbeddedStack]:
+def running_stack(
+    run_dir: Path, *, only: tuple[str, ...] = (), promises: Promises = BUNDLED_PROMISES
+) -> Iterator[EmbeddedStack]:
     """Run a stack while the generator is open. Its logs stay; its data goes."""
-    layout = start_on_free_ports(run_dir, only=only)
+    layout = start_on_free_ports(run_dir, only=only, promises=promises)
     try:
         yield EmbeddedStack(
             layout=layout,
@@ -100,13 +104,14 @@ def running_stack(run_dir: Path, *, only: tuple[str, ...] = ()) -> Iterator[Embe
         shutil.rmtree(layout.data, ignore_errors=True)
 
 
-def start_on_free_ports(run_dir: Path, *, only: tuple[str, ...] = ()) -> Layout:
+def start_on_free_ports(run_dir: Path, *, only: tuple[str, ...] = (), promises: Promises = BUNDLED_PROMISES) -> Layout:
     """Start a stack; when another test run takes a port in between, try elsewhere."""
     for attempt in range(5):
         layout = Layout(run_dir=run_dir, port_offset=free_offset())
         try:
             # Also ends when this test run is killed and can tear nothing down.
-            start_detached(Plan(layout=layout, choices=Choices(only=only), while_pid=os.getpid()))
+            plan = Plan(layout=layout, choices=Choices(only=only), promises=promises, while_pid=os.getpid())
+            start_detached(plan)
         except InputError as error:
             if "is held by" not in str(error) or attempt == 4:
                 raise

@@ -1,38 +1,50 @@
-"""Asking a running Prometheus for a dashboard's panels, as Grafana would."""
+"""Asking a running Prometheus for a dashboard's panels and variables, as Grafana would, many at a time."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 from monitor import clock
+from monitor.sources.measured import Measured, Window, measure_all
 from monitor.sources.prometheus import Prometheus
-from tests.dashboard_files import FILES, Asked, load, queries
+from tests.dashboard_files import FILES, Query, load, queries
+
+WINDOW = timedelta(minutes=5)
+STEP = timedelta(seconds=15)
 
 
-def asked(*, empty_until: Iterable[str]) -> list[Asked]:
-    """All queries of all dashboards whose panels may be empty until one of these events; "" is never."""
+def asked(*, empty_until: Iterable[str]) -> list[Query]:
+    """What panels and variables ask that may be empty until one of these events; "" is never."""
     wanted = set(empty_until)
-    return [query for file in FILES for query in queries(load(file)) if query.empty_until in wanted]
+    every = [query for file in FILES for query in queries(load(file)) if query.kind != "annotation"]
+    return [query for query in every if query.empty_until in wanted]
 
 
-def without_data(stack: Any, waiting: list[Asked], *, within_s: float) -> list[str]:
+def marks() -> list[Query]:
+    """What is marked on graphs: the same on every dashboard."""
+    return [query for query in queries(load(FILES[0])) if query.kind == "annotation"]
+
+
+def without_data(stack: Any, waiting: list[Query], *, within_s: float) -> list[str]:
     """The queries that still have nothing to show after this time."""
     deadline = time.monotonic() + within_s
     with Prometheus(stack.layout.url("prometheus")) as prometheus:
         while True:
-            waiting = [query for query in waiting if not has_data(prometheus, query)]
+            answers = answered(prometheus, waiting)
+            waiting = [query for query, answer in zip(waiting, answers, strict=True) if not answer.series]
             if not waiting or time.monotonic() > deadline:
                 return [str(query) for query in waiting]
             time.sleep(3)
 
 
-def has_data(prometheus: Prometheus, query: Asked) -> bool:
-    if query.instant:
-        return any(not math.isnan(sample.value) for sample in prometheus.instant(query.expr))
-    now = clock.now()
-    found = prometheus.range(query.expr, now - timedelta(minutes=5), now, timedelta(seconds=15))
-    return any(not math.isnan(value) for series in found for _, value in series.points)
+def answered(prometheus: Prometheus, asked: list[Query]) -> list[Measured]:
+    """The answers, each of them one that Prometheus understood."""
+    end = clock.now()
+    window = Window(start=end - WINDOW, end=end, step=STEP)
+    answers = measure_all(prometheus, [(query.expr, None if query.instant else window) for query in asked])
+    refused = [f"{query}: {answer.refused}" for query, answer in zip(asked, answers, strict=True) if answer.refused]
+    assert refused == []
+    return answers

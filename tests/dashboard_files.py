@@ -1,66 +1,54 @@
-"""What the dashboard tests share: reading generated dashboards, and turning Grafana's variables into values."""
+"""What the dashboard tests share: reading the generated dashboards, and their queries with `All` chosen."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from monitor.check.dashboard_files import DashboardFile, asked, read
+from monitor.render.dashboards_promql import replaced
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "dashboards").glob("*.json"))
 
-VARIABLES = {
-    "$__rate_interval": "1m",
-    "$__interval": "15s",
-    "$__range": "1h",
-    "$slo": ".+",
-}
-"""What Grafana would put in, with `All` chosen where there is a choice."""
-
 
 @dataclass(frozen=True)
-class Asked:
-    """One query of a panel, its variables replaced."""
+class Query:
+    """One query, its variables replaced."""
 
     board: str
-    panel: str
+    title: str
+    kind: str
     expr: str
     instant: bool
     empty_until: str
 
     def __str__(self) -> str:
-        return f"{self.board} / {self.panel} / {self.expr}"
+        return f"{self.board} / {self.title} / {self.expr}"
 
 
-def load(file: Path) -> dict[str, Any]:
-    board: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+def load(file: Path) -> DashboardFile:
+    board = read(f"dashboards/{file.name}", file.read_text(encoding="utf-8"))
+    assert isinstance(board, DashboardFile), board
     return board
 
 
-def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """All panels but rows; those inside collapsed rows too."""
-    for panel in board["panels"]:
-        if panel["type"] == "row":
-            yield from panel["panels"]
-        else:
-            yield panel
+def texts() -> dict[str, str]:
+    return {f"dashboards/{file.name}": file.read_text(encoding="utf-8") for file in FILES}
 
 
-def queries(board: dict[str, Any]) -> Iterator[Asked]:
-    for panel in panels(board):
-        for target in panel["targets"]:
-            yield Asked(
-                board=board["uid"],
-                panel=panel["title"],
-                expr=replaced(target["expr"]),
-                instant=bool(target.get("instant")),
-                empty_until=panel.get("empty_until", ""),
-            )
+def runbooks() -> dict[str, str]:
+    return {f"runbooks/{page.name}": page.read_text(encoding="utf-8") for page in (ROOT / "runbooks").glob("[A-Z]*.md")}
 
 
-def replaced(expr: str) -> str:
-    for name, value in VARIABLES.items():
-        expr = expr.replace(name, value)
-    return expr
+def queries(board: DashboardFile) -> Iterator[Query]:
+    for one in asked(board):
+        yield Query(
+            board=one.board,
+            title=one.title,
+            kind=one.kind,
+            expr=replaced(one.expr),
+            instant=one.instant,
+            empty_until=one.empty_until,
+        )

@@ -23,7 +23,7 @@ from benchmarks.slo_scale.catalogue import Made
 
 SCRAPED_EVERY = 15
 PATIENCE = 600
-"""Seconds within which Prometheus starts or ends, thousands of rule files and all, on a busy machine."""
+"""Seconds within which Prometheus starts, answers or ends, thousands of rule files and all, on a busy machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,19 +152,19 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _get(url: str, what: str, **params: str) -> Any:
-    answer = requests.get(f"{url}/api/v1/{what}", params=params, timeout=60)
+    answer = requests.get(f"{url}/api/v1/{what}", params=params, timeout=PATIENCE)
     answer.raise_for_status()
     return answer.json()["data"]
 
 
 def _refused(url: str, query: str) -> str:
-    answer = requests.post(f"{url}/api/v1/query", data={"query": query}, timeout=60)
+    answer = requests.post(f"{url}/api/v1/query", data={"query": query}, timeout=PATIENCE)
     return "" if answer.ok else answer.text
 
 
 def _own(url: str, metric: str) -> float:
     """One of Prometheus's own counters, as its page has it, all labels together."""
-    page = requests.get(f"{url}/metrics", timeout=60).text
+    page = requests.get(f"{url}/metrics", timeout=PATIENCE).text
     found = (line.rpartition(" ") for line in page.splitlines() if line.startswith((f"{metric} ", f"{metric}{{")))
     return sum(float(value) for _, _, value in found)
 

@@ -27,6 +27,11 @@ class Clinic:
     slot: timedelta
     horizon: timedelta
 
+    def is_open(self, instant: datetime) -> bool:
+        """Tell whether the clinic is open at an instant."""
+        local = instant.astimezone(self.zone)
+        return local.isoweekday() in self.weekdays and self.opens <= local.time() < self.closes
+
     def starts(self, start: datetime, end: datetime) -> list[datetime]:
         """Return when each of one practitioner's slots begins, from ``start`` on and before ``end``, in UTC."""
         day, last = start.astimezone(self.zone).date(), end.astimezone(self.zone).date()

@@ -131,6 +131,12 @@ SLOTS = family(
     source="aggregate appointments, index status_start; find clinic, practitioners",
     cost="slow",
 )
+OPEN = family(
+    "clinic_open",
+    "Whether the clinic is open now (1), by its hours on its own clock; it knows of no holiday. PromQL knows only UTC.",
+    source="find clinic",
+    cost="slow",
+)
 THIRD_NEXT = family(
     "appointments_third_next_available_seconds",
     "Time until a practitioner's third free slot, the mean of a service's practitioners; who has none counts with the "
@@ -192,6 +198,7 @@ METRICS = (
     MADE_BY_WEEKDAY,
     CAPACITY,
     SLOTS,
+    OPEN,
     THIRD_NEXT,
     PATIENTS,
     REGISTERED_PATIENTS,

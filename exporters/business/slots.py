@@ -36,6 +36,7 @@ class Ahead(Query):
         self._slots: Counter[tuple[str, int, str]] = Counter()
         self._offered: list[int] | None = None
         """How many slots one practitioner has within each horizon."""
+        self._is_open: bool | None = None
 
     async def ask(self, reader: Reader, at: Moment) -> None:
         """Group by practitioner, part and state."""
@@ -48,6 +49,7 @@ class Ahead(Query):
             self._slots[service, key["part"], "held" if key["state"] == "held" else "booked"] += int(row["slots"])
             if key["state"] != "over":
                 self._coming[service, key["part"]] += int(row["n"])
+        self._is_open = clinic.is_open(at.now) if clinic else None
         ends = [at.days(days) for days in f.HORIZONS.values()]
         self._offered = (
             [len(clinic.starts(at.now, min(end, at.now + clinic.horizon))) for end in ends] if clinic else None
@@ -55,6 +57,8 @@ class Ahead(Query):
 
     def write(self, readings: Readings, smallest: int) -> None:
         """Write every service and horizon, at zero too; slots only where the clinic's hours are known."""
+        if self._is_open is not None:
+            readings.add(f.OPEN, float(self._is_open))
         for service, practitioners in self._staff.by_service().items():
             coming = booked = held = 0
             for part, horizon in enumerate(f.HORIZONS):

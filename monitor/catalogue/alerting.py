@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.catalogue import naming, promql, templates
-from monitor.catalogue.model import AlertGroup, AlertRule, Place, Severity
+from monitor.catalogue.model import URGENCY_LABEL, AlertGroup, AlertRule, Attention, Place, Severity
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
@@ -112,11 +112,22 @@ def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[
     if "labels" in rule and rule["labels"].get("severity") not in set(Severity):
         message = f"must be one of {', '.join(Severity)}"
         yield document.fault("wrong-value", message, f"{here}.labels.severity")
+    yield from _odd_urgency(rule.get("labels", {}), document, f"{here}.labels.{URGENCY_LABEL}")
     for name in REQUIRED_ANNOTATIONS if "annotations" in rule else ():
         if not rule["annotations"].get(name, "").strip():
             yield document.fault("missing-field", "is missing", f"{here}.annotations.{name}")
     for kind in ("labels", "annotations"):
         yield from _refused_by_prometheus(rule.get(kind, {}), document, f"{here}.{kind}")
+
+
+def _odd_urgency(labels: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:
+    if URGENCY_LABEL not in labels:
+        return
+    if labels[URGENCY_LABEL] != Attention.WORKING_HOURS:
+        message = f"must be {Attention.WORKING_HOURS}, or be left out where people must hear at once"
+        yield document.fault("wrong-value", message, here)
+    elif labels.get("severity") in set(Severity) - {Severity.CRITICAL}:
+        yield document.fault("wrong-value", "is for severity critical: a milder one wakes nobody anyway", here)
 
 
 def _refused_by_prometheus(texts: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ Layout of a catalogue directory; only ``slos/`` is needed::
 
     slos/*.yaml             OpenSLO v1
     alerts/*.yaml           Prometheus rule groups;  alerts/*.test.yaml  promtool tests of them
+    inhibitions.yaml        which alerts mute which others
     recovery.yaml  drills.yaml  contacts.yaml
     environments/NAME.yaml  what differs between places
     metrics/*.json          what each producer declares
@@ -19,8 +20,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from monitor.catalogue import alert_tests, alerting, naming, openslo, plain
-from monitor.catalogue.model import AlertTest, Catalogue, Contacts, DeclaredMetric, DrillPlan, Environment, Recovery
+from monitor.catalogue import alert_tests, alerting, contacting, inhibiting, naming, openslo, plain
+from monitor.catalogue.model import (
+    AlertTest,
+    Catalogue,
+    Contacts,
+    DeclaredMetric,
+    DrillPlan,
+    Environment,
+    Inhibition,
+    Recovery,
+)
 from monitor.catalogue.strict_yaml import Document, read, read_text
 from monitor.errors import CatalogueError, Fault
 
@@ -28,7 +38,7 @@ BUNDLED = Path(__file__).parent
 """The default catalogue, shipped as package data beside this module."""
 
 _FOLDERS = frozenset({"slos", "alerts", "environments", "metrics"})
-_FILES = frozenset({"recovery.yaml", "drills.yaml", "contacts.yaml"})
+_FILES = frozenset({"inhibitions.yaml", "recovery.yaml", "drills.yaml", "contacts.yaml"})
 
 
 def load(root: Path | None, environment: str, *, environment_overrides: Mapping[str, Any] | None = None) -> Catalogue:
@@ -77,6 +87,7 @@ class _Loader:
         where = self._environment(environment, overrides)
         tests, recovery, contacts = self._alert_tests(), self._recovery(), self._contacts()
         alerts = None if faults else {rule.name for group in groups for rule in group.rules}
+        inhibitions = self._inhibitions(alerts)
         drills, metrics = self._drills(alerts), self._metrics()
         if where is None:
             return None
@@ -86,6 +97,7 @@ class _Loader:
             slos=slos,
             alerts=groups,
             alert_tests=tests,
+            inhibitions=inhibitions,
             recovery=recovery,
             drills=drills,
             contacts=contacts,
@@ -124,6 +136,14 @@ class _Loader:
                 self.faults += faults
         return tests
 
+    def _inhibitions(self, alerts: set[str] | None) -> tuple[Inhibition, ...]:
+        document = self._single("inhibitions.yaml")
+        if document is None:
+            return ()
+        found, faults = inhibiting.read(document, alerts)
+        self.faults += faults
+        return found
+
     def _recovery(self) -> Recovery | None:
         document = self._single("recovery.yaml")
         if document is None:
@@ -144,7 +164,7 @@ class _Loader:
         document = self._single("contacts.yaml")
         if document is None:
             return Contacts()
-        found, faults = plain.contacts(document)
+        found, faults = contacting.read(document)
         self.faults += faults
         return found
 

@@ -24,6 +24,24 @@ class Severity(StrEnum):
     NONE = "none"
 
 
+class Attention(StrEnum):
+    """When people hear of an alert: at once, in the clinic's working hours, by a ticket, or not at all. Most first."""
+
+    NOW = "now"
+    WORKING_HOURS = "working-hours"
+    TICKET = "ticket"
+    NOBODY = "nobody"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return list(Attention).index(self)
+
+
+URGENCY_LABEL = "urgency"
+"""Beside ``severity: critical`` it may say ``working-hours``: serious, and no worse by the morning."""
+
+
 class Budgeting(StrEnum):
     """OpenSLO's budgeting methods: count events, or count good slices of time."""
 
@@ -153,6 +171,18 @@ class AlertRule:
         """The ``severity`` label."""
         return Severity(self.labels["severity"])
 
+    @property
+    def attention(self) -> Attention:
+        """When people hear of it, by its labels ``severity`` and ``urgency``."""
+        match self.severity:
+            case Severity.CRITICAL:
+                waits = self.labels.get(URGENCY_LABEL) == Attention.WORKING_HOURS
+                return Attention.WORKING_HOURS if waits else Attention.NOW
+            case Severity.WARNING:
+                return Attention.TICKET
+            case Severity.INFO | Severity.NONE:
+                return Attention.NOBODY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertGroup:
@@ -160,6 +190,17 @@ class AlertGroup:
 
     name: str
     rules: tuple[AlertRule, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """While any alert of ``source`` fires, those of ``target`` with the same ``equal`` labels are not sent."""
+
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    equal: tuple[str, ...] = ()
+    """Labels that both sides carry. Alertmanager counts a label that is missing on both sides as equal."""
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -255,12 +296,62 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeamPart:
+    """Those of a team's alerts that carry some labels, where others than the whole team hear of them.
+
+    What is ``None`` is heard by whoever hears it of the whole team.
+    """
+
+    labels: dict[str, str]
+    """``{"component": "mongodb"}``, ``{"slo_service": "appointments"}``."""
+    critical: tuple[str, ...] | None = None
+    critical_working_hours: tuple[str, ...] | None = None
+    warning: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Who owns alerts, and which receivers hear of them by severity."""
+    """Who owns alerts, and which receivers hear of them by severity and urgency."""
 
     name: str
     critical: tuple[str, ...]
     warning: tuple[str, ...]
+    critical_working_hours: tuple[str, ...] | None = None
+    """Who hears, in working hours, of what is critical and can wait for them; ``None``: as ``critical``."""
+    services: tuple[TeamPart, ...] = ()
+
+    def hears(self, attention: Attention, part: TeamPart | None = None) -> tuple[str, ...]:
+        """The receivers that hear of an alert of the team, or of a part of it."""
+        for owner in (part, self) if part else (self,):
+            if (said := _said(owner, attention)) is not None:
+                return said
+        return ()
+
+
+def _said(owner: Team | TeamPart, attention: Attention) -> tuple[str, ...] | None:
+    match attention:
+        case Attention.NOW:
+            return owner.critical
+        case Attention.WORKING_HOURS:
+            own = owner.critical_working_hours
+            return owner.critical if own is None else own
+        case Attention.TICKET:
+            return owner.warning
+        case Attention.NOBODY:
+            return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkingHours:
+    """Some days of the week and the hours of each, by the clinic's clocks."""
+
+    days: tuple[str, ...]
+    """``monday:friday``, ``saturday``."""
+    hours: tuple[str, ...]
+    """``08:00-18:00``; ``22:00-06:00`` ends on the next day."""
+
+
+OFFICE_HOURS = (WorkingHours(days=("monday:friday",), hours=("08:00-18:00",)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +360,11 @@ class Contacts:
 
     teams: tuple[Team, ...] = ()
     receivers: tuple[Receiver, ...] = ()
+    drills: tuple[str, ...] = ()
+    """Receivers that hear of alerts labelled ``drill="true"``, beside the console; nobody else does."""
+    working_hours: tuple[WorkingHours, ...] = OFFICE_HOURS
+    holidays: tuple[str, ...] = ()
+    """Days on which nobody works: ``12-25`` each year, ``2027-03-29`` once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +427,8 @@ class Catalogue:
     alerts: tuple[AlertGroup, ...] = ()
     alert_tests: dict[str, tuple[AlertTest, ...]] = field(default_factory=dict)
     """The tests that stand beside the alerts, by the name of their file."""
+    inhibitions: tuple[Inhibition, ...] = ()
+    """In the order of their file; what follows from the SLOs is added when they are rendered."""
     recovery: Recovery | None = None
     drills: tuple[DrillPlan, ...] = ()
     contacts: Contacts = field(default_factory=Contacts)

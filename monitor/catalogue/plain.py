@@ -1,15 +1,14 @@
-"""The catalogue's smaller files: recovery, drills, contacts, an environment, declared metrics."""
+"""The catalogue's smaller files: recovery, drills, an environment, declared metrics."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeVar
 
 from monitor.catalogue import crontab, naming, strict_json
-from monitor.catalogue import receivers as receiver_kinds
-from monitor.catalogue.model import Contacts, DeclaredMetric, DrillPlan, Environment, Receiver, Recovery, Team
+from monitor.catalogue.model import DeclaredMetric, DrillPlan, Environment, Recovery
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts, structure
 from monitor.errors import Fault
@@ -22,12 +21,6 @@ _ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Drills:
     drills: list[object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contacts:
-    teams: list[object] = field(default_factory=list)
-    receivers: list[object] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +50,7 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
         faults.append(document.fault("wrong-value", "must be at least 1", "keep_full"))
     if not naming.is_time_zone(found.get("time_zone", "UTC")):
         faults.append(document.fault("wrong-value", "is not a time zone such as Europe/Berlin", "time_zone"))
-    return _whole(Recovery, found), faults
+    return whole(Recovery, found), faults
 
 
 def drills(document: Document, alerts: Collection[str] | None) -> tuple[tuple[DrillPlan, ...], list[Fault]]:
@@ -66,16 +59,16 @@ def drills(document: Document, alerts: Collection[str] | None) -> tuple[tuple[Dr
     ``alerts`` are the names in ``alerts/``, one of which a drill may expect; ``None`` where they are not all known.
     """
     found, faults = parts(document, _Drills, keep)
-    plans = _items(document, "drills", found, DrillPlan, faults)
-    faults += _twice(document, "drills", plans)
+    plans = items(document, "drills", found, DrillPlan, faults)
+    faults += twice(document, "drills", plans)
     for index, plan in enumerate(plans):
         faults += _badly_planned(document, plan, f"drills[{index}]")
         expected = plan.get("expect_alert", "")
         if expected and alerts is not None and expected not in alerts:
             message = f"alert {expected} does not exist: name one of alerts/"
             faults.append(document.fault("reference", message, f"drills[{index}].expect_alert"))
-    whole = [plan for plan in (_whole(DrillPlan, plan) for plan in plans) if plan is not None]
-    return tuple(sorted(whole, key=lambda plan: plan.name)), faults
+    planned = [plan for plan in (whole(DrillPlan, plan) for plan in plans) if plan is not None]
+    return tuple(sorted(planned, key=lambda plan: plan.name)), faults
 
 
 def _badly_planned(document: Document, plan: Mapping[str, Any], here: str) -> Iterator[Fault]:
@@ -86,39 +79,6 @@ def _badly_planned(document: Document, plan: Mapping[str, Any], here: str) -> It
             crontab.check(plan["schedule"])
         except ValueError as error:
             yield document.fault("crontab", str(error), f"{here}.schedule")
-
-
-def contacts(document: Document) -> tuple[Contacts, list[Fault]]:
-    """``contacts.yaml``: teams, receivers, and who hears of what."""
-    found, faults = parts(document, _Contacts, keep)
-    teams = _items(document, "teams", found, Team, faults)
-    receivers = _items(document, "receivers", found, Receiver, faults)
-    faults += [*_twice(document, "teams", teams), *_twice(document, "receivers", receivers)]
-    faults += [
-        document.fault("wrong-name", "must not be empty", f"{place}[{index}].name")
-        for place, items in (("teams", teams), ("receivers", receivers))
-        for index, item in enumerate(items)
-        if "name" in item and not item["name"].strip()
-    ]
-    for index, receiver in enumerate(receivers):
-        if {"name", "kind", "settings"} <= receiver.keys():
-            for setting, message in receiver_kinds.problems(receiver["name"], receiver["kind"], receiver["settings"]):
-                path = f"receivers[{index}].settings" + (f".{setting}" if setting else "")
-                faults.append(document.fault("wrong-setting", message, path))
-    known = {receiver.get("name") for receiver in receivers}
-    # Where the list of receivers, or a name in it, cannot be read, nobody can say which receivers there are.
-    for index, team in enumerate(teams if "receivers" in found and None not in known else ()):
-        for severity in ("critical", "warning"):
-            faults += [
-                document.fault("reference", f"receiver {name} does not exist", f"teams[{index}].{severity}[{number}]")
-                for number, name in enumerate(team.get(severity, ()))
-                if name not in known
-            ]
-    whole = Contacts(
-        teams=tuple(team for team in (_whole(Team, team) for team in teams) if team is not None),
-        receivers=tuple(item for item in (_whole(Receiver, item) for item in receivers) if item is not None),
-    )
-    return whole, faults
 
 
 def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Environment | None, list[Fault]]:
@@ -134,7 +94,7 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
         for name in ("console_url", "runbook_url", "webhook_url", "grafana_url", "prometheus_url")
         if (value := found.get(name)) and not _ADDRESS.fullmatch(value)
     ]
-    return _whole(Environment, found), faults
+    return whole(Environment, found), faults
 
 
 def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Fault]]:
@@ -161,22 +121,22 @@ def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Faul
         )
         for metric in found.metrics
     )
-    return declared, [*wrong, *_twice(document, "metrics", [{"name": metric.name} for metric in declared])]
+    return declared, [*wrong, *twice(document, "metrics", [{"name": metric.name} for metric in declared])]
 
 
-def _items(
+def items(
     document: Document, place: str, found: Mapping[str, Any], kind: type, faults: list[Fault]
 ) -> list[dict[str, Any]]:
     """Read the items of a list, each by itself; what is wrong with them is added to ``faults``."""
-    items = []
+    read = []
     for index, data in enumerate(found.get(place, ())):
         item, wrong = parts(document, kind, keep, path=f"{place}[{index}]", data=data)
         faults += wrong
-        items.append(item)
-    return items
+        read.append(item)
+    return read
 
 
-def _whole(kind: type[T], found: Mapping[str, Any]) -> T | None:
+def whole(kind: type[T], found: Mapping[str, Any]) -> T | None:
     """Build the value, unless one of its fields could not be read."""
     names = {field.name for field in fields(kind)}  # type: ignore[arg-type]  # every kind here is a dataclass
     return kind(**found) if names <= found.keys() else None
@@ -188,9 +148,10 @@ def _not_longer_than_nothing(document: Document, found: Mapping[str, Any], names
             yield document.fault("wrong-value", "must be longer than 0s", name)
 
 
-def _twice(document: Document, place: str, items: list[dict[str, Any]]) -> Iterator[Fault]:
+def twice(document: Document, place: str, named: list[dict[str, Any]]) -> Iterator[Fault]:
+    """Say which names in a list are given twice."""
     seen: set[str] = set()
-    for index, item in enumerate(items):
+    for index, item in enumerate(named):
         name = item.get("name")
         if name in seen:
             yield document.fault("duplicate", f"{name} is given twice", f"{place}[{index}].name")

@@ -1,6 +1,6 @@
 """What Alertmanager takes as settings of a receiver, so that what is generated loads, and holds no secret. Pure.
 
-Only settings that are one text: those are what ``contacts.yaml`` can say. Tried with amtool on 0.25 and 0.28.
+Only settings that are one text: those are what ``contacts.yaml`` can say. Tried with amtool on 0.25 and 0.33.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 CONSOLE = "console"
 """The receiver that is always there; its address is the environment's ``webhook_url``."""
 
+FLAGS = {"true": True, "false": False}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kind:
@@ -22,14 +24,18 @@ class _Kind:
     secret: frozenset[str] = frozenset()
     """Settings that would put a secret into a committed file; each has a ``_file`` form unless that is not known."""
     urls: frozenset[str] = frozenset()
+    flags: frozenset[str] = frozenset()
+    """Settings that are ``"true"`` or ``"false"``."""
 
 
 _KINDS = {
     "webhook": _Kind(needs=(("url", "url_file"),), urls=frozenset({"url"})),
     "email": _Kind(
         needs=(("to",), ("from",), ("smarthost",)),
-        may=frozenset({"hello", "auth_username", "auth_identity", "auth_password_file", "html", "text"}),
+        may=frozenset({"hello", "auth_username", "auth_identity", "auth_password_file", "html", "text"})
+        | {"require_tls"},
         secret=frozenset({"auth_password", "auth_secret"}),
+        flags=frozenset({"require_tls"}),
     ),
     "slack": _Kind(
         needs=(("api_url_file",),),
@@ -47,10 +53,15 @@ _KINDS = {
     ),
     "msteams": _Kind(
         needs=(("webhook_url_file",),),
-        may=frozenset({"title", "summary", "text"}),
+        may=frozenset({"title", "text"}),
         secret=frozenset({"webhook_url"}),
     ),
 }
+
+
+def is_flag(kind: str, setting: str) -> bool:
+    """Whether Alertmanager wants true or false here, and no text."""
+    return setting in _KINDS[kind].flags
 
 
 def problems(name: str, kind: str, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -68,12 +79,19 @@ def problems(name: str, kind: str, settings: Mapping[str, str]) -> Iterator[tupl
             yield given[1], f"is given beside {given[0]}: keep one"
     known = rules.may.union(*rules.needs)
     for setting, value in settings.items():
-        if setting in rules.secret:
-            yield setting, _instead(setting, known)
-        elif setting not in known:
-            yield setting, f"is not a setting of kind {kind}: use one of {', '.join(sorted(known))}"
-        elif setting in rules.urls:
-            yield from ((setting, message) for message in _url(value))
+        yield from ((setting, message) for message in _wrong(kind, setting, value, known))
+
+
+def _wrong(kind: str, setting: str, value: str, known: frozenset[str]) -> Iterator[str]:
+    rules = _KINDS[kind]
+    if setting in rules.secret:
+        yield _instead(setting, known)
+    elif setting not in known:
+        yield f"is not a setting of kind {kind}: use one of {', '.join(sorted(known))}"
+    elif setting in rules.flags and value not in FLAGS:
+        yield 'must be "true" or "false", in quotes'
+    elif setting in rules.urls:
+        yield from _url(value)
 
 
 def _instead(setting: str, known: frozenset[str]) -> str:

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alerts, histograms, parts, recovery, routes, traffic
+from monitor.check import alerts, histograms, inhibitions, parts, recovery, routes, traffic
+from monitor.check.dashboards import dashboard_findings
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
 from monitor.check.live_slos import live_findings
+from monitor.check.runbook_queries import runbook_queries
 from monitor.check.series import unknown_series
 from monitor.render.rules import all_alerts
 
-__all__ = ["Finding", "findings", "live_findings", "missing_series", "warnings"]
+__all__ = [
+    "Finding",
+    "dashboard_findings",
+    "findings",
+    "live_findings",
+    "missing_series",
+    "unknown_series",
+    "warnings",
+]
 
 
 def warnings(catalogue: Catalogue) -> tuple[Finding, ...]:
@@ -20,8 +30,12 @@ def warnings(catalogue: Catalogue) -> tuple[Finding, ...]:
     return (*unknown_series(catalogue), *histograms.too_old(catalogue))
 
 
-def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
-    """Everything that cannot be true as it is written, sorted; ``runbooks`` are the pages by path, if there are any."""
+def findings(
+    catalogue: Catalogue,
+    runbooks: Mapping[str, str] | None = None,
+    dashboards: Mapping[str, str] | None = None,
+) -> tuple[Finding, ...]:
+    """Everything that cannot be true as it is written, sorted; pages and dashboards are by path, if there are any."""
     rules = tuple(all_alerts(catalogue))
     found = {
         *unknown_series(catalogue),
@@ -33,11 +47,15 @@ def findings(catalogue: Catalogue, runbooks: Mapping[str, str] | None = None) ->
         *traffic.unfit_for_traffic(catalogue),
         *traffic.odd_targets(catalogue),
         *traffic.unfit_for_intervals(catalogue),
+        *inhibitions.unfit_inhibitions(catalogue),
         *routes.unrouted(catalogue, rules),
         *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),
+        *routes.always_muted(catalogue),
         *recovery.impossible_rpo(catalogue),
     }
     if runbooks is not None:
-        found |= set(alerts.without_runbook(rules, runbooks))
+        found |= {*alerts.without_runbook(rules, runbooks), *runbook_queries(catalogue, runbooks)}
+    if dashboards is not None:
+        found |= {*dashboard_findings(catalogue, dashboards, runbooks)}
     return tuple(sorted(found))

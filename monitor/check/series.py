@@ -12,13 +12,11 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
+from monitor.render.carried import TARGET_LABELS, series_of
 from monitor.slo import names, rules, sloth
 
 MOST_GUESSES = 20
 """For how many unknown names a near one is looked for: who has more of them has mistyped none, but declared nothing."""
-
-TARGET_LABELS = frozenset({"job", "instance"})
-"""What Prometheus puts on every sample."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +39,7 @@ def uses(catalogue: Catalogue) -> Iterator[Use]:
 
 def unknown_series(catalogue: Catalogue) -> tuple[Finding, ...]:
     """What is read and declared by nobody."""
-    declared = _Declared(catalogue)
+    declared = Declared(catalogue)
     found: set[Finding] = set()
     for use in uses(catalogue):
         expr = promql.parse(use.query)
@@ -62,7 +60,7 @@ def metric_names(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-class _Declared:
+class Declared:
     """All that producers declare, by the names that queries use."""
 
     def __init__(self, catalogue: Catalogue) -> None:
@@ -70,7 +68,7 @@ class _Declared:
         self._histograms: dict[str, list[DeclaredMetric]] = {}
         self._meant: dict[str, list[str]] = {}
         for metric in catalogue.metrics:
-            for name in _series_of(metric):
+            for name in series_of(metric):
                 self._metrics.setdefault(name, []).append(metric)
             if metric.type == "histogram":
                 self._histograms.setdefault(metric.name, []).append(metric)
@@ -87,7 +85,11 @@ class _Declared:
             recorded = DeclaredMetric(name=name, type="gauge", help="", producer="rules", labels=labels)
             self._metrics.setdefault(name, []).append(recorded)
 
-    def problems(self, place: Place, selector: ql.VectorSelector, *, is_native: bool) -> Iterator[Finding]:
+    def types(self, name: str) -> frozenset[str]:
+        """The types that a series' metric is declared with; nothing where nobody declares it."""
+        return frozenset(metric.type for metric in self._metrics.get(name, ()))
+
+    def problems(self, place: Place, selector: ql.VectorSelector, *, is_native: bool = False) -> Iterator[Finding]:
         """What is wrong with one selector; a native histogram is one series, by the histogram's bare name."""
         name = str(selector.name or "")
         known_as, kind = (self._histograms, "histogram") if is_native else (self._metrics, "metric")
@@ -116,12 +118,6 @@ class _Declared:
         close = self._meant.get(name)
         meant = f"did you mean {close[0]}? Else " if close else ""
         return f"{meant}declare it in metrics/*.json, or correct the name"
-
-
-def _series_of(metric: DeclaredMetric) -> tuple[str, ...]:
-    if metric.type == "histogram":
-        return tuple(f"{metric.name}{suffix}" for suffix in ("_bucket", "_count", "_sum"))
-    return (metric.name, f"{metric.name}_count", f"{metric.name}_sum") if metric.type == "summary" else (metric.name,)
 
 
 def _edge(place: Place, name: str, matcher: ql.Matcher, metrics: list[DeclaredMetric]) -> Iterator[Finding]:

@@ -32,14 +32,23 @@ COMMANDS = {
         "monitor.cli.check",
         "Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire.",
     ),
+    "alert": (
+        "monitor.cli.alert",
+        "Say where an alert goes and why; show whether each has owner, runbook, tests and panel.",
+    ),
     "slo": (
         "monitor.cli.slo",
         "Show where each SLO stands and what its alerts would have done; validate OpenSLO files.",
     ),
+    "dashboard": ("monitor.cli.dashboard", "Draw dashboards without Grafana; list them with what they cost."),
     "gate": ("monitor.cli.gate", "Say whether changes may go out, by what is left of an error budget."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),
+    "second-channel": (
+        "monitor.cli.second_channel",
+        "Send a test message to those who are told when alerts cannot arrive.",
+    ),
     "serve": ("monitor.cli.serve", "Serve the console, the API and the alert receiver."),
     "work": ("monitor.cli.work", "Run the scheduled jobs: backups, verifications, reports, drills."),
 }

@@ -8,11 +8,14 @@ import click
 
 from monitor.addresses import check_url
 from monitor.catalogue.load import load
-from monitor.catalogue.strict_yaml import read_text
-from monitor.check import findings, live_findings, missing_series
+from monitor.catalogue.model import Catalogue
+from monitor.check import Finding, findings, live_findings, missing_series
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.errors import CatalogueError, Exit, Fault
+from monitor.cli.dashboards_live import FOLDER as DASHBOARDS
+from monitor.cli.dashboards_live import heard, texts
+from monitor.errors import Exit
 from monitor.render.runbooks import FOLDER
+from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus
 
 
@@ -22,16 +25,23 @@ from monitor.sources.prometheus import Prometheus
     "url",
     metavar="URL",
     help="Ask this live Prometheus as well (as prometheus_username, if that is set): is every metric there, does every "
-    "selector match, does it keep samples long enough?",
+    "selector match, does it keep samples long enough; has every panel data, and are its queries cheap?",
 )
 @click.option(
     "--runbooks",
     type=click.Path(path_type=Path, file_okay=False),
     help=f"The pages to check (default: {FOLDER}/ where there is one).",
 )
+@click.option(
+    "--dashboards",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"Grafana dashboards to check, any JSON (default: {DASHBOARDS}/, for the bundled catalogue).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @pass_settings
-def command(context: Context, url: str | None, runbooks: Path | None, *, as_json: bool) -> None:
+def command(
+    context: Context, url: str | None, runbooks: Path | None, dashboards: Path | None, *, as_json: bool
+) -> None:
     """Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire or were never tested.
 
     Exits 1 when there are findings.
@@ -40,30 +50,38 @@ def command(context: Context, url: str | None, runbooks: Path | None, *, as_json
     if url is not None:
         check_url("--prometheus", url)
     catalogue = load(settings.catalogue, settings.environment)
-    found = list(findings(catalogue, _pages(runbooks or Path(FOLDER))))
+    pages = texts(runbooks or Path(FOLDER), "[A-Z]*.md", FOLDER)
+    boards = _boards(settings, dashboards)
+    found = list(findings(catalogue, pages, boards))
     if url is not None:
-        with Prometheus(url, login=settings.prometheus_login()) as prometheus:
-            found += missing_series(catalogue, prometheus.instant)
-            retention = prometheus.retention()
-            found += live_findings(catalogue, prometheus.instant, retention)
-        if retention is None:
-            click.echo("monitor: how long this Prometheus keeps samples is not known: it does not say", err=True)
+        found += _live(settings, catalogue, url, boards or {}, pages or {})
     if as_json:
         print_json({"findings": [finding.to_json() for finding in found]})
     else:
         for finding in found:
             click.echo(str(finding))
         if not found:
-            click.echo(
-                f"{len(catalogue.slos)} SLOs and {sum(len(g.rules) for g in catalogue.alerts)} alerts: no findings"
-            )
+            shown = "" if boards is None else f" and {len(boards)} dashboards"
+            alerts = sum(len(group.rules) for group in catalogue.alerts)
+            click.echo(f"{len(catalogue.slos)} SLOs, {alerts} alerts{shown}: no findings")
     leave(Exit.PROMISE_BROKEN if found else Exit.GOOD)
 
 
-def _pages(folder: Path) -> dict[str, str] | None:
-    if not folder.is_dir():
-        return None
-    read = {f"{FOLDER}/{path.name}": read_text(path, str(path)) for path in sorted(folder.glob("[A-Z]*.md"))}
-    if faults := tuple(page for page in read.values() if isinstance(page, Fault)):
-        raise CatalogueError(faults)
-    return {path: page for path, page in read.items() if not isinstance(page, Fault)}
+def _boards(settings: Settings, folder: Path | None) -> dict[str, str] | None:
+    """The dashboards to check; those that lie around are only held against the catalogue that they were made from."""
+    if folder is not None:
+        return texts(folder, "*.json", folder.name) or {}
+    return None if settings.catalogue else texts(Path(DASHBOARDS), "*.json", DASHBOARDS)
+
+
+def _live(
+    settings: Settings, catalogue: Catalogue, url: str, boards: dict[str, str], pages: dict[str, str]
+) -> list[Finding]:
+    with Prometheus(url, login=settings.prometheus_login()) as prometheus:
+        found = list(missing_series(catalogue, prometheus.instant))
+        retention = prometheus.retention()
+        found += live_findings(catalogue, prometheus.instant, retention)
+        answer = heard(prometheus, catalogue, boards, pages)
+    if retention is None:
+        click.echo("monitor: how long this Prometheus keeps samples is not known: it does not say", err=True)
+    return found + answer.findings

@@ -10,7 +10,15 @@ import click
 from monitor.catalogue.load import BUNDLED
 from monitor.errors import InputError
 
-COPIED = ("slos/*.yaml", "alerts/*.yaml", "environments/*.yaml", "recovery.yaml", "drills.yaml", "contacts.yaml")
+COPIED = (
+    "slos/*.yaml",
+    "alerts/*.yaml",
+    "environments/*.yaml",
+    "inhibitions.yaml",
+    "recovery.yaml",
+    "drills.yaml",
+    "contacts.yaml",
+)
 """Everything that people write. Declared metrics stay with the programs that expose them; metrics/*.json adds more."""
 
 

@@ -6,7 +6,8 @@ annotation that is plain text are filled in here, so that they are tested too an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
 
 from monitor.catalogue import durations
 from monitor.catalogue.alert_tests import SUFFIX
@@ -26,6 +27,9 @@ from monitor.render.rules import complete, group_file
 from monitor.render.slo_checks import FOLDER, at_time
 from monitor.render.yaml_text import Value, document
 
+LONG = timedelta(minutes=5)
+"""Tests whose series are all given this rarely are about days; each 15 s, a week would be 40,000 evaluations."""
+
 
 def alert_tests(catalogue: Catalogue) -> dict[str, str]:
     """One test file beside each ``alerts/NAME.test.yaml``, testing the groups of ``alerts/NAME.yaml``."""
@@ -42,15 +46,21 @@ def written_in(group: AlertGroup) -> str:
     return group.rules[0].place.file.rpartition("/")[2].removesuffix(".yaml") if group.rules else group.name
 
 
-def _file(tests: Iterable[AlertTest], groups: list[AlertGroup], environment: Environment) -> str:
+def _file(tests: tuple[AlertTest, ...], groups: list[AlertGroup], environment: Environment) -> str:
     alerts = [complete(rule, environment) for group in groups for rule in group.rules]
     return document(
         {
             "rule_files": [f"../{group_file(group).removeprefix('rules/')}" for group in groups],
-            "evaluation_interval": durations.text(environment.evaluation_interval),
+            "evaluation_interval": durations.text(_evaluation_interval(tests, environment)),
             "tests": [_test(test, alerts) for test in tests],
         }
     )
+
+
+def _evaluation_interval(tests: tuple[AlertTest, ...], environment: Environment) -> timedelta:
+    """The environment's, or that of the series where those are long."""
+    finest = min((test.interval for test in tests), default=timedelta(0))
+    return max(finest, environment.evaluation_interval) if finest >= LONG else environment.evaluation_interval
 
 
 def _test(test: AlertTest, alerts: list[AlertRule]) -> Value:

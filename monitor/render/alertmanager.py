@@ -1,49 +1,45 @@
-"""alertmanager.yml: who hears of what, and what is not worth hearing twice. Pure.
+"""alertmanager.yml: who hears of what, when, and what is not worth hearing twice. Pure.
 
 Every receiver delivers to the console too, so that the record of alerts is complete whoever is paged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import Catalogue, Contacts, Environment, Receiver, Severity, Team
+from monitor.catalogue.model import URGENCY_LABEL, Attention, Catalogue, Contacts, Environment, Severity, Team, TeamPart
 from monitor.catalogue.receivers import CONSOLE
+from monitor.render import inhibitions, notifications, receivers, time_intervals
+from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import Value, document
 from monitor.slo import names, windows
-from monitor.slo.spending import SPENT
 
 PATH = "rules/alertmanager.yml"
 WATCHDOG = "watchdog"
 WATCHDOG_ALERT = "Watchdog"
 WATCHDOG_REPEAT = timedelta(minutes=1)
+DRILLS = "drills"
+DRILL_LABEL = inhibitions.DRILL_LABEL
+WATCHDOG_INTERVAL = timedelta(seconds=10)
+"""Alertmanager repeats at the first of these after ``WATCHDOG_REPEAT``: the Watchdog comes each 60 to 70 s."""
 
-_CONFIG_KEYS = {
-    "webhook": "webhook_configs",
-    "email": "email_configs",
-    "slack": "slack_configs",
-    "pagerduty": "pagerduty_configs",
-    "msteams": "msteams_configs",
-}
+GROUP_BY = ("alertname", names.SLO_LABEL, "severity")
+"""One notification for one alert of one SLO, however many series it has."""
 
-INHIBITIONS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    *(
-        (pair.alert, "|".join(slower.alert for slower in windows.BURN_PAIRS[index + 1 :]), (names.SLO_LABEL,))
-        for index, pair in enumerate(windows.BURN_PAIRS[:-1])
-    ),
-    *((alert, "|".join(SPENT[index + 1 :]), (names.SLO_LABEL,)) for index, alert in enumerate(SPENT[:-1])),
-    ("EdgeHasNoBackend|EdgeProbeFailed", "|".join(pair.alert for pair in windows.BURN_PAIRS), ()),
-    ("EdgeHasNoBackend", "EdgeProbeFailed", ()),
-    ("MongoNoPrimary", "MongoRedundancyLost", ()),
-)
-"""Source, target, and the labels that must be equal.
 
-Both sides are pinned by name and every label in ``equal`` is on both: a label that is missing on both sides would count
-as equal and mute strangers. What mutes is never milder than what it mutes, and reaches the console itself.
-"""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaf:
+    """One route that notifies people: what it takes, and whom it tells."""
+
+    receiver: str
+    heard_by: tuple[str, ...]
+    matchers: tuple[str, ...]
+    in_working_hours: bool = False
+    """It notifies in working hours alone, and the next route takes the same alerts at any time."""
 
 
 def alertmanager_config(catalogue: Catalogue) -> str:
@@ -53,90 +49,147 @@ def alertmanager_config(catalogue: Catalogue) -> str:
 
 def alertmanager_tree(catalogue: Catalogue) -> dict[str, Any]:
     """What the file says, as values."""
-    environment, contacts = catalogue.environment, catalogue.contacts
+    root = {"receiver": CONSOLE, **_timing(catalogue.environment), "routes": _routes(catalogue)}
+    return {"templates": [notifications.FILE], "route": root, **_rest(catalogue)}
+
+
+def subtree(catalogue: Catalogue) -> dict[str, Value]:
+    """What a team that has an Alertmanager adds to its own configuration: one route, and what that refers to.
+
+    The route takes the catalogue's alerts alone: those of its names that carry a team of ours, as all of ours do.
+    """
+    rules = list(all_alerts(catalogue))
+    taken = [inhibitions.named(sorted({rule.name for rule in rules}))]
+    teams = sorted({rule.labels["team"] for rule in rules})
+    taken.append(f'team=~"{"|".join(_pattern(team) for team in teams)}"')
+    route = {
+        "receiver": CONSOLE,
+        "matchers": taken,
+        **_timing(catalogue.environment),
+        "routes": _routes(catalogue),
+    }
+    return {"templates": [notifications.FILE], "route": {"routes": [route]}, **_rest(catalogue)}
+
+
+def _rest(catalogue: Catalogue) -> dict[str, Value]:
+    intervals = time_intervals.rendered(catalogue) if any(leaf.in_working_hours for leaf in leaves(catalogue)) else []
     return {
-        "route": _root(environment, contacts),
-        "inhibit_rules": list(_inhibitions()),
-        "receivers": list(_receivers(environment, contacts)),
+        "inhibit_rules": inhibitions.rules(catalogue),
+        **({"time_intervals": intervals} if intervals else {}),
+        "receivers": list(_receivers(catalogue)),
     }
 
 
-def _root(environment: Environment, contacts: Contacts) -> Value:
-    watchdog = {
+def _timing(environment: Environment) -> dict[str, Value]:
+    return {
+        "group_by": list(GROUP_BY),
+        "group_wait": durations.text(environment.group_wait),
+        "group_interval": durations.text(environment.group_interval),
+        "repeat_interval": durations.text(environment.repeat_interval),
+    }
+
+
+def _routes(catalogue: Catalogue) -> list[Value]:
+    """Rehearsals first, so that whatever they carry beside, nobody is woken by one."""
+    drills: Value = {"receiver": DRILLS, "matchers": [f'{DRILL_LABEL}="true"']}
+    watchdog: Value = {
         "receiver": WATCHDOG,
         "matchers": [f'alertname="{WATCHDOG_ALERT}"'],
         "group_by": ["alertname"],
         "group_wait": "0s",
-        "group_interval": durations.text(min(WATCHDOG_REPEAT, timedelta(seconds=30))),
+        "group_interval": durations.text(WATCHDOG_INTERVAL),
         "repeat_interval": durations.text(WATCHDOG_REPEAT),
     }
-    return {
-        "receiver": CONSOLE,
-        "group_by": ["alertname", names.SLO_LABEL, "severity"],
-        "group_wait": durations.text(environment.group_wait),
-        "group_interval": durations.text(environment.group_interval),
-        "repeat_interval": durations.text(environment.repeat_interval),
-        "routes": [watchdog, *(_route(team, severity) for team, severity in _routes(contacts))],
-    }
+    return [drills, watchdog, *(_route(leaf, catalogue.contacts) for leaf in leaves(catalogue))]
 
 
-def _routes(contacts: Contacts) -> Iterator[tuple[Team, Severity]]:
-    for team in sorted(contacts.teams, key=lambda team: team.name):
-        for severity in (Severity.CRITICAL, Severity.WARNING):
-            if _heard_by(team, severity):
-                yield team, severity
+def _route(leaf: Leaf, contacts: Contacts) -> Value:
+    route: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": [_BURNING]}
+    if leaf.in_working_hours:
+        route["active_time_intervals"] = [time_intervals.WORKING_HOURS]
+        if contacts.holidays:
+            route["mute_time_intervals"] = [time_intervals.HOLIDAYS]
+        route["continue"] = True
+    return route
 
 
-def _route(team: Team, severity: Severity) -> Value:
-    """One team's alerts of one severity. How fast a budget burns does not make another incident: one page an SLO."""
-    burning = {
-        "matchers": [_named("|".join(pair.alert for pair in windows.BURN_PAIRS))],
-        "group_by": [names.SLO_LABEL, "severity"],
-    }
-    return {
-        "receiver": receiver_name(team, severity),
-        "matchers": [f'team="{_quoted(team.name)}"', f'severity="{severity.value}"'],
-        "routes": [burning],
-    }
+_BURNING: Value = {
+    "matchers": [inhibitions.named([pair.alert for pair in windows.BURN_PAIRS])],
+    "group_by": [names.SLO_LABEL, "severity"],
+}
+"""How fast a budget burns does not make another incident: one page an SLO, to whomever its alerts go."""
 
 
-def _quoted(text: str) -> str:
-    """A text as it stands between the quotes of a matcher."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def leaves(catalogue: Catalogue) -> tuple[Leaf, ...]:
+    """Every route to people, in order: parts of a team before the team, what is narrower before what is wider."""
+    teams = sorted(catalogue.contacts.teams, key=lambda team: team.name)
+    return tuple(leaf for team in teams for part in (*team.services, None) for leaf in _leaves(team, part))
 
 
-def receiver_name(team: Team, severity: Severity) -> str:
-    """The receiver that a team's alerts of a severity go to."""
-    return f"{team.name}-{severity.value}"
+def _leaves(team: Team, part: TeamPart | None) -> Iterator[Leaf]:
+    labels = part.labels if part else {}
+    taken = tuple(matcher(name, value) for name, value in [("team", team.name), *labels.items()])
+    critical, warning = (matcher("severity", one.value) for one in (Severity.CRITICAL, Severity.WARNING))
+    yield from _waiting(team, part, (*taken, critical, matcher(URGENCY_LABEL, Attention.WORKING_HOURS.value)))
+    for attention, severity in ((Attention.NOW, critical), (Attention.TICKET, warning)):
+        own = part is None or (part.critical if attention is Attention.NOW else part.warning) is not None
+        if own and (heard_by := team.hears(attention, part)):
+            yield Leaf(receiver=receiver_name(team, attention, part), heard_by=heard_by, matchers=(*taken, severity))
 
 
-def _heard_by(team: Team, severity: Severity) -> tuple[str, ...]:
-    return team.critical if severity is Severity.CRITICAL else team.warning
+def _waiting(team: Team, part: TeamPart | None, taken: tuple[str, ...]) -> Iterator[Leaf]:
+    """Critical, and no worse by the morning: a ticket at any time, and in working hours people are called as well.
+
+    The ticket is there from the start, and hears of the end: Alertmanager drops what would be sent in muted times, so
+    a ticket that were left to the night alone would stay open for ever.
+    """
+    if part is not None and part.critical is None and part.critical_working_hours is None and part.warning is None:
+        return
+    ticket = team.hears(Attention.TICKET, part)
+    called = tuple(name for name in team.hears(Attention.WORKING_HOURS, part) if name not in ticket)
+    if called:
+        name = receiver_name(team, Attention.WORKING_HOURS, part)
+        yield Leaf(receiver=name, heard_by=called, matchers=taken, in_working_hours=True)
+    owner = part if part is not None and part.warning is not None else None
+    name = receiver_name(team, Attention.TICKET, owner) if ticket else CONSOLE
+    if called or ticket:
+        yield Leaf(receiver=name, heard_by=ticket, matchers=taken)
 
 
-def _inhibitions() -> Iterator[Value]:
-    for source, target, equal in INHIBITIONS:
-        rule: dict[str, Value] = {"source_matchers": [_named(source)], "target_matchers": [_named(target)]}
-        yield rule | ({"equal": list(equal)} if equal else {})
+def people(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
+    """Whom each receiver of the configuration tells, by the names of ``contacts.yaml``; nobody: the record alone."""
+    nobody: dict[str, tuple[str, ...]] = {CONSOLE: (), WATCHDOG: (), DRILLS: catalogue.contacts.drills}
+    return nobody | _told(leaves(catalogue))
 
 
-def _named(alerts: str) -> str:
-    return f'alertname=~"{alerts}"' if "|" in alerts else f'alertname="{alerts}"'
+def receiver_name(team: Team, attention: Attention, part: TeamPart | None = None) -> str:
+    """The receiver that a team's alerts go to: ``sre-critical``, and of a part ``sre/mongodb-critical``."""
+    owner = f"{team.name}/{'-'.join(part.labels.values())}" if part else team.name
+    kind = {Attention.NOW: "critical", Attention.WORKING_HOURS: "working-hours", Attention.TICKET: "warning"}
+    return f"{owner}-{kind[attention]}"
 
 
-def _receivers(environment: Environment, contacts: Contacts) -> Iterator[Value]:
-    console = {"webhook_configs": [{"url": f"{environment.webhook_url.rstrip('/')}/hooks/alertmanager"}]}
-    yield {"name": CONSOLE, **console}
-    yield {"name": WATCHDOG, "webhook_configs": [{"url": f"{environment.webhook_url.rstrip('/')}/hooks/watchdog"}]}
-    known = {receiver.name: receiver for receiver in contacts.receivers}
-    for team, severity in _routes(contacts):
-        chosen = [known[name] for name in _heard_by(team, severity) if name != CONSOLE]
-        yield {"name": receiver_name(team, severity), **_merged(console, chosen)}
+def matcher(label: str, value: str) -> str:
+    """A matcher of one value, with whatever a name may hold."""
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{label}="{escaped}"'
 
 
-def _merged(console: Mapping[str, list[dict[str, str]]], receivers: list[Receiver]) -> dict[str, Value]:
-    merged: dict[str, list[Value]] = {key: list(value) for key, value in console.items()}
-    for receiver in receivers:
-        config: dict[str, Value] = {"send_resolved": True}
-        merged.setdefault(_CONFIG_KEYS[receiver.kind], []).append(config | dict(sorted(receiver.settings.items())))
-    return dict(sorted(merged.items(), key=lambda item: item[0] != "webhook_configs"))
+def _pattern(text: str) -> str:
+    """A text as a regular expression that stands between the quotes of a matcher."""
+    special = "\\.+*?()|[]{}^$"
+    plain = "".join(f"\\{char}" if char in special else char for char in text)
+    return plain.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _receivers(catalogue: Catalogue) -> Iterator[Value]:
+    environment = catalogue.environment
+    yield {"name": CONSOLE, **receivers.configs(catalogue, ())}
+    yield {"name": WATCHDOG, "webhook_configs": [{"url": receivers.hook(environment, "watchdog")}]}
+    yield {"name": DRILLS, **receivers.configs(catalogue, catalogue.contacts.drills)}
+    for name, heard_by in _told(leaves(catalogue)).items():
+        yield {"name": name, **receivers.configs(catalogue, heard_by)}
+
+
+def _told(found: Sequence[Leaf]) -> dict[str, tuple[str, ...]]:
+    return {leaf.receiver: leaf.heard_by for leaf in found if leaf.receiver != CONSOLE}

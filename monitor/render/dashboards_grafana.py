@@ -10,23 +10,23 @@ from __future__ import annotations
 import json
 import string
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 from monitor.catalogue.model import Catalogue
 from monitor.errors import InputError
-from monitor.render.dashboards_model import Board, Panel, Section
+from monitor.render.dashboards_links import alerts_by_panel, links
+from monitor.render.dashboards_model import COLUMNS, Board, Panel, Section, Spot, places
 from monitor.render.yaml_text import GENERATED_BY
-from monitor.slo import names
 
-COLUMNS = 24
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 TAG = "appointment-sre"
 GENERATED = f"{GENERATED_BY}; edits here are lost."
 
-DRILLS = "dr_drill_running == 1"
-PAGES = 'ALERTS{alertstate="firing",severity="critical"}'
-DEPLOYS = "count by (version) (app_build_info) unless count by (version) (app_build_info offset 5m)"
+EMPTY_UNTIL = "empty_until"
+"""Which event must come before there is anything to show: read by our checks; Grafana ignores keys it does not know."""
+
+HEAD_HEIGHT = 3
+"""Lines of the grid that the text at the top takes."""
 
 
 def grafana_json(board: Board, catalogue: Catalogue) -> str:
@@ -41,47 +41,61 @@ def grafana_json(board: Board, catalogue: Catalogue) -> str:
         raise InputError(
             "writing dashboards needs grafana-foundation-sdk: install it with pip install 'appointment-sre[dashboards]'"
         ) from error
-    panels = [json.loads(sdk.encode(built)) for built in _panels(board, catalogue, sdk)]
+    alerts = alerts_by_panel(board, catalogue)
+    built = [
+        json.loads(sdk.encode(sdk.panel(panel, links(panel, alerts[panel.title], catalogue), catalogue)))
+        for panel in board.panels
+    ]
+    head = json.loads(sdk.encode(sdk.head(heading(board, catalogue), catalogue)))
     shell = json.loads(sdk.encode(sdk.shell(board, catalogue)))
-    return json.dumps(_finish(shell, panels, board), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(_finish(shell, head, built, board), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _panels(board: Board, catalogue: Catalogue, sdk: Any) -> Iterator[Any]:
-    for section in board.sections:
-        for panel in section.panels:
-            yield sdk.panel(panel, link(panel, catalogue))
-
-
-def link(panel: Panel, catalogue: Catalogue) -> tuple[str, str]:
-    """Where a panel leads (title, address): the runbook of its alert, or else the console."""
+def heading(board: Board, catalogue: Catalogue) -> str:
+    """What stands at the top of a board: what it answers, who owns it, where to go from here (Markdown)."""
     environment = catalogue.environment
-    if panel.alert:
-        return f"Runbook: {panel.alert}", f"{environment.runbook_url.rstrip('/')}/{panel.alert}"
-    return "Console", environment.console_url.rstrip("/") + "/"
+    owners = ", ".join(team.name for team in catalogue.contacts.teams) or "nobody yet: name a team in contacts.yaml"
+    return (
+        f"**{board.text}**\n\n"
+        f"Owner: {owners}. What to do: [runbooks]({environment.runbook_url.rstrip('/')}); "
+        f"who is told: [console]({environment.console_url.rstrip('/')}/)."
+    )
 
 
-def _finish(shell: dict[str, Any], built: list[dict[str, Any]], board: Board) -> dict[str, Any]:
+def _finish(shell: dict[str, Any], head: dict[str, Any], built: list[dict[str, Any]], board: Board) -> dict[str, Any]:
     panels = iter(built)
-    top, placed = 0, []
+    placed = [_number(head, "What does this page answer?", board, Spot(0, 0, COLUMNS, HEAD_HEIGHT))]
+    top = HEAD_HEIGHT
     for section in board.sections:
         row = _row(board, section, top)
-        top += 1
-        inside = [_number(next(panels), panel, board) for panel in section.panels]
-        top = _lay_out(inside, section, top)
+        spots = list(places(section, top + 1))
+        inside = [_panel(next(panels), panel, board, spot) for panel, spot in zip(section.panels, spots, strict=True)]
         row["panels"] = inside if section.collapsed else []
         placed += [row] if section.collapsed else [row, *inside]
+        # A closed row's panels have places of their own too: Grafana moves up what follows, and back when it is opened.
+        top = max(spot.y + spot.height for spot in spots)
     shell["panels"] = placed
-    for query in shell["annotations"]["list"]:
-        query.pop("placement", None)
-    for each in [*shell["links"], *(each for panel in built for each in panel.get("links", []))]:
+    waiting = {variable.name: variable.empty_until for variable in board.variables if variable.empty_until}
+    for variable in shell["templating"]["list"]:
+        if variable["name"] in waiting:
+            variable[EMPTY_UNTIL] = waiting[variable["name"]]
+    for each in [*shell["annotations"]["list"], *shell["links"], *(each for one in placed for each in _links(one))]:
         each.pop("placement", None)
     return shell
+
+
+def _links(panel: dict[str, Any]) -> list[dict[str, Any]]:
+    """The links of a panel, and of those inside a row."""
+    found = list(panel.get("links", []))
+    for inner in panel.get("panels", []):
+        found += _links(inner)
+    return found
 
 
 def _row(board: Board, section: Section, top: int) -> dict[str, Any]:
     return {
         "type": "row",
-        "id": _id(board.uid, section.title),
+        "id": _id(board.uid, f"row/{section.title}"),
         "title": section.title,
         "collapsed": section.collapsed,
         "gridPos": {"x": 0, "y": top, "w": COLUMNS, "h": 1},
@@ -89,30 +103,21 @@ def _row(board: Board, section: Section, top: int) -> dict[str, Any]:
     }
 
 
-def _number(built: dict[str, Any], panel: Panel, board: Board) -> dict[str, Any]:
-    built["id"] = _id(board.uid, panel.title)
-    built.pop("repeatDirection", None)
+def _panel(built: dict[str, Any], panel: Panel, board: Board, spot: Spot) -> dict[str, Any]:
     for letter, target in zip(string.ascii_uppercase, built["targets"], strict=False):
         target["refId"] = letter
     if panel.empty_until:
-        built["empty_until"] = panel.empty_until  # Grafana ignores keys that it does not know; our tests read it
+        built[EMPTY_UNTIL] = panel.empty_until
+    return _number(built, panel.title, board, spot)
+
+
+def _number(built: dict[str, Any], title: str, board: Board, spot: Spot) -> dict[str, Any]:
+    built["id"] = _id(board.uid, title)
+    built["gridPos"] = {"x": spot.x, "y": spot.y, "w": spot.width, "h": spot.height}
+    built.pop("repeatDirection", None)
     return built
-
-
-def _lay_out(built: list[dict[str, Any]], section: Section, top: int) -> int:
-    """Place panels from left to right, wrapping before the 25th column; returns the first free line."""
-    left = tallest = 0
-    for json_panel, panel in zip(built, section.panels, strict=True):
-        if left + panel.width > COLUMNS:
-            left, top, tallest = 0, top + tallest, 0
-        json_panel["gridPos"] = {"x": left, "y": top, "w": panel.width, "h": panel.height}
-        left, tallest = left + panel.width, max(tallest, panel.height)
-    return top + tallest
 
 
 def _id(uid: str, title: str) -> int:
     """An id that stays when other panels come and go, so that links to a panel keep working."""
     return zlib.crc32(f"{uid}/{title}".encode()) % 1_000_000 + 1
-
-
-SLO_VARIABLE = f"label_values({names.OBJECTIVE}, {names.SLO_LABEL})"

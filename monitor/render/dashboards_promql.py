@@ -1,25 +1,63 @@
-"""Queries and limits that several panels share. Pure."""
+"""Queries and limits that several panels share, and what stands for Grafana's variables elsewhere. Pure."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, RatioSli, Slo
-from monitor.render.dashboards_model import NEUTRAL, below
+from monitor.render.dashboards_style import PLAIN, Steps, below
+from monitor.slo import names
 
 RATE = "$__rate_interval"
 """Grafana's own: at least four scrapes, whatever the zoom."""
 
+ANYTHING = ".+"
+"""What `All` stands for."""
 
-def mean(histogram: str, matchers: str) -> str:
+BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
+"""What Grafana would put in for its own variables where 15 s are scraped and an hour is looked at."""
+
+_VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::\w+)?\}|(?P<bare>[A-Za-z_]\w*))")
+"""Not ``$1``: that is what label_replace found."""
+
+
+def variables(expr: str) -> Iterator[str]:
+    """The names of the variables that a query holds."""
+    for found in _VARIABLE.finditer(expr):
+        yield found["braced"] or found["bare"]
+
+
+def replaced(expr: str, values: Mapping[str, str] | None = None) -> str:
+    """The query with each variable's value put in; one without a value is taken for a choice, and `All` is chosen."""
+    known = {**BUILT_IN, **(values or {})}
+    return _VARIABLE.sub(lambda found: known.get(found["braced"] or found["bare"], ANYTHING), expr)
+
+
+def series_of(expr: str) -> frozenset[str]:
+    """The names of the series that a query reads.
+
+    Raises:
+        ValueError: it is no PromQL.
+    """
+    return frozenset(str(selector.name) for selector in promql.selectors(promql.parse(replaced(expr))) if selector.name)
+
+
+def mean(histogram: str, matchers: str, by: str = "") -> str:
     """The mean of what a histogram observed."""
-    return f"sum(rate({histogram}_sum{{{matchers}}}[{RATE}])) / sum(rate({histogram}_count{{{matchers}}}[{RATE}]))"
+    group = f" by ({by})" if by else ""
+    return (
+        f"sum{group} (rate({histogram}_sum{{{matchers}}}[{RATE}]))"
+        f" / sum{group} (rate({histogram}_count{{{matchers}}}[{RATE}]))"
+    )
 
 
-def quantile(share: float, histogram: str, matchers: str) -> str:
+def quantile(share: float, histogram: str, matchers: str, by: str = "") -> str:
     """A quantile of what a histogram observed."""
-    return f"histogram_quantile({share:g}, sum by (le) (rate({histogram}_bucket{{{matchers}}}[{RATE}])))"
+    group = f"le, {by}" if by else "le"
+    return f"histogram_quantile({share:g}, sum by ({group}) (rate({histogram}_bucket{{{matchers}}}[{RATE}])))"
 
 
 def edge_of(slo: Slo | None) -> float | None:
@@ -33,7 +71,16 @@ def edge_of(slo: Slo | None) -> float | None:
     return None
 
 
-def latency_limit(catalogue: Catalogue, name: str) -> tuple[tuple[float | None, str], ...]:
+def latency_limit(catalogue: Catalogue, name: str) -> Steps:
     """Good below the bucket edge that a latency SLO is counted at."""
     edge = edge_of(catalogue.slo(name))
-    return ((None, NEUTRAL),) if edge is None else below(edge)
+    return PLAIN if edge is None else below(edge)
+
+
+def bad_share(catalogue: Catalogue, name: str) -> Steps:
+    """Good below the share of failures that an objective allows."""
+    slo = catalogue.slo(name)
+    return PLAIN if slo is None else below(float(1 - slo.target))
+
+
+CHOSEN_SLO = f'{names.SLO_LABEL}=~"$slo"'

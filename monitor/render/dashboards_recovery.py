@@ -1,35 +1,35 @@
-"""The board of backups, restores and drills: could we come back, to when, and how fast? Pure."""
+"""Backups and restores: could we come back, to when, and how fast? Pure."""
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Recovery
-from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section, above, below
-from monitor.render.links import RECOVERY_DASHBOARD
+from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
+from monitor.render.dashboards_style import BAD, GOOD, NONE_WANTED_TICKET, PLAIN, WARN, YES, Steps, below
+from monitor.render.links import MONITORING_DASHBOARD, RECOVERY_DASHBOARD
 
-FIRST_DRILL = "first_drill"
+WORKER = 'instance=~"$instance"'
 FIRST_VERIFICATION = "first_verification"
 FIRST_BACKUP = "first_backup"
-NO_DRILL = "no drill has run yet"
 NO_VERIFICATION = "no restore has been verified yet"
 NO_BACKUP = "no backup has been taken yet"
 
 
 def recovery_board(catalogue: Catalogue) -> Board:
-    """Make the board; limits are the RPO, the RTO, and the drills' own targets."""
+    """Make the board; limits are the RPO, the RTO and the intervals that are promised."""
     recovery = catalogue.recovery
     return Board(
         uid=RECOVERY_DASHBOARD,
         title="Backups and disaster recovery",
         text="If the databases were lost now: how much would be gone, and how long would it take to come back?",
         span="now-24h",
+        marks_backups=True,
+        variables=(Variable(name="instance", label="Worker", metric='up{job="work"}', choice="instance"),),
         sections=(
             Section(title="If it happened now", panels=_now(recovery)),
             Section(title="Backups", panels=_backups(recovery)),
             Section(title="Restores, proven", panels=_restores(recovery)),
-            Section(title="Drills", panels=_drills(catalogue)),
+            Section(title="The jobs behind it", panels=_jobs(), collapsed=True),
         ),
     )
 
@@ -42,8 +42,13 @@ def _seconds(recovery: Recovery | None, name: str) -> float | None:
     return None if recovery is None else getattr(recovery, name).total_seconds()
 
 
-def _limit(limit: float | None) -> tuple[tuple[float | None, str], ...]:
-    return ((None, NEUTRAL),) if limit is None else below(limit)
+def _limit(limit: float | None) -> Steps:
+    return PLAIN if limit is None else below(limit)
+
+
+def _half(limit: float | None) -> Steps:
+    """Half of an RTO is for people."""
+    return PLAIN if limit is None else below(limit, warn=limit / 2)
 
 
 def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
@@ -58,10 +63,9 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
             kind="stat",
             unit="s",
             width=6,
-            height=4,
-            queries=(Query(expr="time() - max(dr_recovery_point_timestamp_seconds)", name="would be lost"),),
+            queries=(Query(f"time() - max(dr_recovery_point_timestamp_seconds{{{WORKER}}})", "would be lost"),),
             steps=_limit(_seconds(recovery, "rpo")),
-            alert="RecoveryPointTooOld",
+            alerts=("RecoveryPointTooOld",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
@@ -74,10 +78,9 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
             kind="stat",
             unit="s",
             width=6,
-            height=4,
-            queries=(Query(expr="max(dr_restore_seconds)", name="restore"),),
-            steps=_limit(_seconds(recovery, "rto")),
-            alert="RestoreVerificationFailed",
+            queries=(Query(f"max(dr_restore_seconds{{{WORKER}}})", "restore"),),
+            steps=_half(_seconds(recovery, "rto")),
+            alerts=("RestoreVerificationFailed",),
             empty_until=FIRST_VERIFICATION,
             nothing=NO_VERIFICATION,
         ),
@@ -90,11 +93,10 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
             kind="stat",
             unit="none",
             width=6,
-            height=4,
-            queries=(Query(expr="max(dr_backup_verification_success)", name="verified"),),
-            steps=above(1),
-            says={"1": "yes", "0": "no"},
-            alert="RestoreVerificationFailed",
+            queries=(Query(f"max(dr_backup_verification_success{{{WORKER}}})", "verified"),),
+            steps=YES,
+            says=(Said(1, "yes"), Said(0, "no")),
+            alerts=("RestoreVerificationFailed",),
             empty_until=FIRST_VERIFICATION,
             nothing=NO_VERIFICATION,
         ),
@@ -107,10 +109,9 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
             kind="stat",
             unit="none",
             width=6,
-            height=4,
-            queries=(Query(expr="sum(monitor_job_overdue)", name="overdue"),),
-            steps=below(1),
-            alert="JobOverdue",
+            queries=(Query(f"sum(monitor_job_overdue{{{WORKER}}})", "overdue"),),
+            steps=NONE_WANTED_TICKET,
+            alerts=("JobOverdue",),
         ),
     )
 
@@ -123,14 +124,12 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "Age of the newest recovery point over time: a saw whose teeth end at each backup. Good is always "
                 "below the RPO (the line); a tooth that is twice as high is a backup that failed."
             ),
-            kind="graph",
             unit="s",
             width=12,
-            queries=(Query(expr="max by (copy) (dr_rpo_seconds)", name="{{copy}} copy"),),
+            queries=(Query(f"max by (copy) (dr_rpo_seconds{{{WORKER}}})", "{{copy}} copy"),),
             steps=_limit(_seconds(recovery, "rpo")),
             draw_thresholds=True,
-            minimum=0,
-            alert="RecoveryPointTooOld",
+            alerts=("RecoveryPointTooOld",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
@@ -140,14 +139,14 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "Time since the newest complete backup, by type. Good is below its interval; twice that means that "
                 "one was missed. `monitor backup run` takes one at once."
             ),
-            kind="graph",
             unit="s",
             width=12,
-            queries=(Query(expr="time() - max by (type) (dr_backup_last_success_timestamp_seconds)", name="{{type}}"),),
+            queries=(
+                Query(f"time() - max by (type) (dr_backup_last_success_timestamp_seconds{{{WORKER}}})", "{{type}}"),
+            ),
             steps=_twice(_seconds(recovery, "full_backup_every")),
             draw_thresholds=True,
-            minimum=0,
-            alert="BackupTooOld",
+            alerts=("BackupTooOld",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
@@ -157,12 +156,10 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "Size on disk of the newest complete backup. Good is slow growth. A sudden fall is a backup of less "
                 "than everything: verify it at once. Make room before the disk is full."
             ),
-            kind="graph",
             unit="bytes",
             width=12,
-            queries=(Query(expr="max by (type) (dr_backup_size_bytes)", name="{{type}}"),),
-            minimum=0,
-            alert="BackupTooOld",
+            queries=(Query(f"max by (type) (dr_backup_size_bytes{{{WORKER}}})", "{{type}}"),),
+            alerts=("BackupTooOld",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
@@ -172,13 +169,11 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "Duration of the newest complete backup. Good is a small part of its interval; if it comes near, "
                 "backups run into each other and the recovery point ages."
             ),
-            kind="graph",
             unit="s",
             width=12,
-            queries=(Query(expr="max by (type) (dr_backup_duration_seconds)", name="{{type}}"),),
+            queries=(Query(f"max by (type) (dr_backup_duration_seconds{{{WORKER}}})", "{{type}}"),),
             steps=_limit(_seconds(recovery, "full_backup_every")),
-            minimum=0,
-            alert="BackupTooOld",
+            alerts=("BackupTooOld",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
@@ -193,14 +188,12 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "Time since a backup was last restored into a real server and compared. Good is below the interval of "
                 "verifications; a backup that was never restored is not a backup."
             ),
-            kind="graph",
             unit="s",
             width=12,
-            queries=(Query(expr="time() - max(dr_backup_verified_timestamp_seconds)", name="since"),),
+            queries=(Query(f"time() - max(dr_backup_verified_timestamp_seconds{{{WORKER}}})", "since"),),
             steps=_twice(_seconds(recovery, "verify_every")),
             draw_thresholds=True,
-            minimum=0,
-            alert="RestoreVerificationFailed",
+            alerts=("RestoreVerificationFailed",),
             empty_until=FIRST_VERIFICATION,
             nothing=NO_VERIFICATION,
         ),
@@ -210,96 +203,52 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "Time that verified restores took. Good is far below the RTO. It grows with the data: plan before it "
                 "takes half of the RTO, for people need the other half."
             ),
-            kind="graph",
             unit="s",
             width=12,
-            queries=(Query(expr="max(dr_restore_seconds)", name="restore"),),
-            steps=_limit(_seconds(recovery, "rto")),
-            minimum=0,
-            alert="RestoreVerificationFailed",
+            queries=(Query(f"max(dr_restore_seconds{{{WORKER}}})", "restore"),),
+            steps=_half(_seconds(recovery, "rto")),
+            alerts=("RestoreVerificationFailed",),
             empty_until=FIRST_VERIFICATION,
             nothing=NO_VERIFICATION,
         ),
     )
 
 
-def _drills(catalogue: Catalogue) -> tuple[Panel, ...]:
-    def panel(title: str, text: str, unit: str, expr: str, steps: tuple[tuple[float | None, str], ...]) -> Panel:
-        return Panel(
-            title=title,
-            text=text,
-            kind="bars",
-            unit=unit,
-            width=6,
-            height=7,
-            queries=(Query(expr=expr, name="{{drill}}"),),
-            steps=steps,
-            minimum=0,
-            empty_until=FIRST_DRILL,
-            nothing=NO_DRILL,
-        )
-
+def _jobs() -> tuple[Panel, ...]:
+    jobs = 'exported_job=~".*backup.*|.*verif.*|.*prune.*"'
     return (
         Panel(
-            title="How did the newest drills end?",
+            title="Do backup and verification jobs succeed?",
             text=(
-                "Result of the newest run of each drill, and when one last passed. Good is passed, not long ago. A "
-                "failed drill is a promise that would have been broken: read its journal (`monitor drill history`)."
+                "Runs per hour of each job that takes care of backups, by outcome. Good is only success; a failure is "
+                "tried again by itself, two in a row need you: the worker's log says why."
             ),
-            kind="table",
-            unit="none",
-            width=24,
-            height=5,
+            unit="short",
+            width=12,
             queries=(
-                Query(expr="max by (drill) (dr_drill_result)"),
-                Query(expr="time() - max by (drill) (dr_drill_last_success_timestamp_seconds > 0)"),
+                Query(
+                    f"sum by (exported_job, outcome) (increase(monitor_job_runs_total{{{WORKER},{jobs}}}[1h]))",
+                    "{{exported_job}} {{outcome}}",
+                ),
             ),
-            columns={"drill": "Drill", "Value #A": "Passed (1) or failed (0)", "Value #B": "Last passed, ago"},
-            column_units={"Last passed, ago": "s"},
-            empty_until=FIRST_DRILL,
-            nothing=NO_DRILL,
+            leads_to=MONITORING_DASHBOARD,
         ),
-        panel(
-            "How long were writes away?",
-            "Seconds from the fault to the first acknowledged write, in the newest run of each drill. Good is below "
-            "the drill's target. Above it, look at the election and the client's timeouts.",
-            "s",
-            "max by (drill) (dr_failover_seconds)",
-            _target(catalogue, "failover_seconds"),
-        ),
-        panel(
-            "How soon was it noticed?",
-            "Seconds from the fault until it could be seen, in the newest run of each drill. Good is a few scrape "
-            "intervals; more means that an alert would come late.",
-            "s",
-            "max by (drill) (dr_detection_seconds)",
-            _target(catalogue, "detection_seconds"),
-        ),
-        panel(
-            "Was anything lost that was acknowledged?",
-            "Bookings that a patient was told of and that were gone afterwards, in the newest run. Good is zero, "
-            "always. Anything else: stop, keep the data, and read the drill's journal.",
-            "none",
-            "max by (drill) (dr_acknowledged_writes_lost)",
-            below(1),
-        ),
-        panel(
-            "Is a drill running now?",
-            "Drills that are running (1). While one runs, faults are made on purpose: alerts of that time belong to "
-            "it. Good is zero outside of the announced times.",
-            "none",
-            "max by (drill) (dr_drill_running)",
-            ((None, GOOD), (1.0, WARN)),
+        Panel(
+            title="How long do these jobs take?",
+            text=(
+                "Duration of the newest run of each job. Good is a small part of its interval, and growing no faster "
+                "than the data does."
+            ),
+            unit="s",
+            width=12,
+            queries=(
+                Query(f"max by (exported_job) (monitor_job_duration_seconds{{{WORKER},{jobs}}})", "{{exported_job}}"),
+            ),
+            leads_to=MONITORING_DASHBOARD,
         ),
     )
 
 
-def _twice(interval: float | None) -> tuple[tuple[float | None, str], ...]:
+def _twice(interval: float | None) -> Steps:
     """Beyond one interval something is late, beyond two it was missed."""
-    return ((None, NEUTRAL),) if interval is None else ((None, GOOD), (interval, WARN), (2 * interval, BAD))
-
-
-def _target(catalogue: Catalogue, name: str) -> tuple[tuple[float | None, str], ...]:
-    """The strictest target that any drill sets for a measurement."""
-    limits: list[Decimal] = [plan.targets[name] for plan in catalogue.drills if name in plan.targets]
-    return below(float(min(limits))) if limits else ((None, NEUTRAL),)
+    return PLAIN if interval is None else ((None, GOOD), (interval, WARN), (2 * interval, BAD))

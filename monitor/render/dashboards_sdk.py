@@ -5,9 +5,10 @@ Builders share what they are given, so each call makes its own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, table, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, statetimeline, table, text, timeseries
 from grafana_foundation_sdk.builders import dashboard as board_builders
 from grafana_foundation_sdk.builders import prometheus as prometheus_builders
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -15,10 +16,15 @@ from grafana_foundation_sdk.models import common as common_models
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models import heatmap as heatmap_models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+from grafana_foundation_sdk.models.text import TextMode
 
 from monitor.catalogue.model import Catalogue
 from monitor.render import dashboards_grafana as ours
-from monitor.render.dashboards_model import Board, Panel, Query
+from monitor.render.dashboards_links import Link
+from monitor.render.dashboards_marks import BACKUP, MARKS, STEP, Mark
+from monitor.render.dashboards_model import Board, Panel, Query, Variable
+from monitor.render.dashboards_promql import ANYTHING
+from monitor.render.dashboards_style import PLAIN, Steps
 
 
 def encode(built: object) -> str:
@@ -39,12 +45,9 @@ def shell(board: Board, catalogue: Catalogue) -> models.Dashboard:
         .time(board.span, "now")
         .timezone("browser")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
-        .with_variable(board_builders.DatasourceVariable("datasource").label("Data source").type("prometheus"))
-        .annotation(_annotation("Drill", ours.DRILLS, "Drill {{drill}}", "purple"))
-        .annotation(_annotation("Page", ours.PAGES, "{{alertname}} {{slo}}", "red"))
-        .annotation(_annotation("Deploy", ours.DEPLOYS, "Version {{version}}", "blue"))
-        .link(_link("Console", environment.console_url.rstrip("/") + "/"))
-        .link(_link("Runbooks", environment.runbook_url.rstrip("/")))
+        .with_variable(board_builders.DatasourceVariable("datasource").label("Data Source").type("prometheus"))
+        .link(_link(Link("Console", environment.console_url.rstrip("/") + "/")))
+        .link(_link(Link("Runbooks", environment.runbook_url.rstrip("/"))))
         .link(
             board_builders.DashboardLink("Dashboards")
             .type(models.DashboardLinkType.DASHBOARDS)
@@ -54,22 +57,39 @@ def shell(board: Board, catalogue: Catalogue) -> models.Dashboard:
             .include_vars(True)
         )
     )
-    if board.slo_variable:
-        builder.with_variable(_slo_variable())
+    for mark in MARKS:
+        builder.annotation(_annotation(mark, shown=mark is not BACKUP or board.marks_backups))
+    for variable in board.variables:
+        builder.with_variable(_variable(variable))
     return builder.build()
 
 
-def panel(panel: Panel, link: tuple[str, str]) -> models.Panel:
+def head(content: str, catalogue: Catalogue) -> models.Panel:
+    """The text at the top."""
+    index = Link("Runbooks", catalogue.environment.runbook_url.rstrip("/"))
+    built: models.Panel = (
+        text.Panel()
+        .title("What does this page answer?")
+        .description("What this dashboard is good for, who owns it, and where to go from here.")
+        .mode(TextMode.MARKDOWN)
+        .content(content)
+        .datasource(_datasource())
+        .targets([])
+        .unit("none")
+        .thresholds(_thresholds(PLAIN))
+        .links([_link(index)])
+        .build()
+    )
+    return built
+
+
+def panel(panel: Panel, links: Sequence[Link], catalogue: Catalogue) -> models.Panel:
     """One panel; its place and id are given later."""
     builder = _KINDS[panel.kind](panel)
     builder.title(panel.title).description(panel.text).unit(panel.unit).datasource(_datasource())
-    builder.links([_link(*link)])
-    builder.thresholds(
-        board_builders.ThresholdsConfig()
-        .mode(models.ThresholdsMode.ABSOLUTE)
-        .steps([models.Threshold(value=value, color=colour) for value, colour in panel.steps])
-    )
-    if panel.minimum is not None:
+    builder.links([_link(link) for link in links])
+    builder.thresholds(_thresholds(panel.steps))
+    if panel.minimum is not None and panel.kind != "table":
         builder.min(panel.minimum)
     if panel.maximum is not None:
         builder.max(panel.maximum)
@@ -79,18 +99,23 @@ def panel(panel: Panel, link: tuple[str, str]) -> models.Panel:
         builder.no_value(panel.nothing)
     if panel.says:
         builder.mappings([models.ValueMap(options=_said(panel))])
+    for name, colour in panel.colours.items():
+        fixed = {"mode": "fixed", "fixedColor": colour}
+        builder.override_by_name(name, [models.DynamicConfigValue(id_val="color", value=fixed)])
+    if panel.runbook_column:
+        builder.override_by_name(panel.runbook_column, [_to_runbooks(catalogue)])
     for query in panel.queries:
         builder.with_target(_target(panel, query))
     built: models.Panel = builder.build()
     return built
 
 
-def _stat(panel: Panel) -> Any:
+def _stat(_: Panel) -> Any:
     return (
         stat.Panel()
         .reduce_options(_last())
         .color_mode(common_models.BigValueColorMode.VALUE)
-        .graph_mode(common_models.BigValueGraphMode.NONE if panel.says else common_models.BigValueGraphMode.AREA)
+        .graph_mode(common_models.BigValueGraphMode.NONE)
     )
 
 
@@ -100,12 +125,7 @@ def _graph(panel: Panel) -> Any:
         .line_width(1)
         .fill_opacity(60 if panel.stacked else 8)
         .show_points(common_models.VisibilityMode.NEVER)
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(common_models.LegendDisplayMode.LIST)
-            .placement(common_models.LegendPlacement.BOTTOM)
-            .show_legend(True)
-        )
+        .legend(_legend(shown=True))
         .tooltip(
             common.VizTooltipOptions()
             .mode(common_models.TooltipDisplayMode.MULTI)
@@ -118,6 +138,16 @@ def _graph(panel: Panel) -> Any:
         style = common.GraphThresholdsStyleConfig().mode(common_models.GraphThresholdsStyleMode.DASHED)
         builder.thresholds_style(style)
     return builder
+
+
+def _timeline(_: Panel) -> Any:
+    return (
+        statetimeline.Panel()
+        .merge_values(True)
+        .show_value(common_models.VisibilityMode.AUTO)
+        .row_height(0.85)
+        .legend(_legend(shown=False))
+    )
 
 
 def _heatmap(panel: Panel) -> Any:
@@ -152,14 +182,33 @@ def _table(panel: Panel) -> Any:
     )
     for heading, unit in panel.column_units.items():
         builder.override_by_name(heading, [models.DynamicConfigValue(id_val="unit", value=unit)])
+    for heading, steps in panel.column_steps.items():
+        coloured = [
+            models.DynamicConfigValue(id_val="thresholds", value=_thresholds(steps).build()),
+            models.DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"}),
+        ]
+        builder.override_by_name(heading, coloured)
     return builder
 
 
-_KINDS = {"stat": _stat, "graph": _graph, "heatmap": _heatmap, "bars": _bars, "table": _table}
+_KINDS = {
+    "stat": _stat,
+    "graph": _graph,
+    "heatmap": _heatmap,
+    "bars": _bars,
+    "table": _table,
+    "timeline": _timeline,
+}
 
 
 def _only(panel: Panel) -> dict[str, Any]:
     return {"include": {"names": list(panel.columns)}}
+
+
+def _to_runbooks(catalogue: Catalogue) -> models.DynamicConfigValue:
+    base = catalogue.environment.runbook_url.rstrip("/")
+    link = {"title": "Runbook of ${__value.text}", "url": f"{base}/${{__value.text}}", "targetBlank": True}
+    return models.DynamicConfigValue(id_val="links", value=[link])
 
 
 def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
@@ -168,41 +217,64 @@ def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
         builder.legend_format(query.name)
     if panel.kind == "table":
         return builder.instant().format(PromQueryFormat.TABLE)
-    if panel.kind == "bars":
+    if panel.kind in {"bars", "stat"}:
+        # A figure is of now: the last point of a range may be as old as a step, six minutes where a day is shown.
         return builder.instant()
     return builder.range().format(PromQueryFormat.HEATMAP) if panel.kind == "heatmap" else builder.range()
 
 
-def _annotation(name: str, expr: str, text: str, colour: str) -> board_builders.AnnotationQuery:
+def _annotation(mark: Mark, *, shown: bool) -> board_builders.AnnotationQuery:
     return (
         board_builders.AnnotationQuery()
-        .name(name)
+        .name(mark.name)
         .datasource(_datasource())
-        .enable(True)
-        .icon_color(colour)
-        .expr(expr)
-        .step("30s")
-        .title_format(text)
+        .enable(shown)
+        .icon_color(mark.colour)
+        .expr(mark.expr)
+        .step(STEP)
+        .title_format(mark.text)
     )
 
 
-def _slo_variable() -> board_builders.QueryVariable:
+def _variable(variable: Variable) -> board_builders.QueryVariable:
     return (
-        board_builders.QueryVariable("slo")
-        .label("SLO")
+        board_builders.QueryVariable(variable.name)
+        .label(variable.label)
         .datasource(_datasource())
-        .query(ours.SLO_VARIABLE)
+        .query(variable.query)
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".+")
+        .all_value(ANYTHING)
         .current(models.VariableOption(text="All", value="$__all", selected=True))
     )
 
 
-def _link(title: str, url: str) -> board_builders.DashboardLink:
-    return board_builders.DashboardLink(title).type(models.DashboardLinkType.LINK).url(url).target_blank(True)
+def _link(link: Link) -> board_builders.DashboardLink:
+    return (
+        board_builders.DashboardLink(link.title)
+        .type(models.DashboardLinkType.LINK)
+        .url(link.url)
+        .target_blank(not link.same_window)
+    )
+
+
+def _thresholds(steps: Steps) -> board_builders.ThresholdsConfig:
+    return (
+        board_builders.ThresholdsConfig()
+        .mode(models.ThresholdsMode.ABSOLUTE)
+        .steps([models.Threshold(value=value, color=colour) for value, colour in steps])
+    )
+
+
+def _legend(*, shown: bool) -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(common_models.LegendDisplayMode.LIST)
+        .placement(common_models.LegendPlacement.BOTTOM)
+        .show_legend(shown)
+    )
 
 
 def _last() -> common.ReduceDataOptions:
@@ -211,8 +283,8 @@ def _last() -> common.ReduceDataOptions:
 
 def _said(panel: Panel) -> dict[str, models.ValueMappingResult]:
     return {
-        value: models.ValueMappingResult(text=text, index=number)
-        for number, (value, text) in enumerate(panel.says.items())
+        str(said.value): models.ValueMappingResult(text=said.text, color=said.colour or None, index=number)
+        for number, said in enumerate(panel.says)
     }
 
 

@@ -1,53 +1,58 @@
-"""The board of the service itself: what patients get at the edge, and what lies behind it. Pure."""
+"""The API: what patients get at the edge (rate, errors, duration), and which part behind it is the cause. Pure."""
 
 from __future__ import annotations
 
 from monitor.catalogue.model import Catalogue
-from monitor.render import dashboards_backing as backing
-from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section, above, below
-from monitor.render.dashboards_promql import RATE, latency_limit, mean, quantile
-from monitor.render.links import SERVICE_DASHBOARD
+from monitor.render.dashboards_instances import bookings, instances
+from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
+from monitor.render.dashboards_promql import RATE, bad_share, latency_limit, mean, quantile
+from monitor.render.dashboards_service_detail import (
+    API,
+    OPERATIONS,
+    PAGE_LOAD_S,
+    REQUESTS,
+    dependencies,
+    latency,
+    outside,
+)
+from monitor.render.dashboards_style import BAD, CODE_COLOURS, GOOD, WARN, YES, below
+from monitor.render.links import BUSINESS_DASHBOARD, MONGODB_DASHBOARD, SERVICE_DASHBOARD
 
 EDGE = 'proxy=~"bookings|api|pages"'
-API = 'job="app",http_route=~"/api/.*"'
-REQUESTS = "http_server_request_duration_seconds"
-YES_NO = {"1": "yes", "0": "no"}
+UP_DOWN = (Said(1, "up"), Said(0, "down"))
+YES_NO = (Said(1, "yes"), Said(0, "no"))
 
 
 def service_board(catalogue: Catalogue) -> Board:
     """Make the board; limits are the bucket edges that the latency SLOs are counted at."""
     return Board(
         uid=SERVICE_DASHBOARD,
-        title="Service",
+        title="API: edge, requests, dependencies",
         text="What do patients get at the edge, and which part behind it is the cause?",
         span="now-3h",
+        variables=(Variable(name="instance", label="App", metric='up{job="app"}', choice="instance"),),
         sections=(
             Section(title="Now", panels=_now(catalogue)),
-            Section(title="Requests at the edge", panels=_edge(catalogue)),
-            Section(title="Answer times", panels=_latency(catalogue)),
-            Section(title="Bookings", panels=_bookings()),
-            Section(title="Database", panels=backing.database(catalogue)),
-            Section(title="MongoDB", panels=backing.mongodb(), collapsed=True),
-            Section(title="Redis and cache", panels=backing.redis(), collapsed=True),
-            Section(title="Processes and machine", panels=backing.processes(), collapsed=True),
+            Section(title="Rate, errors, duration", panels=_red(catalogue)),
+            Section(title="Answer times in detail", panels=latency(catalogue), collapsed=True),
+            Section(title="What the apps lean on", panels=dependencies(catalogue), collapsed=True),
+            Section(title="Instances", panels=instances(), collapsed=True),
+            Section(title="Are bookings right?", panels=bookings(), collapsed=True),
+            Section(title="From outside: probe and journey", panels=outside(), collapsed=True),
         ),
     )
 
 
-def _bad_share(catalogue: Catalogue, name: str) -> tuple[tuple[float | None, str], ...]:
-    slo = catalogue.slo(name)
-    return ((None, NEUTRAL),) if slo is None else below(float(1 - slo.target))
+def _answers(by: str = "", more: str = "") -> str:
+    group = f" by ({by})" if by else ""
+    return f"sum{group} (rate(haproxy_backend_http_responses_total{{{EDGE}{more}}}[{RATE}]))"
 
 
-def _failed(window: str) -> str:
-    return (
-        f'sum(rate(haproxy_backend_http_responses_total{{{EDGE},code="5xx"}}[{window}]))'
-        f" + sum(rate(haproxy_backend_responses_denied_total{{{EDGE}}}[{window}]))"
-    )
-
-
-def _answered(window: str) -> str:
-    return f"sum(rate(haproxy_backend_http_responses_total{{{EDGE}}}[{window}]))"
+def _failing(by: str = "") -> str:
+    group = f" by ({by})" if by else ""
+    denied = f"sum{group} (rate(haproxy_backend_responses_denied_total{{{EDGE}}}[{RATE}]))"
+    failed = _answers(by, ',code="5xx"')
+    return f"({failed} + {denied}) / {_answers(by)}"
 
 
 def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
@@ -59,13 +64,9 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
                 "the runbook, beginning at the edge and the apps behind it."
             ),
             kind="stat",
-            unit="none",
-            width=4,
-            height=4,
-            queries=(Query(expr='max(probe_success{probe="edge"})', name="edge"),),
-            steps=above(1),
-            says=backing.UP_DOWN,
-            alert="EdgeProbeFailed",
+            queries=(Query('max(probe_success{probe="edge"})', "edge"),),
+            steps=YES,
+            says=UP_DOWN,
         ),
         Panel(
             title="How many apps serve?",
@@ -74,12 +75,8 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
                 "second fault is an outage; with none, every request fails."
             ),
             kind="stat",
-            unit="none",
-            width=4,
-            height=4,
-            queries=(Query(expr='max(haproxy_backend_active_servers{proxy="bookings"})', name="apps"),),
+            queries=(Query('max(haproxy_backend_active_servers{proxy="bookings"})', "apps"),),
             steps=((None, BAD), (1.0, WARN), (2.0, GOOD)),
-            alert="EdgeHasNoBackend",
         ),
         Panel(
             title="What share of requests fails?",
@@ -87,12 +84,10 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             "objective allows; above it the error budget shrinks. See below which backend and code.",
             kind="stat",
             unit="percentunit",
-            width=4,
-            height=4,
-            queries=(Query(expr=f"({_failed(RATE)}) / {_answered(RATE)}", name="failing"),),
-            steps=_bad_share(catalogue, "availability"),
-            minimum=0,
-            alert="ErrorBudgetBurnFast",
+            decimals=2,
+            queries=(Query(_failing(), "failing"),),
+            steps=bad_share(catalogue, "availability"),
+            alerts=("ErrorBudgetBurnFast",),
         ),
         Panel(
             title="How fast are answers on average?",
@@ -102,43 +97,37 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             ),
             kind="stat",
             unit="s",
-            width=4,
-            height=4,
-            queries=(Query(expr=mean(REQUESTS, API), name="mean"),),
+            queries=(Query(mean(REQUESTS, API), "mean"),),
             steps=latency_limit(catalogue, "api-latency"),
-            minimum=0,
         ),
         Panel(
-            title="Is there a primary?",
-            text="Whether MongoDB's replica set has a primary. Good is yes. Without one no booking can be written; a "
-            "failover takes seconds, so a lasting no needs the runbook.",
-            kind="stat",
-            unit="none",
-            width=4,
-            height=4,
-            queries=(Query(expr="max(mongodb_replset_has_primary)", name="primary"),),
-            steps=above(1),
-            says=YES_NO,
-            alert="MongoNoPrimary",
-        ),
-        Panel(
-            title="Is any slot booked twice?",
+            title="How fast does a page load?",
             text=(
-                "Overlapping appointments in the database. Good is zero, always: two patients with one slot is the "
-                "fault that the booking index exists to prevent. Stop bookings and follow the runbook."
+                "Time from resolving the name to the last byte of the probe's page, through the edge. Good is below "
+                "the promised 2 s; above it the probe itself fails and someone is woken."
             ),
             kind="stat",
-            unit="none",
-            width=4,
-            height=4,
-            queries=(Query(expr="max(appointments_overlapping)", name="overlaps"),),
-            steps=below(1),
-            alert="DoubleBooking",
+            unit="s",
+            queries=(Query('max(probe_duration_seconds{probe="edge"})', "page"),),
+            steps=below(PAGE_LOAD_S),
+        ),
+        Panel(
+            title="Can a patient book, from end to end?",
+            text=(
+                "The last journey of a made-up patient: register, log in, find a slot, book, cancel, erase. Good is "
+                "yes. No, while the probe above is up, means that a step fails: open the last row to see which."
+            ),
+            kind="stat",
+            queries=(Query("min(probe_journey_success)", "journey"),),
+            steps=YES,
+            says=YES_NO,
+            empty_until="first_journey",
+            nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
     )
 
 
-def _edge(catalogue: Catalogue) -> tuple[Panel, ...]:
+def _red(catalogue: Catalogue) -> tuple[Panel, ...]:
     return (
         Panel(
             title="How much is asked of us?",
@@ -146,16 +135,10 @@ def _edge(catalogue: Catalogue) -> tuple[Panel, ...]:
                 "Answers per second at the edge by backend. What is good is what is usual for the hour; a sudden fall "
                 "with a good error rate means that patients do not reach us at all."
             ),
-            kind="graph",
             unit="reqps",
-            queries=(
-                Query(
-                    expr=f"sum by (proxy) (rate(haproxy_backend_http_responses_total{{{EDGE}}}[{RATE}]))",
-                    name="{{proxy}}",
-                ),
-            ),
+            queries=(Query(_answers("proxy"), "{{proxy}}"),),
             stacked=True,
-            minimum=0,
+            leads_to=BUSINESS_DASHBOARD,
         ),
         Panel(
             title="Which answers do patients get?",
@@ -163,16 +146,10 @@ def _edge(catalogue: Catalogue) -> tuple[Panel, ...]:
                 "Answers per second by class of status code. 2xx and 3xx are good, 4xx the caller's doing (409: "
                 "someone else was faster), 5xx our failure: look at the apps and the database."
             ),
-            kind="graph",
             unit="reqps",
-            queries=(
-                Query(
-                    expr=f"sum by (code) (rate(haproxy_backend_http_responses_total{{{EDGE}}}[{RATE}]))",
-                    name="{{code}}",
-                ),
-            ),
-            minimum=0,
-            alert="ErrorBudgetBurnFast",
+            queries=(Query(_answers("code"), "{{code}}"),),
+            colours=CODE_COLOURS,
+            alerts=("ErrorBudgetBurnFast",),
         ),
         Panel(
             title="Which part of the service fails?",
@@ -180,111 +157,35 @@ def _edge(catalogue: Catalogue) -> tuple[Panel, ...]:
                 "Share of failed answers (5xx, 408, 429) by backend. Good is below what the objective allows (the "
                 "line). Bookings alone: suspect writes, the primary; all: the apps or the edge."
             ),
-            kind="graph",
             unit="percentunit",
-            queries=(
-                Query(
-                    expr=(
-                        f'(sum by (proxy) (rate(haproxy_backend_http_responses_total{{{EDGE},code="5xx"}}[{RATE}]))'
-                        f" + sum by (proxy) (rate(haproxy_backend_responses_denied_total{{{EDGE}}}[{RATE}])))"
-                        f" / sum by (proxy) (rate(haproxy_backend_http_responses_total{{{EDGE}}}[{RATE}]))"
-                    ),
-                    name="{{proxy}}",
-                ),
-            ),
-            steps=_bad_share(catalogue, "availability"),
+            queries=(Query(_failing("proxy"), "{{proxy}}"),),
+            steps=bad_share(catalogue, "availability"),
             draw_thresholds=True,
-            minimum=0,
-            alert="ErrorBudgetBurnFast",
+            alerts=("ErrorBudgetBurnFast", "ErrorBudgetBurnMedium"),
         ),
-    )
-
-
-def _latency(catalogue: Catalogue) -> tuple[Panel, ...]:
-    return (
         Panel(
             title="How long do patients wait?",
             text=(
-                "Median, 95th and 99th percentile and mean of API answers. Good is a mean below the promised "
-                "line; a 99th percentile far above the rest means that a few patients wait much longer."
+                "Mean and 99th percentile of API answers. Good is a mean below the promised line; a 99th percentile "
+                "far above it means that a few patients wait much longer: open the row below to see on which route."
             ),
-            kind="graph",
             unit="s",
-            queries=(
-                *(Query(expr=quantile(share, REQUESTS, API), name=f"{share * 100:g} %") for share in (0.5, 0.95, 0.99)),
-                Query(expr=mean(REQUESTS, API), name="mean"),
-            ),
+            width=12,
+            queries=(Query(mean(REQUESTS, API), "mean"), Query(quantile(0.99, REQUESTS, API), "99 %")),
             steps=latency_limit(catalogue, "api-latency"),
             draw_thresholds=True,
-            minimum=0,
         ),
         Panel(
-            title="How are answer times spread?",
+            title="How fast does the database answer?",
             text=(
-                "Number of API answers by duration over time. One narrow dark band is good; a second band above it is "
-                "a group of slow requests that an average hides: find the route in the console or in traces."
+                "Mean time of MongoDB operations as the apps see them, waiting for a connection included. Good is "
+                "below the promised line; above it, look at the pool in the row below and at the MongoDB dashboard."
             ),
-            kind="heatmap",
             unit="s",
-            queries=(Query(expr=f"sum by (le) (increase({REQUESTS}_bucket{{{API}}}[{RATE}]))", name="{{le}}"),),
-        ),
-        Panel(
-            title="Which route is slow?",
-            text=(
-                "Mean time of answers by route. Good is all below the promised line; a single route above it "
-                "points at its query or a missing index, all of them at the database or the machine."
-            ),
-            kind="graph",
-            unit="s",
-            queries=(
-                Query(
-                    expr=(
-                        f"sum by (http_route) (rate({REQUESTS}_sum{{{API}}}[{RATE}]))"
-                        f" / sum by (http_route) (rate({REQUESTS}_count{{{API}}}[{RATE}]))"
-                    ),
-                    name="{{http_route}}",
-                ),
-            ),
-            steps=latency_limit(catalogue, "api-latency"),
+            width=12,
+            queries=(Query(mean(OPERATIONS, 'job="app",db_system_name="mongodb"'), "mean"),),
+            steps=latency_limit(catalogue, "database-latency"),
             draw_thresholds=True,
-            minimum=0,
-        ),
-    )
-
-
-def _bookings() -> tuple[Panel, ...]:
-    return (
-        Panel(
-            title="What becomes of booking attempts?",
-            text=(
-                "Booking attempts per second by outcome, as the app counts them. Conflicts are good (someone else was "
-                "faster), errors are not: compare with the database panels at the same time."
-            ),
-            kind="graph",
-            unit="ops",
-            queries=(Query(expr=f"sum by (outcome) (rate(booking_attempts_total[{RATE}]))", name="{{outcome}}"),),
-            minimum=0,
-        ),
-        Panel(
-            title="How many appointments are there?",
-            text=(
-                "Appointments by FHIR status. Good is booked rising with traffic and cancelled slowly. A sudden "
-                "fall of any of them means lost data: check the last restore and the recovery dashboard."
-            ),
-            kind="graph",
-            unit="short",
-            queries=(Query(expr="max by (status) (appointments)", name="{{status}}"),),
-            minimum=0,
-        ),
-        Panel(
-            title="Do new patients arrive?",
-            text=(
-                "Registrations per second. What is good is what is usual for the hour; none while there is traffic "
-                "means that registering fails: try it by hand, then look at the errors by backend."
-            ),
-            kind="graph",
-            unit="ops",
-            queries=(Query(expr=f"sum(rate(users_registered_total[{RATE}]))", name="registrations"),),
-            minimum=0,
+            leads_to=MONGODB_DASHBOARD,
         ),
     )

@@ -1,22 +1,40 @@
-"""The board that SREs open first: where each promise stands, and how fast its budget is spent. Pure."""
+"""The home: where each promise stands, how fast its budget is spent, and what is firing. Pure."""
 
 from __future__ import annotations
 
-from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue
 from monitor.render.alertmanager import WATCHDOG_REPEAT
-from monitor.render.dashboards_model import BAD, GOOD, NEUTRAL, WARN, Board, Panel, Query, Section
-from monitor.render.links import SLO_DASHBOARD
+from monitor.render.dashboards_model import Board, Panel, Query, Section, Variable
+from monitor.render.dashboards_promql import CHOSEN_SLO
+from monitor.render.dashboards_slo_detail import burn, coverage, events
+from monitor.render.dashboards_style import BAD, GOOD, NEUTRAL, NONE_WANTED, NONE_WANTED_TICKET, WARN, Steps, below
+from monitor.render.links import ALERTING_DASHBOARD, SERVICE_DASHBOARD, SLO_DASHBOARD
 from monitor.slo import names
-from monitor.slo.spending import EXHAUSTED
-from monitor.slo.windows import BURN_PAIRS, MINIMUM_BAD_EVENTS
+from monitor.slo.spending import EXHAUSTED, SPENT
+from monitor.slo.windows import BURN_PAIRS
 
-CHOSEN = 'slo=~"$slo"'
+CHOSEN = CHOSEN_SLO
 OWN_WINDOW = f"and on (slo, window) {names.BUDGET_REMAINING}"
 """Keeps of all windows the SLO's own: the one its budget is recorded for."""
 
-BUDGET_STEPS = ((None, BAD), (0.0, WARN), (0.25, GOOD))
+BUDGET_STEPS: Steps = ((None, BAD), (0.0, WARN), (0.25, GOOD))
 """A quarter left is where an ordinary bad day could spend the rest."""
+
+WATCHDOG_LIMIT_S = 3 * WATCHDOG_REPEAT.total_seconds()
+"""One may be late, two missing ones are a broken path."""
+
+SINCE_WATCHDOG = Query("time() - max(monitor_watchdog_last_seen_timestamp_seconds)", "since the Watchdog")
+
+SLO_VARIABLE = Variable(name="slo", label="SLO", metric=names.OBJECTIVE, choice=names.SLO_LABEL)
+
+
+def firing(severity: str) -> Query:
+    """How many alerts of a severity fire. Watchdog always does, so nothing at all means that nothing is known."""
+    return Query(
+        f'count(ALERTS{{alertstate="firing",severity="{severity}"}})'
+        ' or count(ALERTS{alertstate="firing",alertname="Watchdog"}) * 0',
+        severity,
+    )
 
 
 def slo_board(_: Catalogue) -> Board:
@@ -24,15 +42,88 @@ def slo_board(_: Catalogue) -> Board:
     return Board(
         uid=SLO_DASHBOARD,
         title="SLO home",
-        text="Are the promises to patients kept, and how long will the error budgets last?",
+        text="Are the promises to patients kept, how long will the error budgets last, and is anything firing?",
         span="now-24h",
-        slo_variable=True,
+        variables=(SLO_VARIABLE,),
         sections=(
-            Section(title="Now", panels=(_standing(), _alerts())),
-            Section(title="Error budgets", panels=(_left(), _course())),
-            Section(title="Burn rates: is it getting worse?", panels=tuple(_burn(index) for index in range(4))),
-            Section(title="Events and coverage", panels=(*_events(), _coverage(), _watchdog())),
+            Section(title="Now", panels=(*_now(), _standing(), _alerts(), _course())),
+            Section(title="Error budgets", panels=(_left(), _calendar()), collapsed=True),
+            Section(
+                title="Burn rates: is it getting worse?",
+                panels=tuple(burn(index) for index in range(4)),
+                collapsed=True,
+            ),
+            Section(title="Events and coverage", panels=(*events(), coverage()), collapsed=True),
         ),
+    )
+
+
+def _now() -> tuple[Panel, ...]:
+    budget = f"{names.BUDGET_REMAINING}{{{CHOSEN}}}"
+    return (
+        Panel(
+            title="How many promises are broken?",
+            text=(
+                "SLOs whose error budget is overspent: their objective is missed over their own window. Good is none. "
+                "Stop risky changes to the part concerned, and see below which one it is."
+            ),
+            kind="stat",
+            unit="none",
+            width=5,
+            queries=(Query(f"sum({budget} < bool 0)", "missed"),),
+            steps=NONE_WANTED,
+            alerts=(EXHAUSTED,),
+        ),
+        Panel(
+            title="What is the smallest budget left?",
+            text=(
+                "Share of its error budget that the worst SLO has left. Good is above 25 %: below it one bad day could "
+                "spend the rest, so put reliability work first."
+            ),
+            kind="stat",
+            unit="percentunit",
+            width=5,
+            queries=(Query(f"min({budget})", "least left"),),
+            steps=BUDGET_STEPS,
+            minimum=None,
+            decimals=1,
+            alerts=SPENT,
+        ),
+        _firing("critical", "Is anything firing that wakes someone?", "Critical alerts", NONE_WANTED),
+        _firing(
+            "warning", "How many tickets are open?", "Warnings, each a ticket for working hours,", NONE_WANTED_TICKET
+        ),
+        Panel(
+            title="Does an alert still reach us?",
+            text=(
+                "Time since the always firing Watchdog last arrived at the console, all the way from Prometheus "
+                f"through Alertmanager. Good is below {WATCHDOG_LIMIT_S:g} s. If it grows, nobody would be woken: "
+                "check Alertmanager and the console first."
+            ),
+            kind="stat",
+            unit="s",
+            width=5,
+            queries=(SINCE_WATCHDOG,),
+            steps=below(WATCHDOG_LIMIT_S),
+            decimals=0,
+            alerts=("Watchdog",),
+        ),
+    )
+
+
+def _firing(severity: str, title: str, what: str, steps: Steps) -> Panel:
+    return Panel(
+        title=title,
+        text=(
+            f"{what} that are firing now. Good is none. Empty, rather than 0, means that not even the Watchdog fires: "
+            "Prometheus evaluates no rules."
+        ),
+        kind="stat",
+        unit="none",
+        width=5 if severity == "critical" else 4,
+        queries=(firing(severity),),
+        steps=steps,
+        leads_to=ALERTING_DASHBOARD,
     )
 
 
@@ -56,9 +147,9 @@ def _standing() -> Panel:
         ),
         kind="table",
         unit="none",
-        width=16,
-        height=9,
-        queries=tuple(Query(expr=f"max by (slo) ({query})") for query in queries),
+        width=14,
+        height=12,
+        queries=tuple(Query(f"max by (slo) ({query})") for query in queries),
         columns={"slo": "SLO"} | {f"Value #{letter}": name for letter, name in zip("ABCDE", headings, strict=True)},
         column_units={
             "Objective": "percentunit",
@@ -66,7 +157,12 @@ def _standing() -> Panel:
             "Budget left": "percentunit",
             "Measured": "percentunit",
         },
-        decimals=3,
+        column_steps={
+            "Budget left": BUDGET_STEPS,
+            "Burn rate 1 h": ((None, GOOD), (1.0, WARN), (float(BURN_PAIRS[0].factor), BAD)),
+        },
+        decimals=2,
+        leads_to=SERVICE_DASHBOARD,
     )
 
 
@@ -74,16 +170,17 @@ def _alerts() -> Panel:
     return Panel(
         title="Which alerts are firing?",
         text=(
-            "Every firing alert with its severity. Good is Watchdog alone: it fires on purpose, to prove that "
-            "alerts arrive. Critical ones wake someone; open the runbook from the console's page of the "
-            "alert."
+            "Every firing alert with its severity; its name leads to its runbook. Good is Watchdog alone: it fires on "
+            "purpose, to prove that alerts arrive. Critical ones wake someone, warnings are tickets."
         ),
         kind="table",
         unit="none",
-        width=8,
-        height=9,
-        queries=(Query(expr='max by (alertname, severity, slo) (ALERTS{alertstate="firing"})'),),
+        width=10,
+        height=6,
+        queries=(Query('max by (alertname, severity, slo) (ALERTS{alertstate="firing"})'),),
         columns={"severity": "Severity", "alertname": "Alert", "slo": "SLO"},
+        runbook_column="Alert",
+        leads_to=ALERTING_DASHBOARD,
     )
 
 
@@ -96,13 +193,33 @@ def _left() -> Panel:
         ),
         kind="bars",
         unit="percentunit",
-        width=8,
-        height=9,
-        queries=(Query(expr=f"{names.BUDGET_REMAINING}{{{CHOSEN}}}", name="{{slo}}"),),
+        width=12,
+        height=10,
+        queries=(Query(f"{names.BUDGET_REMAINING}{{{CHOSEN}}}", "{{slo}}"),),
         steps=BUDGET_STEPS,
-        minimum=0,
         maximum=1,
-        alert=EXHAUSTED,
+        alerts=SPENT,
+    )
+
+
+def _calendar() -> Panel:
+    return Panel(
+        title="Will the calendar month's agreement hold?",
+        text=(
+            "Share of the calendar window's error budget that is left, corrections taken off: what a service-level "
+            "agreement is judged by. Good is above 25 % at the month's end; below zero the agreement is broken, and "
+            "the report says what is owed."
+        ),
+        kind="bars",
+        unit="percentunit",
+        width=12,
+        height=10,
+        queries=(Query(f"max by (slo, window) ({names.CALENDAR_BUDGET_REMAINING}{{{CHOSEN}}})", "{{slo}} {{window}}"),),
+        steps=BUDGET_STEPS,
+        maximum=1,
+        alerts=SPENT,
+        empty_until="calendar_window",
+        nothing="no SLO of the catalogue has a calendar window, or none was counted yet",
     )
 
 
@@ -114,108 +231,13 @@ def _course() -> Panel:
             "incident: its time is where to look in the service dashboard. At the red line the objective is "
             "missed."
         ),
-        kind="graph",
         unit="percentunit",
-        width=16,
+        width=24,
         height=9,
-        queries=(Query(expr=f"{names.BUDGET_REMAINING}{{{CHOSEN}}}", name="{{slo}}"),),
+        queries=(Query(f"{names.BUDGET_REMAINING}{{{CHOSEN}}}", "{{slo}}"),),
         steps=((None, BAD), (0.0, NEUTRAL)),
         draw_thresholds=True,
+        minimum=None,
         maximum=1,
-        alert=EXHAUSTED,
-    )
-
-
-def _burn(index: int) -> Panel:
-    pair = BURN_PAIRS[index]
-    long, short = durations.text(pair.long), durations.text(pair.short)
-    factor = float(pair.factor)
-    consequence = "wakes someone" if pair.severity == "critical" else "makes a ticket"
-    return Panel(
-        title=f"Burning {pair.factor}x too fast over {long}?",
-        text=(
-            f"Burn rate over {long} and over {short}. {pair.alert} {consequence} when both are above {pair.factor} and "
-            f"at least {MINIMUM_BAD_EVENTS} events failed: {pair.budget_percent} % of a 30-day budget is then gone. "
-            "Good is below 1; above the line, follow the runbook."
-        ),
-        kind="graph",
-        unit="none",
-        width=6,
-        height=8,
-        queries=(
-            Query(expr=f'{names.BURN_RATE}{{{CHOSEN},window="{long}"}}', name=f"{{{{slo}}}} {long}"),
-            Query(expr=f'{names.BURN_RATE}{{{CHOSEN},window="{short}"}}', name=f"{{{{slo}}}} {short}"),
-        ),
-        steps=((None, GOOD), (factor, BAD)),
-        draw_thresholds=True,
-        minimum=0,
-        alert=pair.alert,
-    )
-
-
-def _events() -> tuple[Panel, ...]:
-    return (
-        Panel(
-            title="How many events failed in the last five minutes?",
-            text=(
-                "Events that failed within the last five minutes, per SLO: requests, bookings, database operations, "
-                "or slices of time. Good is zero; a few are what the budget is for. The report counts the same "
-                "events."
-            ),
-            kind="graph",
-            unit="short",
-            queries=(Query(expr=f'{names.BAD_SUM}{{{CHOSEN},window="5m"}}', name="{{slo}}"),),
-            steps=((None, GOOD), (float(MINIMUM_BAD_EVENTS), WARN)),
-            minimum=0,
-        ),
-        Panel(
-            title="How good were the last five minutes and the last hour?",
-            text=(
-                "Share of good events in the last five minutes and the last hour, per SLO. Compare it with the "
-                "objective in the table above; a gap in the line means that there were no events, not that all was "
-                "well."
-            ),
-            kind="graph",
-            unit="percentunit",
-            queries=(Query(expr=f'{names.SLI}{{{CHOSEN},window=~"5m|1h"}}', name="{{slo}} {{window}}"),),
-            maximum=1,
-        ),
-    )
-
-
-def _coverage() -> Panel:
-    return Panel(
-        title="Is anything not being measured?",
-        text=(
-            "Share of the last hour for which each SLO was measured. Good is 100 %, an hour after start. Less means "
-            "that targets or Prometheus were down: see which in the service dashboard, for what is not measured is "
-            "not known."
-        ),
-        kind="graph",
-        unit="percentunit",
-        queries=(Query(expr=f'{names.COVERAGE}{{{CHOSEN},window="1h"}}', name="{{slo}}"),),
-        steps=((None, WARN), (0.99, GOOD)),
-        minimum=0,
-        maximum=1,
-        alert="TargetMissing",
-    )
-
-
-def _watchdog() -> Panel:
-    limit = 3 * WATCHDOG_REPEAT.total_seconds()  # one may be late, two missing ones are a broken path
-    return Panel(
-        title="Does an alert still reach us?",
-        text=(
-            "Seconds since the always firing Watchdog alert last arrived at the console, all the way from Prometheus "
-            f"through Alertmanager. Good is below {limit:g} s. If it grows, nobody would be woken: check Alertmanager "
-            "and the console first, whatever else is wrong."
-        ),
-        kind="graph",
-        unit="s",
-        width=24,
-        height=6,
-        queries=(Query(expr="time() - max(monitor_watchdog_last_seen_timestamp_seconds)", name="since the Watchdog"),),
-        steps=((None, GOOD), (limit, BAD)),
-        minimum=0,
-        alert="Watchdog",
+        alerts=SPENT,
     )

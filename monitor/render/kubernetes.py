@@ -15,6 +15,7 @@ from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue
 from monitor.errors import InputError
 from monitor.render import kubernetes_alertmanager
+from monitor.render.notifications import notification_templates
 from monitor.render.yaml_text import GENERATED, Value, document
 
 FOLDER = "operator"
@@ -54,6 +55,10 @@ def objects(catalogue: Catalogue, files: dict[str, str]) -> dict[str, str]:
     for job in sorted(catalogue.environment.targets):
         made[f"{FOLDER}/servicemonitor-{_name(job)}.yaml"] = _service_monitor(catalogue, job)
     made[f"{FOLDER}/alertmanagerconfig.yaml"] = kubernetes_alertmanager.config(catalogue, _head)
+    made[f"{FOLDER}/notifications.yaml"] = document(
+        _head("v1", "ConfigMap", kubernetes_alertmanager.TEMPLATES)
+        | {"data": {kubernetes_alertmanager.KEY: notification_templates(catalogue.environment)}}
+    )
     made[KUSTOMIZATION] = document(
         {
             "apiVersion": "kustomize.config.k8s.io/v1beta1",

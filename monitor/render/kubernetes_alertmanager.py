@@ -20,25 +20,36 @@ NAME = "monitor"
 SECRET = "monitor-receivers"  # noqa: S105  # the name of an object
 """The Secret that has to be made by hand, in the same namespace: one key for each file of ``contacts.yaml``."""
 
+TEMPLATES, KEY = "monitor-notifications", "notifications.tmpl"
+"""The ConfigMap that holds the texts of messages, and its key."""
+
 _SECRETS = {
     "api_url_file": "apiURL",
     "auth_password_file": "authPassword",
     "routing_key_file": "routingKey",
     "service_key_file": "serviceKey",
     "url_file": "urlSecret",
-    "webhook_url_file": "webhookUrl",
+    "webhook_url_file": "webhookURL",
 }
-_FIELDS = {"icon_url": "iconURL", "image_url": "imageURL", "thumb_url": "thumbURL", "client_url": "clientURL"}
+_FIELDS = {
+    "links": "pagerDutyLinkConfigs",
+    "icon_url": "iconURL",
+    "image_url": "imageURL",
+    "thumb_url": "thumbURL",
+    "client_url": "clientURL",
+}
 """Settings whose field is not simply written in camel case."""
 
 _MATCHER = re.compile(r'(?P<name>\w+)(?P<type>=~|!~|!=|=)(?P<value>".*")', re.DOTALL)
 
+_GLOBAL = f"{{name: {NAME}, templates: [{{configMap: {{name: {TEMPLATES}, key: {KEY}}}}}]}}"
 _SAYS = (
     "# An AlertmanagerConfig is namespaced: unless told otherwise, the Operator adds a matcher, so that it sees only\n"
     "# alerts whose label `namespace` is where it lives, which most alerts here do not have. So name it as the global\n"
-    f"# one in the Alertmanager object (spec.alertmanagerConfiguration: {{name: {NAME}}}), or switch the matcher off\n"
-    "# there (spec.alertmanagerConfigMatcherStrategy: {type: None}).\n"
+    "# one in the Alertmanager object, with the texts of its messages, which are in a ConfigMap beside it:\n"
+    f"# spec.alertmanagerConfiguration: {_GLOBAL}\n"
 )
+_SAYS_ZONE = "# Its time intervals know no time zone: those of working hours are taken for UTC. Move them by hand.\n"
 _SAYS_SECRET = f"# Receivers read the Secret {SECRET} of the same namespace, which has to be made by hand:\n"
 
 
@@ -50,9 +61,12 @@ def config(catalogue: Catalogue, head: Callable[[str, str, str], dict[str, Value
         "inhibitRules": [_inhibition(rule) for rule in tree["inhibit_rules"]],
         "receivers": [_receiver(receiver, keys) for receiver in tree["receivers"]],
     }
+    if intervals := tree.get("time_intervals"):
+        spec["muteTimeIntervals"] = [_interval(one) for one in intervals]
     text = document(head("monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", NAME) | {"spec": spec})
     wanted = [f"#   {key}: what the file {file} holds elsewhere\n" for file, key in sorted(keys.items())]
-    return text.replace(GENERATED, "".join([GENERATED, _SAYS, *([_SAYS_SECRET, *wanted] if wanted else ())]))
+    says = [GENERATED, _SAYS, *([_SAYS_ZONE] if intervals else ()), *([_SAYS_SECRET, *wanted] if wanted else ())]
+    return text.replace(GENERATED, "".join(says))
 
 
 def _secret_keys(catalogue: Catalogue) -> dict[str, str]:
@@ -105,9 +119,28 @@ def _settings(settings: Mapping[str, Any], keys: Mapping[str, str]) -> Value:
     """The fields of one way to notify; what is empty is left out, for the Operator refuses it."""
     given = {name: value for name, value in settings.items() if value != ""}
     return {
-        _field(name): {"name": SECRET, "key": keys[value]} if name in _SECRETS else value
+        _field(name): {"name": SECRET, "key": keys[value]} if name in _SECRETS else _listed(value)
         for name, value in given.items()
     }
+
+
+def _listed(value: Any) -> Value:
+    """A mapping as the Operator writes it: a list of keys and values."""
+    if isinstance(value, dict):
+        return [{"key": key, "value": text} for key, text in value.items()]
+    # Only PagerDuty's links are lists of mappings; what they are called is their text elsewhere.
+    return [{"href": one["href"], "alt": one["text"]} for one in value] if isinstance(value, list) else value
+
+
+def _interval(interval: Mapping[str, Any]) -> Value:
+    return {"name": interval["name"], "timeIntervals": [_times(one) for one in interval["time_intervals"]]}
+
+
+def _times(span: Mapping[str, Any]) -> Value:
+    made: dict[str, Value] = {_field(key): value for key, value in span.items() if key not in {"location", "times"}}
+    if times := span.get("times"):
+        made["times"] = [{_field(key): value for key, value in one.items()} for one in times]
+    return made
 
 
 def _field(setting: str) -> str:

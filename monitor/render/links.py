@@ -1,4 +1,4 @@
-"""Where an alert's links lead. Pure."""
+"""Where an alert's links lead, and what the dashboards are called. Pure."""
 
 from __future__ import annotations
 
@@ -7,9 +7,27 @@ from monitor.slo import names
 
 SLO_DASHBOARD = "slo"
 SERVICE_DASHBOARD = "service"
+BUSINESS_DASHBOARD = "business"
+MONGODB_DASHBOARD = "mongodb"
+REDIS_DASHBOARD = "redis"
+HOSTS_DASHBOARD = "hosts"
 RECOVERY_DASHBOARD = "recovery"
-DASHBOARDS = (SLO_DASHBOARD, SERVICE_DASHBOARD, RECOVERY_DASHBOARD)
-"""The uid of each dashboard, which is its file's name as well."""
+DRILLS_DASHBOARD = "drills"
+ALERTING_DASHBOARD = "alerting"
+MONITORING_DASHBOARD = "monitoring"
+DASHBOARDS = (
+    SLO_DASHBOARD,
+    SERVICE_DASHBOARD,
+    BUSINESS_DASHBOARD,
+    MONGODB_DASHBOARD,
+    REDIS_DASHBOARD,
+    HOSTS_DASHBOARD,
+    RECOVERY_DASHBOARD,
+    DRILLS_DASHBOARD,
+    ALERTING_DASHBOARD,
+    MONITORING_DASHBOARD,
+)
+"""The uid of each dashboard, which is its file's name as well; the first is the home."""
 
 DASHBOARD_ANNOTATION = "dashboard"
 """In the catalogue an alert names its dashboard by this annotation; rendered rules carry the address instead."""
@@ -23,12 +41,17 @@ def runbook_url(alert: AlertRule, environment: Environment) -> str:
     return f"{environment.runbook_url.rstrip('/')}/{alert.name}"
 
 
+def dashboard_of(alert: AlertRule) -> str:
+    """The uid of the dashboard that shows what an alert is about."""
+    slo = alert.labels.get(names.SLO_LABEL, "")
+    return alert.annotations.get(DASHBOARD_ANNOTATION) or (SLO_DASHBOARD if slo else SERVICE_DASHBOARD)
+
+
 def dashboard_url(alert: AlertRule, environment: Environment) -> str:
     """The dashboard, beginning an hour before the alert; the console's page where no Grafana is known."""
     slo = alert.labels.get(names.SLO_LABEL, "")
     if environment.grafana_url:
-        uid = alert.annotations.get(DASHBOARD_ANNOTATION) or (SLO_DASHBOARD if slo else SERVICE_DASHBOARD)
         variable = f"&var-slo={slo}" if slo else ""
-        return f"{environment.grafana_url.rstrip('/')}/d/{uid}?from={_AN_HOUR_BEFORE}&to=now{variable}"
+        return f"{environment.grafana_url.rstrip('/')}/d/{dashboard_of(alert)}?from={_AN_HOUR_BEFORE}&to=now{variable}"
     anchor = f"#slo-{slo}" if slo else ""
     return f"{environment.console_url.rstrip('/')}/?from={_AN_HOUR_BEFORE}{anchor}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 
 import requests
 from requests.auth import HTTPBasicAuth
@@ -16,16 +17,22 @@ from monitor.errors import Unavailable
 from monitor.settings import Login
 
 TIMEOUT_S = 5.0
+Answer = TypeVar("Answer")
 _WHO_ARE_YOU = frozenset({requests.codes.unauthorized, requests.codes.forbidden})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActiveAlert:
-    """An alert that fires now. ``suppressed``: somebody silenced it, or another alert inhibits it."""
+    """An alert that fires now, and what keeps it from being heard: silences, or alerts that inhibit it."""
 
     labels: Mapping[str, str]
     starts_at: datetime
-    suppressed: bool
+    fingerprint: str = ""
+    suppressed: bool = False
+    silenced_by: tuple[str, ...] = ()
+    """Ids of silences."""
+    inhibited_by: tuple[str, ...] = ()
+    """Fingerprints of alerts."""
 
     @property
     def name(self) -> str:
@@ -39,23 +46,44 @@ def active_alerts(url: str, *, login: Login | None = None) -> tuple[ActiveAlert,
     Raises:
         Unavailable: Alertmanager cannot be reached, or does not answer like one.
     """
-    address = f"{url.rstrip('/')}/api/v2/alerts"
+    alerts = ask(
+        url, "alerts", params={"active": "true"}, login=login, read=lambda rows: tuple(_alert(row) for row in rows)
+    )
+    return tuple(sorted(alerts, key=lambda alert: (alert.starts_at, alert.name)))
+
+
+def ask(
+    url: str,
+    what: str,
+    *,
+    read: Callable[[Any], Answer],
+    method: str = "GET",
+    params: Mapping[str, str] | None = None,
+    body: object = None,
+    login: Login | None = None,
+) -> Answer:
+    """Ask API v2 for something and hand the answer's JSON to ``read``; an empty answer is ``None``.
+
+    Raises:
+        Unavailable: Alertmanager cannot be reached, refuses, or answers what ``read`` cannot make anything of.
+    """
+    address = f"{url.rstrip('/')}/api/v2/{what}"
     try:
         with _session(address) as session:
-            answer = session.get(
-                address, params={"active": "true"}, auth=login and HTTPBasicAuth(*login), timeout=TIMEOUT_S
+            answer = session.request(
+                method, address, params=params, json=body, auth=login and HTTPBasicAuth(*login), timeout=TIMEOUT_S
             )
             answer.raise_for_status()
-            alerts = tuple(_alert(row) for row in answer.json())
+            return read(answer.json() if answer.content else None)
     except requests.HTTPError as error:
         status = error.response.status_code
         remedy = ": check alertmanager_username and alertmanager_password_file" if status in _WHO_ARE_YOU else ""
-        raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for alerts{remedy}") from error
+        asked = what.partition("/")[0]
+        raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for {asked}{remedy}") from error
     except requests.RequestException as error:
         raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Unavailable(f"{place(url)} does not answer like an Alertmanager: check alertmanager_url") from error
-    return tuple(sorted(alerts, key=lambda alert: (alert.starts_at, alert.name)))
 
 
 def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
@@ -88,5 +116,8 @@ def _alert(row: Mapping[str, object]) -> ActiveAlert:
     return ActiveAlert(
         labels={str(name): str(value) for name, value in labels.items()},
         starts_at=clock.from_rfc3339(str(row["startsAt"])),
+        fingerprint=str(row.get("fingerprint", "")),
         suppressed=status["state"] == "suppressed",
+        silenced_by=tuple(map(str, status.get("silencedBy", ()))),
+        inhibited_by=tuple(map(str, status.get("inhibitedBy", ()))),
     )

@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
+from requests import Response
 from requests.exceptions import ConnectionError as Unreachable
 from requests.exceptions import RequestException, Timeout
 from urllib3.util.retry import Retry
@@ -58,7 +59,8 @@ class Prometheus:
 
     def __init__(self, url: str, timeout_s: float = 10, *, login: Login | None = None) -> None:
         self.url = url.rstrip("/")
-        self._place = place(url)
+        self.place = place(url)
+        """Host and port, without a password that the URL may carry."""
         self.timeout_s = timeout_s
         # One more try on a refused connection; a Prometheus that is slow or says "no" is not asked again.
         retry = Retry(total=1, connect=1, read=False, status=0, backoff_factor=0.2)
@@ -133,14 +135,25 @@ class Prometheus:
         return self._status("buildinfo", "version")
 
     def _status(self, what: str, field: str) -> str | None:
-        # The library has no call for this; its session has the retries, and its login is handed on.
-        session, timeout = self._client._session, (CONNECT_TIMEOUT_S, self.timeout_s + 1)  # noqa: SLF001  # said above
-        url = f"{self.url}/api/v1/status/{what}"
-        answer = self._ask(what, lambda: session.get(url, auth=self._client.auth, timeout=timeout))
+        answer = self.get(f"status/{what}", {})
         # Others that speak the query API (VictoriaMetrics) do not know the question.
         if not answer.ok:
             return None
         return self._ask(what, lambda: str(answer.json()["data"][field]))
+
+    def get(self, path: str, params: Mapping[str, str]) -> Response:
+        """Ask ``/api/v1/<path>`` for what the library has no call for; whatever comes is answered, refusals too.
+
+        Raises:
+            Unavailable: Prometheus cannot be reached in time.
+        """
+        # The library's session has the retries; its login is handed on.
+        session, timeout = self._client._session, (CONNECT_TIMEOUT_S, self.timeout_s + 1)  # noqa: SLF001  # said above
+        url, limited = f"{self.url}/api/v1/{path}", self._params(None) | dict(params)
+        answer: Response = self._ask(
+            path, lambda: session.get(url, params=limited, auth=self._client.auth, timeout=timeout)
+        )
+        return answer
 
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.
@@ -163,22 +176,22 @@ class Prometheus:
             raise Unavailable(self._refusal(what, str(error))) from error
         except Timeout as error:
             raise Unavailable(
-                f"Prometheus at {self._place} did not answer within {self.timeout_s:g} s: "
+                f"Prometheus at {self.place} did not answer within {self.timeout_s:g} s: "
                 "see whether it is overloaded or hung"
             ) from error
         except Unreachable as error:
             raise Unavailable(
-                f"cannot reach Prometheus at {self._place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
+                f"cannot reach Prometheus at {self.place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
             ) from error
         except (RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
             raise Unavailable(
-                f"{self._place} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
+                f"{self.place} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
             ) from error
 
     def _refusal(self, what: str, text: str) -> str:
         if text.startswith(("HTTP Status Code 401", "HTTP Status Code 403")):
             return (
-                f"Prometheus at {self._place} wants another user or password: "
+                f"Prometheus at {self.place} wants another user or password: "
                 "check prometheus_username and prometheus_password_file"
             )
         # The library keeps of an answer only "HTTP Status Code 400 (b'...')"; the reason is JSON inside those bytes.
@@ -186,7 +199,7 @@ class Prometheus:
             reason = str(json.loads(ast.literal_eval(text[text.index("(") + 1 : -1]))["error"])
         except (ValueError, SyntaxError, KeyError, TypeError):
             reason = " ".join(text.split())[:200]
-        return f"Prometheus at {self._place} refused {what!r}: {reason}"
+        return f"Prometheus at {self.place} refused {what!r}: {reason}"
 
 
 def connect(settings: Settings, *, timeout_s: float = 10) -> Prometheus:

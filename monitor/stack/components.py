@@ -237,8 +237,9 @@ INHERITED = frozenset(
     prefix + setting
     for prefix in OUR_PREFIXES
     for setting in ("OTLP_ENDPOINT", "JAEGER_ENDPOINT", "DOGSTATSD_ADDRESS", "LOG_LEVEL")
-) | {"MONITOR_HEARTBEAT_URL_FILE"}
-"""Our settings that the caller's environment may give a stack: where its telemetry and its heartbeat go."""
+) | {"MONITOR_HEARTBEAT_URL_FILE", "MONITOR_SECOND_CHANNEL_FILE"}
+"""Our settings that the caller's environment may give a stack: where its telemetry, its heartbeat and the messages of
+its second channel go."""
 
 
 def clean_environ(environ: dict[str, str]) -> dict[str, str]:

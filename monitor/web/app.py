@@ -17,11 +17,11 @@ from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus, connect
 from monitor.store import Store
-from monitor.web import api, gates, hooks, pages
+from monitor.web import answering, api, gates, hooks, oncall, pages
 from monitor.web.middleware import explain, guard, measure, only_hosts
 from monitor.web.reconcile import Reconciler
 from monitor.web.scrape import StoreGauges
-from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, SloReader, StoreThread
+from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, Remembered, SloReader, StoreThread, suppression
 from telemetry.page import add_metrics
 from telemetry.webconfig import WebConfig, require_users
 
@@ -59,6 +59,8 @@ def make_app(
         catalogue=catalogue,
         store=StoreThread(store),
         slos=SloReader(prometheus, catalogue, store.path),
+        prometheus=prometheus,
+        heard=Remembered(partial(suppression, settings.alertmanager_url, settings.alertmanager_login)),
         runbooks=runbooks,
     )
     app[gates.GATES] = gates.GateReader(prometheus, catalogue, store.path)
@@ -74,6 +76,9 @@ def _add_routes(app: web.Application) -> None:
             web.post("/hooks/alertmanager", hooks.alertmanager),
             web.post("/hooks/watchdog", hooks.watchdog),
             web.get("/api/v1/alerts", api.alerts),
+            web.get("/api/v1/alerts/quality", oncall.quality_json),
+            web.get("/api/v1/alerts/{fingerprint}", oncall.alert_json),
+            web.post("/api/v1/alerts/{fingerprint}/acknowledge", answering.acknowledge_json),
             web.get("/api/v1/slos", api.slos),
             web.get("/api/v1/slos/{name}", api.slo),
             web.get("/api/v1/slos/{name}/gate", gates.show),
@@ -86,6 +91,14 @@ def _add_routes(app: web.Application) -> None:
             web.get("/-/ready", _ready),
             web.get("/", pages.home),
             web.get("/alerts", pages.alerts),
+            web.get("/alerts/quality", oncall.quality),
+            web.get("/alerts/{fingerprint}", oncall.alert),
+            web.get("/alerts/{fingerprint}/postmortem.md", oncall.postmortem),
+            web.post("/alerts/{fingerprint}/acknowledge", answering.acknowledge),
+            web.post("/alerts/{fingerprint}/note", answering.note),
+            web.post("/alerts/{fingerprint}/silence", answering.silence),
+            web.get("/silences", oncall.silenced),
+            web.post("/silences/{id}/end", answering.end_silence),
             web.get("/slos/{name}", pages.slo),
             web.get("/drills/{id}", pages.drill),
             web.get("/runbooks", pages.runbooks),

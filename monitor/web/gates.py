@@ -18,7 +18,7 @@ from monitor.compliance.policy_standing import Standing, settled, standing
 from monitor.compliance.status import SloStatus
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
-from monitor.web.state import CONSOLE, SLO_MEMORY_S
+from monitor.web.state import CONSOLE, MEMORY_S
 
 STATUS = {True: HTTPStatus.OK, False: HTTPStatus.CONFLICT, None: HTTPStatus.SERVICE_UNAVAILABLE}
 
@@ -29,14 +29,14 @@ MOST_AT_ONCE = 4
 
 
 class GateReader:
-    """Where each SLO stands under the policy, at most ``SLO_MEMORY_S`` old; many askers at once cost one question."""
+    """Where each SLO stands under the policy, at most ``MEMORY_S`` old; many askers at once cost one question."""
 
     def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
         self._prometheus, self._catalogue, self._store = prometheus, catalogue, store
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._known: dict[str, tuple[float, Standing]] = {}
 
-    async def read(self, slo: Slo, *, memory_s: float = SLO_MEMORY_S) -> Standing:
+    async def read(self, slo: Slo, *, memory_s: float = MEMORY_S) -> Standing:
         """Return where an SLO stands; that Prometheus could not be asked is remembered as long."""
         async with self._locks[slo.name]:
             read_at, found = self._known.get(slo.name, (float("-inf"), None))

@@ -16,8 +16,8 @@ from monitor.compliance.gate import gate, overridden, overrides
 from monitor.errors import Unavailable
 from monitor.slo import policy
 from monitor.store import AlertEvent, AlertRecord, Store
+from monitor.web import incident, live, view, view_gate, words
 from monitor.web import runbooks as books
-from monitor.web import view, view_gate, words
 from monitor.web.gates import GATES
 from monitor.web.state import CONSOLE
 
@@ -41,7 +41,7 @@ async def home(request: web.Request) -> web.Response:
     standings = await request.app[GATES].read_all(card.status for card in cards or ())
     holding = await console.store.call(lambda store: overridden(store, snapshot.at))
     path = view.watchdog(snapshot.watchdog, snapshot.at)
-    return _page(
+    return page(
         request,
         "home.html",
         now=snapshot.at,
@@ -61,7 +61,7 @@ async def alerts(request: web.Request) -> web.Response:
     state = request.query.get("state")
     state = state if state in {"firing", "resolved"} else None
     kept, timelines = await request.app[CONSOLE].store.call(lambda store: _episodes(store, state))
-    return _page(request, "alerts.html", alerts=kept, timelines=timelines, state=state)
+    return page(request, "alerts.html", alerts=kept, timelines=timelines, state=state)
 
 
 async def slo(request: web.Request) -> web.Response:
@@ -77,7 +77,7 @@ async def slo(request: web.Request) -> web.Response:
     now = clock.now()
     answer = await console.store.call(lambda store: gate(standing, store, now))
     made = await console.store.call(lambda store: overrides(store, promised.name))
-    return _page(
+    return page(
         request,
         "slo.html",
         now=now,
@@ -97,13 +97,13 @@ async def drill(request: web.Request) -> web.Response:
     record = await request.app[CONSOLE].store.call(lambda store: store.get("drill", drill_id))
     if record is None:
         raise web.HTTPNotFound(text="No drill has that id.")
-    return _page(request, "drill.html", journal=record.body)
+    return page(request, "drill.html", journal=record.body)
 
 
 async def runbooks(request: web.Request) -> web.Response:
     """List the runbooks."""
     names = await asyncio.to_thread(books.names, request.app[CONSOLE].runbooks)
-    return _page(request, "runbooks.html", names=names)
+    return page(request, "runbooks.html", names=names)
 
 
 async def runbook(request: web.Request) -> web.Response:
@@ -114,12 +114,13 @@ async def runbook(request: web.Request) -> web.Response:
     if text is None:
         raise web.HTTPNotFound(text="There is no runbook of that name.")
     history = await console.store.call(lambda store: _history(store, name))
-    return _page(request, "runbook.html", name=name, body=books.render(text), **history)
+    body = await live.render(text, console.prometheus)
+    return page(request, "runbook.html", name=name, body=body, **history)
 
 
 def error_page(request: web.Request, status: int, title: str, detail: str, headers: dict[str, str]) -> web.Response:
     """Show what went wrong to a person."""
-    response = _page(request, "error.html", title=title, detail=detail)
+    response = page(request, "error.html", title=title, detail=detail)
     response.set_status(status)
     response.headers.update(headers)
     return response
@@ -145,7 +146,8 @@ async def _cards(request: web.Request) -> tuple[tuple[view.SloCard, ...] | None,
     return tuple(view.slo_card(status) for status in statuses), ""
 
 
-def _page(request: web.Request, template: str, **values: Any) -> web.Response:
+def page(request: web.Request, template: str, **values: Any) -> web.Response:
+    """Print a template with what every page knows."""
     catalogue = request.app[CONSOLE].catalogue
     time_zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     now: datetime = values.pop("now", None) or clock.now()
@@ -153,11 +155,13 @@ def _page(request: web.Request, template: str, **values: Any) -> web.Response:
         now=now,
         environment=catalogue.environment,
         recovery=catalogue.recovery,
+        alert_path=incident.alert_path,
         here=request.path,
         ago=lambda instant: words.ago(_instant(instant), now),
         lasting=lambda instant: clock.humanize(now - _instant(instant)),
         left=lambda instant: clock.humanize(_instant(instant) - now),
         local=lambda instant: words.local(_instant(instant), time_zone),
+        clock_time=lambda instant: words.clock_time(_instant(instant), time_zone, now),
         **values,
     )
     headers = {"Cache-Control": "no-store"}
@@ -185,6 +189,7 @@ def _link(value: object) -> str:
 
 _TEMPLATES.filters |= {
     "percent": words.percent,
+    "share": words.whole_percent,
     "budget": words.budget,
     "size": words.size,
     "span": words.span,

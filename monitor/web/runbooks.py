@@ -6,9 +6,12 @@ HTML inside the Markdown is shown as text, never as markup, and links with dange
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markupsafe import Markup
 
 _NAME = re.compile(r"(procedures/)?[A-Za-z][A-Za-z0-9_-]{0,79}")
@@ -36,7 +39,37 @@ def read(directory: Path, name: str) -> str | None:
         return None
 
 
-def render(text: str) -> Markup:
-    """Turn Markdown into HTML; the markers of generated parts and the front matter are left out."""
-    body = _COMMENT.sub("", _FRONT_MATTER.sub("", text))
-    return Markup(_markdown.render(body))  # noqa: S704  # markdown-it escaped it: html is off
+def prose(text: str) -> str:
+    """What people wrote below the generated head: where the alert itself is shown, its head is said already."""
+    _, mark, rest = text.partition("<!-- End of the generated part. -->")
+    return rest if mark else text
+
+
+def queries(text: str) -> tuple[str, ...]:
+    """The PromQL blocks of a runbook, each once, in order."""
+    found = (token.content.strip() for token in _tokens(text) if _is_query(token))
+    return tuple(dict.fromkeys(found))
+
+
+def render(text: str, values: Mapping[str, Markup] = MappingProxyType({})) -> Markup:
+    """Turn Markdown into HTML; the markers of generated parts and the front matter are left out.
+
+    ``values`` is what stands under a query, by the query's text.
+    """
+    tokens: list[Token] = []
+    for token in _tokens(text):
+        tokens.append(token)
+        if _is_query(token) and (value := values.get(token.content.strip())):
+            tokens.append(Token("html_block", "", 0, content=str(value)))
+    html = _markdown.renderer.render(tokens, _markdown.options, {})
+    # A long line scrolls, and who has no mouse must be able to scroll it; no text can hold a tag, for all is escaped.
+    html = html.replace("<pre>", '<pre tabindex="0">')
+    return Markup(html)  # noqa: S704  # markdown-it escaped it: html is off; what was added is Markup
+
+
+def _tokens(text: str) -> list[Token]:
+    return _markdown.parse(_COMMENT.sub("", _FRONT_MATTER.sub("", text)))
+
+
+def _is_query(token: Token) -> bool:
+    return token.type == "fence" and token.info.strip() == "promql"

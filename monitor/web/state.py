@@ -4,30 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from monitor import metrics
+from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance import SloStatus, slo_statuses
 from monitor.compliance.status import Corrected, corrected
 from monitor.errors import Unavailable
-from monitor.settings import Settings
+from monitor.settings import Login, Settings
+from monitor.sources.alertmanager import ActiveAlert, active_alerts
 from monitor.sources.prometheus import Prometheus
+from monitor.sources.silences import Silence, silences
 from monitor.store import Store
+from monitor.web.forms import FormTokens
 from telemetry import own
-from telemetry.metric import counter, histogram
+from telemetry.metric import counter, gauge, histogram
 
 T = TypeVar("T")
 
-SLO_MEMORY_S = 5.0
-"""SLO status is asked of Prometheus at most this often, however many people look at the console."""
+MEMORY_S = 5.0
+"""A source is asked at most this often, however many people look at the console."""
 
 PROMETHEUS_TIMEOUT_S = 5.0
 """A page must not wait longer than this to say that Prometheus is slow."""
@@ -49,30 +53,51 @@ class StoreThread:
         self._thread.shutdown(wait=True, cancel_futures=True)
 
 
-class SloReader:
-    """SLO status from Prometheus; many askers at once cost one query."""
+class Remembered(Generic[T]):
+    """The answer of a source that blocks, asked at most every ``for_s`` seconds; many askers at once cost one question.
 
-    def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
-        self._prometheus = prometheus
-        self._catalogue = catalogue
-        self._store = store
+    That it failed is remembered as long: else each viewer in turn would wait for a dead source.
+    """
+
+    def __init__(self, ask: Callable[[], T], *, for_s: float = MEMORY_S) -> None:
+        self._ask = ask
+        self._for_s = for_s
         self._lock = asyncio.Lock()
-        self._statuses: tuple[SloStatus, ...] = ()
+        self._answer: T | None = None
         self._problem = ""
         self._read_at = float("-inf")
 
-    async def read(self) -> tuple[SloStatus, ...]:
-        """Return the status of every SLO, at most ``SLO_MEMORY_S`` old; that it failed is remembered as long.
+    async def read(self) -> T:
+        """Return the answer.
 
         Raises:
-            Unavailable: Prometheus cannot be reached, or refuses.
+            Unavailable: the source cannot be reached, or refuses.
         """
         async with self._lock:
-            if time.monotonic() - self._read_at > SLO_MEMORY_S:
-                await self._ask()
-            if self._problem:
+            if time.monotonic() - self._read_at > self._for_s:
+                await self._look()
+            if self._answer is None:
                 raise Unavailable(self._problem)
-            return self._statuses
+            return self._answer
+
+    def forget(self) -> None:
+        """Ask anew next time: something was just changed there."""
+        self._read_at = float("-inf")
+
+    async def _look(self) -> None:
+        try:
+            self._answer, self._problem = await asyncio.to_thread(self._ask), ""
+        except Unavailable as error:
+            self._answer, self._problem = None, str(error)
+        self._read_at = time.monotonic()
+
+
+class SloReader(Remembered[tuple[SloStatus, ...]]):
+    """The status of every SLO, remembered; and of one, asked about by itself."""
+
+    def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
+        super().__init__(partial(slo_statuses, prometheus, catalogue))
+        self._prometheus, self._catalogue, self._store = prometheus, catalogue, store
 
     async def read_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
         """Return where one SLO stands by its sealed days, and what corrections changed in its current window.
@@ -89,14 +114,23 @@ class SloReader:
             (status,) = slo_statuses(self._prometheus, only, store=store)
             return status, corrected(self._prometheus, store, only, slo)
 
-    async def _ask(self) -> None:
-        """Remember the answer, or that there was none: else each viewer in turn would wait for a dead Prometheus."""
-        try:
-            self._statuses = await asyncio.to_thread(slo_statuses, self._prometheus, self._catalogue)
-            self._problem = ""
-        except Unavailable as error:
-            self._problem = str(error)
-        self._read_at = time.monotonic()
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """What Alertmanager says about who is not heard: active alerts by fingerprint, and silences, ended ones too."""
+
+    active: Mapping[str, ActiveAlert]
+    silences: tuple[Silence, ...]
+
+
+def suppression(url: str, login: Callable[[], Login | None]) -> Suppression:
+    """Ask Alertmanager.
+
+    Raises:
+        Unavailable: it cannot be reached, or does not answer like one.
+    """
+    found = active_alerts(url, login=login())
+    return Suppression(active={alert.fingerprint: alert for alert in found}, silences=silences(url, login=login()))
 
 
 class WebMetrics:
@@ -108,6 +142,7 @@ class WebMetrics:
         self.notifications = counter(metrics.ALERT_NOTIFICATIONS, self.registry)
         self.request_duration = histogram(metrics.HTTP_REQUEST_DURATION, self.registry)
         own.register(self.registry)
+        gauge(metrics.PROCESS_START, self.registry).set(clock.now().timestamp())
         for status in ("firing", "resolved"):
             self.alerts_received.labels(status)
         for outcome in ("accepted", "refused"):
@@ -122,6 +157,9 @@ class Console:
     catalogue: Catalogue
     store: StoreThread
     slos: SloReader
+    prometheus: Prometheus
+    heard: Remembered[Suppression]
+    tokens: FormTokens = field(default_factory=FormTokens)
     runbooks: Path
     metrics: WebMetrics = field(default_factory=WebMetrics)
 

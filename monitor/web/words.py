@@ -70,6 +70,15 @@ def local(instant: datetime, time_zone: str) -> str:
     return f"{instant:%a %d %b %Y, %H:%M:%S %Z}"
 
 
+def clock_time(instant: datetime, time_zone: str, now: datetime) -> str:
+    """Say a time of day in the clinic's zone, with the date where it is not today's."""
+    try:
+        here, today = instant.astimezone(ZoneInfo(time_zone)), now.astimezone(ZoneInfo(time_zone))
+    except OverflowError:
+        here, today = instant.astimezone(UTC), now.astimezone(UTC)
+    return f"{here:%H:%M:%S}" if here.date() == today.date() else f"{here:%d %b %H:%M:%S}"
+
+
 def plural(count: int, noun: str) -> str:
     """Say ``1 alert`` or ``2 alerts``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from monitor import metrics
+from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.store import Store
@@ -15,7 +15,7 @@ from monitor.work.jobs import Bench, plan
 from monitor.work.runner import Run, Runner
 from monitor.work.scrape import Achieved
 from telemetry import own
-from telemetry.metric import counter
+from telemetry.metric import counter, gauge
 from telemetry.page import add_metrics
 from telemetry.webconfig import WebConfig, require_users
 
@@ -31,6 +31,7 @@ def make_app(
     """Make the process over an open store; the caller closes it after the app has ended."""
     registry = CollectorRegistry()
     own.register(registry)
+    gauge(metrics.PROCESS_START, registry).set(clock.now().timestamp())
     runs = counter(metrics.JOB_RUNS, registry)
     jobs = plan(settings, catalogue)
     for job in jobs:

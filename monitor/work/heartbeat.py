@@ -5,16 +5,13 @@ The call is made only if Prometheus, Alertmanager and web answer, and the Watchd
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from monitor import clock
 from monitor.settings import Settings, read_secret
 from monitor.sources.alertmanager import why_dead
-from monitor.store import Record, Store
+from monitor.store import Store
+from monitor.work.alarm import dead_links, limits_of
+from monitor.work.alert_path import why_silent
 from telemetry import logs
-
-WATCHDOG_LIMIT = timedelta(minutes=3)
-"""It comes each minute; three that did not come are no accident."""
 
 log = logs.get_logger()
 
@@ -26,7 +23,8 @@ def beat(settings: Settings, store: Store) -> str:
         SettingsError: the file with the URL cannot be read.
     """
     url = read_secret(settings.heartbeat_url_file, "heartbeat_url")
-    broken = why_silent(store.get("watchdog", "latest"), clock.now()) or _first_dead(settings)
+    silent = why_silent(store.get("watchdog", "latest"), clock.now(), limits_of(settings))
+    broken = silent or next((f"{link} {reason}" for link, reason in dead_links(settings).items()), "")
     if broken:
         return f"not sent: {broken}"
     failure = why_dead(url)
@@ -34,24 +32,4 @@ def beat(settings: Settings, store: Store) -> str:
         # The URL is a secret: it is not named.
         log.warning("work.heartbeat_failed")
         return f"the heartbeat's receiver {failure}"
-    return ""
-
-
-def why_silent(watchdog: Record | None, now: datetime) -> str:
-    """Say why alerts may not arrive, judged by the Watchdog; empty if they do."""
-    if watchdog is None:
-        return "the Watchdog was never seen"
-    age = now - watchdog.at
-    return f"the Watchdog was last seen {clock.humanize(age)} ago" if age > WATCHDOG_LIMIT else ""
-
-
-def _first_dead(settings: Settings) -> str:
-    for name, url in (
-        ("Prometheus", settings.prometheus_url),
-        ("Alertmanager", settings.alertmanager_url),
-        ("web", settings.web_address),
-    ):
-        reason = why_dead(f"{url.rstrip('/')}/-/ready")
-        if reason:
-            return f"{name} {reason}"
     return ""

@@ -22,9 +22,10 @@ from monitor.compliance.standing import calendar_standing
 from monitor.errors import MonitorError
 from monitor.settings import Settings
 from monitor.sources.prometheus import connect
+from monitor.sources.second_channel import open_channel
 from monitor.store import Store
 from monitor.store_history import SloHistory
-from monitor.work import heartbeat, monthly
+from monitor.work import alarm, heartbeat, monthly
 from monitor.work.schedule import Crontab, Every, Schedule
 
 Outcome = Literal["passed", "failed", "aborted", "unknown"]
@@ -104,7 +105,9 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     if any(slo.window.calendar for slo in catalogue.slos):
         jobs.append(CALENDAR_WINDOWS)
     if settings.heartbeat_url_file is not None:
-        jobs.append(HEARTBEAT)
+        jobs.append(_heartbeat(settings))
+    if settings.second_channel_file is not None:
+        jobs.append(_alert_path(settings))
     if catalogue.environment.armed:
         jobs += [_drill(drill, zone) for drill in catalogue.drills if drill.schedule]
     return tuple(jobs)
@@ -251,13 +254,33 @@ def _run_heartbeat(bench: Bench) -> Done:
     return Done(outcome="failed" if reason else "passed", reason=reason)
 
 
-HEARTBEAT = Job(
-    name="heartbeat",
-    schedule=Every(span=timedelta(minutes=1)),
-    run=_run_heartbeat,
-    last_success=lambda bench: _last_passed(bench, "heartbeat"),
-    history=False,
-)
+def _heartbeat(settings: Settings) -> Job:
+    return Job(
+        name="heartbeat",
+        # Never rarer than each minute: whoever waits for it counts on that.
+        schedule=Every(span=min(timedelta(minutes=1), alarm.limits_of(settings).dead)),
+        run=_run_heartbeat,
+        last_success=lambda bench: _last_passed(bench, "heartbeat"),
+        history=False,
+    )
+
+
+def _alert_path(settings: Settings) -> Job:
+    return Job(
+        name="alert-path",
+        schedule=Every(span=alarm.limits_of(settings).look_every),
+        run=_run_alert_path,
+        last_success=lambda bench: _last_passed(bench, "alert-path"),
+        history=False,
+    )
+
+
+def _run_alert_path(bench: Bench) -> Done:
+    """Passed means looked, and told whoever had to be: a broken way is what this job is for, not its failure."""
+    watched = alarm.watch(bench.settings, bench.catalogue, bench.store, open_channel(bench.settings))
+    if watched.untold:
+        return Done(outcome="failed", reason=watched.untold)
+    return Done(outcome="passed", reason=f"alerts do not arrive: {watched.broken}" if watched.broken else "")
 
 
 def _run_upkeep(bench: Bench) -> Done:

@@ -19,6 +19,8 @@ from monitor.backup.retention import verified_backups
 from monitor.backup.storage import list_backups
 from monitor.errors import MonitorError
 from monitor.store import Record, Store
+from monitor.work.alarm import CHANNEL_ID, remembered
+from monitor.work.alert_path import Path as AlertPath
 from monitor.work.jobs import Bench
 from monitor.work.runner import Runner
 from monitor.work.schedule import overdue
@@ -46,10 +48,18 @@ class Evidence:
     jobs: tuple[Record, ...]
     calendar: tuple[Record, ...] = ()
     """Where each calendar window stood when it was last computed."""
+    alert_path: AlertPath | None = None
+    """How the way of alerts was found; ``None`` where nobody looks."""
+    channel: Record | None = None
+    """How many addresses the second channel has, when it last took a message, and when it last did not."""
 
 
 CALENDAR_FRESH = timedelta(minutes=10)
 """A calendar window that was not computed for so long is told as unknown: it is older than two of its cells."""
+
+
+LOOK_FRESH = timedelta(minutes=5)
+"""A look at the way of alerts that is older says nothing about now."""
 
 
 class Achieved:
@@ -109,6 +119,8 @@ def read(bench: Bench) -> Evidence:
         drill_running=drills.running(bench.settings.state.parent),
         jobs=store.newest_jobs(),
         calendar=store.records("calendar"),
+        alert_path=remembered(store),
+        channel=store.get("watchdog", CHANNEL_ID),
     )
 
 
@@ -121,6 +133,7 @@ def sampled(seen: Evidence) -> tuple[Sampled, ...]:
         *_drills(seen),
         *_jobs(seen),
         *_calendar(seen),
+        *_alert_path(seen),
     )
 
 
@@ -195,6 +208,18 @@ def _calendar(seen: Evidence) -> Iterator[Sampled]:
     ):
         told = (body for body in fresh if body[figure] is not None)
         yield metric, {tuple(str(body[label]) for label in metric.labels): float(body[figure]) for body in told}
+
+
+def _alert_path(seen: Evidence) -> Iterator[Sampled]:
+    if seen.alert_path is not None and seen.now - seen.alert_path.looked_at <= LOOK_FRESH:
+        yield metrics.ALERT_PATH_WHOLE, {(): float(seen.alert_path.broken_since is None)}
+    if seen.channel is not None:
+        told = seen.channel.body
+        yield metrics.CHANNEL_ADDRESSES, {(): float(told["addresses"])}
+        at: Values = {
+            (word,): clock.from_rfc3339(told[word]).timestamp() for word in ("sent", "failed") if word in told
+        }
+        yield metrics.CHANNEL_MESSAGE, at
 
 
 def _newest(bodies: Sequence[dict[str, Any]], value: Any, *, by: str = "drill") -> Values:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.resources import files
 from pathlib import Path
 
 from monitor import clock
 from monitor.store import AlertRecord, ComponentChange, Store
 from tests.browser.chromium import chromium
-from tests.contract.web_server import console
+from tests.contract.web_server import NOBODY, alertmanager, console
 
+AXE = (files("axe_core_python") / "axe.min.js").read_text(encoding="utf-8")
+FOUND = "axe.run().then(found => found.violations.map(one => `${one.id}: ${one.nodes[0].html}`))"
+PAGES = ("/", "/alerts", "/alerts/f", "/alerts/quality", "/silences", "/slos/availability", "/drills/d", "/runbooks")
 NO_OVERFLOW = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
 
@@ -52,7 +56,7 @@ async def test_every_page_fits_from_phone_to_desk_and_nothing_is_blocked(tmp_pat
     )
     async with console(tmp_path) as (client, store), chromium(tmp_path) as page:
         fill(store)
-        for path in ("/", "/alerts", "/slos/availability", "/drills/d", "/runbooks", "/runbooks/RedisDown"):
+        for path in (*(page for page in PAGES if page != "/silences"), "/runbooks/RedisDown"):
             await page.open(str(client.make_url(path)))
             for width in (320, 390, 768, 1280):
                 await page.resize(width)
@@ -93,3 +97,18 @@ async def test_the_page_is_usable_by_keyboard(tmp_path: Path) -> None:
         assert await page.evaluate(
             "[...document.querySelectorAll('a, svg[role=img]')].every(e => e.textContent.trim() || e.ariaLabel)"
         )
+
+
+async def test_no_page_shuts_anybody_out(tmp_path: Path) -> None:
+    """As far as axe-core can tell: names, roles, contrast in both schemes, keyboard."""
+    with alertmanager(tmp_path, f"{NOBODY}/hook") as url:
+        async with console(tmp_path, alertmanager_url=url) as (client, store), chromium(tmp_path) as page:
+            fill(store)
+            for path in PAGES:
+                await page.open(str(client.make_url(path)))
+                await page.evaluate(f"{AXE};document.querySelectorAll('details').forEach(one => one.open = true)")
+                for scheme in ("light", "dark"):
+                    feature = {"name": "prefers-color-scheme", "value": scheme}
+                    await page.call("Emulation.setEmulatedMedia", features=[feature])
+                    assert await page.evaluate(FOUND) == [], f"{path}, {scheme}"
+            assert page.complaints == []

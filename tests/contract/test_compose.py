@@ -263,6 +263,17 @@ def test_what_prometheus_and_alertmanager_are_given_is_accepted_by_their_own_too
     assert "web-alertmanager" in alertmanager, "the console takes alerts only from users"
 
 
+def test_alertmanager_finds_its_templates_where_they_are_mounted(
+    services: dict[str, Any], compose_init: ModuleType
+) -> None:
+    config = yaml.safe_load(compose_init.alertmanager_config((ROOT / "rules" / "alertmanager.yml").read_text("utf-8")))
+    mounted = {target: Path(source) for source, target in volumes(services["alertmanager"])}
+
+    (file,) = config["templates"]
+    assert mounted[file].resolve() == ROOT / "rules" / "notifications.tmpl"
+    assert mounted[file].is_file()
+
+
 def test_the_image_carries_the_same_mongod_as_the_database(services: dict[str, Any]) -> None:
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8")
     assert f"ARG MONGO_IMAGE={services['mongo-1']['image']}\n" in dockerfile
@@ -290,7 +301,21 @@ def test_grafana_knows_the_sources_that_dashboards_name_and_their_scrape_interva
     assert by_uid["prometheus"]["jsonData"]["timeInterval"] == scrape
     [provider] = yaml.safe_load((folder / "dashboards" / "dashboards.yml").read_text(encoding="utf-8"))["providers"]
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-    assert f"./dashboards:{provider['options']['path']}:ro" in compose["services"]["grafana"]["volumes"]
+    grafana = compose["services"]["grafana"]
+    assert f"./dashboards:{provider['options']['path']}:ro" in grafana["volumes"]
+    home = Path(grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert home.parent == Path(provider["options"]["path"])
+    assert (ROOT / "dashboards" / home.name).exists()
+    assert f"v{by_uid['prometheus']['jsonData']['prometheusVersion']}" in compose["services"]["prometheus"]["image"]
+    for source in sources:
+        told = source.get("jsonData", {})
+        linked = {told.get("alertmanagerUid"), *(one["datasourceUid"] for one in _traced(told))} - {None}
+        assert linked <= set(by_uid), source["name"]
+
+
+def _traced(told: dict[str, Any]) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = told.get("exemplarTraceIdDestinations", [])
+    return found
 
 
 def test_every_setting_exists_in_the_process_that_it_is_given_to(services: dict[str, Any]) -> None:

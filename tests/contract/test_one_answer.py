@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +15,7 @@ from benchmarks.slo.recording import Lines, Past, record
 from benchmarks.slo.server import Server
 from monitor import clock
 from monitor.catalogue.model import Slo
+from monitor.check.dashboard_files import DashboardFile, read
 from monitor.compliance.period import Period
 from monitor.compliance.report import make_report
 from monitor.compliance.status import slo_statuses
@@ -112,10 +111,11 @@ async def test_the_api_and_the_command_say_it(asked: Asked, tmp_path: Path) -> N
 
 
 def test_the_dashboard_says_it(asked: Asked) -> None:
-    board: dict[str, Any] = json.loads(outputs(CATALOGUE())["dashboards/slo.json"])
-    shown: dict[str, list[float]] = {query.panel: [] for query in queries(board)}
+    board = read("dashboards/slo.json", outputs(CATALOGUE())["dashboards/slo.json"])
+    assert isinstance(board, DashboardFile), board
+    shown: dict[str, list[float]] = {query.title: [] for query in queries(board)}
     for query in queries(board):
-        shown[query.panel] += [sample.value for sample in asked.prometheus.instant(query.expr)]
+        shown[query.title] += [sample.value for sample in asked.prometheus.instant(query.expr)]
     burn = asked.value(promql.series(names.BURN_RATE, asked.slo, "1h"))
     standing = [float(asked.slo.target), asked.report.achieved, asked.report.budget_left, burn, asked.report.coverage]
     assert shown["Where does each SLO stand?"] == pytest.approx(standing, rel=SIX_DIGITS)

@@ -38,11 +38,12 @@ async def console(
     directory: Path,
     *,
     prometheus_url: str = NOBODY,
+    alertmanager_url: str = NOBODY,
     protection: WebConfig = NO_PROTECTION,
     runbooks: Path | None = None,
     catalogue: Catalogue | None = None,
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Store]]:
-    settings = Settings(run_dir=directory, prometheus_url=prometheus_url)
+    settings = Settings(run_dir=directory, prometheus_url=prometheus_url, alertmanager_url=alertmanager_url)
     with Store.migrate(settings.state) as store:
         pages, promised = runbooks or directory / "runbooks", catalogue or CATALOGUE()
         app = make_app(settings, store, promised, protection=protection, runbooks=pages)

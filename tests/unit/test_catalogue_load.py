@@ -367,13 +367,27 @@ def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
     catalogue = load(None, "compose")
 
     rules = [rule for group in catalogue.alerts for rule in group.rules]
-    assert {rule.name for rule in rules if rule.severity is Severity.CRITICAL} == {
+    critical = [rule for rule in rules if rule.severity is Severity.CRITICAL]
+    assert {rule.name for rule in critical if "urgency" not in rule.labels} == {
+        "AlertmanagerNotificationsFailing",
+        "BookingJourneyFailed",
+        "CertificateExpired",
+        "CertificateExpiresIn3Days",
+        "CertificateNotTrusted",
         "DoubleBooking",
         "EdgeHasNoBackend",
         "EdgeProbeFailed",
         "MongoNoPrimary",
+        "MonitoringBlind",
+        "NoBookings",
         "RecoveryPointTooOld",
         "RestoreVerificationFailed",
+    }
+    assert {rule.name for rule in critical if rule.labels.get("urgency") == "working-hours"} == {
+        "DrillLostBookings",
+        "PrometheusRuleFailures",
+        "RestoreTestOverdue",
+        "ScheduleEmpty",
     }
     assert {rule.name for rule in rules if rule.severity is Severity.NONE} == {"Watchdog"}
 
@@ -607,6 +621,7 @@ receivers:
         ("webhook", "url: http://pager:1/hook"),
         ("webhook", "url_file: /run/secrets/hook"),
         ("email", "to: a@b, from: c@d, smarthost: 'mail:25', auth_username: u, auth_password_file: /run/secrets/mail"),
+        ("email", "to: a@b, from: c@d, smarthost: 'mail:25', require_tls: 'false'"),
         ("slack", "api_url_file: /run/secrets/slack, channel: alerts"),
         ("pagerduty", "routing_key_file: /run/secrets/key, severity: critical"),
         ("pagerduty", "service_key_file: /run/secrets/key"),
@@ -631,7 +646,7 @@ def test_a_receiver_of_each_kind_is_taken(root: Path, kind: str, settings: str) 
         ("msteams", "webhook_url: 'https://example.org/SECRET'", ["webhook_url", "webhook_url_file"]),
         ("email", "to: a@b, auth_password: SECRET", ["auth_password", "from", "smarthost"]),
         ("email", "to: a@b, from: c@d, smarthost: 'x:1', auth_secret: SECRET", ["auth_secret"]),
-        ("email", "to: a@b, from: c@d, smarthost: 'x:1', require_tls: 'false'", ["require_tls"]),
+        ("email", "to: a@b, from: c@d, smarthost: 'x:1', require_tls: sometimes", ["require_tls"]),
         ("webhook", "", ["url"]),
         ("webhook", "url: 'http://u:SECRET@pager/'", ["url"]),
         ("webhook", "url: 'ftp://pager/'", ["url"]),

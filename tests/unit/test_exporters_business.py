@@ -75,6 +75,26 @@ def test_the_slots_on_offer_are_those_that_the_app_offers(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("instant", "is_open"),
+    [
+        # Monday to Friday, 07:00 to 19:00 in Berlin: an hour earlier by UTC in summer than in winter.
+        (datetime(2026, 10, 23, 5, 0, tzinfo=UTC), True),
+        (datetime(2026, 10, 26, 5, 59, 59, tzinfo=UTC), False),
+        (datetime(2026, 10, 26, 6, 0, tzinfo=UTC), True),
+        (datetime(2026, 3, 30, 16, 59, 59, tzinfo=UTC), True),
+        (datetime(2026, 3, 30, 17, 0, tzinfo=UTC), False),
+        (datetime(2026, 10, 25, 10, 0, tzinfo=UTC), False),
+    ],
+)
+async def test_the_clinic_is_open_by_its_own_clock(instant: datetime, is_open: bool) -> None:  # noqa: FBT001  # what is expected
+    staff = staff_of(parse(make_clinic(1, "Europe/Berlin", 90).hours()), (), {"a": None})
+    ahead, readings, reader = Ahead(), Readings(f.METRICS), Rows()
+    await ahead.ask(reader, Moment(instant, staff))  # type: ignore[arg-type]  # stands in for one
+    ahead.write(readings, 5)
+    assert list(readings.series[f.OPEN.name][1]) == [float(is_open)]
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"time_zone": "Mars/Olympus"},

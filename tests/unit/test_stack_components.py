@@ -83,5 +83,6 @@ def test_what_would_point_a_component_elsewhere_is_not_inherited() -> None:
         "APP_MONGODB_DATABASE": "other",
         "EXPORTERS_DATABASE": "other",
     }
-    ours = {"PATH": "/bin", "APP_OTLP_ENDPOINT": "http://127.0.0.1:4318", "MONITOR_HEARTBEAT_URL_FILE": "/secret"}
+    secrets = {"MONITOR_HEARTBEAT_URL_FILE": "/secret", "MONITOR_SECOND_CHANNEL_FILE": "/secrets"}
+    ours = {"PATH": "/bin", "APP_OTLP_ENDPOINT": "http://127.0.0.1:4318"} | secrets
     assert clean_environ(elsewhere | ours) == ours | {"PYTHONUNBUFFERED": "1"}

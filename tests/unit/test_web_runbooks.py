@@ -50,4 +50,4 @@ def test_markers_and_front_matter_are_left_out() -> None:
 def test_tables_and_commands_are_rendered() -> None:
     html = runbooks.render("| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\nmonitor status\n```\n")
     assert "<table>" in html
-    assert '<pre><code class="language-sh">monitor status' in html
+    assert '<pre tabindex="0"><code class="language-sh">monitor status' in html

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from monitor.errors import Unavailable
-from monitor.web import state
-from monitor.web.state import SloReader
+from monitor.web.state import Remembered
 
 
-async def test_a_dead_prometheus_is_waited_for_once_and_not_by_each_viewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+async def test_a_dead_source_is_waited_for_once_and_not_by_each_viewer() -> None:
+    asked: list[int] = []
 
-    def dead(*_: Any) -> None:
-        asked.append(None)
+    def dead() -> int:
+        asked.append(1)
         raise Unavailable("Prometheus does not answer")
 
-    monkeypatch.setattr(state, "slo_statuses", dead)
-    nobody: Any = None
-    reader = SloReader(nobody, nobody, Path("nowhere"))
+    reader = Remembered(dead)
     for _ in range(3):
         with pytest.raises(Unavailable, match="Prometheus does not answer"):
             await reader.read()
     assert len(asked) == 1
-    monkeypatch.setattr(state, "slo_statuses", lambda *_: ())
-    monkeypatch.setattr(state, "SLO_MEMORY_S", -1)
-    assert await reader.read() == ()
+
+
+async def test_an_answer_is_asked_for_again_when_it_is_old_or_known_to_have_changed() -> None:
+    answers = iter(range(10))
+    reader = Remembered(lambda: next(answers), for_s=3600)
+    assert [await reader.read() for _ in range(3)] == [0, 0, 0]
+    reader.forget()
+    assert await reader.read() == 1
+    old = Remembered(lambda: next(answers), for_s=-1)
+    assert [await old.read() for _ in range(2)] == [2, 3]

@@ -1,0 +1,99 @@
+"""``monitor alert``: where alerts go, whether each has what people need, and what a team's own Alertmanager needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monitor.catalogue.load import load
+from monitor.check.coverage import Coverage, coverage
+from monitor.cli import Context, alert_route, leave, pass_settings, print_json
+from monitor.cli.alert_route import columns
+from monitor.cli.runbook_pages import pages
+from monitor.errors import Exit, InputError
+from monitor.render.alertmanager import alertmanager_config, subtree
+from monitor.render.notifications import FILE, notification_templates
+from monitor.render.runbooks import FOLDER
+from monitor.render.yaml_text import document
+
+COLUMNS = ("ALERT", "HEARD", "OWNER", "HEARD BY", "RUNBOOK", "TESTS", "PANEL", "HOLES")
+
+
+@click.group()
+def command() -> None:
+    """Say where alerts go and why; show whether each has owner, runbook, tests and panel."""
+
+
+command.add_command(alert_route.command)
+
+
+@command.command("list")
+@click.option(
+    "--runbooks",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=f"The pages to look at (default: {FOLDER}/ in this directory).",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the table and the holes as JSON.")
+@pass_settings
+def list_(context: Context, runbooks: Path | None, *, as_json: bool) -> None:
+    """Show every alert with its owner, who hears of it and when, runbook, tests and panel.
+
+    Exits 1 when one of them is missing, or when a route or an inhibition cannot work as it is written.
+    """
+    catalogue = load(context.settings.catalogue, context.settings.environment)
+    folder = runbooks or Path(FOLDER)
+    written = pages(folder)
+    if written is None and runbooks:
+        raise InputError(f"alert list: there is no directory {folder}: give the one that holds the runbooks")
+    if written is None:
+        click.echo(
+            f"monitor: there is no directory {folder} here, so no alert has a runbook: give --runbooks", err=True
+        )
+    found = coverage(catalogue, written or {})
+    if as_json:
+        alerts = [row.to_json() for row in found.rows]
+        print_json({"alerts": alerts, "holes": [hole.to_json() for hole in found.holes]})
+    else:
+        for line in _table(found):
+            click.echo(line)
+    leave(Exit.PROMISE_BROKEN if found.holes else Exit.GOOD)
+
+
+@command.command("config")
+@click.option("--subtree", "only_ours", is_flag=True, help="Only what a team's own Alertmanager has to add.")
+@click.option("--templates", is_flag=True, help=f"Print {FILE}, which the configuration names.")
+@pass_settings
+def config(context: Context, *, only_ours: bool, templates: bool) -> None:
+    """Print Alertmanager's configuration for an environment, or what to add to one that is there already."""
+    catalogue = load(context.settings.catalogue, context.settings.environment)
+    if templates:
+        click.echo(notification_templates(catalogue.environment), nl=False)
+    elif only_ours:
+        click.echo(_HOW_TO_ADD + document(subtree(catalogue)), nl=False)
+    else:
+        click.echo(alertmanager_config(catalogue), nl=False)
+
+
+_HOW_TO_ADD = f"""\
+# What to add to the Alertmanager that is there already:
+#   1. templates:       add {FILE} (`monitor alert config --templates` prints it) beside your configuration.
+#   2. route.routes:    put the one route below before yours. It takes the catalogue's alerts and no others, so your
+#                       routes, grouping and receivers stay as they are.
+#   3. inhibit_rules, time_intervals, receivers: append these entries to your lists. Their names are those of the teams
+#                       in contacts.yaml; should one be yours already, rename the team.
+# Then: amtool check-config, and `monitor alert route --config YOURS` to see that no route is dead.
+"""
+
+
+def _table(found: Coverage) -> list[str]:
+    rows = [COLUMNS]
+    for row in found.rows:
+        name = f"{row.alert} ({len(row.slos)} SLOs)" if row.slos else row.alert
+        page = "no" if {"no-runbook", "empty-runbook"} & set(row.holes) else "yes"
+        panel = f"{row.dashboard}: {row.panel}" if row.panel else "-"
+        heard = ", ".join(row.heard_by) or "-"
+        tested = "yes" if row.tested else "no"
+        rows.append((name, row.attention.value, row.team, heard, page, tested, panel, ", ".join(row.holes) or "-"))
+    count = f"{len(found.rows)} alerts: " + (f"{len(found.holes)} holes" if found.holes else "no holes")
+    return [*columns(rows), "", *map(str, found.holes), count]

@@ -1,0 +1,87 @@
+"""Which alerts mute which others: what follows from the SLOs, then what the catalogue says. Pure.
+
+Both sides are pinned by name, so that a rule mutes nobody who is not meant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from monitor.catalogue.model import AlertRule, Catalogue, Inhibition, Place
+from monitor.render import carried
+from monitor.render.yaml_text import Value
+from monitor.slo import names, windows
+from monitor.slo.spending import SPENT
+
+DRILL_LABEL = "drill"
+"""``drill="true"``: a rehearsal that nobody may take for the real thing."""
+
+
+def inhibitions(catalogue: Catalogue) -> tuple[Inhibition, ...]:
+    """Every inhibition by name: those of burning and spent budgets, the graver first; then what the catalogue says."""
+    return (*_of_slos(catalogue), *catalogue.inhibitions)
+
+
+def rules(catalogue: Catalogue) -> list[Value]:
+    """Alertmanager's ``inhibit_rules``.
+
+    Each has ``drill`` in ``equal``: what is real carries no such label, so that it mutes what is real, and a rehearsal
+    mutes rehearsals. It is the one label whose absence on both sides is meant to count. Where an alert has a label of
+    that name with a meaning of its own, rehearsals are left out as sources instead.
+    """
+    meant = _alerts_about_drills(catalogue)
+    return [
+        *(_rule(one, own=not meant.isdisjoint((*one.source, *one.target))) for one in inhibitions(catalogue)),
+        *_of_two_severities(catalogue),
+    ]
+
+
+def _rule(inhibition: Inhibition, *, own: bool) -> Value:
+    source, target, equal = [named(inhibition.source)], [named(inhibition.target)], list(inhibition.equal)
+    if own:
+        source.append(f'{DRILL_LABEL}!="true"')
+    else:
+        equal = [DRILL_LABEL, *(label for label in equal if label != DRILL_LABEL)]
+    return {"source_matchers": source, "target_matchers": target, **({"equal": equal} if equal else {})}
+
+
+def _alerts_about_drills(catalogue: Catalogue) -> frozenset[str]:
+    """Alerts whose ``drill`` says which one they are about."""
+    rules_ = [rule for group in catalogue.alerts for rule in group.rules if DRILL_LABEL in rule.expr]
+    metrics = carried.declared(catalogue) if rules_ else {}
+    return frozenset(rule.name for rule in rules_ if DRILL_LABEL in (carried.of_alert(rule, metrics).possible or ()))
+
+
+def _of_two_severities(catalogue: Catalogue) -> Iterator[Value]:
+    """An alert that is given as a warning and, further on, as critical: the critical one says it all.
+
+    Both are of the same series where every label that their expressions leave is equal.
+    """
+    forms: dict[str, list[AlertRule]] = {}
+    for rule in (rule for group in catalogue.alerts for rule in group.rules):
+        forms.setdefault(rule.name, []).append(rule)
+    several = {name: same for name, same in sorted(forms.items()) if len(same) > 1}
+    metrics = carried.declared(catalogue) if several else {}
+    for name, same in several.items():
+        ranked = sorted(same, key=lambda rule: rule.attention.rank)
+        for louder, milder in pairwise(ranked):
+            left, right = (carried.of_alert(rule, metrics).possible for rule in (louder, milder))
+            if left is not None and right is not None:
+                same_series = (left & right) - {"alertname", *louder.labels, *milder.labels}
+                source, target = ([named([name]), f'severity="{rule.severity}"'] for rule in (louder, milder))
+                equal = sorted({DRILL_LABEL, *same_series})
+                yield {"source_matchers": source, "target_matchers": target, "equal": equal}
+
+
+def _of_slos(catalogue: Catalogue) -> Iterator[Inhibition]:
+    """Of burning, and of what is spent: each alert says what those after it say."""
+    for graver in ([pair.alert for pair in windows.BURN_PAIRS], SPENT) if catalogue.slos else ():
+        for index, alert in enumerate(graver[:-1]):
+            milder = tuple(graver[index + 1 :])
+            yield Inhibition(source=(alert,), target=milder, equal=(names.SLO_LABEL,), place=Place(file="slos"))
+
+
+def named(alerts: Sequence[str]) -> str:
+    """A matcher of alerts by their names, which are letters and digits only."""
+    return f'alertname=~"{"|".join(alerts)}"' if len(alerts) > 1 else f'alertname="{alerts[0]}"'

@@ -1,0 +1,1 @@
+"""What an Alertmanager does with an alert, computed from its configuration: ours or anybody's. Pure."""

@@ -1,0 +1,53 @@
+"""Puts present values under the queries of a runbook: whoever reads it at night should not have to paste them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from monitor.catalogue import promql
+from monitor.errors import Unavailable
+from monitor.render.graph import short
+from monitor.sources.prometheus import Prometheus, Sample
+from monitor.web import runbooks
+
+MOST_QUERIES = 20
+MOST_ROWS = 10
+
+
+async def render(text: str, prometheus: Prometheus) -> Markup:
+    """A runbook as HTML, each query with what it gives right now."""
+    asked = runbooks.queries(text)[:MOST_QUERIES]
+    said = await asyncio.gather(*(asyncio.to_thread(_value, prometheus, query) for query in asked))
+    return runbooks.render(text, dict(zip(asked, said, strict=True)))
+
+
+def _value(prometheus: Prometheus, query: str) -> Markup:
+    try:
+        promql.parse(query)
+        return _table(prometheus.instant(query))
+    except ValueError:
+        return Markup()
+    except Unavailable as error:
+        return Markup('<p class="live">{}</p>').format(str(error))
+
+
+def _table(found: Sequence[Sample]) -> Markup:
+    if not found:
+        return Markup('<p class="live">now: nothing</p>')
+    if len(found) == 1 and not _labels(found[0].labels):
+        return Markup('<p class="live">now: <strong>{}</strong></p>').format(short(found[0].value))
+    rows = Markup("").join(
+        Markup("<tr><td>{}</td><td class='number'>{}</td></tr>").format(_labels(one.labels), short(one.value))
+        for one in found[:MOST_ROWS]
+    )
+    more = f"<p class='live'>and {len(found) - MOST_ROWS} more</p>" if len(found) > MOST_ROWS else ""
+    head = "<thead><tr><th scope='col'>now</th><th scope='col' class='number'>value</th></tr></thead>"
+    table = Markup("<table class='live'>{}<tbody>{}</tbody></table>{}")
+    return table.format(Markup(head), rows, Markup(more))  # noqa: S704  # texts of ours and a number
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in sorted(labels.items()) if name != "__name__")

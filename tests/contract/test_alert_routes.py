@@ -1,0 +1,161 @@
+"""Where we say that an alert goes is where amtool says; and what we call unsupported is what amtool refuses."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from monitor import clock
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Catalogue, Contacts, Receiver, Severity, Team, TeamPart
+from monitor.check import routes
+from monitor.render.alertmanager import alertmanager_config, subtree
+from monitor.render.notifications import FILE, notification_templates
+from monitor.render.rules import all_alerts
+from monitor.render.yaml_text import document
+from monitor.routing.config import read
+from monitor.routing.walk import deliveries
+from tests.contract.notification_receivers import version
+from tests.unit.test_routing import TREE
+
+SETTINGS = {
+    "pager": ("pagerduty", {"routing_key_file": "/run/secrets/a"}),
+    "dba": ("pagerduty", {"service_key_file": "/run/secrets/b"}),
+    "chat": ("slack", {"api_url_file": "/run/secrets/c", "channel": "#sre"}),
+    "mail": ("email", {"to": "a@b", "from": "c@d", "smarthost": "mail:25", "require_tls": "false"}),
+    "hook": ("webhook", {"url": "http://hook:1"}),
+    "secret-hook": ("webhook", {"url_file": "/run/secrets/d"}),
+    "teams": ("msteams", {"webhook_url_file": "/run/secrets/e"}),
+}
+
+
+def busy_clinic(version_: str, *names: str) -> Catalogue:
+    """The bundled catalogue with as much in contacts.yaml as it knows."""
+    receivers = [Receiver(name="console", kind="webhook", settings={})]
+    for name in names or ("pager", "dba", "chat", "mail", "hook"):
+        kind, settings = SETTINGS[name]
+        receivers.append(Receiver(name=name, kind=kind, settings=settings))  # type: ignore[arg-type]  # one of the kinds
+    heard = [receiver.name for receiver in receivers]
+    parts = (
+        TeamPart(labels={"component": "mongodb"}, critical=(heard[-1],), warning=("console",)),
+        TeamPart(labels={"slo_service": 'odd "name" \\ '}, critical=("console",)),
+    )
+    team = Team(name="sre", critical=tuple(heard[1:]), warning=(heard[-1],), services=parts)
+    other = Team(name='the "A" team', critical=("console",), warning=(), critical_working_hours=())
+    catalogue = load(None, "compose", environment_overrides={"alertmanager_version": version_})
+    contacts = Contacts(teams=(team, other), receivers=tuple(receivers), drills=(heard[-1],), holidays=("12-25",))
+    return replace(catalogue, contacts=contacts)
+
+
+def amtool(config: Path, labels: Mapping[str, str]) -> list[str]:
+    quoted = [_quoted(name, value) for name, value in labels.items()]
+    command = ["amtool", "config", "routes", "test", f"--config.file={config}", *quoted]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.strip().split(",")
+
+
+def _quoted(name: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'{name}="{escaped}"'
+
+
+def disagreements(config: Path, asked: Iterable[Mapping[str, str]]) -> list[object]:
+    read_config, now = read(config.read_text(), config.name), clock.now()
+
+    def judge(labels: Mapping[str, str]) -> object:
+        ours = [each.route.receiver for each in deliveries(read_config, labels, now)]
+        theirs = amtool(config, labels)
+        return None if ours == theirs else (labels, ours, theirs)
+
+    with ThreadPoolExecutor(2) as pool:
+        return [found for found in pool.map(judge, asked) if found is not None]
+
+
+def test_amtool_agrees_on_every_alert_of_the_catalogue_at_every_severity(tmp_path: Path) -> None:
+    catalogue = busy_clinic(version())
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(alertmanager_config(catalogue))
+    (tmp_path / FILE).write_text(notification_templates(catalogue.environment))
+    asked = {
+        tuple(sorted((rule.labels | {"alertname": rule.name, "severity": severity.value} | more).items()))
+        for rule in all_alerts(catalogue)
+        for severity in Severity
+        for more in ({}, {"urgency": "working-hours"})
+        if "slo" not in rule.labels or rule.labels["slo"] == "availability"
+        if not more or severity is Severity.CRITICAL
+    }
+    odd = [
+        {"team": 'the "A" team', "severity": "critical"},
+        {"team": "sre", "severity": "critical", "slo_service": 'odd "name" \\ '},
+        {"team": "sre", "severity": "critical", "drill": "true"},
+        {"alertname": "Watchdog", "drill": "true"},
+        {"team": "nobody"},
+    ]
+
+    assert disagreements(config, [*map(dict, sorted(asked)), *odd]) == []
+
+
+def test_amtool_agrees_on_trees_that_others_wrote(tmp_path: Path) -> None:
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(
+        TREE.replace(
+            "  - match: {severity: info",
+            "  - {receiver: all, matchers: ['team=~\"(?i)Pay[a-m]+|x{2,3}\"'], continue: true}\n"
+            "  - {receiver: pager, matchers: ['region!~\"eu-.*\"', 'region=~\".+\"']}\n"
+            "  - match_re: {zone: 'a.c|b'}\n    receiver: db\n"
+            "  - match: {severity: info",
+        )
+    )
+    asked = [
+        {"alertname": alert, "severity": severity, "team": team, "region": region, "zone": zone}
+        for alert in ("MongoNoPrimary", "X")
+        for severity in ("critical", "")
+        for team, region, zone in (
+            ("payback", "", ""),
+            ("PAY", "us-1", ""),
+            ("xx", "eu-1", "abc"),
+            ("xxxx", "us-1", "b"),
+            ("", "", "xb"),
+            ("payb", "eu", "a\nc"),
+        )
+    ]
+
+    assert disagreements(config, [{k: v for k, v in labels.items() if v and "\n" not in v} for labels in asked]) == []
+
+
+def test_amtool_accepts_a_configuration_that_our_subtree_was_added_to(tmp_path: Path) -> None:
+    catalogue = busy_clinic(version())
+    ours = yaml.safe_load(document(subtree(catalogue)))
+    theirs = {"receiver": "theirs", "routes": [*ours.pop("route")["routes"], {"receiver": "theirs"}]}
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(yaml.safe_dump(ours | {"route": theirs, "receivers": [{"name": "theirs"}, *ours["receivers"]]}))
+    (tmp_path / FILE).write_text(notification_templates(catalogue.environment))
+
+    command = ["amtool", "check-config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert amtool(
+        config, {"alertname": "MongoNoPrimary", "team": "sre", "severity": "critical", "component": "mongodb"}
+    ) == ["sre/mongodb-critical"]
+    assert amtool(config, {"alertname": "TheirOwn", "team": "sre", "severity": "critical"}) == ["theirs"]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_receiver_is_called_unsupported_exactly_where_alertmanager_refuses_it(tmp_path: Path, name: str) -> None:
+    catalogue = busy_clinic(version(), name)
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(alertmanager_config(catalogue))
+    (tmp_path / FILE).write_text(notification_templates(catalogue.environment))
+
+    command = ["amtool", "check-config", str(config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode == 0) == (list(routes.unsupported(catalogue)) == []), done.stdout + done.stderr

@@ -1,0 +1,78 @@
+"""How good alerts are, from what was received and done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from monitor.compliance.alert_quality import alert_quality
+from monitor.store import AlertRecord
+from monitor.store_actions import Action, ActionKind
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+END = START + timedelta(days=14)
+MINUTE = timedelta(minutes=1)
+
+
+def episode(name: str, at: int, *, lasted: int | None = 30, severity: str = "critical", **labels: str) -> AlertRecord:
+    begun = START + at * MINUTE
+    return AlertRecord(
+        fingerprint=name,
+        labels={"alertname": name, "severity": severity} | labels,
+        state="firing" if lasted is None else "resolved",
+        starts_at=begun,
+        received_at=begun,
+        ends_at=None if lasted is None else begun + lasted * MINUTE,
+    )
+
+
+def action(name: str, at: int, after: int, kind: ActionKind = "acknowledged") -> Action:
+    begun = START + at * MINUTE
+    return Action(fingerprint=name, starts_at=begun, at=begun + after * MINUTE, kind=kind, who="A")
+
+
+def test_what_somebody_did_about_an_alert_is_its_precision() -> None:
+    episodes = [
+        episode("Down", 0),
+        episode("Down", 100, lasted=2),
+        episode("Down", 200),
+        episode("Down", 300, lasted=None),
+    ]
+    actions = [action("Down", 0, 3), action("Down", 0, 9), action("Down", 200, 5, "silenced")]
+    report = alert_quality(episodes, actions, {"Down": "critical", "Other": "warning"}, start=START, end=END)
+    (down,) = report.alerts
+    assert (down.fired, down.flaps, down.per_week) == (4, 1, 2.0)
+    # The one that still fires may yet be answered.
+    assert down.acted_on == pytest.approx(2 / 3)
+    assert down.silenced == 0.25
+    assert down.acknowledged_after == 4 * MINUTE
+    assert down.resolved_after == 30 * MINUTE
+    assert report.never_fired == ("Other",)
+    assert report.pages_per_week == 2.0
+
+
+def test_drills_the_watchdog_and_other_times_do_not_count() -> None:
+    episodes = [
+        episode("Drilled", 0, drill="true"),
+        episode("Watchdog", 0, severity="none"),
+        episode("Early", -10),
+        episode("Late", 14 * 24 * 60),
+    ]
+    report = alert_quality(episodes, [], {"Drilled": "critical", "Watchdog": "none"}, start=START, end=END)
+    assert report.alerts == ()
+    assert report.never_fired == ("Drilled",)
+    assert report.pages_per_week == 0
+
+
+def test_the_gravest_come_first_and_strangers_are_judged_too() -> None:
+    episodes = [episode("Ticket", n * 60, severity="warning") for n in range(5)] + [episode("Stranger", 0)]
+    report = alert_quality(episodes, [], {"Ticket": "warning"}, start=START, end=END)
+    assert [one.alert for one in report.alerts] == ["Stranger", "Ticket"]
+    assert report.to_json()["alerts"][0]["acted_on"] == 0
+
+
+def test_an_alert_that_only_fires_now_is_not_called_ignored() -> None:
+    report = alert_quality([episode("Down", 0, lasted=None)], [], {}, start=START, end=END)
+    assert report.alerts[0].acted_on is None
+    assert report.alerts[0].resolved_after is None

@@ -1,0 +1,329 @@
+"""Who hears of what, and when: contacts.yaml as it is read, and as routes, receivers and hours that come of it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitor.catalogue import working_hours
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Attention, Catalogue, Contacts, Receiver, Team, TeamPart, WorkingHours
+from monitor.check import routes
+from monitor.check.explained import explain
+from monitor.errors import CatalogueError
+from monitor.render.alertmanager import alertmanager_config, receiver_name, subtree
+from monitor.render.rules import all_alerts
+from monitor.render.yaml_text import document
+from monitor.routing.config import read
+from monitor.routing.reach import reaches
+from monitor.routing.walk import deliveries
+from tests.unit.test_catalogue_load import SLO
+
+CONTACTS = """\
+teams:
+  - name: sre
+    critical: [pager]
+    critical_working_hours: [chat]
+    warning: [tickets]
+    services:
+      - labels: {component: mongodb}
+        critical: [dba]
+receivers:
+  - {name: console, kind: webhook, settings: {}}
+  - {name: pager, kind: pagerduty, settings: {routing_key_file: /run/secrets/a}}
+  - {name: dba, kind: pagerduty, settings: {routing_key_file: /run/secrets/b}}
+  - {name: chat, kind: slack, settings: {api_url_file: /run/secrets/c}}
+  - {name: tickets, kind: email, settings: {to: a@b, from: c@d, smarthost: 'mail:25', require_tls: 'false'}}
+  - {name: room, kind: webhook, settings: {url: 'http://room:1'}}
+drills: [room]
+working_hours:
+  - {days: [monday:friday], hours: ["08:00-12:00", "13:00-18:00"]}
+  - {days: [friday], hours: ["22:00-06:00"]}
+holidays: ["12-25", "2027-03-29"]
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "slos").mkdir()
+    (tmp_path / "slos" / "checkout.yaml").write_text(SLO)
+    (tmp_path / "recovery.yaml").write_text(
+        "rpo: 1h\nrto: 4h\nfull_backup_every: 30m\nverify_every: 6h\nkeep_full: 3\ntime_zone: Europe/Berlin\n"
+    )
+    return tmp_path
+
+
+def test_the_examples_of_the_documentation_are_taken(root: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text()
+    contacts, inhibitions = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (root / "inhibitions.yaml").write_text(
+        inhibitions.replace("MongoNoPrimary", "SLONoData").replace("MongoRedundancyLost", "ErrorBudgetExhausted")
+    )
+
+    catalogue = loaded(root, contacts)
+
+    assert heard(catalogue, component="mongodb") == ("dba",)
+    assert heard(catalogue, drill="true") == ("rehearsals",)
+    assert len(catalogue.inhibitions) == 1
+
+
+def loaded(root: Path, text: str = CONTACTS) -> Catalogue:
+    (root / "contacts.yaml").write_text(text)
+    return load(root, "local")
+
+
+def heard(catalogue: Catalogue, at: str = "2026-11-26T09:00+00:00", **labels: str) -> tuple[str, ...]:
+    full = {"team": "sre", "severity": "critical"} | labels
+    return explain(routes.rendered(catalogue), full, datetime.fromisoformat(at), catalogue).heard_by
+
+
+def test_teams_hear_by_urgency_service_and_hour(root: Path) -> None:
+    catalogue = loaded(root)
+    night = "2026-11-26T02:00+00:00"
+
+    assert heard(catalogue) == ("pager",)
+    assert heard(catalogue, night) == ("pager",)
+    assert heard(catalogue, component="mongodb") == ("dba",)
+    assert heard(catalogue, severity="warning", component="mongodb") == ("tickets",)
+    assert heard(catalogue, urgency="working-hours") == ("chat", "tickets")
+    assert heard(catalogue, night, urgency="working-hours") == ("tickets",)
+    assert heard(catalogue, component="mongodb", urgency="working-hours") == ("dba", "tickets")
+    assert heard(catalogue, severity="info") == ()
+    assert heard(catalogue, team="strangers") == ()
+    assert heard(catalogue, drill="true") == ("room",)
+    assert heard(catalogue, alertname="Watchdog", drill="true") == ("room",)
+
+
+@pytest.mark.parametrize(
+    ("at", "works"),
+    [
+        ("2026-11-26T11:30+00:00", False),  # half past twelve in Berlin
+        ("2026-11-27T20:59+00:00", False),
+        ("2026-11-27T21:00+00:00", True),  # Friday, ten in the evening
+        ("2026-11-28T04:59+00:00", True),
+        ("2026-11-28T05:00+00:00", False),
+        ("2026-11-26T21:30+00:00", False),
+        ("2026-12-25T09:00+00:00", False),
+        ("2025-12-25T09:00+00:00", False),
+        ("2027-03-29T09:00+00:00", False),
+        ("2026-03-30T09:00+00:00", True),
+    ],
+)
+def test_working_hours_are_those_of_the_clinics_clocks(root: Path, at: str, works: bool) -> None:  # noqa: FBT001  # a case
+    assert ("chat" in heard(loaded(root), at, urgency="working-hours")) == works
+
+
+def test_hours_over_midnight_are_two_entries_and_spans_that_touch_are_one() -> None:
+    entries = (
+        WorkingHours(days=("saturday:sunday",), hours=("20:00-04:00",)),
+        WorkingHours(days=("monday",), hours=("04:00-08:00", "07:00-09:00")),
+    )
+
+    assert working_hours.week(entries) == (
+        ((0,), ((0, 540),)),
+        ((5,), ((1200, 1440),)),
+        ((6,), ((0, 240), (1200, 1440))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        ("monday:friday", "montag", "working_hours[0].days[0]"),
+        ("08:00-12:00", "8-12", "working_hours[0].hours[0]"),
+        ("08:00-12:00", "08:00-08:00", "working_hours[0].hours[0]"),
+        ("12-25", "25.12.", "holidays[0]"),
+        ("12-25", "02-30", "holidays[0]"),
+        ("2027-03-29", "2027-02-29", "holidays[1]"),
+        ("drills: [room]", "drills: [nobody]", "drills[0]"),
+        ("critical: [dba]", "critical: [nobody]", "teams[0].services[0].critical[0]"),
+        ("critical_working_hours: [chat]", "critical_working_hours: [nobody]", "teams[0].critical_working_hours[0]"),
+        ("{component: mongodb}", "{}", "teams[0].services[0].labels"),
+        ("{component: mongodb}", "{severity: critical}", "teams[0].services[0].labels.severity"),
+        ("{component: mongodb}", "{a-b: c}", "teams[0].services[0].labels.a-b"),
+        ("labels: {component", "lables: {component", "teams[0].services[0].labels"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_fault_at_its_field(root: Path, old: str, new: str, place: str) -> None:
+    assert old in CONTACTS
+    with pytest.raises(CatalogueError) as caught:
+        loaded(root, CONTACTS.replace(old, new, 1))
+    assert place in {fault.path for fault in caught.value.faults}
+
+
+def test_a_part_given_twice_is_a_fault(root: Path) -> None:
+    twice = CONTACTS.replace("        critical: [dba]\n", "        critical: [dba]\n      - labels: {job: mongodb}\n")
+    with pytest.raises(CatalogueError, match=r"sre/mongodb is given twice"):
+        loaded(root, twice)
+
+
+def test_an_urgency_must_be_one_that_is_known(root: Path) -> None:
+    (root / "alerts").mkdir()
+    said = "annotations: {summary: s, impact: i, action: a}"
+    rule = "{alert: A, expr: up == 0, labels: {severity: %s, urgency: %s}, " + said + "}"
+    for severity, urgency, code in (("critical", "later", "wrong-value"), ("warning", "working-hours", "wrong-value")):
+        text = f"groups:\n  - name: g\n    rules:\n      - {rule % (severity, urgency)}\n"
+        (root / "alerts" / "g.yaml").write_text(text)
+        with pytest.raises(CatalogueError) as caught:
+            load(root, "local")
+        assert [(fault.path, fault.code) for fault in caught.value.faults] == [
+            ("groups[0].rules[0].labels.urgency", code)
+        ]
+
+
+def config(catalogue: Catalogue) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(alertmanager_config(catalogue))
+    return found
+
+
+def test_everybody_is_told_with_our_templates_and_of_the_end_as_well(root: Path) -> None:
+    receivers = {receiver["name"]: receiver for receiver in config(loaded(root))["receivers"]}
+
+    assert all(
+        receiver["webhook_configs"][0]["url"].endswith("/hooks/alertmanager")
+        for name, receiver in receivers.items()
+        if name != "watchdog"
+    )
+    (mail,) = receivers["sre-warning"]["email_configs"]
+    assert (mail["require_tls"], mail["send_resolved"], mail["html"]) == (
+        False,
+        True,
+        '{{ template "sre.email.html" . }}',
+    )
+    (chat,) = receivers["sre-working-hours"]["slack_configs"]
+    assert (chat["send_resolved"], chat["text"]) == (True, '{{ template "sre.slack.text" . }}')
+    assert {key for receiver in receivers.values() for key in receiver} == {
+        "name",
+        "webhook_configs",
+        "email_configs",
+        "slack_configs",
+        "pagerduty_configs",
+    }
+
+
+def test_what_the_catalogue_says_about_a_message_is_kept(root: Path) -> None:
+    own = CONTACTS.replace("api_url_file: /run/secrets/c", "api_url_file: /run/secrets/c, title: 'Mine: {{ .Status }}'")
+
+    receivers = {receiver["name"]: receiver for receiver in config(loaded(root, own))["receivers"]}
+
+    assert receivers["sre-working-hours"]["slack_configs"][0]["title"] == "Mine: {{ .Status }}"
+
+
+def test_no_hours_are_written_where_nobody_waits_for_them(root: Path) -> None:
+    same = CONTACTS.replace("critical_working_hours: [chat]", "critical_working_hours: [tickets]").replace(
+        "critical: [dba]", "critical: [tickets]"
+    )
+    assert "time_intervals" not in config(loaded(root, same))
+
+
+def test_a_rehearsal_is_routed_before_everything_else_and_mutes_nothing_real(root: Path) -> None:
+    written = config(loaded(root))
+
+    assert written["route"]["routes"][0] == {"receiver": "drills", "matchers": ['drill="true"']}
+    assert all(rule["equal"][0] == "drill" for rule in written["inhibit_rules"])
+
+
+def test_receivers_of_a_team_and_of_its_parts_are_told_apart() -> None:
+    team = Team(name="a", critical=(), warning=())
+    part = TeamPart(labels={"component": "b", "job": "c"})
+    assert receiver_name(team, Attention.NOW) == "a-critical"
+    assert receiver_name(team, Attention.WORKING_HOURS, part) == "a/b-c-working-hours"
+
+
+def test_a_team_with_its_own_alertmanager_gets_one_route_that_takes_our_alerts_alone() -> None:
+    catalogue = load(None, "compose")
+    ours = yaml.safe_load(document(subtree(catalogue)))
+    theirs = {
+        "route": {
+            "receiver": "theirs",
+            "routes": [*ours["route"]["routes"], {"receiver": "infra", "matchers": ['severity="critical"']}],
+        },
+        "receivers": [{"name": "theirs"}, {"name": "infra"}, *ours["receivers"]],
+        "inhibit_rules": ours["inhibit_rules"],
+    }
+    merged = read(yaml.safe_dump(theirs), "theirs.yml")
+
+    def to(**labels: str) -> list[str]:
+        return [each.route.receiver for each in deliveries(merged, labels, datetime(2026, 1, 5, tzinfo=UTC))]
+
+    assert to(alertname="MongoNoPrimary", team="sre", severity="critical") == ["sre-critical"]
+    assert to(alertname="Watchdog", team="sre", severity="none") == ["watchdog"]
+    assert to(alertname="MongoNoPrimary", team="sre", severity="critical", drill="true") == ["drills"]
+    assert to(alertname="Watchdog", severity="none") == ["theirs"], "the Watchdog of another stack is not ours"
+    assert to(alertname="KubePodCrashLooping", severity="critical") == ["infra"]
+    assert [each for each in reaches(merged.route) if each.dead] == []
+
+
+def test_two_severities_of_one_alert_are_one_page(root: Path) -> None:
+    (root / "alerts").mkdir()
+    (root / "metrics").mkdir()
+    rule = (
+        "      - alert: LagHigh\n        expr: max by (member) (lag_seconds) > %d\n"
+        "        labels: {severity: %s}\n        annotations: {summary: s, impact: i, action: a}\n"
+    )
+    text = "groups:\n  - name: g\n    rules:\n" + rule % (10, "warning") + rule % (60, "critical")
+    (root / "alerts" / "g.yaml").write_text(text)
+    (root / "metrics" / "mine.json").write_text(
+        '{"producer": "mine", "metrics": [{"name": "lag_seconds", "type": "gauge", "help": "h", "labels": ["member"]}]}'
+    )
+
+    assert config(load(root, "local"))["inhibit_rules"][-1] == {
+        "source_matchers": ['alertname="LagHigh"', 'severity="critical"'],
+        "target_matchers": ['alertname="LagHigh"', 'severity="warning"'],
+        "equal": ["drill", "member"],
+    }
+
+
+def found(catalogue: Catalogue, contacts: Contacts) -> list[tuple[str, str]]:
+    changed = replace(catalogue, contacts=contacts)
+    rules = tuple(all_alerts(changed))
+    each = (*routes.unrouted(changed, rules), *routes.unreachable(changed, rules), *routes.always_muted(changed))
+    return [(finding.code, finding.message) for finding in each]
+
+
+def test_a_part_that_another_takes_from_is_a_dead_route() -> None:
+    bundled = load(None, "compose")
+    (team,) = bundled.contacts.teams
+    wide = TeamPart(labels={"component": "mongodb"}, critical=("console",))
+    narrow = TeamPart(labels={"component": "mongodb", "job": "x"}, critical=("console",))
+
+    told = found(bundled, replace(bundled.contacts, teams=(replace(team, services=(wide, narrow)),)))
+
+    assert ("dead-route") in {code for code, _ in told}
+    assert any("sre/mongodb-x-critical" in message and "sre/mongodb-critical" in message for _, message in told)
+
+
+def test_hours_that_never_come_are_found() -> None:
+    bundled = load(None, "compose")
+    (team,) = bundled.contacts.teams
+    pager = Receiver(name="pager", kind="pagerduty", settings={"routing_key_file": "/k"})
+    contacts = replace(
+        bundled.contacts,
+        teams=(replace(team, critical=("pager",)),),
+        receivers=(*bundled.contacts.receivers, pager),
+        working_hours=(WorkingHours(days=(), hours=("08:00-18:00",)),),
+    )
+
+    assert [code for code, _ in found(bundled, contacts)] == ["muted-forever"]
+    assert (
+        found(bundled, replace(contacts, working_hours=(WorkingHours(days=("sunday",), hours=("23:30-24:00",)),))) == []
+    )
+
+
+def test_a_rehearsal_that_would_page_people_is_found() -> None:
+    bundled = load(None, "compose")
+    (team,) = bundled.contacts.teams
+    pager = Receiver(name="pager", kind="pagerduty", settings={"routing_key_file": "/k"})
+    contacts = replace(
+        bundled.contacts,
+        teams=(replace(team, critical=("pager",)),),
+        receivers=(*bundled.contacts.receivers, pager),
+        drills=("pager",),
+    )
+    assert [code for code, _ in found(bundled, contacts)] == ["loud-drill"]
