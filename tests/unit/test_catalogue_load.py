@@ -367,13 +367,21 @@ def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
     catalogue = load(None, "compose")
 
     rules = [rule for group in catalogue.alerts for rule in group.rules]
-    assert {rule.name for rule in rules if rule.severity is Severity.CRITICAL} == {
+    critical = [rule for rule in rules if rule.severity is Severity.CRITICAL]
+    assert {rule.name for rule in critical if "urgency" not in rule.labels} == {
+        "DiskAlmostFull",
         "DoubleBooking",
         "EdgeHasNoBackend",
         "EdgeProbeFailed",
+        "MongoDiskAlmostFull",
         "MongoNoPrimary",
+        "MongoWritesNotReplicated",
         "RecoveryPointTooOld",
         "RestoreVerificationFailed",
+    }
+    assert {rule.name for rule in critical if rule.labels.get("urgency") == "working-hours"} == {
+        "MongoOplogWindowShort",
+        "MongoQuorumAtRisk",
     }
     assert {rule.name for rule in rules if rule.severity is Severity.NONE} == {"Watchdog"}
 
