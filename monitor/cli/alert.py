@@ -8,7 +8,7 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.check.coverage import Coverage, coverage
-from monitor.cli import Context, alert_route, leave, pass_settings, print_json
+from monitor.cli import Context, alert_quality, alert_route, leave, pass_settings, print_json
 from monitor.cli.alert_route import columns
 from monitor.cli.runbook_pages import pages
 from monitor.errors import Exit, InputError
@@ -26,6 +26,7 @@ def command() -> None:
 
 
 command.add_command(alert_route.command)
+command.add_command(alert_quality.command)
 
 
 @command.command("list")

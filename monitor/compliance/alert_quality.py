@@ -21,6 +21,8 @@ FLAP = timedelta(minutes=5)
 """An episode that ended within this was over before anybody could look (research/dashboards 6.4)."""
 
 WEEK = timedelta(days=7)
+LONGEST_PERIOD = timedelta(days=366)
+"""Further back than this nobody compares weeks."""
 ACTED = frozenset({"acknowledged", "noted", "silenced"})
 
 

@@ -110,10 +110,9 @@ def _slo(rule: AlertRule) -> str:
 def _summary(rules: list[AlertRule]) -> str:
     if len(rules) > 1 and _slo(rules[0]):
         return "One alert for each SLO; its label `slo` says which."
-    texts = [
-        rule.annotations["summary"] for rule in sorted(rules, key=lambda rule: list(Severity).index(rule.severity))
-    ]
-    return rules[0].name if any("{{" in text for text in texts) else "** · **".join(dict.fromkeys(texts))
+    ordered = sorted(rules, key=lambda rule: list(Severity).index(rule.severity))
+    texts = dict.fromkeys(rule.annotations["summary"] for rule in ordered)
+    return rules[0].name if any("{{" in text for text in texts) else "** · **".join(texts)
 
 
 def _dashboard(rule: AlertRule) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from monitor import clock
 from monitor.catalogue import durations
-from monitor.compliance.alert_quality import QualityReport, alert_quality
+from monitor.compliance.alert_quality import LONGEST_PERIOD, QualityReport, alert_quality
 from monitor.errors import Unavailable
 from monitor.render.rules import all_alerts
 from monitor.store import AlertRecord, Record, Store
@@ -23,7 +23,6 @@ from monitor.web.incident import Incident
 from monitor.web.pages import page
 from monitor.web.state import CONSOLE, Console, Suppression
 
-LONGEST_PERIOD = timedelta(days=366)
 PERIODS = ("7d", "30d", "90d")
 USUAL_LABELS = ("alertname", "slo", "job", "instance", "exported_job", "component", "replset", "member", "device")
 """Labels that tell one alert from another of its kind: a silence is proposed on these."""

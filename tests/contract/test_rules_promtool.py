@@ -282,9 +282,9 @@ def test_odd_words_are_escaped_for_whoever_reads_them(tmp_path: Path) -> None:
         .replace("displayName: Availability", "displayName: 'Up {{ $up'")
     )
     alerts = tmp_path / "mine" / "alerts" / "redis.yaml"
-    odd = 'max(redis_up) == 0 unless on () up{job="{{"}'
-    assert "max(redis_up) == 0" in alerts.read_text()
-    alerts.write_text(alerts.read_text().replace("max(redis_up) == 0", odd))
+    plain = "max by (instance) (last_over_time(redis_up[2m])) == 0"
+    assert plain in alerts.read_text()
+    alerts.write_text(alerts.read_text().replace(plain, plain + ' unless on () up{job="{{"}'))
     (tmp_path / "mine" / "contacts.yaml").write_text(
         "teams:\n  - {name: 'the \"A\" \\ team', critical: [pager], warning: [pager]}\n"
         "receivers:\n  - {name: pager, kind: pagerduty, settings: {routing_key_file: /run/secrets/key}}\n"

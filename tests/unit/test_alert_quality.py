@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from monitor import clock
+from monitor.cli import main
 from monitor.compliance.alert_quality import alert_quality
-from monitor.store import AlertRecord
-from monitor.store_actions import Action, ActionKind
+from monitor.store import AlertRecord, Store
+from monitor.store_actions import Action, ActionKind, Actions
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=14)
@@ -76,3 +83,31 @@ def test_an_alert_that_only_fires_now_is_not_called_ignored() -> None:
     report = alert_quality([episode("Down", 0, lasted=None)], [], {}, start=START, end=END)
     assert report.alerts[0].acted_on is None
     assert report.alerts[0].resolved_after is None
+
+
+def monitor(run_dir: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["--run-dir", str(run_dir), "alert", "quality", *arguments])
+
+
+def test_the_command_prints_what_was_received_and_done(tmp_path: Path) -> None:
+    now = clock.now().replace(microsecond=0)
+    with Store.migrate(tmp_path / "state" / "monitor.db") as store:
+        begun = replace(episode("RedisDown", 0), starts_at=now - 60 * MINUTE, ends_at=now - 20 * MINUTE)
+        store.record_alert(begun)
+        done = Action(fingerprint="RedisDown", starts_at=begun.starts_at, at=now - 55 * MINUTE, kind="noted", who="A")
+        Actions(store).add(done)
+    table, told = monitor(tmp_path), json.loads(monitor(tmp_path, "--period", "7d", "--json").output)
+    assert table.exit_code == 0
+    assert re.search(r"RedisDown +critical +1 +0\.2 +100 % +0 +5 min +40 min +0 %", table.output)
+    assert (told["pages_per_week"], told["alerts"][0]["acknowledged_after_seconds"]) == (1.0, 300)
+    assert "MongoNoPrimary" in told["never_fired"]
+
+
+@pytest.mark.parametrize("period", ["soon", "0d", "9999d"])
+def test_a_period_that_cannot_be_meant_is_refused(tmp_path: Path, period: str) -> None:
+    done = monitor(tmp_path, "--period", period)
+    assert (done.exit_code, period in done.output) == (2, True)
+
+
+def test_without_a_store_nothing_can_be_said(tmp_path: Path) -> None:
+    assert monitor(tmp_path).exit_code == 3

@@ -374,12 +374,15 @@ def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
         "CertificateExpired",
         "CertificateExpiresIn3Days",
         "CertificateNotTrusted",
+        "DiskAlmostFull",
         "DoubleBooking",
         "EdgeHasNoBackend",
         "EdgeProbeFailed",
+        "MongoDiskAlmostFull",
         "MongoNoPrimary",
         "MonitoringBlind",
         "NoBookings",
+        "MongoWritesNotReplicated",
         "RecoveryPointTooOld",
         "RestoreVerificationFailed",
     }
@@ -388,6 +391,8 @@ def test_every_bundled_alert_says_what_to_do_and_how_urgent_it_is() -> None:
         "PrometheusRuleFailures",
         "RestoreTestOverdue",
         "ScheduleEmpty",
+        "MongoOplogWindowShort",
+        "MongoQuorumAtRisk",
     }
     assert {rule.name for rule in rules if rule.severity is Severity.NONE} == {"Watchdog"}
 

@@ -110,16 +110,16 @@ def test_a_broken_catalogue_writes_nothing_and_tells_every_fault_once(place: Pat
 def test_an_unknown_metric_warns_in_generate_and_fails_in_check(place: Path) -> None:
     monitor("init", "mine")
     alerts = place / "mine" / "alerts" / "redis.yaml"
-    alerts.write_text(alerts.read_text().replace("redis_up", "redis_upp"))
+    alerts.write_text(alerts.read_text().replace("redis_up[", "redis_upp[", 1))
 
     generated = monitor("--catalogue", "mine", "generate", "--out", "out")
     checked = monitor("--catalogue", "mine", "check", "--json")
 
     assert generated.exit_code == 0
-    assert "warning: alerts/redis.yaml:5: nobody declares the metric redis_upp" in generated.output
+    assert "warning: alerts/redis.yaml:8: nobody declares the metric redis_upp" in generated.output
     assert checked.exit_code == 1
     (finding,) = json.loads(checked.output)["findings"]
-    assert (finding["file"], finding["line"], finding["code"]) == ("alerts/redis.yaml", 5, "unknown-metric")
+    assert (finding["file"], finding["line"], finding["code"]) == ("alerts/redis.yaml", 8, "unknown-metric")
 
 
 def test_a_catalogue_to_start_from_passes_check_and_generates_what_the_bundled_one_does(place: Path) -> None:
@@ -205,7 +205,11 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
     "a number without end": ("recovery.yaml", "keep_full: 48", f"keep_full: {'9' * 5000}"),
     "a span without end": ("recovery.yaml", "rpo: 1h", "rpo: 99999999999999999999d"),
     "a window without end": ("slos/availability.yaml", "30d", "99999999999999999999d"),
-    "a query without end": ("alerts/redis.yaml", "max(redis_up) == 0", "(" * 10_000 + "up" + ")" * 10_000),
+    "a query without end": (
+        "alerts/redis.yaml",
+        "max by (instance) (last_over_time(redis_up[2m])) == 0",
+        "(" * 10_000 + "up" + ")" * 10_000,
+    ),
     "tests that are none": ("alerts/redis.test.yaml", "tests:", "tests: {}\nmore:"),
     "a schedule that never comes": ("drills.yaml", "breaking: true", 'breaking: true\n    schedule: "99 99 * * *"'),
     "a secret": (

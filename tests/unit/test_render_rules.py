@@ -138,6 +138,20 @@ def test_a_page_keeps_its_prose_when_its_head_is_written_anew(catalogue: Catalog
     assert runbooks.page(head, new) == new
 
 
+def test_a_page_of_an_alert_of_two_severities_shows_both(catalogue: Catalogue) -> None:
+    rule = next(rule for group in catalogue.alerts for rule in group.rules if rule.name == "RedisDown")
+    labels = {"severity": "critical", "urgency": "working-hours", "component": "redis"}
+    urgent = replace(rule, expr="redis_up == 0", hold=timedelta(minutes=5), labels=labels)
+    group = replace(catalogue.alerts[0], rules=(rule, urgent))
+
+    head = runbooks.heads(replace(catalogue, slos=(), alerts=(group,)))["runbooks/RedisDown.md"]
+
+    assert "| Severity | critical: wakes a human (only in working hours); warning: a ticket for working hours |" in head
+    assert "| Fires after | critical: 5m; warning: 30s |" in head
+    assert f"As warning:\n\n```promql\n{rule.expr}\n```\nAs critical:\n\n```promql\nredis_up == 0\n```" in head
+    assert f"**{rule.annotations['summary']}**" in head
+
+
 def test_prose_without_a_head_is_kept_below_one(catalogue: Catalogue) -> None:
     head = runbooks.heads(catalogue)["runbooks/RedisDown.md"]
 
