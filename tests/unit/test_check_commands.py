@@ -185,7 +185,11 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
     "a number without end": ("recovery.yaml", "keep_full: 48", f"keep_full: {'9' * 5000}"),
     "a span without end": ("recovery.yaml", "rpo: 1h", "rpo: 99999999999999999999d"),
     "a window without end": ("slos/availability.yaml", "30d", "99999999999999999999d"),
-    "a query without end": ("alerts/redis.yaml", "last_over_time(redis_up[2m])", "(" * 10_000 + "up" + ")" * 10_000),
+    "a query without end": (
+        "alerts/redis.yaml",
+        "max by (instance) (last_over_time(redis_up[2m])) == 0",
+        "(" * 10_000 + "up" + ")" * 10_000,
+    ),
     "tests that are none": ("alerts/redis.test.yaml", "tests:", "tests: {}\nmore:"),
     "a schedule that never comes": ("drills.yaml", "breaking: true", 'breaking: true\n    schedule: "99 99 * * *"'),
     "a secret": (
