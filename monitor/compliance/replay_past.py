@@ -78,7 +78,10 @@ def read_past(
         before = read(prometheus, slo, environment, (begun, until), size, lead=timedelta(0))
     else:
         before = Events(first=until + size, cell=size, bad=(), total=(), known=())
-    return Past(start=start, end=end, events=events, spending=Spending.of(before, events), window=window)
+    # Where a calendar window stands, `monitor work` says, and not the rules.
+    behind = 0 if slo.window.calendar else events.behind(slo.window.duration)
+    spending = Spending.of(before, events, behind=behind)
+    return Past(start=start, end=end, events=events, spending=spending, window=window)
 
 
 def resolution(environment: Environment, span: timedelta) -> timedelta:

@@ -55,7 +55,7 @@ class Events:
             return 1
         return self.rollup * (1 if span <= windows.MIDDLE_WINDOWS[-1] else windows.SECOND_ROLLUP)
 
-    def _behind(self, span: timedelta) -> int:
+    def behind(self, span: timedelta) -> int:
         """How many cells ago the newest ended that a window adds up when it is evaluated."""
         if span <= windows.SHORT_WINDOWS[-1]:
             return 0
@@ -64,7 +64,7 @@ class Events:
     def window(self, span: timedelta) -> Iterator[tuple[float, float, float]]:
         """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there."""
         bad, total, known = self._sums
-        every, behind = self._every(span), self._behind(span)
+        every, behind = self._every(span), self.behind(span)
         width = round(span / self.cell)
         offset = round(self.first.timestamp() / self.cell.total_seconds())
         for number in range(len(self.bad)):

@@ -35,14 +35,19 @@ class Spending:
     known: Sequence[float]
 
     @classmethod
-    def of(cls, before: Events, after: Events) -> Spending:
-        """Put coarse pieces and the fine cells that follow them together; pieces are as wide as the coarse ones."""
+    def of(cls, before: Events, after: Events, *, behind: int = 0) -> Spending:
+        """Put coarse pieces and the fine cells that follow them together; pieces are as wide as the coarse ones.
+
+        The last cell that the rules know of when a piece ends had ended so many cells ``behind`` its end.
+        """
         many = round(before.cell / after.cell)
         from_ = round((before.at(len(before.bad)) - after.first) / after.cell) - many + 1
         whole = range(max(from_, 0), len(after.bad) - many + 1, many)
 
         def added(values: Sequence[float]) -> list[float]:
-            return [sum(values[start : start + many]) for start in whole]
+            # What was before the first whole piece is in the coarse ones.
+            ends = (max(start + many - behind, 0) for start in whole)
+            return [sum(values[max(end - many, whole.start) : end]) for end in ends]
 
         return cls(
             first=before.first,

@@ -51,6 +51,16 @@ def test_coarse_pieces_and_the_fine_cells_after_them_are_one_past() -> None:
     assert found.at(3) == START + 4 * PIECE
 
 
+@pytest.mark.parametrize(
+    ("behind", "bad"),
+    [(0, [1.0, 2.0, 5.0, 3.0]), (1, [1.0, 2.0, 4.0, 1.0]), (5, [1.0, 2.0, 0.0, 5.0]), (7, [1.0, 2.0, 0.0, 3.0])],
+)
+def test_a_piece_has_what_the_rules_know_when_it_ends_and_nothing_twice(behind: int, bad: list[float]) -> None:
+    before = events([1.0, 2.0], PIECE, START + PIECE)
+    after = events([9.0] * 2 + [1.0] * 5 + [0.0] * 4 + [3.0] + [7.0] * 2, MINUTE, START + 9 * MINUTE)
+    assert list(Spending.of(before, after, behind=behind).bad) == bad
+
+
 def test_what_is_left_is_that_of_the_whole_window() -> None:
     left = list(followed([0.0] * HOUR + [2.0] * HOUR).left(0.99, rolling))
     assert left[:HOUR] == [1.0] * HOUR
