@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,20 @@ class EmbeddedStack:
 WHOLE_STACKS = "whole stacks"
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Say which tests share servers, so that two workers neither start them twice nor run two whole stacks at once.
 
     A file stays together; all files that run a whole stack are one worker's, and first, for they take longest. Order
     within both is as it came.
+
+    xdist reads the marks while this hook runs, so they are given before all others; and pytest-randomly shuffles in it,
+    so the order is made after them.
     """
     groups = {item.path: _servers(item) or str(item.path) for item in sorted(items, key=_servers)}
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item.path]))
+    yield
     items.sort(key=lambda item: groups[item.path] != WHOLE_STACKS)
 
 
@@ -73,6 +78,7 @@ def strict_logs() -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Give the whole embedded stack, healthy, with simulated patients."""
+    _only_one_worker(tmp_path_factory)
     yield from running_stack(tmp_path_factory.mktemp("stack"))
 
 
@@ -86,6 +92,18 @@ def fresh_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedSt
 def replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
     """Give only the three MongoDB members, with users."""
     yield from running_stack(tmp_path_factory.mktemp("replica-set"), only=("mongo-1", "mongo-2", "mongo-3"))
+
+
+def _only_one_worker(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Fail where another worker has a stack already: then xdist does not keep groups together, and all takes thrice."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None:
+        return
+    first = tmp_path_factory.getbasetemp().parent / "whole-stack"
+    with suppress(FileExistsError), first.open("x") as file:
+        file.write(worker)
+    owner = first.read_text()
+    assert owner == worker, f"{owner} runs a whole stack, and so would {worker}: xdist does not keep groups together"
 
 
 def running_stack(
