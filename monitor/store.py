@@ -84,6 +84,22 @@ MIGRATIONS = (
     CREATE INDEX alert_actions_by_episode ON alert_actions (fingerprint, starts_at);
     CREATE INDEX alert_actions_by_time ON alert_actions (at);
     """,
+    # REPLACE deletes without asking the triggers above. And who let changes out, and why, stays as it was told.
+    """
+    CREATE TRIGGER overrides_stay BEFORE DELETE ON records WHEN OLD.kind = 'override'
+        BEGIN SELECT RAISE(ABORT, 'overrides are never deleted'); END;
+    CREATE TRIGGER overrides_stay_so BEFORE UPDATE ON records WHEN OLD.kind = 'override'
+        BEGIN SELECT RAISE(ABORT, 'overrides are never changed'); END;
+    CREATE TRIGGER overrides_stay_once BEFORE INSERT ON records WHEN NEW.kind = 'override' AND EXISTS (
+        SELECT 1 FROM records WHERE kind = NEW.kind AND id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'overrides are never changed'); END;
+    CREATE TRIGGER slo_days_stay_once BEFORE INSERT ON slo_days WHEN EXISTS (
+        SELECT 1 FROM slo_days WHERE slo = NEW.slo AND start_at = NEW.start_at AND version = NEW.version)
+        BEGIN SELECT RAISE(ABORT, 'sealed days are never changed'); END;
+    CREATE TRIGGER slo_corrections_stay_once BEFORE INSERT ON slo_corrections WHEN EXISTS (
+        SELECT 1 FROM slo_corrections WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'corrections are never changed'); END;
+    """,
 )
 
 _SELECT_ALERTS = "SELECT fingerprint, starts_at, state, received_at, ends_at, labels, annotations FROM alerts"

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from monitor import clock
+from monitor.errors import InputError
 from monitor.store import Store
 
 State = Literal["measured", "failing", "dark", "unknown"]
@@ -147,28 +148,27 @@ class SloHistory:
         query = f"{_SELECT} WHERE slo = ? AND start_at = ? ORDER BY version"
         return tuple(_day(row) for row in self._store.rows(query, (slo, clock.to_rfc3339(start))))
 
+    def every_version(self, slo: str) -> tuple[SealedDay, ...]:
+        """All that was ever told of an SLO's days: oldest day first, its first version first."""
+        query = f"{_SELECT} WHERE slo = ? ORDER BY start_at, version"
+        return tuple(_day(row) for row in self._store.rows(query, (slo,)))
+
     def sealed_until(self, slo: str) -> datetime | None:
         """When the newest sealed day ends; ``None`` where none is sealed."""
         ((newest,),) = self._store.rows("SELECT max(end_at) FROM slo_days WHERE slo = ?", (slo,))
         return clock.from_rfc3339(newest) if newest else None
 
-    def correct(self, correction: Correction) -> None:
-        """Add a correction, or the withdrawal of one."""
-        body = {
-            "start": clock.to_rfc3339(correction.start),
-            "end": clock.to_rfc3339(correction.end),
-            "reason": correction.reason,
-            "by": correction.by,
-            "approved_by": correction.approved_by,
-            "withdraws": correction.withdraws,
-            "parts": [
-                [clock.to_rfc3339(part.start), clock.to_rfc3339(part.end), part.total, part.bad]
-                for part in correction.parts
-            ],
-        }
-        row = (correction.id, correction.slo, clock.to_rfc3339(correction.at), json.dumps(body, sort_keys=True))
+    def correct(self, *corrections: Correction) -> None:
+        """Add corrections, or the withdrawal of one: all or none.
+
+        Raises:
+            InputError: another one takes some of that time out already, or there is none of that id to withdraw; asked
+                where nobody else can write, for two people may correct at once.
+        """
         with self._store.transaction() as connection:
-            connection.execute("INSERT INTO slo_corrections VALUES (?, ?, ?, ?)", row)
+            for correction in corrections:
+                refuse(correction, standing(self.corrections(correction.slo)))
+                connection.execute("INSERT INTO slo_corrections VALUES (?, ?, ?, ?)", _correction_row(correction))
 
     def corrections(self, slo: str = "") -> tuple[Correction, ...]:
         """All records of corrections, of one SLO or of all, oldest first; withdrawals are records among them."""
@@ -182,6 +182,24 @@ class SloHistory:
     def _newest(self, slo: str, start: datetime) -> SealedDay | None:
         versions = self.versions(slo, start)
         return versions[-1] if versions else None
+
+
+def refuse(correction: Correction, holding: Iterable[Correction]) -> None:
+    """Refuse a correction of time that is taken out already, and the withdrawal of one that does not hold.
+
+    Raises:
+        InputError: it is such a one.
+    """
+    known = tuple(holding)
+    if correction.withdraws:
+        if all(one.id != correction.withdraws for one in known):
+            raise InputError(f"no correction {correction.withdraws!r} holds: see `monitor slo corrections`")
+        return
+    for other in known:
+        if other.start < correction.end and other.end > correction.start:
+            raise InputError(
+                f"correction {other.id} takes some of that time out already: withdraw it first, or name other times"
+            )
 
 
 def standing(corrections: Iterable[Correction]) -> tuple[Correction, ...]:
@@ -238,6 +256,22 @@ def _stretch(start: str, end: str, state: State, total: float, failed: float, mi
         failed=failed,
         missed=missed,
     )
+
+
+def _correction_row(correction: Correction) -> tuple[str, str, str, str]:
+    body = {
+        "start": clock.to_rfc3339(correction.start),
+        "end": clock.to_rfc3339(correction.end),
+        "reason": correction.reason,
+        "by": correction.by,
+        "approved_by": correction.approved_by,
+        "withdraws": correction.withdraws,
+        "parts": [
+            [clock.to_rfc3339(part.start), clock.to_rfc3339(part.end), part.total, part.bad]
+            for part in correction.parts
+        ],
+    }
+    return (correction.id, correction.slo, clock.to_rfc3339(correction.at), json.dumps(body, sort_keys=True))
 
 
 def _correction(row: tuple[Any, ...]) -> Correction:

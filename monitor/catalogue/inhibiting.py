@@ -18,6 +18,8 @@ SLO_ALERTS = (
     "ErrorBudgetBurnSlow",
     "ErrorBudgetBurnVerySlow",
     "ErrorBudgetExhausted",
+    "ErrorBudgetLow",
+    "ErrorBudgetHalfSpent",
     "SLONoData",
 )
 """What every SLO brings, by name: an entry may name these beside those of ``alerts/``. ``monitor.slo``, which makes

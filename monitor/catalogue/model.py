@@ -147,6 +147,11 @@ class Slo:
         """Whether good and total are counted by two producers: what they say of the same moment may differ."""
         return isinstance(self.sli, RatioSli) and bool(self.sli.good)
 
+    @property
+    def counted(self) -> bool:
+        """Whether counters tell of it, which are there from the start; a gauge may have nothing to tell of yet."""
+        return isinstance(self.sli, RatioSli)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRule:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 import promql_parser as ql
 
 from monitor.catalogue import durations, promql
-from monitor.catalogue.model import AlertRule, Catalogue
+from monitor.catalogue.model import AlertRule, Catalogue, Slo
 from monitor.check.finding import Finding, finding
 from monitor.render.runbooks import HEADINGS, runbook_path
-from monitor.slo import burning
+from monitor.slo import burning, windows
 
 
 def never_fires(catalogue: Catalogue) -> Iterator[Finding]:
@@ -19,7 +20,7 @@ def never_fires(catalogue: Catalogue) -> Iterator[Finding]:
     for slo in catalogue.slos:
         for pair in burning.burn_pairs(slo):
             if not burning.can_fire(slo, pair):
-                highest = f"{burning.highest_burn(slo):.3g}"
+                highest = f"{float(burning.highest_burn(slo)):.3g}"
                 message = (
                     f"{slo.name}: {pair.alert} can never fire: it waits for a burn rate above {pair.factor}, "
                     f"and total failure is {highest}"
@@ -70,11 +71,9 @@ def beyond_retention(catalogue: Catalogue) -> Iterator[Finding]:
     """Windows and ranges that look further back than samples are kept."""
     kept = catalogue.environment.retention
     for slo in catalogue.slos:
-        if slo.window.duration > kept:
-            message = f"{slo.name} is judged over {slo.window.text}, and samples are kept for {durations.text(kept)}"
-            yield finding(
-                slo.place, "beyond-retention", message, "raise the environment's retention, or shorten the window"
-            )
+        if loses := lost(slo, kept, durations.text(kept)):
+            remedy = "raise the environment's retention, or shorten the window"
+            yield finding(slo.place, "beyond-retention", loses, remedy)
     for group in catalogue.alerts:
         for rule in group.rules:
             if any(span > kept for span in _ranges(promql.parse(rule.expr))):
@@ -82,6 +81,19 @@ def beyond_retention(catalogue: Catalogue) -> Iterator[Finding]:
                 yield finding(
                     rule.place, "beyond-retention", message, "raise the environment's retention, or shorten the range"
                 )
+
+
+def lost(slo: Slo, kept: timedelta, shown: str) -> str:
+    """What of an SLO's window is lost where samples are kept for so long; empty where nothing is.
+
+    A calendar window is the sum of days that are sealed once they are over, so it needs no more than its burn alerts.
+    """
+    slowest = windows.LONG_WINDOWS[-1]
+    if slo.window.calendar is None and slo.window.duration > kept:
+        return f"{slo.name} is judged over {slo.window.text}, and samples are kept for {shown}"
+    if slowest > kept:
+        return f"the alerts of {slo.name} look back for {durations.text(slowest)}, and samples are kept for {shown}"
+    return ""
 
 
 def _ranges(expr: ql.Expr) -> Iterator[Any]:

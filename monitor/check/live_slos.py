@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Protocol
 
 import promql_parser as ql
@@ -15,15 +16,23 @@ import promql_parser as ql
 from monitor.catalogue import durations, promql
 from monitor.catalogue.model import Catalogue, RatioSli, Slo
 from monitor.catalogue.terms import counters, terms
+from monitor.check import traffic
+from monitor.check.alerts import lost
 from monitor.check.finding import Finding, finding
 from monitor.slo.gains import counted
-from monitor.slo.promql import matching_any_edge
+from monitor.slo.promql import matching_any_edge, number
 
 CHUNK = 20
 """Selectors asked about in one query."""
 
 TOLERANCE = 0.01
 """Good and total may be scraped from two processes at different moments, and ``increase`` stretches either."""
+
+FAR_OFF = 10
+"""An expectation that is ten times off was about another service, or another year."""
+
+RARE = 20
+"""Over so many scrapes it is looked how many there were: half of them may have failed before anything is said."""
 
 MISSED = "prometheus_rule_group_iterations_missed_total"
 """Prometheus's own count, where it scrapes itself."""
@@ -51,6 +60,8 @@ def live_findings(catalogue: Catalogue, ask: Ask, retention: str | None) -> Iter
     """Everything about SLOs that only a running server tells; ``retention`` is its own word for it, if it has one."""
     yield from silent_selectors(catalogue, ask)
     yield from more_than_total(catalogue, ask)
+    yield from unfit_for_measured_traffic(catalogue, ask)
+    yield from scraped_rarely(catalogue, ask)
     yield from missed_evaluations(catalogue, ask)
     if retention is not None:
         yield from beyond_live_retention(catalogue, retention)
@@ -90,6 +101,52 @@ def more_than_total(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
                 yield finding(slo.place, "more-than-total-live", message, remedy)
 
 
+def unfit_for_measured_traffic(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """SLOs whose alerts do not fit the traffic of the last day, or whose author expected another one.
+
+    Nothing is said of what was not there a day ago.
+    """
+    for slo in catalogue.slos:
+        if not isinstance(slo.sli, RatioSli) or not traffic.counts_events(slo):
+            continue
+        known = " or ".join(f"count({matching_any_edge(text)} offset 1d)" for text in counters(slo.sli.total))
+        for sample in ask(f"({_increase(slo.sli.total, '1d')}) / 24 and on () ({known})"):
+            yield from _at_measured_traffic(slo, Decimal(f"{sample.value:.3g}"))
+
+
+def _at_measured_traffic(slo: Slo, hourly: Decimal) -> Iterator[Finding]:
+    expected = slo.expected_requests_per_hour
+    if expected is None:
+        yield from traffic.at_traffic(slo, hourly, " (measured over the last day)")
+    elif not expected / FAR_OFF <= hourly <= expected * FAR_OFF:
+        message = (
+            f"{slo.name} expects {number(expected)} {slo.events} an hour, and in the last day there were "
+            f"{number(hourly)}"
+        )
+        yield finding(
+            slo.place, "expected-traffic", message, "correct expected_requests_per_hour, or see who is missing"
+        )
+
+
+def scraped_rarely(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """SLOs whose samples are further apart than the environment says: rules would take what is between for gaps."""
+    every = catalogue.environment.scrape_interval
+    span = durations.text(RARE * every)
+    for slo in catalogue.slos:
+        for text in _selectors(slo):
+            many = f"max(count_over_time({matching_any_edge(text)}[{span}]))"
+            known = f"count({matching_any_edge(text)} offset {span})"
+            few = next((one.value for one in ask(f"{many} and on () {known}") if one.value < RARE / 2), None)
+            if few is not None:
+                message = (
+                    f"{slo.name}: {text} has {few:.0f} samples in {span}, and the environment says that scrapes are "
+                    f"{durations.text(every)} apart"
+                )
+                remedy = "scrape it as often as the environment says, or correct the environment's scrape_interval"
+                yield finding(slo.place, "scraped-rarely", message, remedy)
+                break  # one job is scraped at one interval
+
+
 def missed_evaluations(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
     """Groups of rules that were not evaluated in time: their windows have gaps, and their alerts come late."""
     places = {f"slo-{slo.name}-": slo.place for slo in catalogue.slos}
@@ -106,11 +163,9 @@ def beyond_live_retention(catalogue: Catalogue, retention: str) -> Iterator[Find
     """SLOs that are judged over longer than this server keeps samples, whatever the environment says."""
     kept = kept_for(retention)
     for slo in catalogue.slos:
-        if kept is not None and slo.window.duration > kept:
-            message = f"{slo.name} is judged over {slo.window.text}, and this Prometheus keeps samples for {retention}"
-            yield finding(
-                slo.place, "beyond-retention", message, "start it with a longer --storage.tsdb.retention.time"
-            )
+        if kept is not None and (loses := lost(slo, kept, f"{retention} by this Prometheus")):
+            remedy = "start it with a longer --storage.tsdb.retention.time"
+            yield finding(slo.place, "beyond-retention", loses, remedy)
 
 
 def kept_for(retention: str) -> timedelta | None:
@@ -163,6 +218,6 @@ def _without_le(selector: ql.VectorSelector) -> Iterator[str]:
             yield f'{matcher.name}{operators[str(matcher.op).removeprefix("MatchOp.")]}"{value}"'
 
 
-def _increase(expression: str) -> str:
-    gains = (counted(term, f"increase({matching_any_edge(term.selector)}[1h])") for term in terms(expression))
+def _increase(expression: str, span: str = "1h") -> str:
+    gains = (counted(term, f"increase({matching_any_edge(term.selector)}[{span}])") for term in terms(expression))
     return " + ".join(f"(sum({gain}) or vector(0))" for gain in gains)

@@ -32,40 +32,47 @@ HOUR = timedelta(hours=1)
 def unfit_for_traffic(catalogue: Catalogue) -> Iterator[Finding]:
     """SLOs whose alerts, at the traffic they expect, would speak of single failures, never, or when all is spent."""
     for slo in catalogue.slos:
-        hourly = slo.expected_requests_per_hour
-        if not hourly or not isinstance(slo.sli, RatioSli) or slo.sli.slice:
-            continue
-        for pair in burning.burn_pairs(slo):
-            if burning.can_fire(slo, pair):  # else it never fires whatever the traffic (``never-fires``)
-                yield from _unfit_alert(slo, pair, hourly)
-        budget = hourly * Decimal(slo.window.duration / HOUR) * (1 - slo.target)
-        if budget < windows.MINIMUM_BAD_EVENTS:
-            message = (
-                f"{slo.name}: at {number(hourly)} {slo.events} an hour the budget of {slo.window.text} is "
-                f"{budget:.2g} of them, and alerts stay silent below {windows.MINIMUM_BAD_EVENTS}: it is spent unheard"
-            )
-            remedy = (
-                "lower the objective, lengthen the window, or probe the service so that there is something to count"
-            )
-            yield finding(slo.place, "budget-too-small", message, remedy)
+        if slo.expected_requests_per_hour and counts_events(slo):
+            yield from at_traffic(slo, slo.expected_requests_per_hour)
 
 
-def _unfit_alert(slo: Slo, pair: BurnPair, hourly: Decimal) -> Iterator[Finding]:
+def counts_events(slo: Slo) -> bool:
+    """Whether traffic decides what an SLO's alerts can see: slices of time and gauges do not depend on it."""
+    return isinstance(slo.sli, RatioSli) and not slo.sli.slice
+
+
+def at_traffic(slo: Slo, hourly: Decimal, source: str = "") -> Iterator[Finding]:
+    """What is wrong with an SLO at so many events an hour; ``source`` says who has counted them, if anybody has."""
+    traffic = f"at {number(hourly)} {slo.events} an hour{source}"
+    for pair in burning.burn_pairs(slo):
+        if burning.can_fire(slo, pair):  # else it never fires whatever the traffic (``never-fires``)
+            yield from _unfit_alert(slo, pair, hourly, traffic)
+    budget = hourly * Decimal(slo.window.duration / HOUR) * (1 - slo.target)
+    if budget < windows.MINIMUM_BAD_EVENTS:
+        message = (
+            f"{slo.name}: {traffic} the budget of {slo.window.text} is {budget:.2g} of them, and alerts stay silent "
+            f"below {windows.MINIMUM_BAD_EVENTS}: it is spent unheard"
+        )
+        remedy = "lower the objective, lengthen the window, or probe the service so that there is something to count"
+        yield finding(slo.place, "budget-too-small", message, remedy)
+
+
+def _unfit_alert(slo: Slo, pair: BurnPair, hourly: Decimal, traffic: str) -> Iterator[Finding]:
     events = hourly * Decimal(pair.long / HOUR)
     needed = max(windows.MINIMUM_BAD_EVENTS, math.floor(pair.factor * (1 - slo.target) * events) + 1)
     long = durations.text(pair.long)
     if needed > events:
         message = (
-            f"{slo.name}: {pair.alert} can never fire at {number(hourly)} {slo.events} an hour: it waits for {needed} "
-            f"bad ones in {long}, and {events:.2g} come"
+            f"{slo.name}: {pair.alert} can never fire {traffic}: it waits for {needed} bad ones in {long}, and "
+            f"{events:.2g} come"
         )
         yield finding(
             slo.place, "too-little-traffic", message, "judge slices of time instead of events, or add a probe's events"
         )
     elif needed < FEW_FAILURES:
         message = (
-            f"{slo.name}: at {number(hourly)} {slo.events} an hour {pair.alert} fires on {needed} bad "
-            f"{'one' if needed == 1 else 'ones'} in {long}: one failure at 03:00 may wake somebody"
+            f"{slo.name}: {traffic} {pair.alert} fires on {needed} bad {'one' if needed == 1 else 'ones'} in {long}: "
+            "one failure at 03:00 may wake somebody"
         )
         yield finding(
             slo.place, "few-failures-fire", message, "lower the objective, or ask for more bad events in the window"

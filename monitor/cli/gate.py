@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import timedelta
 
 import click
@@ -10,7 +11,8 @@ from monitor import clock
 from monitor.catalogue import durations
 from monitor.catalogue.load import load
 from monitor.cli import Context, leave, pass_settings, print_json, slo_named
-from monitor.compliance.gate import Gate, Standing, gate, override, overrides, standing
+from monitor.compliance.gate import Gate, gate, override, overrides
+from monitor.compliance.policy_standing import standing
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
 from monitor.sources.prometheus import connect
@@ -55,14 +57,12 @@ def command(
     if history:
         _history(settings, name, as_json=as_json)
         return
-    with connect(settings) as prometheus:
-        found = standing(prometheus, catalogue, slo)
-    if overriding:
-        with Store.open(settings.state, wait_s=STORE_WAIT_S) as store:
+    with ExitStack() as stack:
+        store = _store(settings, stack, needed=overriding)
+        found = standing(stack.enter_context(connect(settings)), catalogue, slo, store)
+        if overriding and store:
             override(store, found, reason=reason, by=by, length=span, now=clock.now())
-            answer = gate(found, store, clock.now())
-    else:
-        answer = _answer(settings, found)
+        answer = gate(found, store, clock.now())
     _show(answer, as_json=as_json)
     leave(EXIT[answer.allowed])
 
@@ -83,15 +83,19 @@ def _checked(reason: str, by: str, length: str | None, *, overriding: bool, hist
         raise InputError(f"--for {error}") from error
 
 
-def _answer(settings: Settings, found: Standing) -> Gate:
-    """The answer with its override; a store that cannot be read holds none that could be known, and that is said."""
+def _store(settings: Settings, stack: ExitStack, *, needed: bool) -> Store | None:
+    """The store; where none can be read no override can be known, and that is said.
+
+    Raises:
+        Unavailable: it is ``needed`` and cannot be used.
+    """
     try:
-        store = Store.open(settings.state, wait_s=0)
+        return stack.enter_context(Store.open(settings.state, wait_s=STORE_WAIT_S if needed else 0))
     except Unavailable as error:
+        if needed:
+            raise
         click.echo(f"monitor: whether there is an override is not known: {error}", err=True)
-        return gate(found, None, clock.now())
-    with store:
-        return gate(found, store, clock.now())
+        return None
 
 
 def _history(settings: Settings, name: str, *, as_json: bool) -> None:

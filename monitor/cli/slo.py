@@ -15,9 +15,11 @@ from monitor.cli import (
     slo_corrections,
     slo_named,
     slo_replay,
+    slo_sealed,
     slo_validate,
 )
 from monitor.compliance.sealing import zone_of
+from monitor.compliance.shown import slo_json
 from monitor.compliance.status import SloStatus, corrected, slo_statuses
 from monitor.errors import Unavailable
 from monitor.render import report_words as words
@@ -38,6 +40,7 @@ command.add_command(slo_backfill.command)
 command.add_command(slo_corrections.correct_command)
 command.add_command(slo_corrections.withdraw_command)
 command.add_command(slo_corrections.list_command)
+command.add_command(slo_sealed.command)
 command.add_command(slo_validate.command)
 
 
@@ -67,8 +70,7 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
         status = next(one for one in slo_statuses(prometheus, catalogue, store=store) if one.name == name)
         changed = corrected(prometheus, store, catalogue, slo) if store else None
     if as_json:
-        told = {"description": slo.description, "impact": slo.impact, "team": slo.team}
-        print_json(status.to_json() | told | slo_corrections.window_json(changed))
+        print_json(slo_json(slo, status, changed))
         return
     click.echo(f"{slo.display_name}: {slo.description}")
     if slo.impact:

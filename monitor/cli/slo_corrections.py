@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import click
 
-from monitor import clock
 from monitor.catalogue.load import load
 from monitor.cli import Context, pass_settings, print_json, slo_named
 from monitor.cli.slo_backfill import QUERY_TIMEOUT_S
 from monitor.compliance.corrections import Signed, correct, withdraw
 from monitor.compliance.days import Span, instant
 from monitor.compliance.sealing import zone_of
+from monitor.compliance.shown import correction_json
 from monitor.compliance.status import Corrected
 from monitor.render import report_words as words
 from monitor.sources.prometheus import connect
@@ -22,7 +21,7 @@ from monitor.store_history import Correction, SloHistory, standing
 
 
 @click.command("correct")
-@click.argument("name")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option("--from", "start", required=True, help="2026-11-22T01:00:00Z, or a day of the clinic (2026-11-22).")
 @click.option("--to", "end", required=True, help="The same; it must be over.")
 @click.option("--reason", required=True, help="Why this time does not count.")
@@ -31,17 +30,34 @@ from monitor.store_history import Correction, SloHistory, standing
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @pass_settings
 def correct_command(
-    context: Context, name: str, start: str, end: str, reason: str, by: str, approved_by: str, *, as_json: bool
+    context: Context,
+    names: tuple[str, ...],
+    start: str,
+    end: str,
+    reason: str,
+    by: str,
+    approved_by: str,
+    *,
+    as_json: bool,
 ) -> None:
-    """Take a maintenance window out of what is counted for an SLO; recorded for good, with who, why and approved by."""
+    """Take a maintenance window out of what is counted for SLOs: for all that are named, or for none.
+
+    It is recorded for good, with who, why and approved by. An SLA that counts the same requests is an SLO of its own.
+    """
     settings = context.settings
     catalogue = load(settings.catalogue, settings.environment)
-    slo, zone = slo_named(catalogue, name), zone_of(catalogue)
+    slos, zone = [slo_named(catalogue, name) for name in dict.fromkeys(names)], zone_of(catalogue)
     span = Span(start=instant(start, zone), end=instant(end, zone))
     signed = Signed(reason=reason, by=by, approved_by=approved_by)
     signed.check()
     with Store.open(settings.state, wait_s=0) as store, connect(settings, timeout_s=QUERY_TIMEOUT_S) as prometheus:
-        _tell(correct(prometheus, SloHistory(store), catalogue, slo, span, signed), zone, as_json=as_json)
+        made = correct(prometheus, SloHistory(store), catalogue, slos, span, signed)
+    if as_json:
+        told = [correction_json(correction) for correction in made]
+        print_json(told if len(told) > 1 else told[0])
+        return
+    for correction in made:
+        _tell(correction, zone, as_json=False)
 
 
 @click.command("withdraw")
@@ -76,31 +92,13 @@ def list_command(context: Context, name: str, *, as_json: bool) -> None:
         known = SloHistory(store).corrections(name)
     holding = {correction.id for correction in standing(known)}
     if as_json:
-        print_json([to_json(correction) | {"holds": correction.id in holding} for correction in known])
+        print_json([correction_json(correction) | {"holds": correction.id in holding} for correction in known])
         return
     for correction in known:
         state = "holds" if correction.id in holding else "withdrawal" if correction.withdraws else "withdrawn"
         click.echo(f"{correction.id}  {state}\n  {line(correction, zone_of(catalogue))}")
     if not known:
         click.echo("no corrections")
-
-
-def to_json(correction: Correction) -> dict[str, Any]:
-    """A record as programs read it; events are ``null`` where nobody can tell what was counted."""
-    known = all(part.bad is not None for part in correction.parts) and not correction.withdraws
-    return {
-        "id": correction.id,
-        "slo": correction.slo,
-        "at": clock.to_rfc3339(correction.at),
-        "start": clock.to_rfc3339(correction.start),
-        "end": clock.to_rfc3339(correction.end),
-        "reason": correction.reason,
-        "by": correction.by,
-        "approved_by": correction.approved_by,
-        "withdraws": correction.withdraws or None,
-        "bad_events": sum(part.bad or 0.0 for part in correction.parts) if known else None,
-        "total_events": sum(part.total or 0.0 for part in correction.parts) if known else None,
-    }
 
 
 def line(correction: Correction, zone: str) -> str:
@@ -111,22 +109,11 @@ def line(correction: Correction, zone: str) -> str:
         return (
             f"{correction.slo}: {span} counts again, {correction.withdraws} is withdrawn: {correction.reason} ({who})"
         )
-    told = to_json(correction)
+    told = correction_json(correction)
     off = "what was counted in it is unknown, so nothing is taken off"
     if told["total_events"] is not None:
         off = f"{words.count(told['bad_events'])} bad of {words.count(told['total_events'])} events taken off"
     return f"{correction.slo}: {span} does not count: {correction.reason} ({who}); {off}"
-
-
-def window_json(changed: Corrected | None) -> dict[str, Any]:
-    """What corrections changed in an SLO's current window; ``null`` where there is none in it."""
-    if changed is None:
-        return {"corrections": [], "before_corrections": None, "after_corrections": None}
-    return {
-        "corrections": [to_json(correction) for correction in changed.corrections],
-        "before_corrections": changed.to_json(changed.before),
-        "after_corrections": changed.to_json(changed.after),
-    }
 
 
 def window_lines(changed: Corrected | None, zone: str) -> Iterator[str]:
@@ -146,6 +133,6 @@ def window_lines(changed: Corrected | None, zone: str) -> Iterator[str]:
 
 def _tell(correction: Correction, zone: str, *, as_json: bool) -> None:
     if as_json:
-        print_json(to_json(correction))
+        print_json(correction_json(correction))
     else:
         click.echo(f"{correction.id}\n  {line(correction, zone)}")

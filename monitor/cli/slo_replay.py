@@ -1,4 +1,4 @@
-"""``monitor slo replay``: what the burn alerts of an SLO would have done on what really happened."""
+"""``monitor slo replay``: what the alerts of an SLO would have done on what really happened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from monitor.catalogue.load import load
 from monitor.cli import Context, pass_settings, print_json, slo_named
 from monitor.cli.slo_replay_shown import lines, replay_json
 from monitor.compliance import period
+from monitor.compliance.days import OLDEST
 from monitor.compliance.incidents import read_incidents
+from monitor.compliance.policies import read_policy
 from monitor.compliance.replay import replay
 from monitor.errors import InputError
 from monitor.sources.prometheus import connect
@@ -37,6 +39,14 @@ QUERY_TIMEOUT_S = 60.0
 @click.option(
     "--objective", "others", multiple=True, help="Show this objective beside (99.9, or 0.999); may be repeated."
 )
+@click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="NAME|FILE",
+    help="Show other burn alerts beside: workbook, pyrra, one-window, or a YAML file with a list of "
+    "{severity, long, short, factor, for}; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: ratios 0-1, null where nothing is known.")
 @pass_settings
 def command(
@@ -46,10 +56,11 @@ def command(
     end: str,
     incidents: Path | None,
     others: tuple[str, ...],
+    policies: tuple[str, ...],
     *,
     as_json: bool,
 ) -> None:
-    """Replay the burn alerts of the SLO NAME on what Prometheus has kept: pages, tickets, and how good they were.
+    """Replay the alerts of the SLO NAME on what Prometheus has kept: pages, tickets, and how good they were.
 
     The alerts are those of the rules as they are generated now, whichever were loaded then. Exits with 0 whatever it
     finds; with 3 if Prometheus could not be asked.
@@ -58,10 +69,16 @@ def command(
     catalogue = load(settings.catalogue, settings.environment)
     slo = slo_named(catalogue, name)
     known = read_incidents(incidents) if incidents is not None else None
-    objectives = tuple(map(_objective, others))
+    objectives, chosen = tuple(map(_objective, others)), tuple(map(read_policy, policies))
     with connect(settings, timeout_s=QUERY_TIMEOUT_S) as prometheus:
         found = replay(
-            prometheus, slo, catalogue.environment, _span(begin, end), objectives=objectives, incidents=known
+            prometheus,
+            slo,
+            catalogue.environment,
+            _span(begin, end),
+            objectives=objectives,
+            policies=chosen,
+            incidents=known,
         )
     if as_json:
         print_json(replay_json(found))
@@ -80,9 +97,12 @@ def _span(begin: str, end: str) -> tuple[datetime, datetime]:
 
 def _instant(option: str, text: str) -> datetime:
     try:
-        return clock.from_rfc3339(text)
+        at = clock.from_rfc3339(text)
     except (ValueError, OverflowError) as error:
         raise InputError(f"{option} {text[:40]!r}: write a time such as 2026-11-22T17:15:00Z") from error
+    if at.year < OLDEST:
+        raise InputError(f"{option} {text[:40]!r} is before anything was measured: write a time since {OLDEST}")
+    return at
 
 
 def _objective(text: str) -> Decimal:

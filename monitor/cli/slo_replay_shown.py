@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from monitor import clock
@@ -12,7 +13,7 @@ from monitor.render import report_words as words
 from monitor.slo.judging import Detection, heard, percent
 from monitor.slo.replay import Episode
 
-TOLD = {Severity.CRITICAL: "page", Severity.WARNING: "ticket"}
+TOLD = {Severity.CRITICAL: "page", Severity.WARNING: "ticket", Severity.INFO: "info"}
 
 
 def replay_json(found: Replay) -> dict[str, Any]:
@@ -26,6 +27,7 @@ def replay_json(found: Replay) -> dict[str, Any]:
         "sli": found.achieved,
         "coverage": found.coverage,
         "events": found.events,
+        "incidents_outside": found.incidents_outside,
         "outcomes": [_outcome_json(outcome) for outcome in found.outcomes],
         "recommended": {
             "objective": None if advice.objective is None else float(advice.objective),
@@ -38,7 +40,9 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     judged = outcome.judgement
     return {
         "objective": float(outcome.objective),
+        "policy": outcome.policy or None,
         "error_budget_spent": outcome.error_budget_spent,
+        "frozen_seconds": outcome.frozen.total_seconds(),
         "pages_per_month": outcome.pages_per_month,
         "tickets_per_month": outcome.tickets_per_month,
         "precision": judged.precision if judged else None,
@@ -85,25 +89,35 @@ def lines(found: Replay, events: str) -> Iterator[str]:
         yield ""
         yield from _outcome_lines(outcome)
     yield ""
+    if found.incidents_outside:
+        yield f"Not judged, for they lie outside of this time: {found.incidents_outside} of the known incidents."
     yield found.recommendation.reason
 
 
 def _outcome_lines(outcome: Outcome) -> Iterator[str]:
+    policy = f", burn alerts of {outcome.policy}" if outcome.policy else ""
+    frozen = f"; changes frozen for {clock.humanize(outcome.frozen)}" if outcome.frozen else ""
     yield (
-        f"Objective {percent(outcome.objective)}: {words.percent(outcome.error_budget_spent, 1)} of the budget spent, "
-        f"{outcome.pages_per_month:.1f} pages and {outcome.tickets_per_month:.1f} tickets a month"
+        f"Objective {percent(outcome.objective)}{policy}: "
+        f"{words.percent(outcome.error_budget_spent, 1)} of the budget spent, "
+        f"{outcome.pages_per_month:.1f} pages and {outcome.tickets_per_month:.1f} tickets a month{frozen}"
     )
     for severity, told in TOLD.items():
-        for episode in heard(outcome.episodes, severity):
+        for at, episode in _in_order(heard(outcome.episodes, severity)):
             lasted = "still firing" if episode.end is None else f"for {clock.humanize(episode.end - episode.start)}"
-            at = clock.to_rfc3339(episode.heard or episode.start)
-            yield f"  {at}  {told:<6}  {episode.alert:<24}  {lasted}"
+            yield f"  {clock.to_rfc3339(at)}  {told:<6}  {episode.alert:<24}  {lasted}"
     if outcome.judgement is None:
         return
     precision, recall = (words.percent(share, 0) for share in (outcome.judgement.precision, outcome.judgement.recall))
     yield f"  Precision {precision} (pages that tell of an incident), recall {recall} (incidents that were paged for)"
     for detection in outcome.judgement.detections:
         yield f"  {clock.to_rfc3339(detection.incident.start)}  {detection.incident.name}: {_noticed(detection)}"
+
+
+def _in_order(episodes: Iterable[Episode]) -> list[tuple[datetime, Episode]]:
+    """Each with when somebody was told, in that order."""
+    told = [(episode.heard or episode.start, episode) for episode in episodes]
+    return sorted(told, key=lambda pair: pair[0])
 
 
 def _noticed(detection: Detection) -> str:

@@ -7,9 +7,10 @@ that nobody could count any more, is unknown; nothing is ever taken in proportio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
@@ -18,7 +19,7 @@ from monitor.compliance.sealing import TRAIL, cell_width, cells, reader_over, zo
 from monitor.compliance.tally import Tally
 from monitor.errors import InputError
 from monitor.sources.prometheus import Prometheus
-from monitor.store_history import Correction, Part, SloHistory, standing
+from monitor.store_history import Correction, Part, SloHistory, refuse, standing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,12 @@ class Excluded:
 
 
 NOTHING = Excluded()
+
+LONGEST = timedelta(days=31)
+"""A month without a promise is no maintenance."""
+
+MOST_REASON, MOST_NAME = 500, 100
+"""Characters, as of an override of the gate."""
 
 
 def excluded(history: SloHistory, slo: str, start: datetime, end: datetime) -> Excluded:
@@ -74,17 +81,23 @@ class Signed:
         Raises:
             InputError: something is empty, or both are the same person.
         """
-        for flag, value in (("--reason", self.reason), ("--by", self.by), ("--approved-by", self.approved_by)):
-            if not value.strip():
+        for flag, value, most in (
+            ("--reason", self.reason, MOST_REASON),
+            ("--by", self.by, MOST_NAME),
+            ("--approved-by", self.approved_by, MOST_NAME),
+        ):
+            if not on_one_line(value):
                 raise InputError(f"{flag} is empty: a correction says who wants it, who approved it, and why")
+            if len(value) > most:
+                raise InputError(f"{flag} is longer than {most} characters")
         if _person(self.by) == _person(self.approved_by):
             raise InputError(f"{self.by!r} cannot approve his own correction: a second person has to, by --approved-by")
 
 
 def correct(
-    prometheus: Prometheus, history: SloHistory, catalogue: Catalogue, slo: Slo, span: Span, signed: Signed
-) -> Correction:
-    """Take a span out of what is counted for an SLO, for good.
+    prometheus: Prometheus, history: SloHistory, catalogue: Catalogue, slos: Iterable[Slo], span: Span, signed: Signed
+) -> tuple[Correction, ...]:
+    """Take a span out of what is counted for SLOs, for good: for all of them or for none.
 
     Raises:
         InputError: the span is not over, lies on no cells, or is taken out already; or the signatures do not do.
@@ -93,24 +106,38 @@ def correct(
     signed.check()
     now = clock.now().replace(microsecond=0)
     _check_span(catalogue, span, now)
-    for other in standing(history.corrections(slo.name)):
-        if other.start < span.end and other.end > span.start:
-            raise InputError(
-                f"correction {other.id} takes some of that time out already: withdraw it first, or name other times"
-            )
-    correction = Correction(
-        id=clock.new_id("correction", now),
-        slo=slo.name,
-        at=now,
-        start=span.start,
-        end=span.end,
-        reason=signed.reason.strip(),
-        by=signed.by.strip(),
-        approved_by=signed.approved_by.strip(),
-        parts=tuple(_part(prometheus, catalogue, slo, part) for part in _by_day(span, zone_of(catalogue))),
+    known = history.corrections()
+    taken = {one.id for one in known}
+    asked = []
+    for slo in slos:
+        correction = Correction(
+            id=_fresh_id("correction", now, taken),
+            slo=slo.name,
+            at=now,
+            start=span.start,
+            end=span.end,
+            reason=on_one_line(signed.reason),
+            by=on_one_line(signed.by),
+            approved_by=on_one_line(signed.approved_by),
+        )
+        # Before anything is counted; and again when it is written, for two people may correct at once.
+        refuse(correction, standing(one for one in known if one.slo == slo.name))
+        asked.append((slo, correction))
+    days = tuple(_by_day(span, zone_of(catalogue)))
+    counted = tuple(
+        replace(correction, parts=tuple(_part(prometheus, catalogue, slo, day) for day in days))
+        for slo, correction in asked
     )
-    history.correct(correction)
-    return correction
+    history.correct(*counted)
+    return counted
+
+
+def _fresh_id(kind: str, now: datetime, taken: set[str]) -> str:
+    """An id that no other record has; of many in one second two may be given the same digits."""
+    while (found := clock.new_id(kind, now)) in taken:
+        pass
+    taken.add(found)
+    return found
 
 
 def withdraw(history: SloHistory, correction_id: str, signed: Signed) -> Correction:
@@ -125,14 +152,14 @@ def withdraw(history: SloHistory, correction_id: str, signed: Signed) -> Correct
         raise InputError(f"no correction {correction_id!r} holds: see `monitor slo corrections`")
     now = clock.now().replace(microsecond=0)
     withdrawal = Correction(
-        id=clock.new_id("withdrawal", now),
+        id=_fresh_id("withdrawal", now, {one.id for one in history.corrections()}),
         slo=found.slo,
         at=now,
         start=found.start,
         end=found.end,
-        reason=signed.reason.strip(),
-        by=signed.by.strip(),
-        approved_by=signed.approved_by.strip(),
+        reason=on_one_line(signed.reason),
+        by=on_one_line(signed.by),
+        approved_by=on_one_line(signed.approved_by),
         withdraws=found.id,
     )
     history.correct(withdrawal)
@@ -143,6 +170,10 @@ def _check_span(catalogue: Catalogue, span: Span, now: datetime) -> None:
     width = cell_width(catalogue.environment)
     if span.start >= span.end:
         raise InputError("a correction ends after it begins: --from is not before --to")
+    if span.length > LONGEST:
+        raise InputError(
+            f"a correction takes out {LONGEST.days} days at most: what is longer is another promise, to be made as one"
+        )
     if any(at.timestamp() % width.total_seconds() for at in (span.start, span.end)):
         raise InputError(
             f"time is counted in steps of {clock.humanize(width)}: let the correction begin and end on one of them"
@@ -170,5 +201,11 @@ def _part(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, span: Span) ->
 
 
 def _person(name: str) -> str:
-    """A name as it is compared: nobody becomes a second person by a capital letter or a space."""
-    return " ".join(name.casefold().split())
+    """A name as it is compared: nobody becomes a second person by a capital letter, a space or a full stop."""
+    return "".join(letter for letter in unicodedata.normalize("NFKC", name).casefold() if letter.isalnum())
+
+
+def on_one_line(text: str) -> str:
+    """A text as it is kept: on one line, with nothing in it that cannot be seen."""
+    kept = (letter if letter.isprintable() else " " for letter in text)
+    return " ".join("".join(kept).split())

@@ -17,6 +17,9 @@ from monitor import clock
 from monitor.catalogue.model import Calendar
 from monitor.errors import InputError
 
+OLDEST, NEWEST = 2000, 2200
+"""Years in which something was measured or may be: beyond them, time stamps end somewhere."""
+
 _ONE_DAY = timedelta(days=1)
 _DAYS = {"d": 1, "w": 7}
 _MONTHS = {"M": 1, "Q": 3, "Y": 12}
@@ -80,12 +83,16 @@ def instant(text: str, time_zone: str) -> datetime:
     """
     try:
         if len(text) == len("2026-11-22"):
-            return midnight(date.fromisoformat(text), ZoneInfo(time_zone))
-        return clock.from_rfc3339(text).replace(microsecond=0)
-    except ValueError as error:
+            at = midnight(date.fromisoformat(text), ZoneInfo(time_zone))
+        else:
+            at = clock.from_rfc3339(text).replace(microsecond=0)
+    except (ValueError, OverflowError) as error:
         raise InputError(
             f"{text[:40]!r} is no instant: write a day of {time_zone} (2026-11-22) or 2026-11-22T17:15:00Z"
         ) from error
+    if not OLDEST <= at.year <= NEWEST:
+        raise InputError(f"{text[:40]!r} is no instant of an SLO's life: write a year from {OLDEST} to {NEWEST}")
+    return at
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

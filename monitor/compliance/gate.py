@@ -8,16 +8,12 @@ from typing import Any
 
 from monitor import clock
 from monitor.catalogue import durations
-from monitor.catalogue.model import Catalogue, Slo
-from monitor.compliance.status import SloStatus, slo_statuses
-from monitor.errors import InputError, Unavailable
-from monitor.slo import names, policy, promql
+from monitor.compliance.corrections import on_one_line
+from monitor.compliance.policy_standing import Standing
+from monitor.errors import InputError
+from monitor.slo import policy
 from monitor.slo.policy import State
-from monitor.sources.prometheus import Prometheus
 from monitor.store import Record, Store
-
-HOUR = timedelta(hours=1)
-"""The past is looked at hour by hour, at the worst of each: 720 points for 30 days."""
 
 LONGEST_OVERRIDE = timedelta(days=7)
 """An exception that is longer than a week is a change of the policy, and is to be made as one."""
@@ -57,17 +53,6 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """Where an SLO stands under the policy. Ratios as in ``SloStatus``; ``problem`` is why nothing is known."""
-
-    slo: Slo
-    state: State
-    error_budget_remaining: float | None = None
-    coverage: float | None = None
-    problem: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """The answer. ``allowed`` is ``None`` where nobody can say; an override allows whatever the state is."""
 
@@ -81,11 +66,10 @@ class Gate:
 
     @property
     def reason(self) -> str:
-        """Why, in a sentence or two."""
-        sentence = _why(self.standing)
+        """Why, with the override that there may be."""
         if self.override is None:
-            return sentence
-        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {sentence}"
+            return self.standing.why
+        return f"Overridden by {self.override.by} until {clock.to_rfc3339(self.override.until)}. {self.standing.why}"
 
     def to_json(self) -> dict[str, Any]:
         """The fields as ``monitor gate --json`` and ``/api/v1/slos/NAME/gate`` show them."""
@@ -100,26 +84,18 @@ class Gate:
         }
 
 
-def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo) -> Standing:
-    """Ask where an SLO stands; that Prometheus cannot be asked is an answer too: unknown."""
-    try:
-        status = next(one for one in slo_statuses(prometheus, catalogue) if one.name == slo.name)
-        past = _past(prometheus, slo)
-    except Unavailable as error:
-        return Standing(slo=slo, state=State.UNKNOWN, problem=str(error))
-    return Standing(
-        slo=slo,
-        state=policy.state(past, _spent(status), status.coverage),
-        error_budget_remaining=status.error_budget_remaining,
-        coverage=status.coverage,
-    )
-
-
 def gate(found: Standing, store: Store | None, now: datetime) -> Gate:
     """The answer now: where the SLO stands, and whether somebody has overridden it."""
-    made = overrides(store, found.slo.name, since=now - LONGEST_OVERRIDE) if store else ()
-    valid = [one for one in made if one.at <= now < one.until]
-    return Gate(standing=found, override=max(valid, key=lambda one: one.until, default=None))
+    return Gate(standing=found, override=overridden(store, now).get(found.slo.name) if store else None)
+
+
+def overridden(store: Store, now: datetime) -> dict[str, Override]:
+    """The overrides that hold now, by SLO; of several of one SLO the one that lasts longest."""
+    made = (
+        _override(record) for record in store.records("override", since=now - LONGEST_OVERRIDE, limit=MOST_OVERRIDES)
+    )
+    valid = sorted((one for one in made if one.at <= now < one.until), key=lambda one: one.until)
+    return {one.slo: one for one in valid}
 
 
 def overrides(store: Store, slo: str, *, since: datetime | None = None) -> tuple[Override, ...]:
@@ -134,7 +110,7 @@ def override(store: Store, found: Standing, *, reason: str, by: str, length: tim
     Raises:
         InputError: nobody says who or why, or it would last too long.
     """
-    reason, by = (" ".join(text.split()) for text in (reason, by))
+    reason, by = on_one_line(reason), on_one_line(by)
     if not 0 < len(reason) <= MOST_REASON or not 0 < len(by) <= MOST_NAME:
         raise InputError(
             f"an override says who (--by, up to {MOST_NAME} characters) and why (--reason, up to {MOST_REASON})"
@@ -170,30 +146,3 @@ def _override(record: Record) -> Override:
         state=State(body["state"]),
         error_budget_remaining=body["error_budget_remaining"],
     )
-
-
-def _spent(status: SloStatus) -> float | None:
-    return None if status.error_budget_remaining is None else 1 - status.error_budget_remaining
-
-
-def _past(prometheus: Prometheus, slo: Slo) -> tuple[float, ...]:
-    """What was spent at the worst moment of each hour of the SLO's window, oldest first."""
-    query = f"min_over_time({promql.series(names.BUDGET_REMAINING, slo, slo.window.text)}[1h])"
-    now = clock.now()
-    found = prometheus.range(query, now - max(slo.window.duration, HOUR), now, HOUR)
-    points = sorted(point for series in found for point in series.points)
-    return tuple(1 - value for _, value in points)
-
-
-def _why(found: Standing) -> str:
-    if found.problem:
-        return f"Nothing is known: {found.problem}."
-    if found.error_budget_remaining is None or found.coverage is None:
-        return (
-            "Nothing is known: no error budget is recorded now; see whether the rules are loaded and metrics come in."
-        )
-    spent = f"{1 - found.error_budget_remaining:.1%} of the error budget of {found.slo.window.text} is spent"
-    if found.state is State.UNKNOWN:
-        least = f"{policy.ENOUGH_COVERAGE:.0%}"
-        return f"Nobody can say: {spent} in the {found.coverage:.1%} of the time that was measured; {least} is needed."
-    return f"{spent} ({found.coverage:.1%} measured): {policy.meaning(found.state)}."

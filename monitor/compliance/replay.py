@@ -1,4 +1,4 @@
-"""Replays an SLO's burn alerts on what Prometheus has kept: reads the counters once, then only adds and compares."""
+"""Replays an SLO's alerts on what Prometheus has kept: reads the counters once, then only adds and compares."""
 
 from __future__ import annotations
 
@@ -8,31 +8,37 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from monitor import clock
-from monitor.catalogue.model import Environment, Slo
-from monitor.compliance.replay_reading import read
+from monitor.catalogue.model import AlertRule, Environment, Slo
+from monitor.compliance.replay_past import Past, read_past
+from monitor.compliance.replay_reading import LEAD
 from monitor.errors import InputError
 from monitor.render.rules import complete
-from monitor.slo import alerts, burning, judging
+from monitor.slo import alerts, burning, judging, other_policies, replay_budget
 from monitor.slo.judging import Incident, Judgement, Recommendation
-from monitor.slo.replay import BurnAlert, Episode
+from monitor.slo.other_policies import OtherPolicy
+from monitor.slo.replay import Alert, BurnAlert, Episode
 from monitor.slo.replay import replay as fire
+from monitor.slo.spending import SPENT
 from monitor.sources.prometheus import Prometheus
 
-FINE_UP_TO = timedelta(days=2)
-"""Spans up to here are replayed evaluation by evaluation, longer ones minute by minute: 30 days are 43,200 of them."""
-
-COARSE = timedelta(minutes=1)
+Policy = tuple[str, tuple[BurnAlert, ...]]
+"""A policy's name, and its burn alerts as they would be written for the SLO."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What would have happened under one objective (0-1). ``error_budget_spent`` is a share of this span's budget."""
+    """What would have happened under one objective (0-1) and one policy of burn alerts (empty: our own rules).
+
+    ``error_budget_spent`` is a share of this span's budget; ``frozen`` is for how long the gate had been shut.
+    """
 
     objective: Decimal
+    policy: str = ""
     episodes: tuple[Episode, ...]
     pages_per_month: float
     tickets_per_month: float
     error_budget_spent: float | None
+    frozen: timedelta
     judgement: Judgement | None
 
 
@@ -49,6 +55,8 @@ class Replay:
     events: float
     outcomes: tuple[Outcome, ...]
     recommendation: Recommendation
+    incidents_outside: int = 0
+    """How many of the known incidents lie outside of the span: nothing that is replayed could have told of them."""
 
 
 def replay(
@@ -58,9 +66,10 @@ def replay(
     span: tuple[datetime, datetime],
     *,
     objectives: Sequence[Decimal] = (),
+    policies: Sequence[OtherPolicy] = (),
     incidents: Sequence[Incident] | None = None,
 ) -> Replay:
-    """Say what the burn alerts of an SLO would have done between two instants, under its own and other objectives.
+    """Say what the alerts of an SLO would have done between two instants: its own, with other objectives, and others'.
 
     Raises:
         InputError: the span is empty or not over.
@@ -69,59 +78,66 @@ def replay(
     start, end = span
     if not start < end <= clock.now():
         raise InputError("--from must be before --to, and --to not in the future")
-    events = read(prometheus, slo, environment, (start, end), resolution(environment, end - start))
-    first = next((number for number in range(len(events.bad)) if events.at(number) > start), 0)
-    total, bad = sum(events.total[first:]), max(sum(events.bad[first:]), 0.0)
-    achieved = max(0.0, 1 - bad / total) if total > 0 else None
-    coverage = sum(events.known[first:]) / max(len(events.bad) - first, 1)
-    outcomes = []
-    for objective in (slo.target, *objectives):
-        episodes = fire(events, float(objective), burn_alerts(replace(slo, target=objective), environment), since=start)
-        spent = None if achieved is None else (1 - achieved) / float(1 - objective) * coverage
-        outcomes.append(_outcome(objective, episodes, spent, end - start, incidents))
+    others = [(policy.name, other_policies.burn_alerts(policy, slo)) for policy in policies]
+    longest = max((LEAD, *(alert.pair.long for _, some in others for alert in some)))
+    past = read_past(prometheus, slo, environment, span, longest=longest)
+    targets = (slo.target, *objectives)
+    inside = None if incidents is None else [one for one in incidents if one.end > start and one.start < end]
+    outcomes = [
+        *(_outcome(past, replace(slo, target=target), environment, None, inside) for target in targets),
+        *(_outcome(past, slo, environment, policy, inside) for policy in others),
+    ]
     return Replay(
         slo=slo.name,
         start=start,
         end=end,
-        resolution=events.cell,
-        achieved=achieved,
-        coverage=coverage,
-        events=total,
+        resolution=past.events.cell,
+        achieved=past.achieved,
+        coverage=past.coverage,
+        events=past.total,
         outcomes=tuple(outcomes),
-        recommendation=judging.recommend(achieved, coverage, total, end - start),
+        recommendation=judging.recommend(past.achieved, past.coverage, past.total, end - start),
+        incidents_outside=len(incidents or ()) - len(inside or ()),
     )
-
-
-def resolution(environment: Environment, span: timedelta) -> timedelta:
-    """How wide a cell is: one evaluation; for long spans a minute, and two scrapes at least, so that none is empty."""
-    if span <= FINE_UP_TO:
-        return environment.evaluation_interval
-    return max(COARSE, 2 * environment.scrape_interval, environment.evaluation_interval)
 
 
 def burn_alerts(slo: Slo, environment: Environment) -> tuple[BurnAlert, ...]:
     """The burn alerts as they are rendered, the fastest first."""
-    rendered = {rule.name: complete(rule, environment) for rule in alerts.alerts(slo, environment)}
+    rendered = _rendered(slo, environment)
     return tuple(
-        BurnAlert(pair=pair, severity=rule.severity, hold=rule.hold, keep=rule.keep_firing_for)
+        BurnAlert(name=rule.name, pair=pair, severity=rule.severity, hold=rule.hold, keep=rule.keep_firing_for)
         for pair in burning.burn_pairs(slo)
         for rule in (rendered[pair.alert],)
     )
 
 
+def _rendered(slo: Slo, environment: Environment) -> dict[str, AlertRule]:
+    return {rule.name: complete(rule, environment) for rule in alerts.alerts(slo, environment)}
+
+
 def _outcome(
-    objective: Decimal,
-    episodes: tuple[Episode, ...],
-    spent: float | None,
-    span: timedelta,
-    incidents: Sequence[Incident] | None,
+    past: Past, slo: Slo, environment: Environment, policy: Policy | None, incidents: Sequence[Incident] | None
 ) -> Outcome:
-    pages, tickets = (judging.heard(episodes, severity) for severity in judging.HEARD)
+    own = {
+        rule.name: Alert(name=rule.name, severity=rule.severity, hold=rule.hold, keep=rule.keep_firing_for)
+        for rule in _rendered(slo, environment).values()
+    }
+    target, (name, some) = float(slo.target), policy or ("", burn_alerts(slo, environment))
+    burnt = fire(past.events, target, some, since=past.start)
+    left = list(past.spending.left(target, past.window))
+    spent = replay_budget.spent(past.spending, left, [own[alert] for alert in SPENT], past.start)
+    silent = replay_budget.silent(past.events, own[alerts.NO_DATA], past.start)
+    every = tuple(sorted((*burnt, *spent, *silent), key=lambda episode: (episode.start, episode.alert)))
+    pages, tickets = (judging.heard(every, severity) for severity in judging.HEARD)
+    length = past.end - past.start
     return Outcome(
-        objective=objective,
-        episodes=episodes,
-        pages_per_month=judging.per_month(len(pages), span),
-        tickets_per_month=judging.per_month(len(tickets), span),
-        error_budget_spent=spent,
-        judgement=None if incidents is None else judging.judge(episodes, incidents),
+        objective=slo.target,
+        policy=name,
+        episodes=every,
+        pages_per_month=judging.per_month(len(pages), length),
+        tickets_per_month=judging.per_month(len(tickets), length),
+        error_budget_spent=None if past.achieved is None else (1 - past.achieved) / (1 - target) * past.coverage,
+        frozen=replay_budget.frozen(past.spending, left, past.start),
+        # A budget that was spent long ago tells of no incident.
+        judgement=None if incidents is None else judging.judge(burnt, incidents),
     )

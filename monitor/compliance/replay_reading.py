@@ -8,7 +8,7 @@ of counters, native histograms among it, is asked for as the rule would have ask
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -36,15 +36,21 @@ Cells = list[float | None]
 
 
 def read(
-    prometheus: Prometheus, slo: Slo, environment: Environment, span: tuple[datetime, datetime], cell: timedelta
+    prometheus: Prometheus,
+    slo: Slo,
+    environment: Environment,
+    span: tuple[datetime, datetime],
+    cell: timedelta,
+    *,
+    lead: timedelta = LEAD,
 ) -> Events:
-    """Count an SLO's events by cell from the raw metrics, from the longest window before the span to its end.
+    """Count an SLO's events by cell from the raw metrics, from ``lead`` before the span to its end.
 
     Raises:
         InputError: native histograms are to be counted, and Prometheus is too old for them.
         Unavailable: Prometheus cannot be reached, or refuses.
     """
-    reader = Reader(prometheus, slo, environment, span, cell)
+    reader = Reader(prometheus, slo, environment, (span[0] - lead, span[1]), cell)
     sli = slo.sli
     bad, total = reader.ratio(sli) if isinstance(sli, RatioSli) else reader.as_recorded()
     failing = reader.failing(sli.probe) if isinstance(sli, RatioSli) and sli.probe else [False] * reader.many
@@ -71,6 +77,7 @@ def read(
         bad=every_bad,
         total=every_total,
         known=known,
+        missed=reader.missed(known),
         rollup=max(1, round(environment.rollup_interval / cell)),
         lag=int(cell <= environment.evaluation_interval),
     )
@@ -90,7 +97,7 @@ class Reader:
         self._prometheus, self._slo, self._cell = prometheus, slo, cell
         self._fine = cell <= environment.evaluation_interval
         width = cell.total_seconds()
-        first = -(-(span[0] - LEAD).timestamp() // width)
+        first = -(-span[0].timestamp() // width)
         self.first = clock.from_epoch(first * width)
         self.many = int(span[1].timestamp() // width - first) + 1
 
@@ -115,6 +122,15 @@ class Reader:
         """In which cells the outside probe fails: now, or all the time where a cell is longer than an evaluation."""
         query = f"max({probe})" if self._fine else f"max(max_over_time({probe}[{durations.text(self._cell)}]))"
         return [value == 0 for value in self._ask(query)]
+
+    def missed(self, known: Sequence[bool]) -> list[bool]:
+        """In which cells nothing was known of the SLO although Prometheus was there: it scraped something."""
+        watched = "up" if self._fine else f"last_over_time(up[{durations.text(self._cell)}])"
+        found = [False] * self.many
+        for run in _neighbours(number for number, one in enumerate(known) if not one):
+            for number, value in zip(run, self._ask(f"count({watched})", run), strict=True):
+                found[number] = value is not None and not known[number]
+        return found
 
     def _fresh(self, expression: str) -> list[bool]:
         """In which cells any of the counters was scraped."""

@@ -35,6 +35,7 @@ from monitor.slo.windows import MINIMUM_BAD_EVENTS
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.store_history import Correction, SloHistory
+from monitor.store_mark import mark
 
 FINE = timedelta(minutes=1)
 FINE_UP_TO = timedelta(days=2)
@@ -99,6 +100,7 @@ def make_report(prometheus: Prometheus, store: Store | None, catalogue: Catalogu
         backups=evidence.backups(store, period) if store else None,
         drills=evidence.drills(store, period) if store else None,
         gaps=_gaps(measured, grid),
+        sealed_records=mark(store) if store else "",
     )
 
 

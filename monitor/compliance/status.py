@@ -26,8 +26,6 @@ CALENDAR = (metrics.CALENDAR_SLI.name, metrics.CALENDAR_BUDGET.name, metrics.CAL
 """What ``monitor work`` says of calendar windows, in the same order."""
 
 FAMILIES = (*ROLLING, names.TRAFFIC_PEAK, names.BURN_RATE, *CALENDAR)
-QUERY = f'{{__name__=~"{"|".join(FAMILIES)}"}}'
-"""All recorded families of all SLOs in one query, so that every figure is of the same instant."""
 
 BURN_WINDOW = "1h"
 """The burn rate shown is that of the last hour: long enough to be steady, short enough to mean now."""
@@ -99,7 +97,7 @@ def slo_statuses(
             sample.labels.get(names.SLO_LABEL, ""),
             sample.labels.get(names.WINDOW_LABEL, ""),
         ): sample.value
-        for sample in prometheus.instant(QUERY, at)
+        for sample in prometheus.instant(_query(catalogue), at)
     }
     found = (_status(slo, recorded, now) for slo in catalogue.slos)
     if store is None:
@@ -109,6 +107,12 @@ def slo_statuses(
         _with_standing(status, calendar_standing(prometheus, history, catalogue, slo, now))
         for slo, status in zip(catalogue.slos, found, strict=True)
     )
+
+
+def _query(catalogue: Catalogue) -> str:
+    """All recorded families of all SLOs in one query, so that every figure is of the same instant; of one, its own."""
+    only = f',{names.SLO_LABEL}="{catalogue.slos[0].name}"' if len(catalogue.slos) == 1 else ""
+    return f'{{__name__=~"{"|".join(FAMILIES)}"{only}}}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from monitor.render.dashboards_slo_detail import burn, coverage, events
 from monitor.render.dashboards_style import BAD, GOOD, NEUTRAL, NONE_WANTED, NONE_WANTED_TICKET, WARN, Steps, below
 from monitor.render.links import ALERTING_DASHBOARD, SERVICE_DASHBOARD, SLO_DASHBOARD
 from monitor.slo import names
-from monitor.slo.alerts import EXHAUSTED
+from monitor.slo.spending import EXHAUSTED, SPENT
 from monitor.slo.windows import BURN_PAIRS
 
 CHOSEN = CHOSEN_SLO
@@ -87,7 +87,7 @@ def _now() -> tuple[Panel, ...]:
             steps=BUDGET_STEPS,
             minimum=None,
             decimals=1,
-            alerts=(EXHAUSTED,),
+            alerts=SPENT,
         ),
         _firing("critical", "Is anything firing that wakes someone?", "Critical alerts", NONE_WANTED),
         _firing(
@@ -198,7 +198,7 @@ def _left() -> Panel:
         queries=(Query(f"{names.BUDGET_REMAINING}{{{CHOSEN}}}", "{{slo}}"),),
         steps=BUDGET_STEPS,
         maximum=1,
-        alerts=(EXHAUSTED,),
+        alerts=SPENT,
     )
 
 
@@ -217,7 +217,7 @@ def _calendar() -> Panel:
         queries=(Query(f"max by (slo, window) ({names.CALENDAR_BUDGET_REMAINING}{{{CHOSEN}}})", "{{slo}} {{window}}"),),
         steps=BUDGET_STEPS,
         maximum=1,
-        alerts=(EXHAUSTED,),
+        alerts=SPENT,
         empty_until="calendar_window",
         nothing="no SLO of the catalogue has a calendar window, or none was counted yet",
     )
@@ -239,5 +239,5 @@ def _course() -> Panel:
         draw_thresholds=True,
         minimum=None,
         maximum=1,
-        alerts=(EXHAUSTED,),
+        alerts=SPENT,
     )

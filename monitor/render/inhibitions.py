@@ -12,13 +12,14 @@ from monitor.catalogue.model import AlertRule, Catalogue, Inhibition, Place
 from monitor.render import carried
 from monitor.render.yaml_text import Value
 from monitor.slo import names, windows
+from monitor.slo.spending import SPENT
 
 DRILL_LABEL = "drill"
 """``drill="true"``: a rehearsal that nobody may take for the real thing."""
 
 
 def inhibitions(catalogue: Catalogue) -> tuple[Inhibition, ...]:
-    """Every inhibition by name: an SLO's faster burn alert mutes its slower ones, whatever else the catalogue says."""
+    """Every inhibition by name: those of burning and spent budgets, the graver first; then what the catalogue says."""
     return (*_of_slos(catalogue), *catalogue.inhibitions)
 
 
@@ -74,11 +75,11 @@ def _of_two_severities(catalogue: Catalogue) -> Iterator[Value]:
 
 
 def _of_slos(catalogue: Catalogue) -> Iterator[Inhibition]:
-    speeds = [pair.alert for pair in windows.BURN_PAIRS] if catalogue.slos else []
-    for index, faster in enumerate(speeds[:-1]):
-        yield Inhibition(
-            source=(faster,), target=tuple(speeds[index + 1 :]), equal=(names.SLO_LABEL,), place=Place(file="slos")
-        )
+    """Of burning, and of what is spent: each alert says what those after it say."""
+    for graver in ([pair.alert for pair in windows.BURN_PAIRS], SPENT) if catalogue.slos else ():
+        for index, alert in enumerate(graver[:-1]):
+            milder = tuple(graver[index + 1 :])
+            yield Inhibition(source=(alert,), target=milder, equal=(names.SLO_LABEL,), place=Place(file="slos"))
 
 
 def named(alerts: Sequence[str]) -> str:

@@ -72,6 +72,7 @@ def to_json(report: Report) -> str:
         "recovery": [_target(target) for target in report.recovery],
         "backups": _backups(report.backups) if report.backups else None,
         "drills": None if report.drills is None else [_drill(drill) for drill in report.drills],
+        "sealed_records": report.sealed_records or None,
         "gaps": [{"start": _time(gap.start), "end": _time(gap.end), "slos": list(gap.slos)} for gap in report.gaps],
     }
     return json.dumps(body, indent=2, ensure_ascii=False) + "\n"

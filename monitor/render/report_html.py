@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -74,7 +74,7 @@ def _view(report: Report) -> dict[str, Any]:
             {
                 "when": _from_to(incident.start, incident.end, zone),
                 "length": words.minutes(incident.minutes),
-                "effects": [_effect(effect) for effect in incident.effects],
+                "effects": list(_effects(incident.effects)),
             }
             for incident in report.incidents
         ],
@@ -236,6 +236,16 @@ def _slot(slot: Slot, objective: float, digits: int) -> dict[str, str]:
         return {"state": "idle", "text": "no events"}
     state = "good" if slot.achieved >= objective else "poor" if 1 - slot.achieved < 10 * (1 - objective) else "bad"
     return {"state": state, "text": words.percent(slot.achieved, digits)}
+
+
+def _effects(effects: Iterable[Effect]) -> Iterator[dict[str, str]]:
+    """What an incident did, SLO by SLO; requests that two promises count (an SLO and its SLA) are not told twice."""
+    told = set()
+    for effect in effects:
+        counted = (effect.failed_events, effect.total_events, effect.unit)
+        again = {"failed": f"the same {effect.unit}"} if counted in told and effect.unit != "minutes" else {}
+        told.add(counted)
+        yield _effect(effect) | again
 
 
 def _effect(effect: Effect) -> dict[str, str]:

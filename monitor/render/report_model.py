@@ -227,6 +227,8 @@ class Report:
     backups: Backups | None
     drills: tuple[DrillResult, ...] | None
     gaps: tuple[Gap, ...]
+    sealed_records: str = ""
+    """A mark of all sealed days and corrections as they were told here; empty where the store could not be read."""
 
     def having(self, verdict: Verdict) -> tuple[SloResult, ...]:
         """The SLOs with a verdict."""

@@ -17,9 +17,10 @@ from monitor.catalogue.model import Environment, Slo, Window
 from monitor.render.pattern import Own, YamlPattern
 from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, recorded, rounded, test, whole
 from monitor.render.yaml_text import Value, written
-from monitor.slo import names, windows
-from monitor.slo.alerts import EXHAUSTED, EXHAUSTED_KEEP
+from monitor.slo import names, policy, promql, windows
+from monitor.slo.alerts import FIRST_TIME, NO_DATA
 from monitor.slo.burning import burn_pairs, can_fire, highest_burn
+from monitor.slo.spending import EXHAUSTED, KEEP, SPENT
 from monitor.slo.stand_in import MOST_KEPT, Owner, StandIn
 from monitor.slo.windows import BurnPair
 
@@ -40,6 +41,8 @@ def day_tests(slo: Slo) -> Iterator[Value]:
     for pair in burn_pairs(slo)[2:]:
         if can_fire(slo, pair):
             yield _slow(slo, pair)
+    if not slo.counted:
+        yield _never_known(slo.window).items(Own(slo))
 
 
 PULSES = (
@@ -61,6 +64,7 @@ def _added_up(window: Window) -> YamlPattern:
                 _pulses(any_slo),
                 _one_hour(any_slo, "one event failed, and there was no other", 1, 1),
                 _one_hour(any_slo, "good was counted before its total", -1, 10),
+                _given_back(any_slo),
             ]
         )
     )
@@ -103,6 +107,28 @@ def _one_hour(slo: Owner, name: str, bad: int, total: int) -> Value:
         checks.append(rounded(whole(names.SLI, slo, window), 1 - share, 2 * HOUR))
         checks.append(burning(slo, window, share, 2 * HOUR))
     return test(name, slo, HOUR, series, {"promql_expr_test": checks})
+
+
+def _given_back(slo: Owner) -> Value:
+    """A budget that comes back is told of for as long as its alerts are kept, and no longer."""
+    left = f"0x2 {promql.number(policy.ends(policy.WARNINGS[0]) + Decimal('0.0001'))}x3"
+    series = [recorded(slo, names.BUDGET_REMAINING, left, slo.window.text)]
+    after = 3 * HOUR
+    checks = [
+        count(firing(slo, alert), expected, at) for alert in SPENT for at, expected in ((after, 1), (after + KEEP, 0))
+    ]
+    return test("the budget is given back", slo, HOUR, series, {"promql_expr_test": checks})
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _never_known(window: Window) -> YamlPattern:
+    """What has never happened yet is given its time, and no more."""
+    slo = StandIn(window)
+    nothing = recorded(slo, names.COVERAGE, "0x3", durations.text(FIRST_TIME))
+    alert = f'ALERTS{{alertname="{NO_DATA}"}}'
+    checks = [count(alert, 0, timedelta(0)), count(alert, 1, FIRST_TIME), count(firing(slo, NO_DATA), 1, 2 * HOUR)]
+    tests = [test("nothing was ever recorded", slo, HOUR, [nothing], {"promql_expr_test": checks})]
+    return YamlPattern(written(tests))
 
 
 def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
@@ -185,7 +211,7 @@ def _exhausted(slo: Slo, environment: Environment) -> Value:
     burnt = spent + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     after = window + 2
-    back = (after + burnt + math.ceil(EXHAUSTED_KEEP / step) + 2) * step
+    back = (after + burnt + math.ceil(KEEP / step) + 2) * step
     share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
     covered = (burnt - 1) / exact
     longest = slo.window.duration > windows.LONGEST_FROM_SECOND

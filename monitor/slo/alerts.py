@@ -1,4 +1,4 @@
-"""The alerts that every SLO brings: four speeds of burning, a spent budget, and silence; as values."""
+"""The alerts that every SLO brings: four speeds of burning, a budget that is being spent, and silence; as values."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from datetime import timedelta
 from monitor.catalogue import durations
 from monitor.catalogue.model import AlertRule, Environment, Severity
 from monitor.catalogue.templates import escape
-from monitor.slo import burning, names, promql, windows
+from monitor.slo import burning, names, promql, spending, windows
 from monitor.slo.stand_in import Told
 from monitor.slo.windows import BurnPair
+from monitor.slo.wording import figure, labels
 
 NO_DATA = "SLONoData"
 NO_DATA_HOLD = timedelta(minutes=5)
-EXHAUSTED = "ErrorBudgetExhausted"
-EXHAUSTED_KEEP = timedelta(hours=1)
-"""A rolling window gives back what leaves it: a budget that hovers around zero is one ticket, not one an hour."""
-
-A_DAY = windows.LONG_WINDOWS[0]
+FIRST_TIME = windows.SHORT_WINDOWS[-1]
+"""How long what a gauge tells of may take to happen for the first time: the first backup is taken and restored as soon
+as `monitor work` runs, and no backup within an hour breaks the RPO, which pages by itself."""
 BURN_ALERTS = tuple(pair.alert for pair in windows.BURN_PAIRS)
 
 
@@ -26,13 +25,28 @@ def alerts(slo: Told, environment: Environment) -> Iterator[AlertRule]:
     """Every alert of one SLO, the most urgent first."""
     for pair in burning.burn_pairs(slo):
         yield _burn(slo, pair, environment)
-    yield _exhausted(slo, environment)
+    yield from spending.alerts(slo, environment)
     yield _no_data(slo)
+
+
+def no_data_expression(slo: Told) -> str:
+    """When nothing is recorded of an SLO.
+
+    A gauge may tell of what happens now and then (a backup, a restore, a drill) and is not there until it has happened
+    once: such an SLO is given an hour from when its rules were loaded, unless it was known before.
+    """
+    matchers = f'{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"'
+    missing = f"absent({names.TOTAL_DELTA}{{{matchers}}})"
+    if slo.counted:
+        return missing  # producers create their counters at 0
+    known = promql.series(names.COVERAGE, slo, durations.text(FIRST_TIME))
+    promised = f"{promql.series(names.OBJECTIVE, slo)} offset {durations.text(FIRST_TIME)}"
+    return f"{missing}\nand on () (\n  {known} > 0\n  or {promised}\n)"
 
 
 def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
     long = durations.text(pair.long)
-    bad, total = (_figure(promql.series(name, slo, long)) for name in (names.BAD_SUM, names.TOTAL_SUM))
+    bad, total = (figure(promql.series(name, slo, long)) for name in (names.BAD_SUM, names.TOTAL_SUM))
     remaining = promql.series(names.BUDGET_REMAINING, slo, slo.window.text)
     pace = promql.series(names.BURN_RATE, slo, long)
     span = f"{durations.seconds(slo.window.duration)}"
@@ -43,7 +57,7 @@ def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
         expr=burning.burn_expression(slo, pair),
         hold=burning.hold(slo, environment),
         keep_firing_for=environment.keep_firing_for * float(pair.keep),
-        labels=_labels(slo, pair.severity),
+        labels=labels(slo, pair.severity),
         annotations={
             "summary": escape(
                 f"{slo.impact or slo.description} {slo.display_name} is missing its objective of {objective}."
@@ -51,7 +65,7 @@ def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
             "impact": (
                 f"{bad} of {total} {escape(slo.events)} were bad in the last {long}. {{{{ with query `{remaining}` }}}}"
                 "{{ if gt (. | first | value) 0.0 }}At this pace what is left of the error budget of "
-                f"{slo.window.text} is gone in {_figure(left, 'humanizeDuration')}."
+                f"{slo.window.text} is gone in {figure(left, 'humanizeDuration')}."
                 f"{{{{ else }}}}The error budget of {slo.window.text} is spent.{{{{ end }}}}{{{{ end }}}}"
             ),
             "action": _ACTIONS[pair.severity],
@@ -64,63 +78,12 @@ def _burn(slo: Told, pair: BurnPair, environment: Environment) -> AlertRule:
     )
 
 
-def _exhausted(slo: Told, environment: Environment) -> AlertRule:
-    own, day = slo.window.text, durations.text(A_DAY)
-    pace = f"{promql.series(names.BURN_RATE, slo, day)} * {durations.seconds(A_DAY)}"
-    goes = _figure(f"{pace} / {durations.seconds(slo.window.duration)}", "humanizePercentage")
-    objective = f"{promql.objective(slo)} % over {own}"
-    return AlertRule(
-        name=EXHAUSTED,
-        expr=burning.exhausted_expression(slo),
-        hold=windows.hold(environment.scrape_interval, environment.evaluation_interval),
-        keep_firing_for=EXHAUSTED_KEEP,
-        labels=_labels(slo, Severity.WARNING),
-        annotations={
-            "summary": escape(
-                f"{slo.display_name} has spent its error budget: its objective of {objective} is missed."
-            ),
-            "impact": (
-                f"{escape(slo.impact or slo.description)} {_counts(slo)}At the pace of the last {day}, another "
-                f"{goes} of the budget goes each day."
-            ),
-            "action": "In working hours: put reliability before features, and no risky change, until it is above zero.",
-            "value": (
-                "{{ $value | humanizePercentage }} of the error budget is left, "
-                f"{_figure(promql.series(names.COVERAGE, slo, own), 'humanizePercentage')} of {own} was measured."
-            ),
-        },
-        place=slo.place,
-    )
-
-
-def _counts(slo: Told) -> str:
-    """How many events were bad and how many may be; of a calendar window only its ratio is known."""
-    if slo.window.calendar:
-        return ""
-    own = slo.window.text
-    bad, total = (promql.series(name, slo, own) for name in (names.BAD_SUM, names.TOTAL_SUM))
-    allowed = f"{total} / {promql.series(names.COVERAGE, slo, own)} * {promql.allowed(slo)}"
-    return (
-        f"{_figure(bad)} of {_figure(total)} {escape(slo.events)} were bad in {own}, where {_figure(allowed)} may be. "
-    )
-
-
-def _labels(slo: Told, severity: Severity) -> dict[str, str]:
-    return {
-        names.SLO_LABEL: slo.name,
-        names.SERVICE_LABEL: slo.service,
-        "severity": severity.value,
-        "team": slo.team,
-    }
-
-
 def _no_data(slo: Told) -> AlertRule:
-    matchers = f'{names.SLO_LABEL}="{slo.name}",{names.SERVICE_LABEL}="{slo.service}"'
     return AlertRule(
         name=NO_DATA,
-        expr=f"absent({names.TOTAL_DELTA}{{{matchers}}})",
+        expr=no_data_expression(slo),
         hold=NO_DATA_HOLD,
-        labels=_labels(slo, Severity.WARNING),
+        labels=labels(slo, Severity.WARNING),
         annotations={
             "summary": escape(f"Nothing is known about {slo.display_name}: its metrics are missing."),
             "impact": "Users may be suffering unseen: this SLO cannot alert, and its coverage falls.",
@@ -134,8 +97,3 @@ _ACTIONS = {
     Severity.CRITICAL: "Open the runbook now: find what changed, and undo it before you look for the cause.",
     Severity.WARNING: "In working hours: find what costs the budget, and plan the repair before the budget is gone.",
 }
-
-
-def _figure(query: str, form: str = 'printf "%.0f"') -> str:
-    """A template that shows the first value of a query, and nothing where it has none."""
-    return f"{{{{ with query `{query}` }}}}{{{{ . | first | value | {form} }}}}{{{{ end }}}}"

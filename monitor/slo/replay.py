@@ -8,7 +8,7 @@ evaluation of the rules, or a minute where a month is looked at (``monitor.compl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,8 +23,9 @@ from monitor.slo.windows import BurnPair
 class Events:
     """Bad and all events by cell, as the grid records them; ``first`` is the instant at which the first cell ends.
 
-    ``known`` is false where the grid would have no sample. ``rollup`` is how many cells a roll-up adds up, and ``lag``
-    how many cells ago what it adds up ended: one evaluation, where a cell is one.
+    ``known`` is false where the grid would have no sample; ``missed`` says where nothing was known although Prometheus
+    was there to notice. ``rollup`` is how many cells a roll-up adds up, and ``lag`` how many cells ago what it adds up
+    ended: one evaluation, where a cell is one.
     """
 
     first: datetime
@@ -32,6 +33,7 @@ class Events:
     bad: Sequence[float]
     total: Sequence[float]
     known: Sequence[bool]
+    missed: Sequence[bool] = ()
     rollup: int = 1
     lag: int = 0
 
@@ -49,20 +51,20 @@ class Events:
 
     def _every(self, span: timedelta) -> int:
         """How many cells lie between two evaluations of a window (``monitor.slo.rules``)."""
-        if span in windows.SHORT_WINDOWS:
+        if span <= windows.SHORT_WINDOWS[-1]:
             return 1
-        return self.rollup * (1 if span in windows.MIDDLE_WINDOWS else windows.SECOND_ROLLUP)
+        return self.rollup * (1 if span <= windows.MIDDLE_WINDOWS[-1] else windows.SECOND_ROLLUP)
 
-    def _behind(self, span: timedelta) -> int:
+    def behind(self, span: timedelta) -> int:
         """How many cells ago the newest ended that a window adds up when it is evaluated."""
-        if span in windows.SHORT_WINDOWS:
+        if span <= windows.SHORT_WINDOWS[-1]:
             return 0
-        return self.lag + (0 if span in windows.MIDDLE_WINDOWS else self.rollup)
+        return self.lag + (0 if span <= windows.MIDDLE_WINDOWS[-1] else self.rollup)
 
     def window(self, span: timedelta) -> Iterator[tuple[float, float, float]]:
         """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there."""
         bad, total, known = self._sums
-        every, behind = self._every(span), self._behind(span)
+        every, behind = self._every(span), self.behind(span)
         width = round(span / self.cell)
         offset = round(self.first.timestamp() / self.cell.total_seconds())
         for number in range(len(self.bad)):
@@ -74,13 +76,21 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BurnAlert:
-    """One burn alert as it is rendered: its pair of windows, its severity, its ``for`` and its ``keep_firing_for``."""
+class Alert:
+    """One alert as it is rendered: its name, its severity, its ``for`` and its ``keep_firing_for``."""
 
-    pair: BurnPair
+    name: str
     severity: Severity
     hold: timedelta
     keep: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurnAlert(Alert):
+    """A burn alert, with its pair of windows. ``least`` bad events are in the long one, or it does not fire."""
+
+    pair: BurnPair
+    least: int = windows.MINIMUM_BAD_EVENTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,26 +168,35 @@ def replay(events: Events, target: float, alerts: Sequence[BurnAlert], *, since:
     ``alerts`` stand as in the rules, the fastest first: an alert mutes those after it (``rules/alertmanager.yml``).
     """
     shortest = _burn(events, windows.SHORT_WINDOWS[0], target)
-    faster = [False] * len(events.bad)
+    firing = ((alert, list(held(_condition(events, alert, target, shortest), alert, events.cell))) for alert in alerts)
+    return episodes(firing, events.at, since)
+
+
+def episodes(
+    firing: Iterable[tuple[Alert, Sequence[bool]]], at: Callable[[int], datetime], since: datetime
+) -> tuple[Episode, ...]:
+    """Every time that an alert fires, oldest first; each alert mutes those after it.
+
+    ``at`` says when a cell ends. What was over before ``since`` is left out.
+    """
+    faster: list[bool] = []
     found = []
-    for alert in alerts:
-        fires = list(held(_condition(events, alert.pair, target, shortest), alert, events.cell))
-        for first, after in _runs(fires):
+    for alert, fires in firing:
+        faster = faster or [False] * len(fires)
+        for first, after in runs(fires):
             heard = next((number for number in range(first, after) if not faster[number]), None)
-            if events.at(after) > since:
-                found.append(_episode(events, alert, first, after, heard))
+            if at(after) > since:
+                found.append(
+                    Episode(
+                        alert=alert.name,
+                        severity=alert.severity,
+                        start=at(first),
+                        end=at(after) if after < len(fires) else None,
+                        heard=None if heard is None else at(heard),
+                    )
+                )
         faster = [one or other for one, other in zip(faster, fires, strict=True)]
     return tuple(sorted(found, key=lambda episode: (episode.start, episode.alert)))
-
-
-def _episode(events: Events, alert: BurnAlert, first: int, after: int, heard: int | None) -> Episode:
-    return Episode(
-        alert=alert.pair.alert,
-        severity=alert.severity,
-        start=events.at(first),
-        end=events.at(after) if after < len(events.bad) else None,
-        heard=None if heard is None else events.at(heard),
-    )
 
 
 def _burn(events: Events, span: timedelta, target: float) -> list[float | None]:
@@ -185,19 +204,20 @@ def _burn(events: Events, span: timedelta, target: float) -> list[float | None]:
     return [bad / total / (1 - target) if total > 0 else None for bad, total, _ in events.window(span)]
 
 
-def _condition(events: Events, pair: BurnPair, target: float, shortest: Sequence[float | None]) -> Iterator[bool]:
-    """By cell: whether the alert's expression has a sample (``monitor.slo.rules.burn_expression``)."""
+def _condition(events: Events, alert: BurnAlert, target: float, shortest: Sequence[float | None]) -> Iterator[bool]:
+    """By cell: whether the alert's expression has a sample (``monitor.slo.burning.burn_expression``)."""
+    pair = alert.pair
     factor, budget = float(pair.factor), 1 - target
     short = _burn(events, pair.short, target)
     over = float(windows.NO_LONGER)
     for (bad, total, covered), near, now in zip(events.window(pair.long), short, shortest, strict=True):
-        burns = total > 0 and bad / total / budget * covered > factor and bad >= windows.MINIMUM_BAD_EVENTS
+        burns = total > 0 and bad / total / budget * covered > factor and bad >= alert.least
         still = near is not None and near > factor
         ended = pair.ends_with_the_outage and now is not None and now <= over
         yield burns and still and not ended
 
 
-def held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[bool]:
+def held(flags: Iterable[bool], alert: Alert, cell: timedelta) -> Iterator[bool]:
     """By cell: whether the alert fires, as Prometheus holds it for ``for`` and keeps it for ``keep_firing_for``."""
     hold, keep = alert.hold / cell, alert.keep / cell
     active = quiet = None
@@ -215,7 +235,7 @@ def held(flags: Iterable[bool], alert: BurnAlert, cell: timedelta) -> Iterator[b
         yield firing
 
 
-def _runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
+def runs(flags: Sequence[bool]) -> Iterator[tuple[int, int]]:
     """(First cell, cell after the last) of each run of true flags."""
     begun = None
     for number, flag in enumerate([*flags, False]):

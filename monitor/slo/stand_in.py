@@ -71,6 +71,10 @@ class Told(Owner, Protocol):
         """Whether good and total are counted by two producers, so that their difference may be wrong for a moment."""
 
     @property
+    def counted(self) -> bool:
+        """Whether counters tell of it, which are there from the start; a gauge may have nothing to tell of yet."""
+
+    @property
     def place(self) -> Place:
         """Where it is written."""
 
@@ -80,11 +84,12 @@ _NOWHERE = Place(file="")
 
 @dataclass(frozen=True, slots=True)
 class StandIn:
-    """Any SLO of a window that wakes someone, and is compared, alike."""
+    """Any SLO of a window that wakes someone, is compared, and is counted, alike."""
 
     window: Window
     pages: bool = True
     compared: bool = False
+    counted: bool = True
     name: str = NAME
     service: str = SERVICE
     display_name: str = TITLE
@@ -97,4 +102,4 @@ class StandIn:
 
 def stand_in(slo: Slo) -> StandIn:
     """What stands in for an SLO where its alerts are made."""
-    return StandIn(slo.window, slo.pages, slo.compared)
+    return StandIn(slo.window, slo.pages, slo.compared, slo.counted)

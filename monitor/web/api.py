@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from monitor import clock
+from monitor.compliance.shown import slo_json
 from monitor.store import AlertRecord, ComponentChange, Record, RecordKind, Store
 from monitor.web.state import CONSOLE
 
@@ -30,6 +31,16 @@ async def alerts(request: web.Request) -> web.Response:
 async def slos(request: web.Request) -> web.Response:
     """List where each SLO stands, as ``monitor slo list --json`` does."""
     return web.json_response([status.to_json() for status in await request.app[CONSOLE].slos.read()])
+
+
+async def slo(request: web.Request) -> web.Response:
+    """Show one SLO as ``monitor slo show --json`` does: with the corrections in its window, before and after."""
+    console = request.app[CONSOLE]
+    promised = console.catalogue.slo(request.match_info["name"])
+    if promised is None:
+        raise web.HTTPNotFound(text="no SLO has this name: GET /api/v1/slos lists them")
+    status, changed = await console.slos.read_one(promised)
+    return web.json_response(slo_json(promised, status, changed))
 
 
 async def components(request: web.Request) -> web.Response:

@@ -14,7 +14,6 @@ from aiohttp.typedefs import Middleware
 from yarl import URL
 
 from monitor.catalogue.model import Catalogue
-from monitor.compliance import slo_statuses
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus, connect
 from monitor.store import Store
@@ -22,7 +21,7 @@ from monitor.web import answering, api, gates, hooks, oncall, pages
 from monitor.web.middleware import explain, guard, measure, only_hosts
 from monitor.web.reconcile import Reconciler
 from monitor.web.scrape import StoreGauges
-from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, Remembered, StoreThread, suppression
+from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, Remembered, SloReader, StoreThread, suppression
 from telemetry.page import add_metrics
 from telemetry.webconfig import WebConfig, require_users
 
@@ -59,12 +58,12 @@ def make_app(
         settings=settings,
         catalogue=catalogue,
         store=StoreThread(store),
-        slos=Remembered(partial(slo_statuses, prometheus, catalogue)),
+        slos=SloReader(prometheus, catalogue, store.path),
         prometheus=prometheus,
         heard=Remembered(partial(suppression, settings.alertmanager_url, settings.alertmanager_login)),
         runbooks=runbooks,
     )
-    app[gates.GATES] = gates.GateReader(prometheus, catalogue)
+    app[gates.GATES] = gates.GateReader(prometheus, catalogue, store.path)
     console.metrics.registry.register(StoreGauges(store.path))
     app.cleanup_ctx.append(partial(_lifetime, prometheus))
     _add_routes(app)
@@ -81,6 +80,7 @@ def _add_routes(app: web.Application) -> None:
             web.get("/api/v1/alerts/{fingerprint}", oncall.alert_json),
             web.post("/api/v1/alerts/{fingerprint}/acknowledge", answering.acknowledge_json),
             web.get("/api/v1/slos", api.slos),
+            web.get("/api/v1/slos/{name}", api.slo),
             web.get("/api/v1/slos/{name}/gate", gates.show),
             web.get("/api/v1/components", api.components),
             web.get("/api/v1/backups", api.backups),

@@ -12,11 +12,17 @@ from aiohttp import web
 from yarl import URL
 
 from monitor import clock
+from monitor.compliance.gate import gate, overridden, overrides
 from monitor.errors import Unavailable
+from monitor.slo import policy
 from monitor.store import AlertEvent, AlertRecord, Store
-from monitor.web import incident, live, view, words
+from monitor.web import incident, live, view, view_gate, words
 from monitor.web import runbooks as books
+from monitor.web.gates import GATES
 from monitor.web.state import CONSOLE
+
+SHOWN_OVERRIDES = 20
+"""The newest; ``monitor gate SLO --history`` lists all."""
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -32,6 +38,8 @@ async def home(request: web.Request) -> web.Response:
     console = request.app[CONSOLE]
     snapshot = await console.store.call(view.read)
     cards, problem = await _cards(request)
+    standings = await request.app[GATES].read_all(card.status for card in cards or ())
+    holding = await console.store.call(lambda store: overridden(store, snapshot.at))
     path = view.watchdog(snapshot.watchdog, snapshot.at)
     return page(
         request,
@@ -40,6 +48,7 @@ async def home(request: web.Request) -> web.Response:
         snapshot=snapshot,
         cards=cards,
         problem=problem,
+        changes=view_gate.changes(standings, holding),
         path=path,
         headline=view.headline(snapshot, cards, path),
         facts=view.recovery_facts(snapshot.backups, console.catalogue.recovery, snapshot.at),
@@ -61,11 +70,25 @@ async def slo(request: web.Request) -> web.Response:
     promised = console.catalogue.slo(request.match_info["name"])
     if promised is None:
         raise web.HTTPNotFound(text="The catalogue has no SLO of that name.")
-    cards, problem = await _cards(request)
+    (cards, problem), standing = await asyncio.gather(_cards(request), request.app[GATES].read(promised))
     card = next((card for card in cards or () if card.status.name == promised.name), None)
     found = await console.store.call(lambda store: store.alerts(limit=1000))
     raised = [alert for alert in view.shown(found) if alert.labels.get("slo") == promised.name][:20]
-    return page(request, "slo.html", slo=promised, card=card, problem=problem, alerts=raised)
+    now = clock.now()
+    answer = await console.store.call(lambda store: gate(standing, store, now))
+    made = await console.store.call(lambda store: overrides(store, promised.name))
+    return page(
+        request,
+        "slo.html",
+        now=now,
+        slo=promised,
+        card=card,
+        problem=problem,
+        alerts=raised,
+        gate=view_gate.gate_card(answer),
+        steps=policy.STEPS,
+        overrides=made[:SHOWN_OVERRIDES],
+    )
 
 
 async def drill(request: web.Request) -> web.Response:
@@ -136,6 +159,7 @@ def page(request: web.Request, template: str, **values: Any) -> web.Response:
         here=request.path,
         ago=lambda instant: words.ago(_instant(instant), now),
         lasting=lambda instant: clock.humanize(now - _instant(instant)),
+        left=lambda instant: clock.humanize(_instant(instant) - now),
         local=lambda instant: words.local(_instant(instant), time_zone),
         clock_time=lambda instant: words.clock_time(_instant(instant), time_zone, now),
         **values,

@@ -6,7 +6,8 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -14,8 +15,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from monitor import clock, metrics
-from monitor.catalogue.model import Catalogue
-from monitor.compliance import SloStatus
+from monitor.catalogue.model import Catalogue, Slo
+from monitor.compliance import SloStatus, slo_statuses
+from monitor.compliance.status import Corrected, corrected
 from monitor.errors import Unavailable
 from monitor.settings import Login, Settings
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
@@ -90,6 +92,29 @@ class Remembered(Generic[T]):
         self._read_at = time.monotonic()
 
 
+class SloReader(Remembered[tuple[SloStatus, ...]]):
+    """The status of every SLO, remembered; and of one, asked about by itself."""
+
+    def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
+        super().__init__(partial(slo_statuses, prometheus, catalogue))
+        self._prometheus, self._catalogue, self._store = prometheus, catalogue, store
+
+    async def read_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
+        """Return where one SLO stands by its sealed days, and what corrections changed in its current window.
+
+        Raises:
+            Unavailable: Prometheus cannot be reached, or refuses.
+        """
+        return await asyncio.to_thread(self._ask_one, slo)
+
+    def _ask_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
+        """Ask with a handle of our own on the store: the console's must not wait for Prometheus."""
+        only = replace(self._catalogue, slos=(slo,))
+        with Store.open(self._store, wait_s=0) as store:
+            (status,) = slo_statuses(self._prometheus, only, store=store)
+            return status, corrected(self._prometheus, store, only, slo)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suppression:
     """What Alertmanager says about who is not heard: active alerts by fingerprint, and silences, ended ones too."""
@@ -131,7 +156,7 @@ class Console:
     settings: Settings
     catalogue: Catalogue
     store: StoreThread
-    slos: Remembered[tuple[SloStatus, ...]]
+    slos: SloReader
     prometheus: Prometheus
     heard: Remembered[Suppression]
     tokens: FormTokens = field(default_factory=FormTokens)

@@ -38,6 +38,9 @@ def fill(store: Store) -> None:
     step = {"at": at, "what": "killed mongo-1", "ok": False}
     store.put("drill", "d", body | {"measurements": {"failover_seconds": None}, "steps": [step], "verdicts": []})
     store.put("job", "j", {"job": "monthly-report", "outcome": "failed", "started_at": at, "finished_at": at})
+    forced = {"id": "o", "slo": "availability", "reason": "x" * 300, "by": "y" * 100, "state": "frozen", "at": at}
+    until = clock.to_rfc3339(now + timedelta(hours=1))
+    store.put("override", "o", forced | {"until": until, "error_budget_remaining": -0.5})
     store.put("watchdog", "latest", {"at": at, "latency_seconds": None})
 
 

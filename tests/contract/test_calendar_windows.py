@@ -14,12 +14,14 @@ from monitor import clock
 from monitor.catalogue.model import Calendar, Catalogue, Slo, Window
 from monitor.cli import main
 from monitor.cli import slo as cli
+from monitor.compliance import policy_standing
 from monitor.compliance.period import Period
 from monitor.compliance.report import make_report
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.standing import Standing, calendar_standing
 from monitor.compliance.status import slo_statuses
 from monitor.settings import Settings
+from monitor.slo.policy import State
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.store_history import SloHistory
@@ -58,6 +60,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     exported = {"slo": "sla", "slo_service": "clinic", "window": "3d", "job": "work", "instance": "work"}
     for family, value in (("sli", 0.9), ("error_budget_remaining", -9.0), ("coverage", 0.5)):
         history.add(f"slo_calendar_{family}_ratio", exported, [(NOW - MINUTE, value)])
+    recorded = {"slo": "sla", "slo_service": "clinic", "window": "3d"}
+    budget = [(MIDNIGHT - 30 * MINUTE, -1.0), (MIDNIGHT + 30 * MINUTE, 0.9)]
+    history.add("slo:error_budget_remaining:ratio", recorded, budget)
     whole = catalogue(three_days())
     with (
         serve(history, place) as prometheus,
@@ -116,6 +121,19 @@ def test_status_tells_the_window_and_its_bounds(served: Served) -> None:
     assert told["verdict"] == "met"
 
 
+def test_the_gate_stands_where_the_window_does_and_forgets_the_one_before(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    (status,) = slo_statuses(served.prometheus, served.whole, NOW, served.sealed)
+    found = policy_standing.standing(served.prometheus, served.whole, three_days(), served.sealed)
+    assert (found.error_budget_remaining, found.coverage) == (status.error_budget_remaining, status.coverage)
+    assert found.state is State.OPEN
+    assert list(policy_standing._past(served.prometheus, three_days(), status)) == pytest.approx([0.1])
+    exported = policy_standing.standing(served.prometheus, served.whole, three_days(), None)
+    assert exported.state is State.UNKNOWN
+
+
 def test_without_a_store_what_work_exports_is_shown(served: Served) -> None:
     (status,) = slo_statuses(served.prometheus, served.whole, NOW)
     assert (status.sli, status.error_budget_remaining, status.coverage) == (0.9, -9.0, 0.5)
@@ -136,6 +154,11 @@ def test_work_remembers_it_for_its_metrics_and_the_command_shows_it(
     assert record.body["sli"] == pytest.approx(1 - 0.003 / 3.003)
     monkeypatch.setenv("MONITOR_PROMETHEUS_URL", served.prometheus.url)
     called = ["--run-dir", str(settings.run_dir), "slo"]
+    monkeypatch.setattr("monitor.cli.gate.load", lambda *_: served.whole)
+    gate = CliRunner().invoke(main, ["--run-dir", str(settings.run_dir), "gate", "sla", "--json"])
+    said = json.loads(gate.output)
+    assert (gate.exit_code, said["state"], said["coverage"]) == (0, "open", 1)
+    assert said["error_budget_remaining"] == record.body["error_budget_remaining"]
     listed = CliRunner().invoke(main, [*called, "list", "--json"])
     assert json.loads(listed.output)[0]["sli"] == record.body["sli"]
     shown = CliRunner().invoke(main, [*called, "show", "sla"])

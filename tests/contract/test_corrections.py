@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from monitor import clock
-from monitor.catalogue.model import Calendar, Window
+from monitor.catalogue.model import Calendar, Catalogue, Window
 from monitor.cli import main
 from monitor.cli import slo as cli
 from monitor.cli import slo_corrections as corrections_cli
@@ -27,6 +28,7 @@ from monitor.store import Store
 from monitor.store_history import SloHistory
 from tests.contract.history import History, serve
 from tests.contract.slo_past import HOUR, MIDNIGHT, MINUTE, SCRAPE, catalogue, past, promised
+from tests.contract.web_server import console
 
 NOW = MIDNIGHT + 60 * HOUR
 MAINTENANCE = range(23 * 3600, 25 * 3600)
@@ -71,13 +73,17 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
         yield prometheus
 
 
-@pytest.fixture
-def clinic(served: Prometheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+def promises() -> Catalogue:
     start = clock.from_rfc3339("2026-10-24T00:00:00Z").replace(tzinfo=None)
     window = Window(
         duration=timedelta(days=3), calendar=Calendar(unit="d", count=3, start=start, time_zone="Europe/Berlin")
     )
-    whole = catalogue(replace(promised(), window=window), promised("other"))
+    return catalogue(replace(promised(), window=window), promised("other"))
+
+
+@pytest.fixture
+def clinic(served: Prometheus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clinic:
+    whole = promises()
     for module in (cli, corrections_cli):
         monkeypatch.setattr(module, "load", lambda *_: whole)
     monkeypatch.setattr(clock, "now", lambda: NOW)
@@ -114,6 +120,29 @@ def test_a_maintenance_window_is_counted_and_taken_off_everywhere(clinic: Clinic
     assert "Before corrections: " in page
 
 
+def test_several_slos_are_corrected_together_or_not_at_all(clinic: Clinic) -> None:
+    first = clinic.json("correct", "other", *TIMES, *SIGNED)
+    both = clinic.run("correct", "answers", "other", *TIMES, *SIGNED)
+    assert (both.exit_code, first["id"] in both.stderr) == (2, True)
+    assert [one["id"] for one in clinic.json("corrections")] == [first["id"]]
+    clinic.json("withdraw", first["id"], *SIGNED)
+    made = clinic.json("correct", "answers", "other", "answers", *TIMES, *SIGNED)
+    assert [one["slo"] for one in made] == ["answers", "other"]
+    assert made[0]["bad_events"] == made[1]["bad_events"] > 0
+    assert clinic.run("correct", *TIMES, *SIGNED).exit_code == 2
+
+
+async def test_the_api_shows_it_as_the_command_does(clinic: Clinic) -> None:
+    told = await asyncio.to_thread(clinic.json, "correct", "answers", *TIMES, *SIGNED)
+    shown = await asyncio.to_thread(clinic.json, "show", "answers")
+    async with console(clinic.run_dir, prometheus_url=clinic.prometheus.url, catalogue=promises()) as (client, _):
+        body = await (await client.get("/api/v1/slos/answers")).json()
+        assert (await client.get("/api/v1/slos/nothing")).status == 404
+    assert body == shown
+    assert [one["id"] for one in body["corrections"]] == [told["id"]]
+    assert body["before_corrections"]["sli"] < body["after_corrections"]["sli"]
+
+
 def test_what_is_taken_off_is_the_same_once_days_are_sealed(clinic: Clinic) -> None:
     clinic.json("correct", "answers", *TIMES, *SIGNED)
     live = clinic.json("show", "answers")
@@ -144,6 +173,11 @@ def test_only_another_record_withdraws_it_and_both_stay(clinic: Clinic) -> None:
     ("changed", "said"),
     [
         (("--approved-by", " ADA "), "cannot approve"),
+        (("--approved-by", "\uff21da.\u200b"), "cannot approve"),
+        (("--reason", "x" * 501), "longer than 500"),
+        (("--from", "2026-09-23"), "31 days at most"),
+        (("--from", "0001-01-01"), "no instant"),
+        (("--from", "0001-01-01T00:00:00Z"), "a year from 2000"),
         (("--reason", " "), "--reason is empty"),
         (("--to", "2026-10-24T21:00:00Z"), "not before"),
         (("--from", "2026-10-24T21:01:00Z"), "steps of 5 min"),

@@ -18,6 +18,7 @@ from monitor import clock
 from monitor.catalogue.load import load
 from monitor.cli import main
 from monitor.compliance import gate as gates
+from monitor.compliance import policy_standing
 from monitor.compliance.period import parse
 from monitor.compliance.report import make_report
 from monitor.compliance.status import slo_statuses
@@ -95,12 +96,18 @@ async def test_an_override_lets_changes_out_for_a_while_and_is_kept(tmp_path: Pa
             assert (answer.status, body["state"], body["allowed"]) == (200, "frozen", True)
             assert (body["override"]["by"], body["override"]["reason"]) == ("ada", "fix for the leak")
             assert (await client.get("/api/v1/slos/booking-success/gate")).status == 503
+            page = await (await client.get("/slos/availability")).text()
+            assert "Changes may go out, by an override" in page
+            assert "<strong>ada</strong> for another" in page
+            overview = await (await client.get("/")).text()
+            assert "ada: fix for the leak" in overview
+            assert "150.0% of the error budget of 30d is spent" in overview
             for method in ("POST", "PUT", "DELETE"):
                 assert (await client.request(method, ROUTE)).status == 405
             catalogue = load(None, "local")
             slo = catalogue.slo("availability")
             assert slo is not None
-            standing = await asyncio.to_thread(gates.standing, prometheus, catalogue, slo)
+            standing = await asyncio.to_thread(policy_standing.standing, prometheus, catalogue, slo, None)
             later = clock.now() + timedelta(hours=2)
             assert gates.gate(standing, store, later).override is None
         listed = await asyncio.to_thread(
@@ -130,6 +137,7 @@ async def test_without_prometheus_nobody_can_say_and_an_override_still_counts(tm
     [
         (("--override", "--by", "ada", "--for", "1h"), "why (--reason"),
         (("--override", "--reason", "  ", "--by", "ada", "--for", "1h"), "why (--reason"),
+        (("--override", "--reason", "x", "--by", "\x1b\u200b", "--for", "1h"), "who (--by"),
         (("--override", "--reason", "x", "--for", "1h"), "who (--by"),
         (("--override", "--reason", "x", "--by", "ada"), "ends by itself"),
         (("--override", "--reason", "x", "--by", "ada", "--for", "8d"), "at most 7d"),
@@ -169,7 +177,7 @@ def test_gate_list_and_report_show_the_same_budget(tmp_path: Path) -> None:
     short, long = (outputs(catalogue)[f"rules/prometheus/slo-availability{kind}.yml"] for kind in ("", "-long"))
     with serve(past(), tmp_path, rules=short + long.partition("groups:\n")[2]) as prometheus:
         deadline = time.monotonic() + 30
-        while (found := gates.standing(prometheus, catalogue, slo)).error_budget_remaining is None:
+        while (found := policy_standing.standing(prometheus, catalogue, slo, None)).error_budget_remaining is None:
             assert time.monotonic() < deadline, "nothing was recorded"
             time.sleep(0.5)
         (status,) = slo_statuses(prometheus, catalogue)

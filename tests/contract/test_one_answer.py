@@ -21,7 +21,7 @@ from monitor.compliance.report import make_report
 from monitor.compliance.status import slo_statuses
 from monitor.render import outputs
 from monitor.render.report_model import SloResult
-from monitor.slo import alerts, burning, names, promql
+from monitor.slo import alerts, burning, names, promql, spending
 from monitor.sources.prometheus import Prometheus
 from tests.contract.web_server import CATALOGUE, console
 from tests.dashboard_files import queries
@@ -129,7 +129,7 @@ def test_the_alerts_say_it(asked: Asked) -> None:
     fast = burning.burn_pairs(asked.slo)[0]
     hour = asked.value(promql.series(names.BURN_RATE, asked.slo, "1h"))
     assert asked.value(burning.burn_expression(asked.slo, fast)) == pytest.approx(hour, rel=SIX_DIGITS)
-    rule = next(rule for rule in alerts.alerts(asked.slo, CATALOGUE().environment) if rule.name == alerts.EXHAUSTED)
+    rule = next(rule for rule in alerts.alerts(asked.slo, CATALOGUE().environment) if rule.name == spending.EXHAUSTED)
     bad, total, *_ = (asked.value(query) for query in re.findall(r"with query `([^`]+)`", rule.annotations["impact"]))
     assert bad == pytest.approx(asked.report.failed_events, rel=SIX_DIGITS)
     assert total == pytest.approx(asked.report.total_events, rel=SIX_DIGITS)

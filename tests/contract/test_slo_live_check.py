@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -82,6 +83,44 @@ def test_the_edges_that_there_are_are_named(prometheus: Prometheus) -> None:
     catalogue = only("availability", good=f'{BUCKET}{{job="app",le="0.25"}}', total=RESPONSES)
     found = next(one for one in live_findings(catalogue, prometheus.instant, None) if one.code == "missing-bucket")
     assert "use one of 0.1, 0.2" in found.remedy
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    """A day and an hour of four requests an hour, scraped once a minute."""
+    history, now = History(), clock.now()
+    times = [now + timedelta(minutes=step) for step in range(-25 * 60, 5)]
+    for proxy in ("api", "bookings", "pages"):
+        history.add(RESPONSES, {"proxy": proxy, "code": "2xx"}, [(at, float(n // 15)) for n, at in enumerate(times)])
+        history.add(RESPONSES, {"proxy": proxy, "code": "5xx"}, [(at, 0.0) for at in times])
+        history.add("haproxy_backend_responses_denied_total", {"proxy": proxy}, [(at, 0.0) for at in times])
+    history.add("probe_success", {"probe": "edge"}, [(at, 1.0) for at in times])
+    with serve(history, tmp_path_factory.mktemp("quiet")) as client:
+        yield client
+
+
+def test_the_traffic_of_the_last_day_decides_what_alerts_can_see(quiet: Prometheus) -> None:
+    found = {one.code: one for one in live_findings(only("booking-success"), quiet.instant, None)}
+    assert set(found) == {"too-little-traffic", "scraped-rarely"}
+    assert "ErrorBudgetBurnFast can never fire at 4 bookings an hour (measured over the last day): it waits" in (
+        found["too-little-traffic"].message
+    )
+    assert "has 5 samples in 5m, and the environment says that scrapes are 15s apart" in found["scraped-rarely"].message
+    # As often as it is scraped there is nothing to find.
+    whole = only("booking-success")
+    rare = replace(whole, environment=replace(whole.environment, scrape_interval=timedelta(minutes=1)))
+    assert "scraped-rarely" not in codes(live_findings(rare, quiet.instant, None))
+
+
+@pytest.mark.parametrize(("expected", "code"), [("100", "expected-traffic"), ("12", None), ("0.3", "expected-traffic")])
+def test_traffic_that_is_ten_times_what_was_expected_is_found(
+    quiet: Prometheus, expected: str, code: str | None
+) -> None:
+    whole = only("booking-success")
+    (slo,) = whole.slos
+    stated = replace(whole, slos=(replace(slo, expected_requests_per_hour=Decimal(expected)),))
+    found = set(codes(live_findings(stated, quiet.instant, None))) - {"scraped-rarely"}
+    assert found == ({code} if code else set())
 
 
 def test_only_late_groups_of_ours_are_found(prometheus: Prometheus) -> None:

@@ -19,6 +19,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from requests.auth import HTTPBasicAuth
 
 from monitor.catalogue.load import load
+from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.store import Store
 from monitor.web import make_app
@@ -40,10 +41,12 @@ async def console(
     alertmanager_url: str = NOBODY,
     protection: WebConfig = NO_PROTECTION,
     runbooks: Path | None = None,
+    catalogue: Catalogue | None = None,
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Store]]:
     settings = Settings(run_dir=directory, prometheus_url=prometheus_url, alertmanager_url=alertmanager_url)
     with Store.migrate(settings.state) as store:
-        app = make_app(settings, store, CATALOGUE(), protection=protection, runbooks=runbooks or directory / "runbooks")
+        pages, promised = runbooks or directory / "runbooks", catalogue or CATALOGUE()
+        app = make_app(settings, store, promised, protection=protection, runbooks=pages)
         async with TestClient(TestServer(app, host="127.0.0.1")) as client:
             # A handle of its own: the app's belongs to its thread.
             with Store.open(settings.state) as ours:

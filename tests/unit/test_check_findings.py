@@ -23,6 +23,7 @@ from monitor.catalogue.model import (
     Team,
 )
 from monitor.check import findings, missing_series
+from monitor.check.alerts import lost
 from monitor.check.series import MOST_GUESSES
 
 PLACE = Place(file="alerts/mine.yaml", line=7)
@@ -155,6 +156,7 @@ def test_an_alert_that_can_never_fire_is_found(bundled: Catalogue) -> None:
 
     assert code == "never-fires"
     assert "ErrorBudgetBurnFast can never fire" in message
+    assert "total failure is 10" in message
 
 
 def test_a_window_longer_than_samples_are_kept_is_found(bundled: Catalogue) -> None:
@@ -162,7 +164,16 @@ def test_a_window_longer_than_samples_are_kept_is_found(bundled: Catalogue) -> N
 
     assert {code for code, _ in codes(short)} == {"beyond-retention"}
     judged = [message for _, message in codes(short) if "is judged over" in message]
-    assert len(judged) == len(bundled.slos)
+    rolling = [slo for slo in bundled.slos if slo.window.calendar is None]
+    assert 0 < len(judged) == len(rolling) < len(bundled.slos)
+
+
+def test_days_that_are_sealed_are_not_lost_but_what_burn_alerts_look_back_on_is(bundled: Catalogue) -> None:
+    (sla,) = (slo for slo in bundled.slos if slo.window.calendar)
+    assert lost(sla, timedelta(days=3), "3d") == ""
+    assert lost(sla, timedelta(days=2), "2d") == (
+        "the alerts of availability-sla look back for 3d, and samples are kept for 2d"
+    )
 
 
 def test_an_rpo_that_backups_are_too_rare_for_is_found(bundled: Catalogue) -> None:
@@ -370,6 +381,7 @@ COUNT = "http_server_request_duration_seconds_count"
         (f'{RESPONSES}{{proxy=~"api|pages",code="5xx"}}', f'{RESPONSES}{{proxy!="pages"}}', ["more-than-total"]),
         (f'{BUCKET}{{le="0.2"}}', f'{COUNT}{{job="app"}}', ["more-than-total"]),
         (f'{RESPONSES}{{proxy="api"}}', f'sum({RESPONSES}{{proxy="api"}})', ["part-is-whole"]),
+        (f'sum({RESPONSES}{{proxy="api"}}) + sum({COUNT})', f'{RESPONSES}{{proxy="api"}}', ["part-is-whole"]),
         (f'{RESPONSES}{{proxy="api",code="5xx"}}', f'{RESPONSES}{{proxy=~"api|bookings"}}', []),
         (f'{RESPONSES}{{code="5xx"}}', f'{RESPONSES}{{proxy=~".*"}}', []),
         (f'{RESPONSES}{{proxy=~"a.*",code="5xx"}}', f'{RESPONSES}{{proxy=~"ap.*"}}', []),

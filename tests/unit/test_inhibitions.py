@@ -21,6 +21,8 @@ from monitor.slo.alerts import alerts as slo_alerts
 from tests.unit.test_catalogue_load import ALERTS, SLO
 
 HERE = Place(file="inhibitions.yaml", line=3)
+OF_SLOS = 5
+"""How many inhibitions follow from the SLOs; behind the catalogue's own come those of alerts of two severities."""
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +104,14 @@ def test_entries_are_rendered_after_those_of_the_slos(bundled: Catalogue) -> Non
 
     config = yaml.safe_load(alertmanager_config(replace(bundled, inhibitions=(mine,))))
 
-    assert [rule["source_matchers"] for rule in config["inhibit_rules"][:3]] == [
+    assert [rule["source_matchers"] for rule in config["inhibit_rules"][:OF_SLOS]] == [
         ['alertname="ErrorBudgetBurnFast"'],
         ['alertname="ErrorBudgetBurnMedium"'],
         ['alertname="ErrorBudgetBurnSlow"'],
+        ['alertname="ErrorBudgetExhausted"'],
+        ['alertname="ErrorBudgetLow"'],
     ]
-    assert config["inhibit_rules"][3:] == [
+    assert config["inhibit_rules"][OF_SLOS : OF_SLOS + 1] == [
         {
             "source_matchers": ['alertname="RedisDown"'],
             "target_matchers": ['alertname=~"JobOverdue|BackupTooOld"'],
@@ -163,7 +167,7 @@ def test_an_alert_about_a_drill_is_no_rehearsal(bundled: Catalogue) -> None:
 
     config = yaml.safe_load(alertmanager_config(replace(catalogue, inhibitions=entries)))
 
-    assert config["inhibit_rules"][3:] == [
+    assert config["inhibit_rules"][OF_SLOS : OF_SLOS + 2] == [
         {
             "source_matchers": ['alertname="RecoveryPointTooOld"', 'drill!="true"'],
             "target_matchers": ['alertname="DrillFailed"'],
@@ -177,7 +181,7 @@ def test_an_alert_about_a_drill_is_no_rehearsal(bundled: Catalogue) -> None:
 
 
 def test_a_label_that_both_sides_lack_mutes_strangers_and_is_found(bundled: Catalogue) -> None:
-    told = found(bundled, entry("MongoNoPrimary", "MongoRedundancyLost", "instance"))
+    told = found(bundled, entry("MongoNoPrimary", "MongoRedundancyLost", "name"))
 
     assert [code for code, _ in told] == ["empty-equal", "empty-equal"]
     assert "takes it for equal and mutes strangers" in told[0][1]
@@ -192,7 +196,9 @@ def test_a_label_that_one_side_never_has_mutes_nothing_and_is_found(bundled: Cat
 
 
 def test_a_label_that_both_sides_may_lack_is_found(bundled: Catalogue) -> None:
-    told = found(bundled, entry("RedisDown", "TargetMissing", "instance"))
+    rule = AlertRule(name="Mine", expr="up == 0 or absent(up)", labels={"severity": "warning"}, place=HERE)
+    catalogue = replace(bundled, alerts=(*bundled.alerts, AlertGroup(name="mine", rules=(rule,))))
+    told = found(catalogue, entry("Mine", "TargetMissing", "instance"))
 
     assert any("TargetMissing does not always carry the label instance" in message for _, message in told)
     assert all("mutes strangers" in message for _, message in told)

@@ -146,7 +146,8 @@ def test_a_page_of_an_alert_of_two_severities_shows_both(catalogue: Catalogue) -
 
     head = runbooks.heads(replace(catalogue, slos=(), alerts=(group,)))["runbooks/RedisDown.md"]
 
-    assert "| Severity | critical: wakes a human (only in working hours); warning: a ticket for working hours |" in head
+    waiting = "critical in working hours: calls a human then, and is a ticket until they begin"
+    assert f"| Severity | {waiting}; warning: a ticket for working hours |" in head
     assert "| Fires after | critical: 5m; warning: 30s |" in head
     assert f"As warning:\n\n```promql\n{rule.expr}\n```\nAs critical:\n\n```promql\nredis_up == 0\n```" in head
     assert f"**{rule.annotations['summary']}**" in head

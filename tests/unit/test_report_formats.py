@@ -91,6 +91,18 @@ def test_incidents_gaps_backups_and_drills_are_told() -> None:
         assert part in seen, part
 
 
+def test_requests_that_an_slo_and_its_sla_count_are_not_told_twice() -> None:
+    one = incident()
+    (effect,) = one.effects
+    sla = replace(effect, slo="availability-sla", display_name="Availability (SLA)", budget_share=0.14)
+    other = replace(effect, slo="booking-success", display_name="Booking success", failed_events=12.0)
+    both = replace(one, effects=(effect, sla, other))
+    seen = Text(to_html(report(slo(), incidents=(both,)))).text
+    assert "Availability (SLA): the same requests" in seen
+    assert seen.count("1 204 requests") == 1
+    assert "Booking success: 12 requests" in seen
+
+
 def test_without_a_store_it_says_unknown_instead_of_none() -> None:
     seen = Text(to_html(report(backups=None, drills=None))).text
     assert "Unknown: the monitor's store could not be read." in seen

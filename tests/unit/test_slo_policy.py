@@ -64,3 +64,17 @@ def test_the_past_can_hold_a_state_but_never_relax_one(past: list[float], spent:
 def test_every_state_says_what_it_asks_of_people() -> None:
     assert len({policy.meaning(one) for one in State}) == len(State)
     assert policy.SOURCE.startswith("https://")
+
+
+@given(past=st.lists(SHARES, max_size=20), spent=SHARES)
+def test_what_the_past_cannot_change_is_not_asked_about_the_past(past: list[float], spent: float) -> None:
+    assert policy.depends_on_past(spent) or state(past, spent, 1.0) is state((), spent, 1.0)
+
+
+def test_alerts_and_gate_begin_and_end_at_the_same_shares() -> None:
+    for step in policy.WARNINGS:
+        for left, told in ((policy.begins(step), ()), (policy.ends(step), (1.0,))):
+            spent = 1 - float(left) + 1e-12
+            order = [one.state for one in policy.STEPS]
+            assert order.index(state(told, spent, 1.0)) >= order.index(step.state)
+            assert order.index(state(told, spent - 1e-6, 1.0)) < order.index(step.state)

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from benchmarks.slo import shapes
 from monitor.catalogue.load import load
 from monitor.catalogue.model import RatioSli, Slo, Window
-from monitor.render.rules import rule_files
+from monitor.render.rules import slo_rule_files
 from monitor.slo import burning, rules, windows
 from monitor.slo.replay import Events
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-CATALOGUE = replace(load(None, "compose"), alerts=())
+CATALOGUE = load(None, "compose")
 
 words = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 targets = st.decimals("0.5", "0.99999", places=5)
@@ -40,7 +40,7 @@ def slos(draw: st.DrawFn) -> Slo:
 
 @given(slos())
 def test_a_rendered_rule_is_read_as_it_was_written(slo: Slo) -> None:
-    files = rule_files(replace(CATALOGUE, slos=(slo,)))
+    files = slo_rule_files(slo, CATALOGUE.environment)
     read = {group["name"]: group for text in files.values() for group in yaml.safe_load(text)["groups"]}
     for group in rules.groups(slo, CATALOGUE.environment):
         for written, found in zip(group.rules, read[group.name]["rules"], strict=True):

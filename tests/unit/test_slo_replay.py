@@ -29,7 +29,8 @@ def events(bad: list[float], *, rollup: int = 1) -> Events:
 
 def alerts(hold: timedelta = MINUTE, keep: timedelta = timedelta(0)) -> tuple[BurnAlert, ...]:
     return tuple(
-        BurnAlert(pair=pair, severity=pair.severity, hold=hold, keep=keep * float(pair.keep)) for pair in BURN_PAIRS
+        BurnAlert(name=pair.alert, pair=pair, severity=pair.severity, hold=hold, keep=keep * float(pair.keep))
+        for pair in BURN_PAIRS
     )
 
 
@@ -188,6 +189,8 @@ def test_what_is_no_list_of_incidents_is_a_fault(tmp_path: Path, text: str, why:
         (("availability", "--objective", "x"), "percentage below 100"),
         (("availability", "--from", "yesterday"), "--from 'yesterday'"),
         (("availability", "--to", "2026-11-01"), "--to '2026-11-01'"),
+        (("availability", "--from", "0001-01-01T00:00:00Z"), "before anything was measured"),
+        (("availability", "--policy", "sloth"), "neither a file nor one of workbook"),
         (("availability", "--from", "2026-11-02T00:00:00Z", "--to", "2026-11-01T00:00:00Z"), "before --to"),
         (("availability", "--incidents", "/nowhere"), "cannot be read"),
     ],

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
 from monitor import clock
+from monitor.cli import main
+from monitor.errors import InputError
 from monitor.store import Store
 from monitor.store_history import Correction, Part, SealedDay, SloHistory, Stretch, standing
+from monitor.store_mark import agrees, mark
 
 START = clock.from_rfc3339("2026-11-21T23:00:00Z")
 DAY = timedelta(days=1)
@@ -139,7 +144,114 @@ def test_a_store_of_an_older_version_is_brought_up_to_date(store: Store) -> None
     with store.transaction() as connection:
         for table in ("slo_days", "slo_corrections", "alert_actions"):
             connection.execute(f"DROP TABLE {table}")
+        for trigger in ("overrides_stay", "overrides_stay_so", "overrides_stay_once"):
+            connection.execute(f"DROP TRIGGER {trigger}")
         connection.execute("PRAGMA user_version = 2")
     with Store.migrate(store.path) as again:
         assert SloHistory(again).seal([a_day()]) == 1
         assert [record.id for record in again.records("job")] == ["one"]
+
+
+def test_two_who_correct_the_same_time_at_once_take_it_out_once(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "monitor.db"
+    ours, theirs = Store.migrate(path), Store.open(path)
+    with ours, theirs:
+        # Both have looked before either has written, as two commands that count for a minute do.
+        SloHistory(ours).correct(a_correction())
+        with pytest.raises(InputError, match="correction c1 takes some of that time out already"):
+            SloHistory(theirs).correct(a_correction(id="c2", by="carol"))
+        SloHistory(theirs).correct(a_correction(id="w1", withdraws="c1"))
+        with pytest.raises(InputError, match="no correction 'c1' holds"):
+            SloHistory(ours).correct(a_correction(id="w2", withdraws="c1"))
+        assert [one.id for one in SloHistory(ours).corrections()] == ["c1", "w1"]
+
+
+@pytest.mark.parametrize(
+    ("read", "written"),
+    [
+        ("SELECT * FROM slo_days", "INSERT OR REPLACE INTO slo_days SELECT * FROM slo_days"),
+        ("SELECT * FROM slo_corrections", "INSERT OR REPLACE INTO slo_corrections SELECT * FROM slo_corrections"),
+    ],
+)
+def test_a_record_cannot_be_replaced_either(store: Store, read: str, written: str) -> None:
+    SloHistory(store).seal([a_day()])
+    SloHistory(store).correct(a_correction())
+    before = store.rows(read)
+    with pytest.raises(sqlite3.IntegrityError, match="never changed"), store.transaction() as connection:
+        connection.execute(written)
+    assert store.rows(read) == before
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "DELETE FROM records WHERE kind = 'override'",
+        "UPDATE records SET body = '{}' WHERE kind = 'override'",
+        "INSERT OR REPLACE INTO records SELECT kind, id, at, '{}' FROM records WHERE kind = 'override'",
+    ],
+)
+def test_who_let_changes_out_stays_as_it_was_told(store: Store, written: str) -> None:
+    store.put("override", "o", {"by": "ada"})
+    store.put("job", "j", {"job": "backup", "outcome": "passed"})
+    with pytest.raises(sqlite3.IntegrityError, match="overrides are never"), store.transaction() as connection:
+        connection.execute(written)
+    assert [record.body for record in store.records("override")] == [{"by": "ada"}]
+    store.put("job", "j", {"job": "backup", "outcome": "failed"})
+    assert [record.body["outcome"] for record in store.records("job")] == ["failed"]
+
+
+def test_whoever_kept_a_mark_can_tell_whether_what_was_told_then_still_is(store: Store) -> None:
+    history = SloHistory(store)
+    nothing = mark(store)
+    history.seal([a_day(), a_day(1)])
+    history.correct(a_correction())
+    kept = mark(store)
+    assert kept.startswith("2-1-")
+    history.seal([a_day(2), a_day(failed=9)], again=True)
+    history.correct(a_correction(id="w1", withdraws="c1"))
+    assert agrees(store, kept)
+    assert agrees(store, nothing)
+    with store.transaction() as connection:
+        connection.execute("DROP TRIGGER slo_days_stay_so")
+        connection.execute("UPDATE slo_days SET body = replace(body, '9.0', '0.0')")
+    assert agrees(store, kept)  # only what was told after the mark was made
+    with store.transaction() as connection:
+        connection.execute("UPDATE slo_days SET sealed_at = '2026-11-25T00:00:00Z' WHERE version = 1")
+    assert not agrees(store, kept)
+    assert agrees(store, nothing)
+
+
+def test_a_correction_that_was_removed_is_missed(store: Store) -> None:
+    SloHistory(store).correct(a_correction())
+    kept = mark(store)
+    with store.transaction() as connection:
+        connection.execute("DROP TRIGGER slo_corrections_stay")
+        connection.execute("DELETE FROM slo_corrections")
+    assert not agrees(store, kept)
+
+
+@pytest.mark.parametrize("text", ["", "48", "1-1-xyz", "-1-0-" + "a" * 32, "1-1-" + "A" * 32, "9" * 99])
+def test_what_is_no_mark_is_wrong_use(store: Store, text: str) -> None:
+    with pytest.raises(InputError, match="is no mark"):
+        agrees(store, text)
+
+
+def test_the_command_lists_every_version_and_checks_marks(store: Store) -> None:
+    SloHistory(store).seal([replace(a_day(), slo="availability")])
+    SloHistory(store).seal([replace(a_day(failed=9, reason="the disk was full"), slo="availability")], again=True)
+    run_dir = store.path.parent.parent
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["--run-dir", str(run_dir), "slo", "sealed", *arguments])
+
+    listed = json.loads(run("availability", "--json").stdout)
+    assert [(day["version"], day["bad_events"], day["reason"]) for day in listed] == [
+        (1, 503.0, "the day is over"),
+        (2, 509.0, "the disk was full"),
+    ]
+    assert "v2  509 bad of 1\u202f500, 75\u202f% measured  (the disk was full; " in run("availability").stdout
+    kept = run().stdout.strip()
+    assert run("--check", kept).exit_code == 0
+    wrong = f"{kept[:-1]}{'0' if kept[-1] != '0' else '1'}"
+    assert (run("--check", wrong).exit_code, run("--check", "x").exit_code) == (1, 2)
+    assert run("nothing").exit_code == run("availability", "--check", kept).exit_code == 2
