@@ -95,7 +95,7 @@ def test_what_prometheus_forgot_is_told_from_sealed_days(served: Served) -> None
     for figure in ("failed_events", "total_events", "achieved", "coverage"):
         assert found[figure] == pytest.approx(want[figure], rel=1e-6)
     assert found["error_budget"]["remaining"] == pytest.approx(want["error_budget"]["remaining"], abs=1e-6)
-    # A sealed day knows of the events in a gap only that they came by its end, and takes the time after it for busier by
+    # Of events in a gap a sealed day knows only that they came by its end, and takes the time after it for busier by
     # them. So what may have happened in the gap is bounded a little more widely, and never more narrowly.
     assert want["bounds"]["low"] - 0.002 < found["bounds"]["low"] <= want["bounds"]["low"] + 1e-6
     assert found["verdict"] == want["verdict"]
