@@ -28,6 +28,8 @@ from tests.dashboard_files import queries
 
 STEP, HOUR, CELL = 5, 3600, 300
 HOURS = 2
+BEHIND = 20
+"""Seconds: what is added up from roll-ups (each 15 s) of roll-ups ends one of them and one evaluation ago."""
 RATE = 20
 """Requests a second, of which all fail in the last half hour and one in a thousand before."""
 
@@ -57,9 +59,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         server.take(scraped(end))
         shape = shapes.ours(CATALOGUE().environment, slo)
         recordings = replace(shape, rules=tuple(rule for rule in shape.rules if rule.record))
-        record(server, [Past(shape=recordings, start=end - HOURS * HOUR, end=end)])
+        record(server, [Past(shape=recordings, start=end - HOURS * HOUR - CELL, end=end)])
         with Prometheus(server.url, 60) as prometheus:
-            until = clock.from_epoch(end)
+            until = clock.from_epoch(end - BEHIND)
             period = Period(text="30d", start=until - timedelta(days=30), end=until, until=until)
             only = replace(CATALOGUE(), slos=(slo,))
             yield Asked(prometheus=prometheus, slo=slo, report=make_report(prometheus, None, only, period).slos[0])
@@ -68,7 +70,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
 def scraped(end: int) -> Lines:
     counted = {"2xx": 0, "5xx": 0}
     points: dict[str, list[tuple[int, int]]] = {code: [] for code in counted}
-    begin = end - HOURS * HOUR
+    begin = end - HOURS * HOUR - BEHIND
     for at in range(begin + STEP, end + 1, STEP):
         for code, value in counted.items():
             points[code].append((at, value))

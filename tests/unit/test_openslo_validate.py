@@ -157,7 +157,7 @@ SERVICE = "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: shop}\nspec: 
         ("x.yaml", b"a: &x 1\nb: *x\n", "alias"),
         ("x.yaml", b"a: !!python/object:os.system 1\n", "tag"),
         ("x.yaml", b"[" * 1000 + b"]" * 1000, "too_deep"),
-        ("x.yaml", b"# " + b"a" * 1_000_001, "too_large"),
+        ("x.yaml", b"# " + b"a" * 10_000_001, "too_large"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_a_violation_and_no_traceback(
