@@ -17,7 +17,7 @@ from monitor.render.slo_checks import SECOND, absent, any_burning, count, figure
 from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, native, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
-from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory, moved_series
+from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory, moved
 from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 RATE = 100
@@ -227,11 +227,11 @@ def _reset(slo: Slo, environment: Environment) -> Value:
 def _moved(slo: Slo, environment: Environment) -> Value:
     """Counters that go on under other labels are counted once."""
     step = environment.evaluation_interval
-    before, after = Phase(steps=20, good=RATE, bad=1), Phase(steps=20, good=RATE, bad=1)
-    at = 40 * step
+    phase = Phase(steps=20, good=RATE, bad=1)
+    made, at = moved(slo, phase, phase), 40 * step
     bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
-    checks = [rounded(bad, Decimal(40), at), rounded(total, Decimal(40 * (RATE + 1)), at)]
-    series = [given(made.series, made.values) for made in moved_series(slo, before, after)]
+    checks = [rounded(bad, Decimal(40 * made.bad), at), rounded(total, Decimal(40 * made.total), at)]
+    series = [given(one.series, one.values) for one in made.series]
     name = "every counter goes on under other labels"
     return test(name, slo, step, series, {"promql_expr_test": checks})
 
@@ -243,6 +243,8 @@ def _silence(slo: Slo, environment: Environment) -> Value:
     phases = (Phase(steps=20, good=0), Phase(steps=steps, absent=True, probe=0))
     at, probed = (20 + steps) * step, _is_probed(slo)
     checks = [count(firing(slo, NO_DATA), 0 if probed else 1, at)]
+    if isinstance(slo.sli, RatioSli):
+        checks.append(absent(whole(names.OBSERVED_BAD_DELTA, slo), at))
     if probed:
         failed = _events(slo, steps, step) if _judges_time(slo) else Decimal(steps)
         checks.append(rounded(promql.failed_events(slo, steps * step), failed, at))

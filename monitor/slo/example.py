@@ -89,19 +89,44 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     return tuple(made)
 
 
-def moved_series(slo: Slo, before: Phase, after: Phase) -> tuple[Series, ...]:
-    """The same of two phases, but that every counter goes on under one more label from the second one on."""
-    made: list[Series] = []
-    for series, (first, then), term in _counters(slo, (before, after)):
-        made.append(_counter(series, [first, then], (before, replace(after, absent=True)), term))
-        begins, gain = (
-            native.sample(value, term) for value in (_more(_more((1000, 0), first, before.steps), then), then)
-        )
-        name, labels = series.partition("{")[0], dict(_LABELS.findall(series))
-        values = f"_x{before.steps + 1} {begins}+{gain}x{after.steps - 1}"
-        made.append(Series(series=_text(name, labels | {"moved": "yes"}), values=values))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Input series whose counters go on under one more label, and what each step of theirs gains."""
+
+    series: tuple[Series, ...]
+    bad: int
+    total: int
+
+
+def moved(slo: Slo, before: Phase, after: Phase) -> Moved:
+    """The same of two phases, but that every counter goes on under one more label from the second one on.
+
+    Counters that bad (or good) is added up from beside the first gain one each step.
+    """
+    assert isinstance(slo.sli, RatioSli)
+    part, whole = terms(slo.sli.good or slo.sli.bad), terms(slo.sli.total)
+    counters, others = _counters(slo, (before, after)), 0
+    for term in part[1:]:
+        series = _example(term.selector)
+        if series not in {one[0] for one in counters} and not _matches(part[0].selector, series):
+            counters.append((series, [(1, 0), (1, 0)], term))
+            others += 1
+    more = sum(any(_matches(total.selector, one[0]) for total in whole) for one in counters[len(counters) - others :])
+    made = [one for counter in counters for one in _going_on(*counter, before, after)]
     ended = {one.series for one in made}
-    return (*made, *(one for one in input_series(slo, (before, after)) if one.series not in ended))
+    rest = (one for one in input_series(slo, (before, after)) if one.series not in ended)
+    bad = before.bad + (more - others if slo.sli.good else others)
+    return Moved(series=(*made, *rest), bad=bad, total=before.good + before.bad + more)
+
+
+def _going_on(series: str, gains: list[Gain], term: Term, before: Phase, after: Phase) -> Iterator[Series]:
+    first, then = gains
+    yield _counter(series, gains, (before, replace(after, absent=True)), term)
+    begun = _more(_more((1000, 0), first, before.steps), then)
+    begins, gain = (native.sample(value, term) for value in (begun, then))
+    name, labels = series.partition("{")[0], dict(_LABELS.findall(series))
+    values = f"_x{before.steps + 1} {begins}+{gain}x{after.steps - 1}"
+    yield Series(series=_text(name, labels | {"moved": "yes"}), values=values)
 
 
 @lru_cache(maxsize=_AT_HAND)
