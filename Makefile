@@ -46,7 +46,7 @@ status: ## Show each component's state
 
 .PHONY: test
 test: install-tests ## Run the tests (15 minutes or less on 2 cores)
-	$(BIN)/python -m pytest -m "not proof" --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not proof" --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
 proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules ## Run the long proofs: real outages, twenty quiet minutes, ten thousand scrapes, every mutant

@@ -43,6 +43,8 @@ class EmbeddedStack:
 
 
 WHOLE_STACKS = "whole stacks"
+WAIT_FOR_TIME = frozenset({"test_dashboards_answer", "test_runbooks_run", "test_slo_list_stack"})
+"""What asks a stack for figures of its first minutes: last, so that others work meanwhile instead of waiting."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -50,7 +52,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Say which tests share servers, so that two workers neither start them twice nor run two whole stacks at once.
 
     A file stays together; all files that run a whole stack are one worker's, and first, for they take longest. Order
-    within both is as it came.
+    within both is as it came, but that what waits for time comes last.
 
     xdist reads the marks while this hook runs, so they are given before all others; and pytest-randomly shuffles in it,
     so the order is made after them.
@@ -59,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         item.add_marker(pytest.mark.xdist_group(groups[item.path]))
     yield
-    items.sort(key=lambda item: groups[item.path] != WHOLE_STACKS)
+    items.sort(key=lambda item: (groups[item.path] != WHOLE_STACKS, item.path.stem in WAIT_FOR_TIME))
 
 
 def _servers(item: pytest.Item) -> str:

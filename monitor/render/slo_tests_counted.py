@@ -15,9 +15,9 @@ from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Wi
 from monitor.render.pattern import Own, YamlPattern
 from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
 from monitor.render.yaml_text import Value, written
-from monitor.slo import burning, names, promql, windows
+from monitor.slo import burning, names, native, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
-from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory
+from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory, moved_series
 from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 RATE = 100
@@ -37,6 +37,8 @@ def counted_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
         yield _idle(slo, environment)
     if isinstance(slo.sli, RatioSli):
         yield _reset(slo, environment)
+        if not native.is_native(slo):
+            yield _moved(slo, environment)
         yield _few_events(slo, environment)
         if not slo.sli.slice:
             yield _pulses(slo, environment)
@@ -220,6 +222,18 @@ def _reset(slo: Slo, environment: Environment) -> Value:
     bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
     checks = [rounded(bad, Decimal(40), at), rounded(total, Decimal(40 * (RATE + 1)), at)]
     return _test("every counter is reset", slo, environment, phases, checks)
+
+
+def _moved(slo: Slo, environment: Environment) -> Value:
+    """Counters that go on under other labels are counted once."""
+    step = environment.evaluation_interval
+    before, after = Phase(steps=20, good=RATE, bad=1), Phase(steps=20, good=RATE, bad=1)
+    at = 40 * step
+    bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
+    checks = [rounded(bad, Decimal(40), at), rounded(total, Decimal(40 * (RATE + 1)), at)]
+    series = [given(made.series, made.values) for made in moved_series(slo, before, after)]
+    name = "every counter goes on under other labels"
+    return test(name, slo, step, series, {"promql_expr_test": checks})
 
 
 def _silence(slo: Slo, environment: Environment) -> Value:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -87,6 +87,21 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
         probe = " ".join(f"{phase.probe}x{phase.steps - 1}" for phase in phases)
         made.append(Series(series=_example(slo.sli.probe), values=f"1 {probe}"))
     return tuple(made)
+
+
+def moved_series(slo: Slo, before: Phase, after: Phase) -> tuple[Series, ...]:
+    """The same of two phases, but that every counter goes on under one more label from the second one on."""
+    made: list[Series] = []
+    for series, (first, then), term in _counters(slo, (before, after)):
+        made.append(_counter(series, [first, then], (before, replace(after, absent=True)), term))
+        begins, gain = (
+            native.sample(value, term) for value in (_more(_more((1000, 0), first, before.steps), then), then)
+        )
+        name, labels = series.partition("{")[0], dict(_LABELS.findall(series))
+        values = f"_x{before.steps + 1} {begins}+{gain}x{after.steps - 1}"
+        made.append(Series(series=_text(name, labels | {"moved": "yes"}), values=values))
+    ended = {one.series for one in made}
+    return (*made, *(one for one in input_series(slo, (before, after)) if one.series not in ended))
 
 
 @lru_cache(maxsize=_AT_HAND)

@@ -30,9 +30,14 @@ def queries(slo: Slo) -> Iterator[str]:
     )
 
 
+def is_native(slo: Slo) -> bool:
+    """Whether an SLO counts any native histogram."""
+    return any(map(reads_native, queries(slo)))
+
+
 def can_be_tested(slo: Slo, environment: Environment) -> bool:
     """Whether the environment's promtool can make up the series that an SLO counts."""
-    return is_supported(environment.prometheus_version) or not any(map(reads_native, queries(slo)))
+    return is_supported(environment.prometheus_version) or not is_native(slo)
 
 
 def is_supported(version: str) -> bool:
