@@ -47,7 +47,7 @@ def findings(
         *traffic.unfit_for_traffic(catalogue),
         *traffic.odd_targets(catalogue),
         *traffic.unfit_for_intervals(catalogue),
-        *inhibitions.unfit_inhibitions(catalogue),
+        *inhibitions.unfit_inhibitions(catalogue, rules),
         *routes.unrouted(catalogue, rules),
         *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),

@@ -55,7 +55,7 @@ def coverage(catalogue: Catalogue, runbooks: Mapping[str, str]) -> Coverage:
         *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),
         *routes.always_muted(catalogue),
-        *inhibitions.unfit_inhibitions(catalogue),
+        *inhibitions.unfit_inhibitions(catalogue, rules),
         *alerts.untested(catalogue),
         *alerts.without_runbook(rules, runbooks),
         *without_owner(catalogue),

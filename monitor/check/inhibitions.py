@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 
 from monitor.catalogue.model import AlertRule, Catalogue, Inhibition
@@ -10,16 +10,15 @@ from monitor.check.finding import Finding, finding
 from monitor.render import carried
 from monitor.render.alertmanager import WATCHDOG_ALERT
 from monitor.render.inhibitions import inhibitions
-from monitor.render.rules import all_alerts
 
 Rules = Mapping[str, tuple[AlertRule, ...]]
 """Every alert by its name: one of each severity, and one of each SLO."""
 
 
-def unfit_inhibitions(catalogue: Catalogue) -> Iterator[Finding]:
-    """Everything that is wrong with what mutes what."""
+def unfit_inhibitions(catalogue: Catalogue, alerts: Iterable[AlertRule]) -> Iterator[Finding]:
+    """Everything that is wrong with what mutes what; ``alerts`` are all of the catalogue."""
     found: dict[str, list[AlertRule]] = {}
-    for rule in all_alerts(catalogue):
+    for rule in alerts:
         found.setdefault(rule.name, []).append(rule)
     rules = {name: tuple(same) for name, same in found.items()}
     metrics = carried.declared(catalogue)

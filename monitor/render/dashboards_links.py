@@ -6,7 +6,7 @@ A panel that shows what an alert reads leads to that alert's runbook, whoever ad
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from monitor.catalogue.model import AlertRule, Catalogue
 from monitor.render.dashboards_model import Board, Panel
@@ -33,9 +33,12 @@ class Link:
 
 
 def rules_by_name(catalogue: Catalogue) -> dict[str, AlertRule]:
-    """Every alert once, as it was written: in the rendered form its dashboard is an address already."""
+    """Every alert once, as it was written: in the rendered form its dashboard is an address already.
+
+    All SLOs bring the same alerts, so those of one are enough.
+    """
     written = {rule.name: rule for group in catalogue.alerts for rule in group.rules}
-    return {rule.name: rule for rule in all_alerts(catalogue)} | written
+    return {rule.name: rule for rule in all_alerts(replace(catalogue, slos=catalogue.slos[-1:]))} | written
 
 
 def alerts_by_panel(board: Board, catalogue: Catalogue) -> dict[str, tuple[str, ...]]:

@@ -17,6 +17,7 @@ from monitor.check.inhibitions import unfit_inhibitions
 from monitor.errors import CatalogueError
 from monitor.render import carried
 from monitor.render.alertmanager import alertmanager_config
+from monitor.render.rules import all_alerts
 from monitor.slo.alerts import alerts as slo_alerts
 from tests.unit.test_catalogue_load import ALERTS, SLO
 
@@ -121,7 +122,8 @@ def test_entries_are_rendered_after_those_of_the_slos(bundled: Catalogue) -> Non
 
 
 def found(catalogue: Catalogue, *entries: Inhibition) -> list[tuple[str, str]]:
-    return [(each.code, each.message) for each in unfit_inhibitions(replace(catalogue, inhibitions=entries))]
+    asked = replace(catalogue, inhibitions=entries)
+    return [(each.code, each.message) for each in unfit_inhibitions(asked, all_alerts(asked))]
 
 
 def entry(source: str, target: str, *equal: str) -> Inhibition:
@@ -130,7 +132,7 @@ def entry(source: str, target: str, *equal: str) -> Inhibition:
 
 def test_the_bundled_inhibitions_are_sound(bundled: Catalogue) -> None:
     assert len(bundled.inhibitions) >= 3
-    assert list(unfit_inhibitions(bundled)) == []
+    assert list(unfit_inhibitions(bundled, all_alerts(bundled))) == []
 
 
 def test_an_entry_that_mutes_the_louder_is_found_with_its_place(bundled: Catalogue) -> None:

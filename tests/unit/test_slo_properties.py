@@ -9,7 +9,7 @@ from decimal import Decimal
 import promql_parser
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.slo import shapes
@@ -38,6 +38,7 @@ def slos(draw: st.DrawFn) -> Slo:
     return replace(shapes.slo(30, name), target=draw(targets), window=window, sli=counted)
 
 
+@settings(deadline=None)
 @given(slos())
 def test_a_rendered_rule_is_read_as_it_was_written(slo: Slo) -> None:
     files = slo_rule_files(slo, CATALOGUE.environment)
