@@ -111,7 +111,7 @@ check-generated: $(INSTALLED) ## Fail when a generated file differs from what th
 .PHONY: check-rules
 check-rules: install ## Have promtool run every test of every generated rule
 	promtool check rules rules/prometheus/*.yml >/dev/null
-	promtool test rules rules/tests/*.yml
+	printf '%s\0' rules/tests/*.yml | xargs -0 -P 2 -n 6 promtool test rules
 
 .PHONY: lock
 lock: ## Resolve the pinned packages anew (no index address is written)
