@@ -23,6 +23,9 @@ from tests.end_to_end.outages import alerts, ledger_lines
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
+OF_OTHER_DRILLS = {"MongoElections"}
+"""The stack is shared: what other drills elected within the hour is told as well, as a warning."""
+
 
 def start(stack: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "monitor", "--run-dir", str(stack.layout.run_dir), "drill", "run"]
@@ -95,7 +98,7 @@ def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: A
     assert (measured["acknowledged_lost"], measured["doubled"]) == (0, 0)
     assert 0 < measured["detection_seconds"] < 60
     assert measured["critical_alerts"] == 0
-    assert journal["alerts"] == ["MongoRedundancyLost"]
+    assert set(journal["alerts"]) - OF_OTHER_DRILLS == {"MongoRedundancyLost"}
     assert (journal["outcome"], journal["status"], journal["deviated"]) == ("passed", "completed", False)
     assert journal["steady_states"]["after"]["steady_state_met"] is True
     assert {verdict["measurement"] for verdict in journal["verdicts"]} >= {"writes_back_seconds", "detection_seconds"}
@@ -106,9 +109,9 @@ def test_a_killed_primary_is_replaced_in_seconds_and_no_booking_is_lost(stack: A
     assert kept.body == journal
     assert longest_gap_between_bookings(stack, since=clock.from_rfc3339(journal["started_at"])) < timedelta(seconds=5)
     heard = alerts(stack.layout.url("web"), since=clock.from_rfc3339(journal["started_at"]))
-    assert [(alert["labels"]["alertname"], alert["labels"]["severity"]) for alert in heard] == [
-        ("MongoRedundancyLost", "warning")
-    ]
+    told = [(alert["labels"]["alertname"], alert["labels"]["severity"]) for alert in heard]
+    assert [one for one in told if one[0] not in OF_OTHER_DRILLS] == [("MongoRedundancyLost", "warning")]
+    assert {severity for _, severity in told} == {"warning"}
     assert without_data(stack, asked(empty_until=["first_drill"]), within_s=60) == []
 
 
