@@ -1,7 +1,7 @@
 """What is drawn: lines, states, bars and events, in plain values. Pure.
 
 Colours are names: ``good warn bad calm plain`` for what means something, ``s0`` to ``s7`` for series that only differ,
-or a ``#rrggbb``. The names are classes of ``chart_style``, which has them for light and for dark pages.
+or a ``#rrggbb``. The names are classes of ``chart.css``, which has them for light and for dark pages.
 """
 
 from __future__ import annotations

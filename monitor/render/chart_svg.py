@@ -1,7 +1,7 @@
 """Charts over time as plain SVG, drawn by arithmetic: lines with thresholds and events, states, heat. Pure.
 
 No script and no style attribute, so that they may stand in any page, under the strictest policy; colours are classes
-(``chart_style``). Text and names are hostile input, and escaped.
+(``chart.css``). Text and names are hostile input, and escaped.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, tzinfo
 from itertools import pairwise
+from math import isfinite
 
 from markupsafe import Markup, escape
 
@@ -32,7 +33,7 @@ def graph(
 ) -> Markup:
     """Lines over time, with their thresholds and what happened meanwhile."""
     drawn = _stacked(lines) if look.stacked else [(line, None) for line in lines]
-    values = [value for line, _ in drawn for _, value in line.points if value == value]  # noqa: PLR0124  # NaN
+    values = [value for line, _ in drawn for _, value in line.points if isfinite(value)]
     marks = [limit for limit, _ in look.steps if limit is not None] if look.draw_thresholds else []
     low, high = limits([*values, *(limit * HEADROOM for limit in marks)], look.unit, look.minimum, look.maximum)
     area = Area(
@@ -188,10 +189,10 @@ def runs(points: Sequence[tuple[float, float]], window: Window) -> Iterator[list
     """The pieces of a line between its gaps: where a value is no number, or nothing was measured."""
     run: list[tuple[float, float]] = []
     for at, value in points:
-        if run and (value != value or at - run[-1][0] > GAP_STEPS * window.step):  # noqa: PLR0124  # NaN
+        if run and (not isfinite(value) or at - run[-1][0] > GAP_STEPS * window.step):
             yield run
             run = []
-        if value == value:  # noqa: PLR0124  # NaN
+        if isfinite(value):
             run.append((at, value))
     if run:
         yield run

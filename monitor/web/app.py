@@ -26,6 +26,7 @@ from telemetry.page import add_metrics
 from telemetry.webconfig import WebConfig, require_users
 
 STATIC = Path(__file__).parent / "static"
+CHARTS = Path(__file__).parents[1] / "render" / "templates" / "chart.css"
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 """Beside the package in a checkout; in an image, ``runbooks`` is copied there too."""
 
@@ -103,6 +104,7 @@ def _add_routes(app: web.Application) -> None:
             web.get("/drills/{id}", pages.drill),
             web.get("/runbooks", pages.runbooks),
             web.get("/runbooks/{name}", pages.runbook),
+            web.get("/static/chart.css", _charts),
             web.static("/static", STATIC),
         ]
     )
@@ -122,6 +124,11 @@ async def _lifetime(prometheus: Prometheus, app: web.Application) -> AsyncIterat
         await reconciling
     console.store.close()
     prometheus.close()
+
+
+async def _charts(_: web.Request) -> web.FileResponse:
+    """The sheet of the drawings, which dashboards on pages of their own have too."""
+    return web.FileResponse(CHARTS)
 
 
 async def _healthy(_: web.Request) -> web.Response:

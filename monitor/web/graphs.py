@@ -5,17 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
 from monitor.catalogue.comparison import Comparison, comparison
 from monitor.catalogue.model import Catalogue
-from monitor.render.graph import MOST_LINES, Graph, Mark, draw
+from monitor.render import chart_svg
+from monitor.render.chart_model import Event, Line, Look
+from monitor.render.chart_scale import Window
 from monitor.render.rules import all_alerts
 from monitor.sources.prometheus import Prometheus, Series
 from monitor.store import AlertRecord, Record
 
 POINTS = 360
+MOST_LINES = 12
+"""More than this nobody can tell apart; the page says how many there are."""
+WIDTH, HEIGHT = 880, 250
+FIRING = "red"
 BUILDS = "count by (version) (app_build_info)"
 EARLY, LATE = timedelta(hours=1), timedelta(minutes=10)
 """What is drawn around an episode: an hour before it, ten minutes after."""
@@ -29,7 +36,10 @@ class Drawing:
 
     svg: Markup
     query: str
-    lines: int = 0
+    more: int
+    """How many lines were left out."""
+    events: tuple[Event, ...]
+    """Deploys and drills that are marked, to be told in words as well: a phone has no pointer to rest on them."""
 
 
 def expression(alert: AlertRecord, catalogue: Catalogue) -> str:
@@ -56,7 +66,7 @@ def drawing(
     expr: str,
     *,
     between: tuple[datetime, datetime],
-    marks: Iterable[Mark],
+    events: Iterable[Event],
     scrape_interval: timedelta,
     time_zone: str,
 ) -> Drawing | None:
@@ -73,23 +83,26 @@ def drawing(
     step = max((end - start) / POINTS, scrape_interval, timedelta(seconds=1))
     lines = _of_alert(prometheus.range(what.query, start, end, step), alert.labels)
     limits = _of_alert(prometheus.range(what.limit, start, end, step), alert.labels) if what.limit else ()
-    graph = Graph(
-        start=start,
-        end=end,
-        lines=[(_name(series.labels), series.points) for series in lines],
-        threshold=what.threshold,
-        limits=[series.points for series in limits],
-        sign=what.sign,
-        marks=(*marks, *_deploys(prometheus, start, end, step)),
-        gap=max(3 * step, timedelta(minutes=1)),
-        time_zone=time_zone,
-    )
-    return Drawing(svg=draw(graph, _title(what, graph)), query=expr, lines=max(len(lines) - MOST_LINES, 0))
+    window = Window(start=start.timestamp(), end=end.timestamp(), step=step.total_seconds())
+    marked = (*events, *_deploys(prometheus, start, end, step))
+    seen = tuple(one for one in marked if one.start <= window.end and (one.end or one.start) >= window.start)
+    drawn = [_line(_name(one.labels), one) for one in lines[:MOST_LINES]]
+    drawn += [_line("threshold", one, colour="bad") for one in limits[:MOST_LINES]]
+    svg = chart_svg.graph(drawn, window, _look(what, len(lines)), seen, ZoneInfo(time_zone))
+    named = tuple(one for one in seen if one.colour != FIRING)
+    measured = any(line.last is not None for line in drawn)
+    return Drawing(svg=svg if measured else Markup(), query=expr, more=max(len(lines) - MOST_LINES, 0), events=named)
 
 
-def _title(what: Comparison, graph: Graph) -> str:
+def _look(what: Comparison, lines: int) -> Look:
     held = "" if what.threshold is None else f", held against {what.threshold:g}"
-    return f"{len(graph.lines)} measured lines{held}"
+    steps = ((None, "text"), *(((what.threshold, "red"),) if what.threshold is not None else ()))
+    title = f"{lines} measured lines{held}"
+    return Look(title=title, steps=steps, draw_thresholds=True, width=WIDTH, height=HEIGHT)
+
+
+def _line(name: str, series: Series, *, colour: str = "") -> Line:
+    return Line(name=name, points=tuple((at.timestamp(), value) for at, value in series.points), colour=colour)
 
 
 def _of_alert(found: Iterable[Series], labels: Mapping[str, str]) -> tuple[Series, ...]:
@@ -103,16 +116,21 @@ def _name(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(labels.items())) or "value"
 
 
-def _deploys(prometheus: Prometheus, start: datetime, end: datetime, step: timedelta) -> Iterator[Mark]:
+def _deploys(prometheus: Prometheus, start: datetime, end: datetime, step: timedelta) -> Iterator[Event]:
     """When a version of the app was first seen; the first one of all is no deploy."""
     found = sorted(prometheus.range(BUILDS, start, end, step), key=lambda series: series.points[0])
     for series in found[1:]:
-        yield Mark(at=series.points[0][0], kind="deploy", text=f"deploy {series.labels.get('version', '')}")
+        name = f"deploy {series.labels.get('version', '')}"
+        yield Event(name=name, start=series.points[0][0].timestamp(), end=None, colour="blue")
 
 
-def marks_of(episodes: Iterable[AlertRecord], drills: Iterable[Record]) -> tuple[Mark, ...]:
+def events_of(episodes: Iterable[AlertRecord], drills: Iterable[Record], now: datetime) -> tuple[Event, ...]:
     """Episodes of the alert, and drills."""
+    firing = ((one.starts_at.timestamp(), (one.ends_at or now).timestamp()) for one in episodes)
     return (
-        *(Mark(at=one.starts_at, until=one.ends_at, kind="firing") for one in episodes),
-        *(Mark(at=one.at, kind="drill", text=f"drill {one.body.get('drill', '')}") for one in drills),
+        *(Event(name="firing", start=start, end=end, colour=FIRING) for start, end in firing),
+        *(
+            Event(name=f"drill {one.body.get('drill', '')}", start=one.at.timestamp(), end=None, colour="purple")
+            for one in drills
+        ),
     )

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from monitor.catalogue import promql
 from monitor.errors import Unavailable
-from monitor.render.graph import short
+from monitor.render.chart_units import text as said
 from monitor.sources.prometheus import Prometheus, Sample
 from monitor.web import runbooks
 
@@ -38,9 +38,9 @@ def _table(found: Sequence[Sample]) -> Markup:
     if not found:
         return Markup('<p class="live">now: nothing</p>')
     if len(found) == 1 and not _labels(found[0].labels):
-        return Markup('<p class="live">now: <strong>{}</strong></p>').format(short(found[0].value))
+        return Markup('<p class="live">now: <strong>{}</strong></p>').format(said(found[0].value, "none"))
     rows = Markup("").join(
-        Markup("<tr><td>{}</td><td class='number'>{}</td></tr>").format(_labels(one.labels), short(one.value))
+        Markup("<tr><td>{}</td><td class='number'>{}</td></tr>").format(_labels(one.labels), said(one.value, "none"))
         for one in found[:MOST_ROWS]
     )
     more = f"<p class='live'>and {len(found) - MOST_ROWS} more</p>" if len(found) > MOST_ROWS else ""

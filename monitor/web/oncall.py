@@ -175,7 +175,7 @@ async def _drawing(
             found.alert,
             expr,
             between=graphs.span(found.alert, chosen, now),
-            marks=graphs.marks_of(found.episodes, drills),
+            events=graphs.events_of(found.episodes, drills, now),
             scrape_interval=console.catalogue.environment.scrape_interval,
             time_zone=_zone(console),
         )

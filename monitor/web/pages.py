@@ -158,6 +158,7 @@ def page(request: web.Request, template: str, **values: Any) -> web.Response:
         alert_path=incident.alert_path,
         here=request.path,
         ago=lambda instant: words.ago(_instant(instant), now),
+        moment=clock.from_epoch,
         lasting=lambda instant: clock.humanize(now - _instant(instant)),
         left=lambda instant: clock.humanize(_instant(instant) - now),
         local=lambda instant: words.local(_instant(instant), time_zone),

@@ -229,12 +229,12 @@ async def test_the_graph_shows_value_threshold_deploys_and_drills(tmp_path: Path
             text = await text_of(client, "/alerts/fRedisDown")
             month = await text_of(client, "/alerts/fRedisDown?range=30d")
             runbook = await text_of(client, "/runbooks/RedisDown")
-    svg = text[text.index('<svg class="graph"') : text.index("</figure>")]
-    assert "fires at 0" in svg
-    assert "deploy 2" in svg
-    assert "deploy 1" not in svg
-    assert "drill redis-killed" in svg
-    assert 'class="firing"' in svg
+    figure = text[text.index('<figure class="sheet">') : text.index("</figure>")]
+    assert 'class="l-bad limit"' in figure
+    assert 'class="f-bad event"' in figure
+    for said in ("deploy 2, ", "drill redis-killed, "):  # in words as well as marked
+        assert said in figure
+    assert "deploy 1" not in figure
     assert 'aria-current="true">30 days' in month
     for shown in (text, runbook):
         assert "instance=a" in shown

@@ -15,6 +15,7 @@ from monitor.render import report_words as words
 from monitor.render.report import FORMATS, render
 from monitor.render.report_html import headline, lead, title, to_html
 from monitor.render.report_svg import PALETTE
+from tests.contrast import contrast
 from tests.report_values import END, gap, hardly_measured, incident, missed, report, slo
 
 
@@ -134,18 +135,6 @@ def test_status_is_told_by_words_and_shapes_too() -> None:
 def test_text_colours_are_readable_on_white_and_on_the_pale_ground(name: str) -> None:
     for ground in ("#ffffff", PALETTE["pale"]):
         assert contrast(PALETTE[name], ground) >= 4.5
-
-
-def contrast(one: str, other: str) -> float:
-    """WCAG 2's ratio."""
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-def luminance(colour: str) -> float:
-    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_json_names_what_programs_need() -> None:

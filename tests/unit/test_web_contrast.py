@@ -8,6 +8,7 @@ from itertools import chain
 import pytest
 
 from monitor.web.app import STATIC
+from tests.contrast import contrast
 
 TEXT, SHAPE = 4.5, 3.0
 TONES = ("good", "warning", "bad", "unknown")
@@ -16,7 +17,8 @@ PAIRS = [
     *((tone, f"{tone}-soft", TEXT) for tone in TONES),
     *((tone, "sheet", SHAPE) for tone in TONES),
     ("ink", "bad-soft", TEXT),
-    *((bar, "sheet", SHAPE) for bar in ("left", "low", "open", "brand")),
+    *((bar, "sheet", SHAPE) for bar in ("left", "low", "open", "brand", "calm", "drill")),
+    *((f"s{number}", "sheet", SHAPE) for number in range(8)),
 ]
 
 
@@ -29,15 +31,8 @@ def schemes() -> list[dict[str, str]]:
     return found
 
 
-def luminance(colour: str) -> float:
-    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
-    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 @pytest.mark.parametrize(("front", "ground", "needed"), PAIRS)
 def test_contrast_is_enough(scheme: int, front: str, ground: str, needed: float) -> None:
     colours = schemes()[scheme]
-    bright, dim = sorted((luminance(colours[front]), luminance(colours[ground])), reverse=True)
-    assert (bright + 0.05) / (dim + 0.05) >= needed
+    assert contrast(colours[front], colours[ground]) >= needed
