@@ -8,9 +8,8 @@ import click
 
 from monitor.catalogue.load import load
 from monitor.check.coverage import Coverage, coverage
-from monitor.cli import Context, alert_quality, alert_route, leave, pass_settings, print_json
+from monitor.cli import Context, alert_quality, alert_route, folders, leave, pass_settings, print_json
 from monitor.cli.alert_route import columns
-from monitor.cli.runbook_pages import pages
 from monitor.errors import Exit, InputError
 from monitor.render.alertmanager import alertmanager_config, subtree
 from monitor.render.notifications import FILE, notification_templates
@@ -44,7 +43,7 @@ def list_(context: Context, runbooks: Path | None, *, as_json: bool) -> None:
     """
     catalogue = load(context.settings.catalogue, context.settings.environment)
     folder = runbooks or Path(FOLDER)
-    written = pages(folder)
+    written = folders.runbooks(folder)
     if written is None and runbooks:
         raise InputError(f"alert list: there is no directory {folder}: give the one that holds the runbooks")
     if written is None:

@@ -10,9 +10,9 @@ from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import Finding, findings, live_findings, missing_series
-from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.cli.dashboards_live import FOLDER as DASHBOARDS
-from monitor.cli.dashboards_live import heard, texts
+from monitor.cli import Context, folders, leave, pass_settings, print_json
+from monitor.cli.dashboards_live import heard
+from monitor.cli.folders import DASHBOARDS
 from monitor.errors import Exit
 from monitor.render.runbooks import FOLDER
 from monitor.settings import Settings
@@ -50,7 +50,7 @@ def command(
     if url is not None:
         check_url("--prometheus", url)
     catalogue = load(settings.catalogue, settings.environment)
-    pages = texts(runbooks or Path(FOLDER), "[A-Z]*.md", FOLDER)
+    pages = folders.runbooks(runbooks or Path(FOLDER))
     boards = _boards(settings, dashboards)
     found = list(findings(catalogue, pages, boards))
     if url is not None:
@@ -70,8 +70,8 @@ def command(
 def _boards(settings: Settings, folder: Path | None) -> dict[str, str] | None:
     """The dashboards to check; those that lie around are only held against the catalogue that they were made from."""
     if folder is not None:
-        return texts(folder, "*.json", folder.name) or {}
-    return None if settings.catalogue else texts(Path(DASHBOARDS), "*.json", DASHBOARDS)
+        return folders.dashboards(folder, folder.name) or {}
+    return None if settings.catalogue else folders.dashboards(Path(DASHBOARDS))
 
 
 def _live(

@@ -13,8 +13,9 @@ from monitor.addresses import check_url
 from monitor.catalogue import durations
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.cli import Context, all_or_nothing, pass_settings, print_json
-from monitor.cli.dashboards_live import FOLDER, heard, texts
+from monitor.cli import Context, all_or_nothing, folders, pass_settings, print_json
+from monitor.cli.dashboards_live import heard
+from monitor.cli.folders import DASHBOARDS as FOLDER
 from monitor.errors import InputError
 from monitor.render.dashboard_page import page
 from monitor.render.dashboards import boards
@@ -90,7 +91,7 @@ def list_command(context: Context, url: str | None, dashboards: Path, *, as_json
     """List dashboards with what opening them costs: queries at once and in all, slowest time, samples read."""
     settings = context.settings
     catalogue = load(settings.catalogue, settings.environment)
-    files = texts(dashboards, "*.json", dashboards.name) or {}
+    files = folders.dashboards(dashboards, dashboards.name) or {}
     with _connect(settings, url) as prometheus:
         costs = heard(prometheus, catalogue, files, {}).costs
     if as_json:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from monitor import clock
 from monitor.catalogue.model import Catalogue
-from monitor.catalogue.strict_yaml import read_text
 from monitor.check.dashboard_files import DashboardFile, read
 from monitor.check.finding import Finding
 from monitor.check.live_dashboards import Cost, Question, cost_of, judged, other_questions, questions, slow
-from monitor.errors import CatalogueError, Fault
 from monitor.sources.measured import Measured, Window, measure_all
 from monitor.sources.prometheus import Prometheus
-
-FOLDER = "dashboards"
 
 
 @dataclass(slots=True)
@@ -26,20 +21,6 @@ class Heard:
 
     findings: list[Finding] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
-
-
-def texts(folder: Path, pattern: str, name: str) -> dict[str, str] | None:
-    """The files of a folder as ``<name>/<file>`` -> text; ``None`` where there is no such folder.
-
-    Raises:
-        CatalogueError: a file cannot be read.
-    """
-    if not folder.is_dir():
-        return None
-    found = {f"{name}/{path.name}": read_text(path, str(path)) for path in sorted(folder.glob(pattern))}
-    if faults := tuple(text for text in found.values() if isinstance(text, Fault)):
-        raise CatalogueError(faults)
-    return {path: text for path, text in found.items() if not isinstance(text, Fault)}
 
 
 def heard(

@@ -1,0 +1,35 @@
+"""Files that lie in a folder, for the commands that judge them: runbooks, dashboards."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from monitor.catalogue.strict_yaml import read_text
+from monitor.errors import CatalogueError, Fault
+from monitor.render.runbooks import FOLDER as RUNBOOKS
+
+DASHBOARDS = "dashboards"
+
+
+def runbooks(folder: Path) -> dict[str, str] | None:
+    """Every page of an alert by its path; ``None`` where there is no such folder."""
+    return texts(folder, "[A-Z]*.md", RUNBOOKS)
+
+
+def dashboards(folder: Path, name: str = DASHBOARDS) -> dict[str, str] | None:
+    """Every dashboard by its path; ``None`` where there is no such folder."""
+    return texts(folder, "*.json", name)
+
+
+def texts(folder: Path, pattern: str, name: str) -> dict[str, str] | None:
+    """The files of a folder as ``<name>/<file>`` -> text; ``None`` where there is no such folder.
+
+    Raises:
+        CatalogueError: a file cannot be read.
+    """
+    if not folder.is_dir():
+        return None
+    found = {f"{name}/{path.name}": read_text(path, str(path)) for path in sorted(folder.glob(pattern))}
+    if faults := tuple(text for text in found.values() if isinstance(text, Fault)):
+        raise CatalogueError(faults)
+    return {path: text for path, text in found.items() if not isinstance(text, Fault)}
