@@ -23,7 +23,7 @@ from monitor.render.yaml_text import document
 from monitor.routing.config import read
 from monitor.routing.reach import reaches
 from monitor.routing.walk import deliveries
-from tests.unit.test_catalogue_load import SLO
+from tests.catalogue_files import SLO
 
 CONTACTS = """\
 teams:

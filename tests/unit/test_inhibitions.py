@@ -19,7 +19,7 @@ from monitor.render import carried
 from monitor.render.alertmanager import alertmanager_config
 from monitor.render.rules import all_alerts
 from monitor.slo.alerts import alerts as slo_alerts
-from tests.unit.test_catalogue_load import ALERTS, SLO
+from tests.catalogue_files import ALERTS, SLO
 
 HERE = Place(file="inhibitions.yaml", line=3)
 OF_SLOS = 5
