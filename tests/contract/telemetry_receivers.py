@@ -52,6 +52,16 @@ class Receiver:
     def spans(self) -> list[SeenSpan]:
         return [span for payload in list(self.raw) for span in self.decode(payload)]
 
+    @property
+    def lines(self) -> list[str]:
+        """What came as text, however it was cut into payloads, sorted."""
+        return sorted(line for payload in list(self.raw) for line in payload.decode().splitlines() if line)
+
+    def wait_for_lines(self, lines: int, timeout_s: float = 10.0) -> None:
+        deadline = time.monotonic() + timeout_s
+        while len(self.lines) < lines and time.monotonic() < deadline:
+            time.sleep(0.01)
+
     def wait(self, payloads: int = 1, timeout_s: float = 10.0) -> None:
         deadline = time.monotonic() + timeout_s
         while len(self.raw) < payloads and time.monotonic() < deadline:

@@ -21,9 +21,8 @@ def test_counts_gauges_and_distributions_arrive(tmp_path: Path, *, unix: bool) -
         client.gauge("app.ready", 1)
         client.distribution("app.request.seconds", 0.25, tags={"outcome": "ok"})
         client.close()
-        agent.wait()
-        received = sorted(line for payload in agent.raw for line in payload.decode().splitlines() if line)
-    assert received == [
+        agent.wait_for_lines(3)
+    assert agent.lines == [
         "app.ready:1|g|#service:app",
         "app.request.seconds:0.25|d|#outcome:ok,service:app",
         "app.requests:1|c|#route:/api/v1/appointments/:id,status:200,service:app",
