@@ -25,6 +25,7 @@ from monitor.render.dashboards_model import Board
 from monitor.render.dashboards_promql import series_of
 from monitor.render.links import DASHBOARDS
 from tests.dashboard_files import FILES, load, queries, runbooks, texts
+from tests.sdk_types import schema_deviations
 
 UNITS = {value for name, value in vars(units).items() if name[0].isupper() and isinstance(value, str)}
 
@@ -132,6 +133,29 @@ def test_the_sdk_loses_nothing_of_it(board: DashboardFile) -> None:
     lost = set(keys(board.body)) - set(keys(again))
     # Grafana ignores what it does not know; our checks read this one.
     assert {name for name in lost if not name.endswith(".empty_until")} == set()
+
+
+@each_board
+def test_every_field_is_of_the_type_that_grafanas_schema_gives_it(board: DashboardFile) -> None:
+    assert schema_deviations(board.body) == []
+
+
+@pytest.mark.parametrize(
+    ("plant", "found"),
+    [
+        (lambda body: body.update(graphTooltip="all"), ".graph_tooltip: 'all'"),
+        (lambda body: body["panels"][2].update(id="one"), ".id_val: 'one'"),
+        (lambda body: body["panels"][2]["gridPos"].update(w="4"), ".w: '4'"),
+        (lambda body: body["panels"][2]["options"].update(colorMode="loud"), ".color_mode: 'loud'"),
+        (lambda body: body["panels"][2]["targets"][0].update(instant="yes"), ".instant: 'yes'"),
+        (lambda body: body["panels"][2]["fieldConfig"]["defaults"].update(min="0"), ".min_val: '0'"),
+    ],
+)
+def test_a_field_of_another_type_is_found(plant: Plant, found: str) -> None:
+    body = copy.deepcopy(load(FILES[0]).body)
+    plant(body)
+    (told,) = schema_deviations(body)
+    assert found in told
 
 
 def test_no_query_is_asked_by_two_panels_at_once() -> None:
