@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from monitor.catalogue import naming, promql, templates
-from monitor.catalogue.model import URGENCY_LABEL, AlertGroup, AlertRule, Attention, Place, Severity
+from monitor.catalogue import durations, naming, promql, templates
+from monitor.catalogue.model import REPEAT_LABEL, URGENCY_LABEL, AlertGroup, AlertRule, Attention, Place, Severity
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
 
 REQUIRED_ANNOTATIONS = ("summary", "impact", "action")
 """What a person who is woken needs first. Links and the query are added when rules are rendered."""
+
+LONGEST_REPEAT = timedelta(hours=120)
+"""What Alertmanager told is forgotten then (its ``--data.retention``), and told again: more cannot be kept."""
 
 _ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,99}")
 
@@ -113,6 +116,7 @@ def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[
         message = f"must be one of {', '.join(Severity)}"
         yield document.fault("wrong-value", message, f"{here}.labels.severity")
     yield from _odd_urgency(rule.get("labels", {}), document, f"{here}.labels.{URGENCY_LABEL}")
+    yield from _odd_repeat(rule.get("labels", {}), document, f"{here}.labels.{REPEAT_LABEL}")
     for name in REQUIRED_ANNOTATIONS if "annotations" in rule else ():
         if not rule["annotations"].get(name, "").strip():
             yield document.fault("missing-field", "is missing", f"{here}.annotations.{name}")
@@ -128,6 +132,19 @@ def _odd_urgency(labels: Mapping[str, str], document: Document, here: str) -> It
         yield document.fault("wrong-value", message, here)
     elif labels.get("severity") in set(Severity) - {Severity.CRITICAL}:
         yield document.fault("wrong-value", "is for severity critical: a milder one wakes nobody anyway", here)
+
+
+def _odd_repeat(labels: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:
+    if REPEAT_LABEL not in labels:
+        return
+    try:
+        span = durations.parse(labels[REPEAT_LABEL])
+    except ValueError as error:
+        yield document.fault("wrong-value", str(error), here)
+        return
+    if not timedelta(0) < span <= LONGEST_REPEAT:
+        message = f"must be more than nothing and at most {durations.text(LONGEST_REPEAT)}: then Alertmanager forgets"
+        yield document.fault("wrong-value", message, here)
 
 
 def _refused_by_prometheus(texts: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:

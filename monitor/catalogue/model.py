@@ -41,6 +41,9 @@ class Attention(StrEnum):
 URGENCY_LABEL = "urgency"
 """Beside ``severity: critical`` it may say ``working-hours``: serious, and no worse by the morning."""
 
+REPEAT_LABEL = "repeat"
+"""How long Alertmanager waits before it says again that an alert fires, where that is not the environment's."""
+
 
 class Budgeting(StrEnum):
     """OpenSLO's budgeting methods: count events, or count good slices of time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from monitor.catalogue.model import AlertRule, Attention, Catalogue, Place
+from monitor.catalogue.model import REPEAT_LABEL, AlertRule, Attention, Catalogue, Place
 from monitor.catalogue.receivers import CONSOLE
 from monitor.check.finding import Finding, finding
 from monitor.render.alertmanager import DRILLS, PATH, WATCHDOG, alertmanager_config, leaves, people
@@ -114,8 +114,8 @@ def _unused(catalogue: Catalogue, config: Config, rules: Iterable[AlertRule]) ->
         matchers = {matcher.name: matcher.value for matcher in route.matchers}
         urgency, severity = matchers.pop("urgency", ""), matchers.pop("severity", "")
         team = matchers.pop("team", "")
-        if "alertname" in matchers:
-            continue  # it only groups what its parent takes
+        if "alertname" in matchers or REPEAT_LABEL in matchers:
+            continue  # it only groups, or repeats, what its parent takes
         if urgency and not (route.active and wanted):
             continue
         which = "".join(f" with {name}={value}" for name, value in matchers.items())

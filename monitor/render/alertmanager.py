@@ -11,11 +11,23 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.catalogue import durations
-from monitor.catalogue.model import URGENCY_LABEL, Attention, Catalogue, Contacts, Environment, Severity, Team, TeamPart
+from monitor.catalogue.model import (
+    REPEAT_LABEL,
+    URGENCY_LABEL,
+    AlertRule,
+    Attention,
+    Catalogue,
+    Contacts,
+    Environment,
+    Severity,
+    Team,
+    TeamPart,
+)
 from monitor.catalogue.receivers import CONSOLE
 from monitor.render import inhibitions, notifications, receivers, time_intervals
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import Value, document
+from monitor.routing import matchers
 from monitor.slo import names, windows
 
 PATH = "rules/alertmanager.yml"
@@ -100,17 +112,28 @@ def _routes(catalogue: Catalogue) -> list[Value]:
         "group_interval": durations.text(WATCHDOG_INTERVAL),
         "repeat_interval": durations.text(WATCHDOG_REPEAT),
     }
-    return [drills, watchdog, *(_route(leaf, catalogue.contacts) for leaf in leaves(catalogue))]
+    patient = [rule for rule in all_alerts(catalogue) if REPEAT_LABEL in rule.labels]
+    return [drills, watchdog, *(_route(leaf, catalogue.contacts, patient) for leaf in leaves(catalogue))]
 
 
-def _route(leaf: Leaf, contacts: Contacts) -> Value:
-    route: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": [_BURNING]}
+def _route(leaf: Leaf, contacts: Contacts, patient: Sequence[AlertRule]) -> Value:
+    """``patient`` are the alerts that say themselves how often they are repeated."""
+    below = [_BURNING, *_repeated(leaf, patient)]
+    route: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": below}
     if leaf.in_working_hours:
         route["active_time_intervals"] = [time_intervals.WORKING_HOURS]
         if contacts.holidays:
             route["mute_time_intervals"] = [time_intervals.HOLIDAYS]
         route["continue"] = True
     return route
+
+
+def _repeated(leaf: Leaf, patient: Sequence[AlertRule]) -> Iterator[Value]:
+    """A route for each interval at which alerts that the leaf takes are repeated."""
+    asked = [one for text in leaf.matchers for one in matchers.parse(text)]
+    taken = [rule for rule in patient if all(one.matches(rule.labels) for one in asked)]
+    for span in sorted({rule.labels[REPEAT_LABEL] for rule in taken}):
+        yield {"matchers": [matcher(REPEAT_LABEL, span)], "repeat_interval": span}
 
 
 _BURNING: Value = {

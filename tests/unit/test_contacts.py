@@ -287,6 +287,32 @@ def found(catalogue: Catalogue, contacts: Contacts) -> list[tuple[str, str]]:
     return [(finding.code, finding.message) for finding in each]
 
 
+def test_an_alert_says_itself_how_often_it_is_repeated_and_goes_where_it_would_go_anyway() -> None:
+    bundled = load(None, "compose")
+    config = read(alertmanager_config(bundled), "alertmanager.yml")
+
+    def told(name: str) -> tuple[str, str]:
+        (sent,) = explain(config, {"alertname": name}, datetime(2026, 11, 28, 3, tzinfo=UTC), bundled).sent
+        return sent.delivery.route.receiver, sent.delivery.route.repeat_interval
+
+    assert told("CertificateExpiresIn7Days") == ("sre-warning", "1d")
+    assert told("CertificateExpiresIn21Days") == ("sre-warning", "4h")
+    assert found(bundled, bundled.contacts) == []
+
+
+@pytest.mark.parametrize("repeat", ["often", "0s", "6d"])
+def test_a_repetition_that_cannot_be_kept_is_a_fault_at_its_field(root: Path, repeat: str) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(
+        "groups:\n- name: a\n  rules:\n  - alert: Odd\n    expr: up == 0\n"
+        f"    labels: {{severity: warning, repeat: {repeat}}}\n"
+        "    annotations: {summary: s, impact: i, action: a}\n"
+    )
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "compose")
+    assert [fault.path for fault in caught.value.faults] == ["groups[0].rules[0].labels.repeat"]
+
+
 def test_a_part_that_another_takes_from_is_a_dead_route() -> None:
     bundled = load(None, "compose")
     (team,) = bundled.contacts.teams
