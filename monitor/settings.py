@@ -201,7 +201,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
 def _structure(values: Mapping[str, object], source: str) -> Settings:
     converter = Converter(forbid_extra_keys=True)
     converter.register_structure_hook(Path, lambda value, _: _path(str(value)))
-    converter.register_structure_hook(Path | None, lambda value, _: _path(str(value)))
+    converter.register_structure_hook(Path | None, lambda value, _: None if _is_nothing(value) else _path(str(value)))
     hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
     try:
         return hook(values, Settings)
@@ -219,6 +219,11 @@ def _path(text: str) -> Path:
     if "://" in text:
         raise SettingsError(f"{text!r} is an address where a file or directory of this machine is needed")
     return Path(text)
+
+
+def _is_nothing(value: object) -> bool:
+    """``/dev/null``, or what is mounted from it: how a container is told that there is no such file."""
+    return Path(str(value)).is_char_device()
 
 
 def _first_settings_error(error: BaseException) -> SettingsError | None:

@@ -313,6 +313,30 @@ def test_grafana_knows_the_sources_that_dashboards_name_and_their_scrape_interva
         assert linked <= set(by_uid), source["name"]
 
 
+def test_the_second_channel_and_the_heartbeat_reach_work_alone_and_may_be_left_out(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    names = ("second-channel", "heartbeat-url")
+    assert {name for name, service in services.items() if set(names) & set(_secrets(service))} == {"work"}
+    given = {key: value for key, value in services["work"]["environment"].items() if key.startswith("MONITOR_")}
+    mounted = {f"/run/secrets/{name}": re.search(r":-([^}]+)", compose["secrets"][name]["file"]) for name in names}
+
+    def read(files: Mapping[str, Path]) -> monitor.settings.Settings:
+        inside = {key: str(files.get(value, value)) for key, value in given.items()}
+        return monitor.settings.load(environ=inside | {"MONITOR_RUN_DIR": str(tmp_path)})
+
+    left_out = read({path: Path(default[1]) for path, default in mounted.items() if default})
+    assert (left_out.second_channel_file, left_out.heartbeat_url_file) == (None, None)
+    files = {path: tmp_path / Path(path).name for path in mounted}
+    assert {read(files).second_channel_file, read(files).heartbeat_url_file} == set(files.values())
+
+
+def _secrets(service: dict[str, Any]) -> list[str]:
+    """The names of a service's secrets, in the short form that docker-compose 1 prints and the long one of 2."""
+    return [secret if isinstance(secret, str) else secret["source"] for secret in service.get("secrets", ())]
+
+
 def _traced(told: dict[str, Any]) -> list[dict[str, str]]:
     found: list[dict[str, str]] = told.get("exemplarTraceIdDestinations", [])
     return found

@@ -25,6 +25,14 @@ def test_flags_win_over_environment_which_wins_over_the_file(tmp_path: Path) -> 
     assert found.environment == "flag"
 
 
+def test_the_null_device_is_how_a_container_is_told_that_there_is_no_file(tmp_path: Path) -> None:
+    env = {"MONITOR_RUN_DIR": str(tmp_path), "MONITOR_SECOND_CHANNEL_FILE": "/dev/null"}
+    assert settings.load(environ=env).second_channel_file is None
+    # What is not there yet is a mistake that whoever reads it will name.
+    env["MONITOR_SECOND_CHANNEL_FILE"] = "missing"
+    assert settings.load(environ=env).second_channel_file == Path("missing")
+
+
 def test_the_run_directory_s_own_file_is_read_unasked(tmp_path: Path) -> None:
     (tmp_path / "monitor.toml").write_text('prometheus_url = "http://here"\n')
     assert settings.load(environ={}, flags={"run_dir": tmp_path}).prometheus_url == "http://here"
