@@ -161,12 +161,13 @@ class Metrics:
         self.ready = gauge(READY, registry)
         self.loop_lag = histogram(LOOP_LAG, registry)
 
-    def request(self, method: str, route: Route, status: int, seconds: float) -> None:
-        """Count one answered request."""
+    def request(self, method: str, route: Route, status: int, seconds: float, trace_id: str = "") -> None:
+        """Count one answered request; its trace, where one is recorded, becomes the exemplar of its bucket."""
         self.statsd.distribution(
             "http.server.request.duration", seconds, {"method": method, "route": route, "status": status}
         )
-        self._requests.of(method, route, str(status)).observe(seconds)
+        exemplar = {"trace_id": trace_id} if trace_id else None
+        self._requests.of(method, route, str(status)).observe(seconds, exemplar)
 
     def booking(self, outcome: str) -> None:
         """Count how one attempt to book ended."""

@@ -15,6 +15,7 @@ from app.mongodb import DatabaseUnavailable, is_transient
 from app.problems import INTERNAL, UNAVAILABLE, Problem, from_http_error
 from telemetry.kinds import UNMATCHED, Route, method_of, route_of
 from telemetry.logs import get_logger
+from telemetry.traces import trace_id
 
 NOT_PATIENTS = frozenset({"/livez", "/readyz", "/version"})
 """Routes that patients do not ask for; with probes they are left out, so that our counts and the edge's agree."""
@@ -41,7 +42,7 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         metrics.active_requests.dec()
         seconds = time.perf_counter() - started
         if route not in NOT_PATIENTS and request.headers.get("X-Probe") != "1":
-            metrics.request(method, _counted_as(route, request.path), status, seconds)
+            metrics.request(method, _counted_as(route, request.path), status, seconds, trace_id())
             log.info("app.request", method=method, route=route, status=status, seconds=round(seconds, 6))
 
 

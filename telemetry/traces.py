@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from opentelemetry.context import Context
-from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer
+from opentelemetry.trace import NoOpTracer, Span, SpanKind, StatusCode, Tracer, format_trace_id, get_current_span
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from telemetry.kinds import UNMATCHED, method_of, route_of
@@ -107,6 +107,12 @@ def instrument_clients(tracing: Tracing) -> None:
         from telemetry import clients  # noqa: PLC0415  # see above
 
         clients.point_at(tracing.tracer)
+
+
+def trace_id() -> str:
+    """The trace that is being recorded here, as 32 hexadecimal digits, for exemplars; empty: there is none."""
+    context = get_current_span().get_span_context()
+    return format_trace_id(context.trace_id) if context.trace_flags.sampled else ""
 
 
 def http_middleware(tracing: Tracing) -> Middleware:

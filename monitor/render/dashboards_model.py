@@ -29,10 +29,14 @@ SIZES: dict[Kind, tuple[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One PromQL query; ``name`` is how its series are called (Grafana's ``{{label}}`` form)."""
+    """One PromQL query; ``name`` is how its series are called (Grafana's ``{{label}}`` form).
+
+    With ``exemplars`` single observations are shown as well, each with the way to its trace: of a histogram's buckets.
+    """
 
     expr: str
     name: str = ""
+    exemplars: bool = False
 
 
 @dataclass(frozen=True, slots=True)

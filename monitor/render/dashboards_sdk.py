@@ -215,6 +215,8 @@ def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
     builder = prometheus_builders.Dataquery().expr(query.expr).datasource(_datasource())
     if query.name:
         builder.legend_format(query.name)
+    if query.exemplars:
+        builder.exemplar(True)
     if panel.kind == "table":
         return builder.instant().format(PromQueryFormat.TABLE)
     if panel.kind in {"bars", "stat"}:

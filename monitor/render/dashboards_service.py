@@ -167,11 +167,12 @@ def _red(catalogue: Catalogue) -> tuple[Panel, ...]:
             title="How long do patients wait?",
             text=(
                 "Mean and 99th percentile of API answers. Good is a mean below the promised line; a 99th percentile "
-                "far above it means that a few patients wait much longer: open the row below to see on which route."
+                "far above it means that a few patients wait much longer: open the row below to see on which route. "
+                "Each dot is one request, and leads to its trace."
             ),
             unit="s",
             width=12,
-            queries=(Query(mean(REQUESTS, API), "mean"), Query(quantile(0.99, REQUESTS, API), "99 %")),
+            queries=(Query(mean(REQUESTS, API), "mean"), Query(quantile(0.99, REQUESTS, API), "99 %", exemplars=True)),
             steps=latency_limit(catalogue, "api-latency"),
             draw_thresholds=True,
         ),

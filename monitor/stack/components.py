@@ -176,6 +176,8 @@ def _prometheus(layout: Layout, servers: Servers, retention: timedelta) -> Compo
             f"--storage.tsdb.retention.time={retention.total_seconds():.0f}s",
             f"--web.listen-address={layout.address('prometheus')}",
             f"--web.external-url={layout.url('prometheus')}/",
+            # Keeps which trace an observation belongs to.
+            "--enable-feature=exemplar-storage",
         ),
         probe=PrometheusProbe(url=layout.url("prometheus")),
         address=layout.address("prometheus"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, asynccontextmanager
@@ -9,8 +10,12 @@ from contextlib import AbstractContextManager, asynccontextmanager
 import pytest
 from aiohttp import ClientSession, web
 from opentelemetry.trace import SpanKind
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
 
+from app.metrics import Metrics
 from telemetry import own, traces
+from telemetry.kinds import Route
 from tests.contract.telemetry_receivers import (
     Receiver,
     dead_endpoint,
@@ -71,6 +76,28 @@ async def test_a_request_arrives_with_its_ids_over_every_wire_format(
     assert span.parent_id == "b7ad6b7169203331"
     assert span.name == "GET /patients/{id}"
     assert span.attributes["http.response.status_code"] == 200
+
+
+async def test_an_exemplar_names_the_trace_that_is_sent_and_nothing_else() -> None:
+    assert traces.trace_id() == ""
+    named = []
+    with otlp_receiver() as receiver:
+        for ratio in (1.0, 0.0):
+            tracing = traces.configure("app", otlp_endpoint=receiver.endpoint, sample_ratio=ratio)
+            with tracing.span("job"):
+                named.append(traces.trace_id())
+            tracing.close()
+        receiver.wait()
+        [span] = receiver.spans
+    assert named == [span.trace_id, ""]
+    registry = CollectorRegistry()
+    Metrics(registry, version="0").request("GET", Route("/readyz"), 200, 0.02, span.trace_id)
+    metric = "http_server_request_duration_seconds"
+    page = choose_encoder("application/openmetrics-text;version=1.0.0")[0](registry).decode()
+    (told,) = [line for line in page.splitlines() if " # " in line]
+    assert told.startswith(f"{metric}_bucket{{")
+    assert re.search(rf' # {{trace_id="{span.trace_id}"}} 0\.02 [0-9.]+$', told)
+    assert span.trace_id not in choose_encoder("text/plain")[0](registry).decode()
 
 
 async def test_nothing_that_is_not_allowed_arrives(
