@@ -50,6 +50,27 @@ WATCHDOG_LATENCY = Metric(
     help="Age of the rule evaluation that the newest Watchdog notification carried when it arrived.",
     unit="seconds",
 )
+ACKNOWLEDGE_SECONDS = Metric(
+    name="monitor_alert_acknowledge_seconds",
+    type="gauge",
+    help="Time until somebody answered an alert, of those of the last 30 days that were answered; drills left out.",
+    unit="seconds",
+    labels=("severity", "quantile"),
+)
+ACTED_ON = Metric(
+    name="monitor_alert_acted_on_ratio",
+    type="gauge",
+    help="Share of the alerts received in the last 30 days that somebody acknowledged, noted or silenced: precision.",
+    unit="ratio",
+    labels=("severity",),
+)
+SILENCED = Metric(
+    name="monitor_alert_silenced_ratio",
+    type="gauge",
+    help="Share of the alerts of the last 30 days that were silenced, those that never arrived for that included.",
+    unit="ratio",
+    labels=("severity",),
+)
 HTTP_REQUEST_DURATION = Metric(
     name="http_server_request_duration_seconds",
     type="histogram",
@@ -232,6 +253,9 @@ METRICS = (
     ALERTS_ACTIVE,
     WATCHDOG_LAST_SEEN,
     WATCHDOG_LATENCY,
+    ACKNOWLEDGE_SECONDS,
+    ACTED_ON,
+    SILENCED,
     HTTP_REQUEST_DURATION,
     BACKUP_LAST_SUCCESS,
     BACKUP_SIZE,

@@ -224,6 +224,11 @@ class Store:
             " row_number() OVER (PARTITION BY fingerprint ORDER BY starts_at DESC) AS place"
             " FROM alerts WHERE state = 'resolved') WHERE place > ? OR received_at < ?)"
         )
+        suppressions = (
+            "DELETE FROM alert_suppressions WHERE rowid IN (SELECT entry FROM (SELECT rowid AS entry, last_at,"
+            " row_number() OVER (PARTITION BY fingerprint ORDER BY starts_at DESC) AS place"
+            " FROM alert_suppressions) WHERE place > ? OR last_at < ?)"
+        )
         timelines = [
             f"DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM alerts"  # noqa: S608  # two names of ours
             f" WHERE alerts.fingerprint = {table}.fingerprint AND alerts.starts_at = {table}.starts_at)"
@@ -231,7 +236,8 @@ class Store:
         ]
         with self.transaction() as connection:
             gone = sum(connection.execute(query, limits).rowcount for query in (jobs, changes))
-            gone += connection.execute(episodes, (KEPT_OF_EACH, stamp(now - ALERTS_KEPT_FOR))).rowcount
+            for query in (episodes, suppressions):
+                gone += connection.execute(query, (KEPT_OF_EACH, stamp(now - ALERTS_KEPT_FOR))).rowcount
             for query in timelines:
                 connection.execute(query)
         return gone

@@ -71,6 +71,15 @@ MIGRATIONS = (
         SELECT 1 FROM slo_corrections WHERE id = NEW.id)
         BEGIN SELECT RAISE(ABORT, 'corrections are never changed'); END;
     """,
+    # What store_suppressed keeps.
+    """
+    CREATE TABLE alert_suppressions (
+        fingerprint TEXT NOT NULL, starts_at TEXT NOT NULL, labels TEXT NOT NULL, first_at TEXT NOT NULL,
+        last_at TEXT NOT NULL, silenced INTEGER NOT NULL, inhibited INTEGER NOT NULL,
+        PRIMARY KEY (fingerprint, starts_at)
+    ) STRICT;
+    CREATE INDEX alert_suppressions_by_time ON alert_suppressions (starts_at);
+    """,
 )
 
 

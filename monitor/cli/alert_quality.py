@@ -14,9 +14,13 @@ from monitor.errors import InputError
 from monitor.render.rules import all_alerts
 from monitor.store import Store
 from monitor.store_actions import Actions
+from monitor.store_suppressed import Suppressions
 from monitor.web import words
 
-COLUMNS = ("ALERT", "SEVERITY", "FIRED", "A WEEK", "ACTED ON", "FLAPS", "TAKEN AFTER", "OVER AFTER", "SILENCED")
+COLUMNS = (
+    *("ALERT", "SEVERITY", "FIRED", "A WEEK", "ACTED ON", "FLAPS"),
+    *("TAKEN AFTER", "OVER AFTER", "SILENCED", "UNHEARD"),
+)
 
 
 @click.command("quality")
@@ -39,7 +43,8 @@ def command(context: Context, period: str, *, as_json: bool) -> None:
     end = clock.now()
     with Store.open(context.settings.state, wait_s=0) as store:
         episodes, actions = store.alerts_between(end - span, end), Actions(store).between(end - span, end)
-    report = alert_quality(episodes, actions, known, start=end - span, end=end)
+        suppressed = Suppressions(store).between(end - span, end)
+    report = alert_quality(episodes, actions, known, start=end - span, end=end, suppressed=suppressed)
     if as_json:
         print_json(report.to_json())
     else:
@@ -60,7 +65,7 @@ def _row(one: AlertQuality) -> tuple[str, ...]:
     took, lasted = (
         "-" if each is None else clock.humanize(each) for each in (one.acknowledged_after, one.resolved_after)
     )
-    acted = "-" if one.acted_on is None else words.whole_percent(one.acted_on)
+    acted, silenced = ("-" if each is None else words.whole_percent(each) for each in (one.acted_on, one.silenced))
     return (
         one.alert,
         one.severity,
@@ -70,5 +75,6 @@ def _row(one: AlertQuality) -> tuple[str, ...]:
         str(one.flaps),
         took,
         lasted,
-        words.whole_percent(one.silenced),
+        silenced,
+        str(one.unheard),
     )

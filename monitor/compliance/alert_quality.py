@@ -14,8 +14,10 @@ from typing import Any
 
 from monitor import clock
 from monitor.catalogue.model import Severity
+from monitor.compliance.alert_answers import Fate, fates, precision, silenced_share, taken_after
 from monitor.store import AlertRecord
 from monitor.store_actions import Action
+from monitor.store_suppressed import Suppressed
 
 FLAP = timedelta(minutes=5)
 """An episode that ended within this was over before anybody could look (research/dashboards 6.4)."""
@@ -23,7 +25,6 @@ FLAP = timedelta(minutes=5)
 WEEK = timedelta(days=7)
 LONGEST_PERIOD = timedelta(days=366)
 """Further back than this nobody compares weeks."""
-ACTED = frozenset({"acknowledged", "noted", "silenced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +34,15 @@ class AlertQuality:
     alert: str
     severity: str
     fired: int = 0
+    """Episodes that were received."""
     per_week: float = 0.0
     acted_on: float | None = None
     """Share of its ended or answered episodes that somebody acknowledged, noted or silenced: its precision."""
     flaps: int = 0
     silenced: float | None = None
-    """Share of its episodes that somebody silenced."""
+    """Share of its episodes that somebody silenced, of all but those that only other alerts kept back."""
+    unheard: int = 0
+    """Episodes that never arrived: silenced or inhibited from their first second to their last."""
     acknowledged_after: timedelta | None = None
     """Median, of those that were acknowledged or silenced."""
     resolved_after: timedelta | None = None
@@ -54,6 +58,7 @@ class AlertQuality:
             "acted_on": self.acted_on,
             "flaps": self.flaps,
             "silenced": self.silenced,
+            "unheard": self.unheard,
             "acknowledged_after_seconds": _seconds(self.acknowledged_after),
             "resolved_after_seconds": _seconds(self.resolved_after),
         }
@@ -88,22 +93,23 @@ def alert_quality(
     *,
     start: datetime,
     end: datetime,
+    suppressed: Iterable[Suppressed] = (),
 ) -> QualityReport:
     """Judge the alerts over a period by the episodes that began in it.
 
     ``known`` is each alert of the catalogue with its severity; what fired without being there is judged as well.
+    ``suppressed`` are the episodes that Alertmanager was seen to keep back, received or not.
     """
-    answers: dict[tuple[str, datetime], list[Action]] = {}
-    for action in actions:
-        answers.setdefault((action.fingerprint, action.starts_at), []).append(action)
-    of: dict[str, list[AlertRecord]] = {}
-    for episode in episodes:
-        if start <= episode.starts_at < end and _counts(episode):
-            of.setdefault(episode.labels.get("alertname", ""), []).append(episode)
+    of: dict[str, list[Fate]] = {}
+    for fate in fates(episodes, actions, suppressed):
+        if start <= fate.starts_at < end:
+            of.setdefault(fate.alert, []).append(fate)
     weeks = (end - start) / WEEK
-    judged = (_judge(name, found, answers, weeks) for name, found in of.items())
+    judged = (_judge(name, found, weeks) for name, found in of.items())
     ranked = sorted(judged, key=lambda one: (one.severity != Severity.CRITICAL, -one.fired, one.alert))
-    pages = sum(episode.labels.get("severity") == Severity.CRITICAL for found in of.values() for episode in found)
+    pages = sum(
+        fate.received is not None and fate.severity == Severity.CRITICAL for found in of.values() for fate in found
+    )
     never = sorted(name for name, severity in known.items() if name not in of and severity != Severity.NONE)
     return QualityReport(
         start=start,
@@ -114,32 +120,19 @@ def alert_quality(
     )
 
 
-def _counts(episode: AlertRecord) -> bool:
-    return episode.labels.get("severity") != Severity.NONE and episode.labels.get("drill") != "true"
-
-
-def _judge(
-    name: str,
-    found: Sequence[AlertRecord],
-    answers: Mapping[tuple[str, datetime], Sequence[Action]],
-    weeks: float,
-) -> AlertQuality:
-    answered = [(episode, answers.get((episode.fingerprint, episode.starts_at), ())) for episode in found]
-    acted = [(episode, [one for one in done if one.kind in ACTED]) for episode, done in answered]
-    silenced = [episode for episode, done in acted if any(one.kind == "silenced" for one in done)]
-    # What still fires and nobody has answered yet may be answered in a minute.
-    judged = [done for episode, done in acted if done or episode.ends_at is not None]
-    took = [(done[0].at - episode.starts_at) for episode, done in acted if done]
-    lasted = [episode.ends_at - episode.starts_at for episode in found if episode.ends_at is not None]
+def _judge(name: str, found: Sequence[Fate], weeks: float) -> AlertQuality:
+    received = [fate.received for fate in found if fate.received is not None]
+    lasted = [episode.ends_at - episode.starts_at for episode in received if episode.ends_at is not None]
     return AlertQuality(
         alert=name,
-        severity=min((episode.labels.get("severity", "") for episode in found), key=_gravity),
-        fired=len(found),
-        per_week=len(found) / weeks if weeks else 0.0,
-        acted_on=sum(bool(done) for done in judged) / len(judged) if judged else None,
+        severity=min((fate.severity for fate in found), key=_gravity),
+        fired=len(received),
+        per_week=len(received) / weeks if weeks else 0.0,
+        acted_on=precision(found),
         flaps=sum(span <= FLAP for span in lasted),
-        silenced=len(silenced) / len(found),
-        acknowledged_after=_median(took),
+        silenced=silenced_share(found),
+        unheard=len(found) - len(received),
+        acknowledged_after=_median(taken_after(found)),
         resolved_after=_median(lasted),
     )
 

@@ -7,6 +7,7 @@ which it did not. The always firing Watchdog stands for zero, so that an empty p
 from __future__ import annotations
 
 from monitor.catalogue.model import Catalogue
+from monitor.render.dashboards_alerting_answers import answers
 from monitor.render.dashboards_alerting_delivery import alertmanager, delivery, second_channel
 from monitor.render.dashboards_model import Board, Panel, Query, Section, Variable
 from monitor.render.dashboards_promql import RATE
@@ -43,6 +44,7 @@ def alerting_board(catalogue: Catalogue) -> Board:
         sections=(
             Section(title="Now and this week", panels=_now()),
             Section(title="What fires", panels=_what()),
+            Section(title="Are alerts answered?", panels=answers(), collapsed=True),
             Section(title="Does it arrive?", panels=(*delivery(), *second_channel(catalogue)), collapsed=True),
             Section(title="Alertmanager", panels=alertmanager(), collapsed=True),
         ),

@@ -88,6 +88,12 @@ SCRAPE_SHARE: Steps = below(0.9, warn=0.5)
 PAGES_A_WEEK: Steps = below(14, warn=7)
 """Google's SRE book: at most two incidents in a shift of twelve hours can be followed up; one a day is a lot."""
 
+ACKNOWLEDGE_S: Steps = below(1800, warn=300)
+"""Google's SRE book, chapter 11: five minutes where patients notice, thirty where it is less urgent."""
+
+ACTED_ON: Steps = above(0.5, warn=0.8)
+"""Our own: at one page of five for nothing people begin to doubt, at every second one they stop looking."""
+
 DELIVERY_S: Steps = below(180, warn=90)
 """Age of the evaluation that a Watchdog carries: Prometheus and Alertmanager both repeat it once a minute, at most 90 s
 apart. 180 s is where the SLO on the alert path counts."""

@@ -21,6 +21,7 @@ from monitor.web import answering, api, gates, hooks, oncall, pages
 from monitor.web.middleware import explain, guard, measure, only_hosts
 from monitor.web.reconcile import Reconciler
 from monitor.web.scrape import StoreGauges
+from monitor.web.scrape_quality import QualityGauges
 from monitor.web.state import CONSOLE, PROMETHEUS_TIMEOUT_S, Console, Remembered, SloReader, StoreThread, suppression
 from telemetry.page import add_metrics
 from telemetry.webconfig import WebConfig, require_users
@@ -66,6 +67,7 @@ def make_app(
     )
     app[gates.GATES] = gates.GateReader(prometheus, catalogue, store.path)
     console.metrics.registry.register(StoreGauges(store.path))
+    console.metrics.registry.register(QualityGauges(store.path))
     app.cleanup_ctx.append(partial(_lifetime, prometheus))
     _add_routes(app)
     return app

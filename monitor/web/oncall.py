@@ -15,6 +15,7 @@ from monitor.errors import Unavailable
 from monitor.render.rules import all_alerts
 from monitor.store import AlertRecord, Record, Store
 from monitor.store_actions import Actions
+from monitor.store_suppressed import Suppressions
 from monitor.web import graphs, incident, live, postmortems
 from monitor.web import runbooks as books
 from monitor.web.answering import SPANS, ended_silences, instant_of
@@ -135,11 +136,15 @@ async def _quality(request: web.Request) -> tuple[QualityReport, str]:
         raise web.HTTPBadRequest(text=f"period={period[:20]!r}: say at most {durations.text(LONGEST_PERIOD)}")
     end = clock.now()
     start = end - span
-    episodes, actions = await console.store.call(
-        lambda store: (store.alerts_between(start, end), Actions(store).between(start, end))
+    episodes, actions, suppressed = await console.store.call(
+        lambda store: (
+            store.alerts_between(start, end),
+            Actions(store).between(start, end),
+            Suppressions(store).between(start, end),
+        )
     )
     known = {rule.name: rule.severity.value for rule in all_alerts(console.catalogue)}
-    return alert_quality(episodes, actions, known, start=start, end=end), period
+    return alert_quality(episodes, actions, known, start=start, end=end, suppressed=suppressed), period
 
 
 async def _read(request: web.Request, now: datetime) -> tuple[Incident, tuple[Record, ...]]:

@@ -1,6 +1,9 @@
-"""Ends the episodes whose end was never told: the stack was stopped while they fired, or Alertmanager lost its state.
+"""Learns from Alertmanager what it does not tell: what it keeps back, and the end of what it has forgotten.
 
-Once a minute the episodes that we hold as firing are compared with Alertmanager's active alerts. One that was missing
+Alerts that are silenced or inhibited never arrive; so that they are counted, what is suppressed is noted once a minute.
+
+An episode's end may never be told: the stack was stopped while it fired, or Alertmanager lost its state. So the
+episodes that we hold as firing are compared with Alertmanager's active alerts. One that was missing
 there at every look for long enough is closed, and its timeline says that it was we who did so. Nothing is closed while
 Alertmanager does not answer, or the Watchdog is silent: then nobody knows what fires.
 """
@@ -10,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +22,7 @@ from monitor.errors import Unavailable
 from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
 from monitor.store import AlertRecord, Store
+from monitor.store_suppressed import Suppressed, Suppressions
 from monitor.web.state import StoreThread
 from monitor.web.view import WATCHDOG_LIMIT, Episode
 from telemetry import logs
@@ -49,7 +53,7 @@ class Reconciler:
             await self.look(time.monotonic())
 
     async def look(self, elapsed: float) -> None:
-        """Compare once. ``elapsed`` is a monotonic time in seconds. What fails is logged, and tried again next time."""
+        """Look once. ``elapsed`` is a monotonic time in seconds. What fails is logged, and tried again next time."""
         try:
             active = await asyncio.to_thread(active_alerts, self._url, login=self._login)
             await self._store.call(lambda store: self._compare(store, active, elapsed))
@@ -59,8 +63,9 @@ class Reconciler:
         except sqlite3.Error as error:
             log.warning("web.source_unavailable", source="store", error=error)
 
-    def _compare(self, store: Store, active: Iterable[ActiveAlert], elapsed: float) -> None:
+    def _compare(self, store: Store, active: Collection[ActiveAlert], elapsed: float) -> None:
         now = clock.now()
+        Suppressions(store).see(_suppressed(alert, now) for alert in active if alert.suppressed)
         seen = store.get("watchdog", "latest")
         if seen is None or now - seen.at > WATCHDOG_LIMIT:
             self._missing.clear()
@@ -71,6 +76,18 @@ class Reconciler:
         for alert in gone:
             if elapsed - self._missing[episode(alert)] >= self._patience_s:
                 forget(store, alert, now)
+
+
+def _suppressed(alert: ActiveAlert, now: datetime) -> Suppressed:
+    return Suppressed(
+        fingerprint=alert.fingerprint,
+        labels=alert.labels,
+        starts_at=alert.starts_at,
+        first_at=now,
+        last_at=now,
+        silenced=bool(alert.silenced_by),
+        inhibited=bool(alert.inhibited_by),
+    )
 
 
 def forget(store: Store, alert: AlertRecord, now: datetime) -> None:

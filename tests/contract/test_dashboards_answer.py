@@ -30,6 +30,8 @@ BY_A_DRILL = ("first_drill",)
 ELSEWHERE = (
     "alertmanager_cluster",
     "connection_tracking",
+    "first_alert",
+    "first_answer",
     "first_appointment_due",
     "first_certificate",
     "first_container",

@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
 
 from monitor import clock
 from monitor.store import AlertRecord, Store
+from monitor.store_suppressed import Suppressions
 from monitor.web.reconcile import Reconciler
 from monitor.web.state import StoreThread
 from tests.contract.test_web_alertmanager import tell
@@ -76,6 +78,27 @@ async def test_nothing_is_closed_while_nobody_knows_what_fires(tmp_path: Path, s
         for elapsed in (0, LATER):
             await ours.look(elapsed)
     assert states(store) == {"DiskFull": "firing"}
+
+
+async def test_what_alertmanager_keeps_back_from_the_first_second_is_remembered(tmp_path: Path, store: Store) -> None:
+    start, end = clock.now() - timedelta(minutes=1), clock.now() + timedelta(minutes=1)
+    silence = {
+        "matchers": [{"name": "alertname", "value": "DiskFull", "isRegex": False, "isEqual": True}],
+        "startsAt": clock.to_rfc3339(clock.now()),
+        "endsAt": clock.to_rfc3339(clock.now() + timedelta(hours=1)),
+        "createdBy": "A",
+        "comment": "known",
+    }
+    with alertmanager(tmp_path, NOBODY) as url, reconciler(store, url) as ours:
+        async with ClientSession() as session, session.post(f"{url}/api/v2/silences", json=silence) as answer:
+            assert answer.status == 200, await answer.text()
+        await tell(url, starts=clock.now())
+        await ours.look(0)
+        await ours.look(60)
+    (kept_back,) = Suppressions(store).between(start, end)
+    assert (kept_back.labels["alertname"], kept_back.silenced, kept_back.inhibited) == ("DiskFull", True, False)
+    assert kept_back.first_at < kept_back.last_at
+    assert store.alerts() == ()
 
 
 async def test_the_console_compares_while_it_runs(tmp_path: Path) -> None:

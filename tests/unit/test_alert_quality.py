@@ -13,9 +13,12 @@ from click.testing import CliRunner, Result
 
 from monitor import clock
 from monitor.cli import main
+from monitor.compliance.alert_answers import fates
 from monitor.compliance.alert_quality import alert_quality
-from monitor.store import AlertRecord, Store
+from monitor.store import ALERTS_KEPT_FOR, AlertRecord, Store
 from monitor.store_actions import Action, ActionKind, Actions
+from monitor.store_suppressed import Suppressed, Suppressions
+from monitor.web.scrape_quality import families
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 END = START + timedelta(days=14)
@@ -85,6 +88,71 @@ def test_an_alert_that_only_fires_now_is_not_called_ignored() -> None:
     assert report.alerts[0].resolved_after is None
 
 
+def kept_back(name: str, at: int, *, silenced: bool, **labels: str) -> Suppressed:
+    begun = START + at * MINUTE
+    return Suppressed(
+        fingerprint=name,
+        labels={"alertname": name, "severity": "critical"} | labels,
+        starts_at=begun,
+        first_at=begun,
+        last_at=begun + MINUTE,
+        silenced=silenced,
+        inhibited=not silenced,
+    )
+
+
+def test_what_never_arrived_counts_as_silenced_or_unheard_and_not_as_never_fired() -> None:
+    episodes = [episode("Down", 0), episode("Down", 100)]
+    seen = [
+        kept_back("Down", 100, silenced=True),
+        kept_back("Down", 200, silenced=True),
+        kept_back("Down", 300, silenced=False),
+        kept_back("Cause", 0, silenced=False),
+        kept_back("Rehearsed", 0, silenced=True, drill="true"),
+        kept_back("Early", -1, silenced=True),
+    ]
+    known = dict.fromkeys(("Down", "Cause", "Rehearsed", "Early"), "critical")
+    report = alert_quality(episodes, [], known, start=START, end=END, suppressed=seen)
+    down, cause = report.alerts
+    # Silenced: the second that arrived, and the one that did not; what was inhibited would have told nobody anything.
+    assert (down.fired, down.unheard) == (2, 2)
+    assert down.silenced == pytest.approx(2 / 3)
+    assert down.acted_on == 0.5
+    assert (cause.alert, cause.fired, cause.silenced, cause.unheard) == ("Cause", 0, None, 1)
+    assert report.never_fired == ("Early", "Rehearsed")
+    assert report.pages_per_week == 1.0
+
+
+def test_what_was_seen_suppressed_is_remembered_by_episode_until_it_is_old(tmp_path: Path) -> None:
+    first, later = kept_back("Down", 0, silenced=False), kept_back("Down", 0, silenced=True)
+    with Store.migrate(tmp_path / "monitor.db") as store:
+        ours = Suppressions(store)
+        ours.see([first, kept_back("Other", 5, silenced=True)])
+        ours.see([replace(later, first_at=later.last_at, last_at=later.last_at + MINUTE)])
+        down, other = ours.between(START, END)
+        assert down == replace(first, silenced=True, last_at=first.last_at + MINUTE)
+        assert (other.silenced, other.inhibited) == (True, False)
+        assert ours.between(START + MINUTE, END) == (other,)
+        assert store.prune(START + ALERTS_KEPT_FOR) == 0
+        assert store.prune(END + ALERTS_KEPT_FOR) == 2
+        assert ours.between(START, END) == ()
+
+
+def test_metrics_say_how_good_the_alerts_of_a_severity_are_and_nothing_where_nothing_is_known() -> None:
+    episodes = [episode("Down", n * 60) for n in range(20)]
+    done = [action("Down", n * 60, n + 1) for n in range(19)]
+    found = fates(episodes, done, [kept_back("Down", 2000, silenced=True)])
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value for family in families(found) for sample in family.samples
+    }
+    assert samples == {
+        ("monitor_alert_acknowledge_seconds", "critical", "0.5"): 600,
+        ("monitor_alert_acknowledge_seconds", "critical", "0.95"): 1140,
+        ("monitor_alert_acted_on_ratio", "critical"): 0.95,
+        ("monitor_alert_silenced_ratio", "critical"): pytest.approx(1 / 21),
+    }
+
+
 def monitor(run_dir: Path, *arguments: str) -> Result:
     return CliRunner().invoke(main, ["--run-dir", str(run_dir), "alert", "quality", *arguments])
 
@@ -98,7 +166,7 @@ def test_the_command_prints_what_was_received_and_done(tmp_path: Path) -> None:
         Actions(store).add(done)
     table, told = monitor(tmp_path), json.loads(monitor(tmp_path, "--period", "7d", "--json").output)
     assert table.exit_code == 0
-    assert re.search(r"RedisDown +critical +1 +0\.2 +100 % +0 +5 min +40 min +0 %", table.output)
+    assert re.search(r"RedisDown +critical +1 +0\.2 +100 % +0 +5 min +40 min +0 % +0", table.output)
     assert (told["pages_per_week"], told["alerts"][0]["acknowledged_after_seconds"]) == (1.0, 300)
     assert "MongoNoPrimary" in told["never_fired"]
 
