@@ -71,7 +71,7 @@ proof-alert-path: install-tests
 
 .PHONY: proof-rules
 proof-rules: install-tests
-	$(BIN)/python -m pytest -m proof tests/proof/test_rule_mutants.py
+	$(BIN)/python -m pytest -m proof tests/proof/test_rule_mutants.py tests/proof/test_rule_intervals.py
 
 .PHONY: proof-exporters
 proof-exporters: install-tests

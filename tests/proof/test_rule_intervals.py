@@ -1,0 +1,25 @@
+"""Alerts written by hand hold at each interval that is promised: ``for`` follows it, and what is tested stays true.
+
+15 s, the committed rules' own, is what ``make check-rules`` runs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.rules_at import alert_tests_at
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("seconds", [5, 30])
+def test_alerts_pass_their_tests_at_other_intervals(tmp_path: Path, seconds: int) -> None:
+    tests = alert_tests_at(seconds, tmp_path)
+    assert tests
+    # Two at a time: each keeps one processor busy.
+    command = ["xargs", "-P", "2", "-n", "1", "promtool", "test", "rules"]
+    done = subprocess.run(command, input="\n".join(map(str, tests)), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
