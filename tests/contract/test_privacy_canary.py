@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -152,6 +153,9 @@ async def test_a_patient_appears_in_no_log_span_datagram_metric_or_database(serv
     requests = {span.span_id: span.trace_id for span in spans if "http.request.method" in span.attributes}
     commands = [span for span in spans if "db.system.name" in span.attributes]
     assert all(requests.get(span.parent_id) == span.trace_id for span in commands), "commands belong to their request"
+    exemplars = set(re.findall(rb" # (\{.*?\}) ", pages))
+    assert exemplars, "OpenMetrics names traces"
+    assert exemplars <= {b'{trace_id="%s"}' % span.trace_id.encode() for span in spans}, "and nothing but traces sent"
     assert {400, 401, 404, 405, 409, 413, 415, 422, 503} <= {*driver.statuses}, sorted({*driver.statuses})
     assert len(servers.agent.raw) > 0
     assert b"app.request_failed" in servers.log("app")
