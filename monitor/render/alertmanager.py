@@ -25,7 +25,7 @@ from monitor.catalogue.model import (
 )
 from monitor.catalogue.receivers import CONSOLE
 from monitor.render import inhibitions, notifications, receivers, time_intervals
-from monitor.render.rules import all_alerts
+from monitor.render.rules import all_alerts, complete
 from monitor.render.yaml_text import Value, document
 from monitor.routing import matchers
 from monitor.slo import names, windows
@@ -112,7 +112,8 @@ def _routes(catalogue: Catalogue) -> list[Value]:
         "group_interval": durations.text(WATCHDOG_INTERVAL),
         "repeat_interval": durations.text(WATCHDOG_REPEAT),
     }
-    patient = [rule for rule in all_alerts(catalogue) if REPEAT_LABEL in rule.labels]
+    written = [rule for group in catalogue.alerts for rule in group.rules if REPEAT_LABEL in rule.labels]
+    patient = [complete(rule, catalogue.environment) for rule in written]
     return [drills, watchdog, *(_route(leaf, catalogue.contacts, patient) for leaf in leaves(catalogue))]
 
 
