@@ -52,6 +52,8 @@ class Leaf:
     matchers: tuple[str, ...]
     in_working_hours: bool = False
     """It notifies in working hours alone, and the next route takes the same alerts at any time."""
+    at_once: bool = False
+    """What it takes wakes people."""
 
 
 def alertmanager_config(catalogue: Catalogue) -> str:
@@ -119,7 +121,7 @@ def _routes(catalogue: Catalogue) -> list[Value]:
 
 def _route(leaf: Leaf, contacts: Contacts, patient: Sequence[AlertRule]) -> Value:
     """``patient`` are the alerts that say themselves how often they are repeated."""
-    below = [_BURNING, *_repeated(leaf, patient)]
+    below = [_SUFFERING if leaf.at_once else _BURNING, *_repeated(leaf, patient)]
     route: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": below}
     if leaf.in_working_hours:
         route["active_time_intervals"] = [time_intervals.WORKING_HOURS]
@@ -141,7 +143,14 @@ _BURNING: Value = {
     "matchers": [inhibitions.named([pair.alert for pair in windows.BURN_PAIRS])],
     "group_by": [names.SLO_LABEL, "severity"],
 }
-"""How fast a budget burns does not make another incident: one page an SLO, to whomever its alerts go."""
+"""How fast a budget burns does not make another incident: one ticket an SLO, to whomever its alerts go."""
+
+_SUFFERING: Value = {
+    "matchers": [f'{names.SERVICE_LABEL}!=""'],
+    "group_by": [names.SERVICE_LABEL, "severity"],
+}
+"""Whatever says that a service's users suffer now is one incident, and one page that grows: which of its alerts comes
+first depends on intervals, so muting cannot make it one."""
 
 
 def leaves(catalogue: Catalogue) -> tuple[Leaf, ...]:
@@ -158,7 +167,8 @@ def _leaves(team: Team, part: TeamPart | None) -> Iterator[Leaf]:
     for attention, severity in ((Attention.NOW, critical), (Attention.TICKET, warning)):
         own = part is None or (part.critical if attention is Attention.NOW else part.warning) is not None
         if own and (heard_by := team.hears(attention, part)):
-            yield Leaf(receiver=receiver_name(team, attention, part), heard_by=heard_by, matchers=(*taken, severity))
+            name, wakes = receiver_name(team, attention, part), attention is Attention.NOW
+            yield Leaf(receiver=name, heard_by=heard_by, matchers=(*taken, severity), at_once=wakes)
 
 
 def _waiting(team: Team, part: TeamPart | None, taken: tuple[str, ...]) -> Iterator[Leaf]:

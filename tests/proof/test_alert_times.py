@@ -23,6 +23,8 @@ import pytest
 
 from monitor import clock
 from monitor.catalogue.load import BUNDLED
+from monitor.routing.config import read
+from monitor.routing.walk import deliveries
 from monitor.stack.derived import Promises
 from monitor.stack.replica_set import MEMBERS
 from tests.conftest import EmbeddedStack, running_stack
@@ -195,11 +197,19 @@ def received_after(stack: Any, fault: Fault) -> float:
         until = clock.now() + timedelta(seconds=45)
         eventually(lambda: clock.now() > until, within_s=60, what="a while later")
         pages = {
-            one["labels"]["alertname"] for one in alerts(stack.layout.url("web"), severity="critical", since=started)
+            page_of(stack, one["labels"]) for one in alerts(stack.layout.url("web"), severity="critical", since=started)
         }
     assert len(pages) == (1 if fault.pages else 0), f"{fault.name} paged by {pages}"
     first = min(datetime.fromisoformat(one["received_at"]) for one in found)
     return (first - started).total_seconds()
+
+
+def page_of(stack: Any, labels: dict[str, str]) -> tuple[str, ...]:
+    """What a pager knows an alert's page by: Alertmanager's group."""
+    file = stack.layout.generated / "rules" / "alertmanager.yml"
+    routes = read(file.read_text(encoding="utf-8"), file.name)
+    (sent,) = deliveries(routes, labels, clock.now())
+    return tuple(f"{label}={labels.get(label, '')}" for label in sent.route.group_by)
 
 
 def told(stack: Any, fault: Fault, seconds: float) -> None:
