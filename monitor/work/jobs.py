@@ -13,8 +13,9 @@ from typing import Literal
 
 from monitor import drills
 from monitor.backup import full, retention, verification
+from monitor.backup.listing import list_backups
+from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress
-from monitor.backup.storage import list_backups
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
 from monitor.compliance.sealing import seal_missing
@@ -125,15 +126,22 @@ def _backup(recovery: Recovery) -> Job:
 
 
 def _run_backup(bench: Bench) -> Done:
-    taken = full.take(bench.settings, store=bench.store, progress=bench.progress)
+    recovery, settings = bench.recovery, bench.settings
+    taken = full.take(settings, store=bench.store, progress=bench.progress, locked_for=recovery.locked_for)
     if taken.outcome != "passed":
         return Done(outcome=taken.outcome, reason=taken.reason)
-    gone = retention.prune(bench.settings.backups, bench.recovery.keep_full, store=bench.store)
+    home = open_store(settings)
+    if not home.may_delete and settings.backup_prune_credentials_file is None:
+        # Another machine prunes then: this one only writes.
+        return Done(outcome="passed")
+    gone = retention.prune(open_store(settings, pruning=True), retention.policy_of(recovery), store=bench.store)
     return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
 
 
 def _newest_backup(bench: Bench) -> datetime | None:
-    known = [backup.at for backup in list_backups(bench.settings.backups) if backup.state == "complete" and backup.at]
+    known = [
+        backup.at for backup in list_backups(open_store(bench.settings)) if backup.state == "complete" and backup.at
+    ]
     return max(known, default=None)
 
 

@@ -14,9 +14,10 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from monitor import clock, drills, metrics
+from monitor.backup.listing import list_backups
 from monitor.backup.model import ListedBackup
-from monitor.backup.retention import verified_backups
-from monitor.backup.storage import list_backups
+from monitor.backup.notes import recorded
+from monitor.backup.opening import open_store
 from monitor.errors import MonitorError
 from monitor.store import Record, Store
 from monitor.work.alarm import CHANNEL_ID, remembered
@@ -106,7 +107,7 @@ def read(bench: Bench) -> Evidence:
     """Read what is known."""
     store = bench.store
     try:
-        backups: tuple[ListedBackup, ...] | None = list_backups(bench.settings.backups)
+        backups: tuple[ListedBackup, ...] | None = list_backups(open_store(bench.settings))
     except MonitorError:
         backups = None
     return Evidence(
@@ -114,7 +115,7 @@ def read(bench: Bench) -> Evidence:
         backups=backups,
         backup_runs=store.records("backup"),
         verifications=store.records("verification"),
-        verdicts=verified_backups(store),
+        verdicts={name: verdict.outcome for name, verdict in recorded(store).items()},
         drills=store.records("drill"),
         drill_running=drills.running(bench.settings.state.parent),
         jobs=store.newest_jobs(),
