@@ -23,7 +23,9 @@ from monitor.errors import SettingsError
 
 PREFIX = "MONITOR_"
 
-_ENDPOINTS = ("backup_endpoint_url", "offsite_endpoint_url")
+_SERVERS = ("prometheus_url", "alertmanager_url", "edge_url")
+_ENDPOINTS = ("web_url", "backup_endpoint_url", "offsite_endpoint_url")
+"""These may be empty."""
 
 Login = tuple[bytes, bytes]
 """User and password for Basic authentication."""
@@ -44,10 +46,10 @@ class Settings:
     backup_store: str = ""
     """Where backups are kept: a directory, or ``s3://bucket/prefix``; ``<run_dir>/backups`` when not set."""
     backup_compression: Literal["none", "gzip", "zstd"] = "zstd"
-    """How files of backups are made smaller. With ``none`` or ``gzip``, and without keys, a backup in a directory is one
-    that ``mongorestore`` reads as it lies there."""
+    """How files of backups are made smaller. With ``none`` or ``gzip``, and without keys, a backup in a directory is
+    one that ``mongorestore`` reads as it lies there."""
     backup_keyset_file: Path | None = None
-    """The Tink keyset that backups are sealed with; ``monitor backup keys create`` makes one. Not sealed when not set."""
+    """The Tink keyset that backups are sealed with; ``monitor backup keys create`` makes one. Not sealed if not set."""
     backup_max_bytes_per_second: float = 0.0
     """Read no faster than this, so that the database has time for others; 0 for no limit."""
     backup_endpoint_url: str = ""
@@ -58,7 +60,7 @@ class Settings:
     backup_prune_credentials_file: Path | None = None
     """Another identity, which may delete. In object storage nothing is ever pruned with the one that writes."""
     backup_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
-    """Of the bucket's object lock, where recovery.yaml asks for one (``locked_for``). ``COMPLIANCE`` binds everybody."""
+    """Of the bucket's object lock, if recovery.yaml asks for one (``locked_for``). ``COMPLIANCE`` binds everybody."""
     offsite_store: str = ""
     """Where finished backups are copied to: as ``backup_store``, in another place; no copy when not set."""
     offsite_endpoint_url: str = ""
@@ -166,17 +168,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse a secret where it could be printed, an address that is none, and an open one without users."""
-        for name in ("prometheus_url", "alertmanager_url", "edge_url", "web_url", *_ENDPOINTS):
-            if name not in {"web_url", *_ENDPOINTS} or getattr(self, name):
+        for name in (*_SERVERS, *_ENDPOINTS):
+            if name in _SERVERS or getattr(self, name):
                 check_url(name, getattr(self, name))
         for name in ("mongodb_uri", "redis_uri"):
             check_database_uri(name, getattr(self, name))
-        for name in ("backup_store", "offsite_store"):
-            bucket(name, getattr(self, name))
-        if self.offsite_store and self.offsite_store == self.backup_store:
-            raise SettingsError("offsite_store is backup_store: a copy in the same place is lost with it")
-        if not 0 <= self.backup_max_bytes_per_second < math.inf:
-            raise SettingsError("backup_max_bytes_per_second: give a number of bytes, or 0 for no limit")
+        self._check_backups()
         if not 0 < self.watchdog_limit_s < math.inf:
             raise SettingsError(f"watchdog_limit_s = {self.watchdog_limit_s:g}: give a number of seconds above 0")
         for server in ("prometheus", "alertmanager"):
@@ -189,6 +186,14 @@ class Settings:
                     f"{name} = {getattr(self, name)!r} is reachable from other machines: give web_config_file "
                     "with users, or listen on 127.0.0.1"
                 )
+
+    def _check_backups(self) -> None:
+        for name in ("backup_store", "offsite_store"):
+            bucket(name, getattr(self, name))
+        if self.offsite_store and self.offsite_store == self.backup_store:
+            raise SettingsError("offsite_store is backup_store: a copy in the same place is lost with it")
+        if not 0 <= self.backup_max_bytes_per_second < math.inf:
+            raise SettingsError("backup_max_bytes_per_second: give a number of bytes, or 0 for no limit")
 
 
 def load(

@@ -1,7 +1,7 @@
 """How far the slices of the oplog carry a backup: read from their names alone. Pure.
 
-A slice is named ``oplog/<replica set>/<timeline>/<from>_<to>.slice``; both ends are ``<seconds>.<increment>`` and belong
-to it, so one begins with what the one before it ended with. Another timeline continues nothing.
+A slice is named ``oplog/<replica set>/<timeline>/<from>_<to>.slice``; both ends are ``<seconds>.<increment>`` and
+belong to it, so one begins with what the one before it ended with. Another timeline continues nothing.
 """
 
 from __future__ import annotations

@@ -5,12 +5,13 @@ zstd is the default: at level 1 it is three times as fast as zlib at level 1, an
 
 from __future__ import annotations
 
+import gzip
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import BinaryIO, Literal, cast
 
 import zstandard
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from monitor.backup.streams import Reader
 
@@ -51,14 +52,14 @@ def decompress(chunks: Iterable[bytes], how: Compression) -> Iterator[bytes]:
     if how == "none":
         yield from chunks
         return
-    source = Reader(chunks)
+    source = cast("BinaryIO", Reader(chunks))
     try:
         file = (
             zstandard.ZstdDecompressor().stream_reader(source, read_across_frames=True)
             if how == "zstd"
-            else igzip.IGzipFile(fileobj=source, mode="rb")
+            else gzip.GzipFile(fileobj=source)
         )
         while chunk := file.read(CHUNK):
             yield chunk
-    except (zstandard.ZstdError, isal_zlib.error, zlib.error, EOFError, igzip.BadGzipFile) as error:
+    except (zstandard.ZstdError, zlib.error, EOFError, gzip.BadGzipFile) as error:
         raise ValueError(f"no whole {how} stream ({type(error).__name__})") from error

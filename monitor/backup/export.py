@@ -36,11 +36,13 @@ def export(
     with staged(store, backup_id, out.parent, progress=progress) as dump:
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            for number, (path, size) in enumerate(files := _files(dump)):
+            files, done = _files(dump), 0
+            for path, size in files:
                 target = unfinished / f"{path}{SUFFIX[how]}"
                 make_directories(target.parent)
                 write_new(target, compress(_chunks(dump / path), how))
-                progress(Progress(step="writing", done=sum(s for _, s in files[: number + 1]), total=_total(files)))
+                done += size
+                progress(Progress(step="writing", done=done, total=sum(size for _, size in files)))
             unfinished.rename(out)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -49,10 +51,6 @@ def export(
 def _files(dump: Path) -> list[tuple[str, int]]:
     found = (path for path in sorted(dump.rglob("*")) if path.is_file())
     return [(path.relative_to(dump).as_posix(), path.stat().st_size) for path in found]
-
-
-def _total(files: list[tuple[str, int]]) -> int:
-    return sum(size for _, size in files)
 
 
 def _chunks(file: Path) -> Iterator[bytes]:

@@ -38,9 +38,8 @@ class Keyset:
     @classmethod
     def create(cls) -> Self:
         """Make a keyset of one new key."""
-        template = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
-        made = tink.json_proto_keyset_format.serialize(tink.new_keyset_handle(template), secret_key_access.TOKEN)
-        return cls(json.loads(made))
+        new = _new_key()
+        return cls({"primaryKeyId": new["keyId"], "key": [new]})
 
     @classmethod
     def read(cls, file: Path) -> Self:
@@ -62,11 +61,10 @@ class Keyset:
 
     def rotated(self) -> Keyset:
         """Return these keys and a new one, which is the primary."""
-        new = Keyset.create()
-        while new.primary in self.ids:
-            new = Keyset.create()
-        keys = [*self._document["key"], *new._document["key"]]
-        return Keyset({"primaryKeyId": new.primary, "key": keys})
+        new = _new_key()
+        while new["keyId"] in self.ids:
+            new = _new_key()
+        return Keyset({"primaryKeyId": new["keyId"], "key": [*self._document["key"], new]})
 
     def write(self, file: Path, *, replace: bool = False) -> None:
         """Write the keyset, for its owner alone, durably.
@@ -118,6 +116,13 @@ class Keyset:
             if source.failed is not None:
                 raise source.failed from error
             raise Damaged("it was changed, cut off, or put in another's place after it was sealed") from error
+
+
+def _new_key() -> dict[str, Any]:
+    template = streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB
+    made = tink.json_proto_keyset_format.serialize(tink.new_keyset_handle(template), secret_key_access.TOKEN)
+    key: dict[str, Any] = json.loads(made)["key"][0]
+    return key
 
 
 def _primitive(document: dict[str, Any], key_id: int) -> Any:

@@ -47,8 +47,7 @@ class Source:
 class FileEntry:
     """One file of a backup: its path in a plain mongodump directory (``/`` separated), its size and its SHA-256.
 
-    ``stored_bytes`` and ``stored_sha256`` are of the object as it lies in the store, compressed and sealed: damage there
-    is found without a key.
+    ``stored_bytes`` and ``stored_sha256`` are of the object as it lies in the store, compressed and sealed.
     """
 
     path: str

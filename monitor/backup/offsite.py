@@ -1,12 +1,12 @@
 """The copy in another place: what is finished here is copied there, as it is stored, and read back.
 
-Objects stay sealed on the way, for their seal holds to their name and not to their place. A copy that was interrupted is
-taken up where it ended: a backup whose manifest is there is whole, for that comes last.
+Objects stay sealed on the way, for their seal holds to their name and not to their place. A copy that was interrupted
+is taken up where it ended: a backup whose manifest is there is whole, for that comes last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from monitor.backup import chains, notes
@@ -103,10 +103,10 @@ class _Copying:
         for entry in manifest.files:
             key = f"{backup_id}/{manifest.stored_path(entry)}"
             expected = Digest(entry.stored_bytes, entry.stored_sha256)
-            if there.get(key) != entry.stored_bytes or self._digest(key) != expected:
-                if self._object(key) != expected:
-                    self.left_out[backup_id] = f"{key} is not what was written"
-                    return
+            there_already = there.get(key) == entry.stored_bytes and self._digest(key) == expected
+            if not there_already and self._object(key) != expected:
+                self.left_out[backup_id] = f"{key} is not what was written"
+                return
             done += entry.stored_bytes
             self._progress(Progress(step=f"copying {backup_id}", done=done, total=manifest.stored_bytes))
         self._object(f"{backup_id}/{manifest_module.NAME}")
@@ -152,7 +152,7 @@ def _digest(home: BackupStore, key: str) -> Digest:
     return tally.digest
 
 
-def _others(keys: dict[str, int]) -> Iterator[str]:
+def _others(keys: Iterable[str]) -> Iterator[str]:
     """Everything that belongs to no full backup and to no place alone, in the order in which it is copied."""
     mine = [
         key

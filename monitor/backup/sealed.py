@@ -1,8 +1,8 @@
-"""A depot whose objects nobody reads without a key, and nobody changes or swaps unnoticed.
+r"""A depot whose objects nobody reads without a key, and nobody changes or swaps unnoticed.
 
 ::
 
-    b"sealed\\x00\\x01"   what it is, and the version of this form
+    b"sealed\x00\x01"   what it is, and the version of this form
     4 bytes              the number of the key, big-endian
     the rest             Tink streaming AEAD; associated data is the object's key in the depot
 

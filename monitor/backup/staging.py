@@ -7,7 +7,7 @@ size and digest of what was staged are those of the manifest. A plain backup in 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from monitor.backup.model import FileEntry, Manifest
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.backup.sealed import SealedDepot
 from monitor.backup.storage import LocalStore
-from monitor.backup.streams import Tally
+from monitor.backup.streams import Digest, Tally
 from monitor.errors import Fault, InputError, Unavailable
 
 Report = Callable[[Fault], None]
@@ -113,7 +113,7 @@ def check_files(
 
 
 def _check_file(
-    store: BackupStore, manifest: Manifest, entry: FileEntry, there: dict[str, int], into: Path | None
+    store: BackupStore, manifest: Manifest, entry: FileEntry, there: Mapping[str, int], into: Path | None
 ) -> Fault | None:
     name = manifest.stored_path(entry)
     key = f"{manifest.id}/{name}"
@@ -136,14 +136,19 @@ def _check_file(
         return Fault(file=name, code="missing", message="it is not there")
     except OSError as error:
         return Fault(file=name, code="unreadable", message=f"it cannot be read: {error.strerror}")
-    if stored.digest.bytes != entry.stored_bytes:
-        message = f"it has {stored.digest.bytes} bytes, {entry.stored_bytes} were written"
-        return Fault(file=name, code="changed", message=message)
-    if stored.digest.sha256 != entry.stored_sha256:
-        return Fault(file=name, code="changed", message="its content is not what was written (SHA-256 differs)")
-    if wrong or (plain.digest.bytes, plain.digest.sha256) != (entry.bytes, entry.sha256):
-        return Fault(file=name, code="changed", message=wrong or "what it holds is not what was read (SHA-256 differs)")
-    return None
+    why = _difference(entry, stored.digest, plain.digest, wrong)
+    return Fault(file=name, code="changed", message=why) if why else None
+
+
+def _difference(entry: FileEntry, stored: Digest, plain: Digest, wrong: str) -> str:
+    """Say how what was read differs from what was written; empty where it does not."""
+    if stored.bytes != entry.stored_bytes:
+        return f"it has {stored.bytes} bytes, {entry.stored_bytes} were written"
+    if stored.sha256 != entry.stored_sha256:
+        return "its content is not what was written (SHA-256 differs)"
+    if wrong or plain != Digest(entry.bytes, entry.sha256):
+        return wrong or "what it holds is not what was read from the database (SHA-256 differs)"
+    return ""
 
 
 def _plain(store: BackupStore, manifest: Manifest, key: str, stream: Iterator[bytes]) -> Iterator[bytes]:

@@ -103,7 +103,8 @@ def _note(home: BackupStore, verdict: Verification) -> None:
         note_verdict(home, verdict)
     except (OSError, MonitorError) as error:
         raise Unavailable(
-            f"the verification of {verdict.backup} {verdict.outcome}, but that could not be noted in {home.name}: {error}"
+            f"the verification of {verdict.backup} {verdict.outcome}, but that could not be noted in {home.name}: "
+            f"{error}"
         ) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -272,7 +273,7 @@ def _recovery(settings: Settings) -> Recovery | None:
 def _policy(settings: Settings, last: int | None) -> Policy:
     recovery = _recovery(settings)
     if last is not None:
-        return Policy(last=last, **({"locked_for": recovery.locked_for} if recovery else {}))
+        return Policy(last=last, locked_for=recovery.locked_for if recovery else timedelta(0))
     if recovery is None:
         raise InputError("backup prune: the catalogue has no recovery.yaml that says how many are kept: give --keep")
     return policy_of(recovery)

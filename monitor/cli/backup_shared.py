@@ -137,6 +137,7 @@ class Show:
 
 
 def size(count: int) -> str:
+    """Say a number of bytes in SI units."""
     value = float(count)
     for unit in ("B", "kB", "MB", "GB"):
         if value < 1000:  # noqa: PLR2004  # SI units

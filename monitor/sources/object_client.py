@@ -17,6 +17,7 @@ READ_TIMEOUT_S = 15
 ATTEMPTS = 2
 """So storage that takes connections and says nothing is told as such after half a minute."""
 CONNECTIONS = 10
+KEY_ID, SECRET, TOKEN = "aws_access_key_id", "aws_secret_access_key", "aws_session_token"
 REGION = "us-east-1"
 """What stores that have no regions want to hear."""
 
@@ -45,24 +46,25 @@ def connect(*, endpoint_url: str = "", region: str = "", credentials: Path | Non
             endpoint_url=endpoint_url or None,
             region_name=region or (REGION if endpoint_url else None),
             config=config,
-            **identity,
+            aws_access_key_id=identity.get(KEY_ID),
+            aws_secret_access_key=identity.get(SECRET),
+            aws_session_token=identity.get(TOKEN),
         )
     except (BotoCoreError, ValueError) as error:
         raise SettingsError(f"object storage cannot be set up ({type(error).__name__})") from error
 
 
 def _identity(file: Path) -> dict[str, str]:
-    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
     parser = configparser.RawConfigParser()
     try:
         parser.read_string(file.read_text(encoding="utf-8"))
         section = parser["default"]
-        found = {name: section[name] for name in names if section.get(name)}
+        found = {name: section[name] for name in (KEY_ID, SECRET, TOKEN) if section.get(name)}
     except OSError as error:
         raise SettingsError(f"cannot read the identity for object storage from {file}: {error.strerror}") from error
     except (configparser.Error, KeyError, UnicodeDecodeError):
         # Its text could quote the file.
         found = {}
-    if not set(names[:2]) <= set(found):
-        raise SettingsError(f"{file} holds no identity: it needs {names[0]} and {names[1]} below [default]")
+    if not {KEY_ID, SECRET} <= set(found):
+        raise SettingsError(f"{file} holds no identity: it needs {KEY_ID} and {SECRET} below [default]")
     return found

@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.backup.policy import Candidate, deletable
+from monitor.backup import policy
+from monitor.backup.policy import Candidate, Policy
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def deletable(backups: list[Candidate], *, keep: int) -> tuple[str, ...]:
+    return policy.deletable(backups, Policy(last=keep), NOON)
 
 
 def candidate(hours_ago: int, *, usable: bool = True, verified: bool = False) -> Candidate:
