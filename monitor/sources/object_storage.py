@@ -14,7 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,  # noqa: A004  # the library's own name, used once below
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
 from urllib3.exceptions import HTTPError
 
 from monitor import clock
@@ -23,6 +30,8 @@ from monitor.errors import InputError, SettingsError, Unavailable
 from monitor.sources.object_upload import Upload, parts
 
 CHUNK = 1024 * 1024
+PAGE = 1000
+"""As many keys as S3 lists at a time."""
 CHUNK_DEADLINE_S = 60.0
 """A stream that takes longer for one chunk (17 kB/s) is held to be broken, however often a byte of it comes."""
 RESUMES = 2
@@ -113,7 +122,8 @@ class S3Depot:
         found: dict[str, int] = {}
         with self._plain_words("listing"):
             pages = self._client.get_paginator("list_objects_v2")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix):
+            size = {"PageSize": PAGE}
+            for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + prefix, PaginationConfig=size):
                 for row in page.get("Contents", ()):
                     found[row["Key"].removeprefix(self._prefix)] = int(row["Size"])
         return found
@@ -194,7 +204,7 @@ class S3Depot:
             raise self._refusal(what, key, error) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise SettingsError(f"{what}: no identity is set for {self.name}: name its credentials file") from error
-        except (HTTPClientError, HTTPError) as error:
+        except (HTTPClientError, ConnectionError, HTTPError) as error:
             raise Unavailable(f"{what}: {self.name} does not answer ({type(error).__name__})") from error
         except BotoCoreError as error:
             raise InputError(f"{what}: {self.name} cannot be used ({type(error).__name__})") from error

@@ -35,8 +35,10 @@ def parts(content: Iterable[bytes]) -> Iterator[bytes]:
 class Upload:
     """One upload. Leaving it unfinished gives it up, so that no part of it is paid for."""
 
-    def __init__(self, client: Any, target: dict[str, str], upload_id: str) -> None:
+    def __init__(self, client: Any, target: dict[str, str], lock: dict[str, Any], upload_id: str) -> None:
         self._client = client
+        self._target = target
+        self._lock = lock
         self._upload = target | {"UploadId": upload_id}
         self._pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="upload")
         self._waiting: deque[Future[dict[str, Any]]] = deque()
@@ -49,7 +51,7 @@ class Upload:
     def begin(cls, client: Any, target: dict[str, str], lock: dict[str, Any]) -> Self:
         """Ask the server for an upload."""
         begun = client.create_multipart_upload(ChecksumAlgorithm="SHA256", **target, **lock)
-        return cls(client, target, begun["UploadId"])
+        return cls(client, target, lock, begun["UploadId"])
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -75,8 +77,13 @@ class Upload:
     def finish(self) -> int:
         """Make the parts one object, and return its size."""
         self._sent += [future.result() for future in self._waiting]
-        self._client.complete_multipart_upload(**self._upload, MultipartUpload={"Parts": self._sent})
+        done = self._client.complete_multipart_upload(**self._upload, MultipartUpload={"Parts": self._sent})
         self._finished = True
+        if self._lock:
+            # Said when the upload began, too; not every store holds to that.
+            version = {"VersionId": done["VersionId"]} if "VersionId" in done else {}
+            until = {"Mode": self._lock["ObjectLockMode"], "RetainUntilDate": self._lock["ObjectLockRetainUntilDate"]}
+            self._client.put_object_retention(**self._target, **version, Retention=until)
         return self._bytes
 
     def _send(self, number: int, part: bytes) -> dict[str, Any]:

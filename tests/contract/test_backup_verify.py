@@ -17,7 +17,7 @@ import pytest
 from monitor import backup
 from monitor.backup import manifest as manifest_module
 from monitor.backup import scratch
-from monitor.backup.model import Manifest
+from monitor.backup.model import FileEntry, Manifest
 from tests.contract.backup_server import Place, ReplicaSet, faults_of
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
@@ -116,13 +116,14 @@ def test_a_file_that_no_server_takes_is_named(taken: Path, place: Place) -> None
     content = metadata.read_bytes().replace(b'"indexes":[', b'"indexes":[{"name":"bad","key":{"x":"nonsense"}},')
     metadata.write_bytes(content)
 
+    size, digest = len(content), hashlib.sha256(content).hexdigest()
+
+    def rewritten(file: FileEntry) -> FileEntry:
+        return FileEntry(path=file.path, bytes=size, sha256=digest, stored_bytes=size, stored_sha256=digest)
+
     def forge(manifest: Manifest) -> Manifest:
-        digest = hashlib.sha256(content).hexdigest()
         files = tuple(
-            dataclasses.replace(file, bytes=len(content), sha256=digest)
-            if file.path.endswith("orders.metadata.json")
-            else file
-            for file in manifest.files
+            rewritten(file) if file.path.endswith("orders.metadata.json") else file for file in manifest.files
         )
         return dataclasses.replace(manifest, files=files)
 
