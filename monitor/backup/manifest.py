@@ -76,7 +76,11 @@ def encode(manifest: Manifest) -> bytes:
     """Return the file's content."""
     converter = make_json_converter()
     converter.register_unstructure_hook(datetime, clock.to_rfc3339)
-    fields = converter.unstructure(manifest)
+    return signed(converter.unstructure(manifest))
+
+
+def signed(fields: dict[str, Any]) -> bytes:
+    """Return a manifest's fields with their digest in the last line."""
     head = json.dumps(fields, indent=2, ensure_ascii=False).encode().removesuffix(b"\n}")
     digest = hashlib.sha256(head).hexdigest().encode()
     return head + b",\n  " + _TAIL + digest + b'"\n}\n'

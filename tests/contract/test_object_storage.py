@@ -1,4 +1,4 @@
-"""Object storage by S3 against a real server: whole objects, checked and locked, and told in bounded time when it is ill."""
+"""Object storage by S3 against a real server: objects are whole, checked and locked; ill storage is told in time."""
 
 from __future__ import annotations
 
