@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from itertools import islice
 
 from monitor.backup import manifest as manifest_module
 from monitor.backup.compression import Compression
-from monitor.backup.depot import Damaged, Depot
+from monitor.backup.depot import CHUNK, Damaged, Depot
 from monitor.backup.draft import Draft
 from monitor.backup.keys import Keyset
 from monitor.backup.model import Manifest
-from monitor.backup.sealed import NoKey, SealedDepot, sealed_with
+from monitor.backup.sealed import NoKey, SealedDepot, split
 from monitor.errors import InputError
+
+CENTURIES = "2"
+"""How the id of every backup begins, for it begins with its year: other objects of the store need not be listed."""
+LARGEST = 2 * manifest_module.MAX_BYTES
+"""Of a stored manifest: what is longer is cut, and so found damaged."""
 
 
 class BackupStore(ABC):
@@ -100,17 +107,19 @@ class BackupStore(ABC):
             OSError, Unavailable: it cannot be read.
         """
         key = f"{backup_id}/{manifest_module.NAME}"
-        key_id = sealed_with(self.stored, key)
-        if key_id is not None and self.keyset is None:
-            raise NoKey(f"{key} is sealed with the key {key_id}: set backup_keyset_file")
-        try:
-            found = manifest_module.read(self.stored if key_id is None else self.depot, backup_id)
-        except NoKey:
-            # Where another of our keys opens it, it is its head that was changed.
-            assert isinstance(self.depot, SealedDepot)
-            if self.depot.opens_with_any(key):
-                raise Damaged(f"{key} names another key than it is sealed with: it was changed") from None
-            raise
+        content = b"".join(islice(self.stored.get(key), LARGEST // CHUNK))
+        key_id, _ = split(iter([content]))
+        found = manifest_module.parse(self._opened(key, content, key_id), backup_id, self.name)
         if found.key_id != ("" if key_id is None else str(key_id)):
             raise manifest_module.ManifestError(f"{key} says of itself that it is sealed in another way than it is")
         return found
+
+    def _opened(self, key: str, content: bytes, key_id: int | None) -> Iterator[bytes]:
+        if key_id is None:
+            return iter([content])
+        if not isinstance(self.depot, SealedDepot):
+            raise NoKey(f"{key} is sealed with the key {key_id}: set backup_keyset_file")
+        if key_id not in self.depot.keyset.ids and self.depot.opens_with_any(key, content):
+            # It is its head that was changed.
+            raise Damaged(f"{key} names another key than it is sealed with: it was changed")
+        return self.depot.opened(key, iter([content]))

@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from monitor.backup import manifest as manifest_module
-from monitor.backup.backup_store import BackupStore
+from monitor.backup.backup_store import CENTURIES, BackupStore
 from monitor.backup.compression import Compression
 from monitor.backup.draft import Draft
 from monitor.backup.keys import Keyset
 from monitor.backup.lease import Lease
 from monitor.errors import Unsafe
 from monitor.sources.object_storage import S3Depot
-
-CENTURIES = "2"
-"""How the id of every backup begins, for it begins with its year: other objects of the store need not be listed."""
 
 
 class BucketStore(BackupStore):

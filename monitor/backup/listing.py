@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.backup import manifest as manifest_module
-from monitor.backup.backup_store import BackupStore
+from monitor.backup.backup_store import CENTURIES, BackupStore
 from monitor.backup.depot import Damaged
 from monitor.backup.model import ListedBackup, Manifest
 from monitor.backup.sealed import NoKey
@@ -18,11 +18,13 @@ def list_backups(store: BackupStore) -> tuple[ListedBackup, ...]:
         InputError: the store cannot be read.
         Unavailable: it does not answer.
     """
-    return tuple(judge(store, backup_id) for backup_id in reversed(store.ids()))
+    ids = store.ids()
+    # The whole at once: storage that is far away is asked once, not once for each backup.
+    there = store.stored.sizes(CENTURIES) if ids else {}
+    return tuple(_judge(store, backup_id, there) for backup_id in reversed(ids))
 
 
-def judge(store: BackupStore, backup_id: str) -> ListedBackup:
-    """Return what a backup looks like without reading its files."""
+def _judge(store: BackupStore, backup_id: str, there: Mapping[str, int]) -> ListedBackup:
     try:
         manifest = store.manifest(backup_id)
     except KeyError:
@@ -33,7 +35,6 @@ def judge(store: BackupStore, backup_id: str) -> ListedBackup:
         return ListedBackup(id=backup_id, state="damaged", reason=str(error))
     except OSError as error:
         return ListedBackup(id=backup_id, state="damaged", reason=f"cannot read manifest.json: {error.strerror}")
-    there = store.stored.sizes(f"{backup_id}/{manifest_module.DUMP}/")
     wrong = _wrong(manifest, there)
     return ListedBackup(
         id=backup_id,

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from cattrs.gen import make_dict_structure_fn
 from cattrs.preconf.json import make_converter as make_json_converter
 
 from monitor import clock
-from monitor.backup.depot import Depot, LocalDepot
+from monitor.backup.depot import LocalDepot
 from monitor.backup.model import ClusterTime, CollectionEntry, FileEntry, Manifest, Source
 from monitor.errors import InputError
 
@@ -91,32 +92,29 @@ def load(directory: Path) -> Manifest:
 
     Raises:
         FileNotFoundError: there is none.
-        ManifestError: as ``read``.
+        ManifestError: as ``parse``.
     """
+    depot = LocalDepot(directory.parent)
     try:
-        return read(LocalDepot(directory.parent), directory.name)
+        return parse(depot.get(f"{directory.name}/{NAME}"), directory.name, depot.name)
     except KeyError:
         raise FileNotFoundError(2, "there is no manifest", str(directory / NAME)) from None
 
 
-def read(depot: Depot, backup_id: str) -> Manifest:
-    """Read and check the manifest of a backup; the depot opens it, where it is sealed.
+def parse(content: Iterable[bytes], backup_id: str, where: str) -> Manifest:
+    """Read and check the manifest of a backup; ``where`` it is kept is for messages.
 
     Raises:
-        KeyError: there is none.
-        Damaged: it cannot be opened.
         ManifestError: it is damaged, of another backup, or names files that no backup of ours would.
-        Unavailable: the storage does not answer.
-        OSError: it cannot be read.
     """
-    where = f"{depot.name}/{backup_id}/{NAME}"
-    content = bytearray()
-    for chunk in depot.get(f"{backup_id}/{NAME}"):
-        content += chunk
-        if len(content) > MAX_BYTES:
+    where = f"{where}/{backup_id}/{NAME}"
+    gathered = bytearray()
+    for chunk in content:
+        gathered += chunk
+        if len(gathered) > MAX_BYTES:
             break
     try:
-        manifest = decode(bytes(content))
+        manifest = decode(bytes(gathered))
     except ManifestError as error:
         raise ManifestError(f"{where}: {error}") from error
     except Exception as error:

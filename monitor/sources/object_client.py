@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,16 @@ def connect(*, endpoint_url: str = "", region: str = "", credentials: Path | Non
     Raises:
         SettingsError: the file cannot be read or holds no identity.
     """
+    identity = _identity(credentials) if credentials else {}
+    try:
+        return _client(endpoint_url, region, identity.get(KEY_ID), identity.get(SECRET), identity.get(TOKEN))
+    except (BotoCoreError, ValueError) as error:
+        raise SettingsError(f"object storage cannot be set up ({type(error).__name__})") from error
+
+
+@lru_cache(maxsize=8)
+def _client(endpoint_url: str, region: str, key_id: str | None, secret: str | None, token: str | None) -> Any:
+    """Make a client once: reading what the library knows of S3 takes half a second, and threads may share it."""
     config = Config(
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
@@ -39,19 +50,15 @@ def connect(*, endpoint_url: str = "", region: str = "", credentials: Path | Non
         # A bucket's name becomes a host's name with Amazon only.
         s3={"addressing_style": "path" if endpoint_url else "auto"},
     )
-    identity = _identity(credentials) if credentials else {}
-    try:
-        return boto3.session.Session().client(
-            "s3",
-            endpoint_url=endpoint_url or None,
-            region_name=region or (REGION if endpoint_url else None),
-            config=config,
-            aws_access_key_id=identity.get(KEY_ID),
-            aws_secret_access_key=identity.get(SECRET),
-            aws_session_token=identity.get(TOKEN),
-        )
-    except (BotoCoreError, ValueError) as error:
-        raise SettingsError(f"object storage cannot be set up ({type(error).__name__})") from error
+    return boto3.session.Session().client(
+        "s3",
+        endpoint_url=endpoint_url or None,
+        region_name=region or (REGION if endpoint_url else None),
+        config=config,
+        aws_access_key_id=key_id,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+    )
 
 
 def _identity(file: Path) -> dict[str, str]:

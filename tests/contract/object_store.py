@@ -35,7 +35,7 @@ class ObjectStore:
         return S3Depot(self.admin, bucket, prefix, **lock)
 
 
-def identity(url: str, key_id: str = "test-identity", secret: str = SECRET) -> dict[str, str]:
+def identity(url: str, key_id: str = "test-identity", secret: str = SECRET) -> dict[str, Any]:
     return {
         "endpoint_url": url,
         "region_name": "us-east-1",
