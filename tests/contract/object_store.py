@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -11,6 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 from monitor.sources.object_client import connect
 from monitor.sources.object_storage import S3Depot
@@ -29,6 +32,32 @@ class ObjectStore:
         file = folder / f"{key_id}.ini"
         file.write_text(f"[default]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret}\n")
         return file
+
+    def identity(self, folder: Path, name: str, rights: str) -> Path:
+        """Make a user who may do only this, and return the file of its credentials."""
+        iam = boto3.client("iam", **identity(self.url))
+        iam.create_user(UserName=name)
+        statement = {"Effect": "Allow", "Action": rights.split(), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return self.credentials(folder, key["AccessKeyId"], key["SecretAccessKey"])
+
+    @contextmanager
+    def rights_enforced(self) -> Iterator[None]:
+        """Let the server ask who somebody is, which it does for no other test."""
+        self._no_questions(0)
+        try:
+            yield
+        finally:
+            self._no_questions(float("inf"))
+
+    def _no_questions(self, requests: float) -> None:
+        # As a form, which is what urllib calls bytes, the server would not see them.
+        plain = {"Content-Type": "text/plain"}
+        url, body = f"{self.url}/moto-api/reset-auth", str(requests).encode()
+        ask = urllib.request.Request(url, data=body, headers=plain)  # noqa: S310  # our own server
+        urllib.request.urlopen(ask, timeout=10).close()  # noqa: S310  # same
 
     def depot(self, bucket: str, prefix: str = "", **lock: Any) -> S3Depot:
         self.admin.create_bucket(Bucket=bucket, **({"ObjectLockEnabledForBucket": True} if lock else {}))

@@ -7,6 +7,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from monitor.backup.keys import Keyset
 from monitor.backup.manifest import NAME
 from monitor.backup.offsite import newest_recovery_point
 from monitor.backup.staging import BackupDamaged, staged
-from monitor.errors import Unsafe
+from monitor.errors import InputError, Unsafe
 from tests.contract.backup_server import Place, ReplicaSet, faults_of
 from tests.contract.object_store import SECRET, ObjectStore
 
@@ -294,3 +295,29 @@ def _swap(one: Path, other: Path) -> None:
     contents = one.read_bytes(), other.read_bytes()
     other.write_bytes(contents[0])
     one.write_bytes(contents[1])
+
+
+WRITER = """s3:PutObject s3:PutObjectRetention s3:GetObject s3:ListBucket s3:AbortMultipartUpload
+    s3:ListBucketMultipartUploads"""
+PRUNER = "s3:GetObject s3:ListBucket s3:PutObject s3:DeleteObject s3:AbortMultipartUpload s3:ListBucketMultipartUploads"
+
+
+def test_with_the_documented_rights_writing_and_pruning_work_and_nothing_else(
+    canary: ReplicaSet, place: Place, object_store: ObjectStore
+) -> None:
+    """The page on backups shows these two policies; moto holds us to them."""
+    object_store.admin.create_bucket(Bucket="least-rights", ObjectLockEnabledForBucket=True)
+    folder = place.run_dir.parent
+    writer, pruner = (object_store.identity(folder, name, rights) for name, rights in (("w", WRITER), ("p", PRUNER)))
+    place = place.changed(
+        backup_store="s3://least-rights/clinic", backup_endpoint_url=object_store.url, backup_credentials_file=writer
+    )
+    with object_store.rights_enforced():
+        first, second = (backup.take(place.settings, locked_for=timedelta(days=2)) for _ in range(2))
+        assert (first.outcome, second.outcome) == ("passed", "passed")
+        assert backup.verify(place.settings).outcome == "passed"
+        with pytest.raises(InputError, match="refuses this identity"):
+            place.home.stored.delete(f"{first.id}/{NAME}")
+        place = place.changed(backup_prune_credentials_file=pruner)
+        assert place.monitor("backup", "prune", "--keep", "1").stdout == f"deleted {first.id}\n"
+        assert [row.id for row in backup.list_backups(place.home)] == [second.id]
