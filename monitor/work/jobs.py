@@ -13,7 +13,6 @@ from typing import Literal
 
 from monitor import drills
 from monitor.backup import full, retention, verification
-from monitor.backup.listing import list_backups
 from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
@@ -27,6 +26,7 @@ from monitor.sources.second_channel import open_channel
 from monitor.store import Store
 from monitor.store_history import SloHistory
 from monitor.work import alarm, heartbeat, monthly
+from monitor.work.lookout import Lookout
 from monitor.work.schedule import Crontab, Every, Schedule
 
 Outcome = Literal["passed", "failed", "aborted", "unknown"]
@@ -47,6 +47,7 @@ class Bench:
     catalogue: Catalogue
     store: Store
     stop: threading.Event = field(default_factory=threading.Event)
+    lookout: Lookout = field(default_factory=Lookout)
 
     @property
     def recovery(self) -> Recovery:
@@ -127,20 +128,22 @@ def _backup(recovery: Recovery) -> Job:
 
 def _run_backup(bench: Bench) -> Done:
     recovery, settings = bench.recovery, bench.settings
-    taken = full.take(settings, store=bench.store, progress=bench.progress, locked_for=recovery.locked_for)
-    if taken.outcome != "passed":
-        return Done(outcome=taken.outcome, reason=taken.reason)
-    home = open_store(settings)
-    if not home.may_delete and settings.backup_prune_credentials_file is None:
-        # Another machine prunes then: this one only writes.
-        return Done(outcome="passed")
-    gone = retention.prune(open_store(settings, pruning=True), retention.policy_of(recovery), store=bench.store)
-    return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
+    try:
+        taken = full.take(settings, store=bench.store, progress=bench.progress, locked_for=recovery.locked_for)
+        if taken.outcome != "passed":
+            return Done(outcome=taken.outcome, reason=taken.reason)
+        if not open_store(settings).may_delete and settings.backup_prune_credentials_file is None:
+            # Another machine prunes then: this one only writes.
+            return Done(outcome="passed")
+        gone = retention.prune(open_store(settings, pruning=True), retention.policy_of(recovery), store=bench.store)
+        return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
+    finally:
+        bench.lookout.forget()
 
 
 def _newest_backup(bench: Bench) -> datetime | None:
     known = [
-        backup.at for backup in list_backups(open_store(bench.settings)) if backup.state == "complete" and backup.at
+        backup.at for backup in bench.lookout.backups(bench.settings) or () if backup.state == "complete" and backup.at
     ]
     return max(known, default=None)
 

@@ -14,10 +14,8 @@ from typing import Any
 from prometheus_client.core import GaugeMetricFamily
 
 from monitor import clock, drills, metrics
-from monitor.backup.listing import list_backups
 from monitor.backup.model import ListedBackup
 from monitor.backup.notes import recorded
-from monitor.backup.opening import open_store
 from monitor.errors import MonitorError
 from monitor.store import Record, Store
 from monitor.work.alarm import CHANNEL_ID, remembered
@@ -107,7 +105,7 @@ def read(bench: Bench) -> Evidence:
     """Read what is known."""
     store = bench.store
     try:
-        backups: tuple[ListedBackup, ...] | None = list_backups(open_store(bench.settings))
+        backups = bench.lookout.backups(bench.settings)
     except MonitorError:
         backups = None
     return Evidence(
