@@ -21,10 +21,15 @@ def list_backups(store: BackupStore) -> tuple[ListedBackup, ...]:
     ids = store.ids()
     # The whole at once: storage that is far away is asked once, not once for each backup.
     there = store.stored.sizes(CENTURIES) if ids else {}
-    return tuple(_judge(store, backup_id, there) for backup_id in reversed(ids))
+    return tuple(judge(store, backup_id, there) for backup_id in reversed(ids))
 
 
-def _judge(store: BackupStore, backup_id: str, there: Mapping[str, int]) -> ListedBackup:
+def judge(store: BackupStore, backup_id: str, there: Mapping[str, int]) -> ListedBackup:
+    """Return what a backup looks like without reading its files; ``there`` are the sizes of what is stored.
+
+    Raises:
+        Unavailable: the store does not answer.
+    """
     try:
         manifest = store.manifest(backup_id)
     except KeyError:

@@ -13,7 +13,7 @@ from monitor.backup import chains, notes
 from monitor.backup import manifest as manifest_module
 from monitor.backup.backup_store import BackupStore
 from monitor.backup.lease import KEY as LEASE
-from monitor.backup.listing import list_backups
+from monitor.backup.listing import judge, list_backups
 from monitor.backup.model import ClusterTime
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.backup.storage import LOCK
@@ -84,9 +84,9 @@ class _Copying:
 
     def backups(self) -> None:
         there = set(self._target.stored.keys())
-        for listed in list_backups(self._source):
-            if f"{listed.id}/{manifest_module.NAME}" in there:
-                continue
+        wanted = [name for name in self._source.ids() if f"{name}/{manifest_module.NAME}" not in there]
+        for backup_id in reversed(wanted):
+            listed = judge(self._source, backup_id, self._source.stored.sizes(f"{backup_id}/"))
             if listed.state != "complete":
                 self.left_out[listed.id] = listed.reason
                 continue

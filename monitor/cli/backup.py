@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from monitor import backup
+from monitor.addresses import bucket
 from monitor.backup import notes
 from monitor.backup.compression import COMPRESSIONS
 from monitor.backup.opening import open_store
@@ -58,15 +59,9 @@ def run(
     """
     settings = at(context.settings, place, compression=compression)
     limit = max_mb_per_second * 1e6 if max_mb_per_second else None
-    recovery = _recovery(settings)
+    locked_for = _locked_for(settings)
     with stopped_by_sigterm(), state_of(settings) as store, Show() as show:
-        record = backup.take(
-            settings,
-            store=store,
-            progress=show,
-            max_bytes_per_second=limit,
-            locked_for=recovery.locked_for if recovery else None,
-        )
+        record = backup.take(settings, store=store, progress=show, max_bytes_per_second=limit, locked_for=locked_for)
     if as_json:
         print_json(record.body())
     elif record.outcome == "passed":
@@ -250,8 +245,8 @@ def copy(context: Context, place: str | None, *, as_json: bool) -> None:
 
     Exit code 1: a backup was left out, because it is not as it was written.
     """
-    recovery = _recovery(context.settings)
-    target = open_store(context.settings.offsite, locked_for=recovery.locked_for if recovery else None)
+    offsite = context.settings.offsite
+    target = open_store(offsite, locked_for=_locked_for(offsite))
     source = open_store(at(context.settings, place))
     with stopped_by_sigterm(), Show() as show:
         done = backup.copy(source, target, progress=show)
@@ -268,6 +263,14 @@ def copy(context: Context, place: str | None, *, as_json: bool) -> None:
 
 def _recovery(settings: Settings) -> Recovery | None:
     return load(settings.catalogue, settings.environment).recovery
+
+
+def _locked_for(settings: Settings) -> timedelta | None:
+    """How long a bucket locks what is written. For a directory the catalogue is not even read: it may be broken."""
+    if bucket("backup_store", settings.backup_store) is None:
+        return None
+    recovery = _recovery(settings)
+    return recovery.locked_for if recovery else None
 
 
 def _policy(settings: Settings, last: int | None) -> Policy:

@@ -191,8 +191,11 @@ class S3Depot:
             if done >= total:
                 return
             resumed += 1
-            with self._plain_words("reading", key):
-                response = self._client.get_object(**self._target(key), Range=f"bytes={done}-", IfMatch=tag)
+            try:
+                with self._plain_words("reading", key):
+                    response = self._client.get_object(**self._target(key), Range=f"bytes={done}-", IfMatch=tag)
+            except Contested as error:
+                raise Unavailable(f"reading {key}: it was written anew in {self.name} meanwhile") from error
 
     @contextmanager
     def _plain_words(self, doing: str, key: str = "") -> Iterator[None]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from monitor import drills
-from monitor.backup import full, retention, verification
+from monitor.backup import full, offsite, retention, verification
 from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
@@ -101,6 +101,8 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     jobs: list[Job] = [UPKEEP]
     if catalogue.recovery is not None:
         jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
+        if settings.offsite_store:
+            jobs.append(OFFSITE_COPY)
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     if catalogue.slos:
         jobs += [_sealing(zone), _monthly_report(zone)]
@@ -139,6 +141,25 @@ def _run_backup(bench: Bench) -> Done:
         return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
     finally:
         bench.lookout.forget()
+
+
+def _run_offsite_copy(bench: Bench) -> Done:
+    target = open_store(bench.settings.offsite, locked_for=bench.recovery.locked_for)
+    done = offsite.copy(open_store(bench.settings), target, progress=bench.progress)
+    if done.left_out:
+        first, why = next(iter(done.left_out.items()))
+        return Done(outcome="failed", reason=f"{len(done.left_out)} backups were not copied; {first}: {why}")
+    return Done(outcome="passed", reason=f"{done.objects} objects copied" if done.objects else "")
+
+
+OFFSITE_COPY = Job(
+    name="offsite-copy",
+    # As often as slices are written: the copy is what is left when the primary site is lost.
+    schedule=Every(span=timedelta(minutes=1)),
+    run=_run_offsite_copy,
+    last_success=lambda bench: _last_passed(bench, "offsite-copy"),
+    history=False,
+)
 
 
 def _newest_backup(bench: Bench) -> datetime | None:
