@@ -83,7 +83,7 @@ def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
     Raises:
         Unavailable: it cannot be started.
     """
-    with _private_directory(parent) as directory, _socket_directory(directory) as sockets:
+    with private_directory(parent) as directory, _socket_directory(directory) as sockets:
         process = _start(mongod, directory, sockets)
         try:
             with _client(sockets / SOCKET) as client:
@@ -96,8 +96,12 @@ def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
 
 
 @contextmanager
-def _private_directory(parent: Path) -> Iterator[Path]:
-    """Make a directory that goes with us, and remove those that killed verifications left there."""
+def private_directory(parent: Path) -> Iterator[Path]:
+    """Make a directory that goes with us, and remove those that killed ones left there.
+
+    Raises:
+        Unavailable: it cannot be made.
+    """
     try:
         remove_leftovers(parent)
         # A socket's path in a URI has to be absolute.
@@ -148,7 +152,7 @@ def _socket_directory(directory: Path) -> Iterator[Path]:
     if len(os.fsencode(directory / SOCKET)) <= LONGEST_SOCKET:
         yield directory
         return
-    with _private_directory(SHORT_PARENT) as short:
+    with private_directory(SHORT_PARENT) as short:
         yield short
 
 
