@@ -22,14 +22,14 @@ from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_keys import keys
 from monitor.cli.backup_shared import (
     Show,
-    at,
     json_option,
     keyset_option,
     offsite_option,
     size,
-    state_of,
+    state,
     stopped_by_sigterm,
     store_option,
+    with_store,
 )
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
@@ -57,10 +57,10 @@ def run(
     Only one run at a time writes to a store: a second one ends at once with exit code 2. Exit code 1: no backup was
     made, for the reason told; 3: MongoDB or the storage cannot be reached.
     """
-    settings = at(context.settings, place, compression=compression)
+    settings = with_store(context.settings, place, compression=compression)
     limit = max_mb_per_second * 1e6 if max_mb_per_second else None
     locked_for = _locked_for(settings)
-    with stopped_by_sigterm(), state_of(settings) as store, Show() as show:
+    with stopped_by_sigterm(), state(settings) as store, Show() as show:
         record = backup.take(settings, store=store, progress=show, max_bytes_per_second=limit, locked_for=locked_for)
     if as_json:
         print_json(record.body())
@@ -82,9 +82,9 @@ def run(
 @pass_settings
 def list_command(context: Context, place: str | None, *, offsite: bool, as_json: bool) -> None:
     """List the backups of a store, newest first; damaged, incomplete and sealed ones are told as such."""
-    settings = at(context.settings, place, offsite=offsite)
+    settings = with_store(context.settings, place, offsite=offsite)
     home = open_store(settings)
-    with state_of(settings, without="which backups were verified is known from the backup store alone") as store:
+    with state(settings, without="which backups were verified is known from the backup store alone") as store:
         rows = _rows(home, notes.verdicts(home, store))
     if as_json:
         print_json(rows)
@@ -142,8 +142,8 @@ def verify(
     Exit code 0: every file is as written and the restored copy is equal; 1: it is not, and the faults say where;
     3: no mongod could be started, or the key that it is sealed with is not at hand.
     """
-    settings = at(context.settings, place, offsite=offsite, keyset=keyset)
-    with stopped_by_sigterm(), state_of(settings) as store, Show() as show:
+    settings = with_store(context.settings, place, offsite=offsite, keyset=keyset)
+    with stopped_by_sigterm(), state(settings) as store, Show() as show:
         verdict = backup.verify(settings, backup_id, store=store, progress=show, scratch_dir=scratch)
     if as_json:
         print_json(verdict.body())
@@ -175,10 +175,10 @@ def prune(
     context: Context, last: int | None, place: str | None, *, dry_run: bool, offsite: bool, as_json: bool
 ) -> None:
     """Delete old backups; the newest that was verified always stays, and so does what is marked by `keep`."""
-    settings = at(context.settings, place, offsite=offsite)
+    settings = with_store(context.settings, place, offsite=offsite)
     policy = _policy(settings, last)
     home = open_store(settings, pruning=True)
-    with state_of(settings, without="which backups were verified is not known") as store:
+    with state(settings, without="which backups were verified is not known") as store:
         if store is None:
             raise Unavailable("backup prune: a verified backup must stay, so nothing is deleted")
         try:
@@ -206,7 +206,7 @@ def keep(
     context: Context, backup_id: str, why: str, who: str, place: str | None, *, remove: bool, offsite: bool
 ) -> None:
     """Mark a backup as one that no pruning deletes."""
-    home = open_store(at(context.settings, place, offsite=offsite))
+    home = open_store(with_store(context.settings, place, offsite=offsite))
     notes.mark(home, backup_id, kept=not remove, who=who, why=why)
     click.echo(f"backup {backup_id} {'may be pruned again' if remove else 'is kept until somebody removes the mark'}")
 
@@ -230,7 +230,7 @@ def export(
     offsite: bool,
 ) -> None:
     """Write a backup as a mongodump directory, opened and checked, for stock mongorestore."""
-    home = open_store(at(context.settings, place, offsite=offsite, keyset=keyset))
+    home = open_store(with_store(context.settings, place, offsite=offsite, keyset=keyset))
     with stopped_by_sigterm(), Show() as show:
         backup.export(home, backup_id, out, gzip=gzip, progress=show)
     click.echo(f"backup {backup_id} written: mongorestore {'--gzip ' if gzip else ''}--dir {out} restores it")
@@ -247,7 +247,7 @@ def copy(context: Context, place: str | None, *, as_json: bool) -> None:
     """
     offsite = context.settings.offsite
     target = open_store(offsite, locked_for=_locked_for(offsite))
-    source = open_store(at(context.settings, place))
+    source = open_store(with_store(context.settings, place))
     with stopped_by_sigterm(), Show() as show:
         done = backup.copy(source, target, progress=show)
     if as_json:

@@ -40,7 +40,7 @@ keyset_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
 
-def at(
+def with_store(
     settings: Settings,
     place: str | None,
     *,
@@ -72,7 +72,7 @@ def at(
 
 
 @contextmanager
-def state_of(settings: Settings, *, without: str = "this will not be recorded") -> Iterator[Store | None]:
+def state(settings: Settings, *, without: str = "this will not be recorded") -> Iterator[Store | None]:
     """Open the state file, or say what it means to go on ``without``: a backup is worth more than its record."""
     store: Store | None = None
     try:

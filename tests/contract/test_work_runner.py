@@ -22,6 +22,7 @@ from urllib.request import urlopen
 import pytest
 
 from monitor import clock
+from monitor.backup import open_store
 from monitor.backup.progress import Progress
 from monitor.errors import Unavailable
 from monitor.settings import Settings
@@ -235,6 +236,18 @@ def test_old_runs_are_deleted_by_a_job_of_its_own(tmp_path: Path) -> None:
         done = upkeep.run(Bench(settings=settings, catalogue=CATALOGUE(), store=store))
         assert done == Done(outcome="passed", reason="1 old records deleted")
         assert [record.id for record in store.records("job")] == ["b2"]
+
+
+def test_a_copy_is_kept_up_where_there_is_one(tmp_path: Path) -> None:
+    settings = Settings(run_dir=tmp_path, offsite_store=str(tmp_path / "elsewhere"))
+    assert "offsite-copy" not in {job.name for job in plan(Settings(run_dir=tmp_path), CATALOGUE())}
+    (copying,) = (job for job in plan(settings, CATALOGUE()) if job.name == "offsite-copy")
+    open_store(settings).depot.put("sets/a.json", [b"{}"])
+    with Store.migrate(settings.state) as store:
+        bench = Bench(settings=settings, catalogue=CATALOGUE(), store=store)
+        assert copying.run(bench) == Done(outcome="passed", reason="1 objects copied")
+        assert copying.run(bench) == Done(outcome="passed")
+    assert (tmp_path / "elsewhere/sets/a.json").read_bytes() == b"{}"
 
 
 async def test_sealing_waits_for_a_prometheus_that_is_not_up_yet_and_seals_then(tmp_path: Path) -> None:
