@@ -18,7 +18,7 @@ from monitor.backup.compression import decompress
 from monitor.backup.depot import NO_FILE, Damaged, make_directories
 from monitor.backup.model import FileEntry, Manifest
 from monitor.backup.progress import Progress, ShowProgress, quiet
-from monitor.backup.sealed import SealedDepot
+from monitor.backup.sealed import NoKey, SealedDepot
 from monitor.backup.storage import LocalStore
 from monitor.backup.streams import Digest, Tally
 from monitor.errors import Fault, InputError, Unavailable
@@ -120,13 +120,15 @@ def _check_file(
     if there.get(key) == NO_FILE:
         # A link may lead anywhere, and reading a named pipe would wait for ever.
         return Fault(file=name, code="changed", message="it is a symbolic link now, or a special file")
-    stored, plain, wrong = Tally(), Tally(), ""
+    stored, plain, wrong, no_key = Tally(), Tally(), "", None
     try:
         stream = stored.through(store.stored.get(key))
         try:
             _write_out(plain.through(_plain(store, manifest, key, stream)), entry, into)
         except Damaged as error:
             wrong = str(error).removeprefix(f"{key} ")
+        except NoKey as error:
+            no_key = error
         except ValueError as error:
             wrong = f"it cannot be unpacked: {error}"
         for _ in stream:
@@ -136,6 +138,9 @@ def _check_file(
         return Fault(file=name, code="missing", message="it is not there")
     except OSError as error:
         return Fault(file=name, code="unreadable", message=f"it cannot be read: {error.strerror}")
+    if no_key is not None and Digest(entry.stored_bytes, entry.stored_sha256) == stored.digest:
+        # It is as it was written; else it is its head that was changed.
+        raise no_key
     why = _difference(entry, stored.digest, plain.digest, wrong)
     return Fault(file=name, code="changed", message=why) if why else None
 

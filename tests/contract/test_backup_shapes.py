@@ -14,6 +14,7 @@ from bson.timestamp import Timestamp
 
 from monitor import backup
 from monitor.backup import dumpformat, restore, scratch
+from monitor.backup.keys import Keyset
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place, ReplicaSet
 
@@ -93,7 +94,11 @@ def _odd_values(database: Any) -> None:
     database.odd.update_one({"_id": 5}, [{"$set": {"empty": {"$literal": Timestamp(0, 0)}}}], upsert=True)
 
 
-def test_every_shape_is_restored_equal(shapes: Client, place: Place) -> None:
+@pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
+def test_every_shape_is_restored_equal(shapes: Client, place: Place, compression: str) -> None:
+    if compression != "none":
+        Keyset.create().write(place.run_dir / "keys.json")
+        place = place.changed(backup_compression=compression, backup_keyset_file=place.run_dir / "keys.json")
     assert shapes.shapes.odd.find_one({"_id": 5}) == {"_id": 5, "empty": Timestamp(0, 0)}
     record = backup.take(place.settings)
     verdict = backup.verify(place.settings, record.id)
