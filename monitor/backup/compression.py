@@ -20,11 +20,20 @@ COMPRESSIONS: tuple[Compression, ...] = ("none", "gzip", "zstd")
 SUFFIX: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 """What a file's name gets, so that stock tools know what it is."""
 
+LONGEST_NAME = 255
+"""What file systems allow, in bytes. mongodump's own longest name leaves room for ``.gz``, one byte less than we need."""
+
 LEVEL = 1
 """For both: what higher levels save is a few per cent, what they cost is half of the speed."""
 GZIP_FORMAT = 31
 """zlib's word for: with a gzip header, and the largest window."""
 CHUNK = 1024 * 1024
+
+
+def stored_name(path: str, how: Compression) -> str:
+    """Return what a file is stored as; the suffix of the very longest name is cut by a letter."""
+    room = LONGEST_NAME - len(path.rpartition("/")[2].encode())
+    return path + SUFFIX[how][:room]
 
 
 def compress(chunks: Iterable[bytes], how: Compression) -> Iterator[bytes]:

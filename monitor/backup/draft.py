@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from monitor.backup import manifest as manifest_module
-from monitor.backup.compression import SUFFIX, Compression, compress
+from monitor.backup.compression import Compression, compress, stored_name
 from monitor.backup.depot import Depot
 from monitor.backup.keys import Keyset
 from monitor.backup.model import FileEntry, Manifest
@@ -80,7 +80,7 @@ class Draft:
         Raises:
             OSError, Unavailable: it could not be written.
         """
-        key = f"{self.id}/{path}{SUFFIX[self.compression]}"
+        key = f"{self.id}/{stored_name(path, self.compression)}"
         plain = Tally()
         self._depot.put(key, compress(plain.through(content), self.compression))
         stored = self._witness.written[key]

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from monitor import clock
-from monitor.backup.compression import SUFFIX, Compression
+from monitor.backup.compression import Compression, stored_name
 from monitor.errors import Fault
 
 BackupType = Literal["full"]
@@ -115,7 +115,7 @@ class Manifest:
 
     def stored_path(self, file: FileEntry) -> str:
         """Where in the backup a file is stored."""
-        return file.path + SUFFIX[self.compression]
+        return stored_name(file.path, self.compression)
 
     @property
     def documents(self) -> int:

@@ -95,6 +95,8 @@ class Relay:
         self._sockets: list[socket.socket] = [self._listener]
         self.answer_bytes: int | None = None
         """How many bytes of answers are still let through; ``None``: all."""
+        self.then_cut = False
+        """Whether the connection is cut after them, and later ones are whole; else all of them fall silent."""
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -124,6 +126,9 @@ class Relay:
                     self.answer_bytes -= len(data)
                 if data:
                     target.sendall(data)
+                if answers and self.answer_bytes == 0 and self.then_cut:
+                    self.answer_bytes = None
+                    break
             target.shutdown(socket.SHUT_WR)
 
 

@@ -101,6 +101,7 @@ def test_every_shape_is_restored_equal(shapes: Client, place: Place, compression
         place = place.changed(backup_compression=compression, backup_keyset_file=place.run_dir / "keys.json")
     assert shapes.shapes.odd.find_one({"_id": 5}) == {"_id": 5, "empty": Timestamp(0, 0)}
     record = backup.take(place.settings)
+    assert record.reason == ""
     verdict = backup.verify(place.settings, record.id)
     assert (record.reason, [str(fault) for fault in verdict.faults], verdict.reason) == ("", [], "")
     assert verdict.documents == record.documents

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 import zstandard
 
-from monitor.backup.compression import CHUNK, COMPRESSIONS, Compression, compress, decompress
+from monitor.backup.compression import CHUNK, COMPRESSIONS, Compression, compress, decompress, stored_name
 from monitor.backup.pipe import BATCHES_WAITING, Broken, Pipe
 from monitor.backup.streams import Tally
 
@@ -24,6 +24,13 @@ def test_what_is_compressed_comes_back(how: Compression) -> None:
     assert how == "none" or len(packed) < len(TEXT) / 10
     assert b"".join(decompress([packed[i : i + 1000] for i in range(0, len(packed), 1000)], how)) == TEXT
     assert b"".join(decompress(compress([], how), how)) == b""
+
+
+@pytest.mark.parametrize("how", COMPRESSIONS)
+def test_the_longest_name_of_mongodump_still_fits(how: Compression) -> None:
+    path = f"dump/shop/{'x' * 238}.metadata.json"
+    assert len(stored_name(path, how).rpartition("/")[2]) <= 255
+    assert stored_name("dump/a/b.bson", "zstd") == "dump/a/b.bson.zst"
 
 
 def test_stock_readers_read_it() -> None:
