@@ -21,7 +21,7 @@ SUFFIX: dict[Compression, str] = {"none": "", "gzip": ".gz", "zstd": ".zst"}
 """What a file's name gets, so that stock tools know what it is."""
 
 LONGEST_NAME = 255
-"""What file systems allow, in bytes. mongodump's own longest name leaves room for ``.gz``, one byte less than we need."""
+"""What file systems allow, in bytes. mongodump's longest name leaves room for ``.gz``: one byte less than we need."""
 
 LEVEL = 1
 """For both: what higher levels save is a few per cent, what they cost is half of the speed."""
