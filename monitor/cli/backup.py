@@ -17,7 +17,7 @@ from monitor import backup
 from monitor.backup import Progress
 from monitor.backup.retention import verified_backups
 from monitor.catalogue.load import load
-from monitor.cli import Context, leave, pass_settings, print_json
+from monitor.cli import Context, backup_erasure, leave, pass_settings, print_json
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
@@ -31,6 +31,8 @@ TERMINATED = 128 + signal.SIGTERM
 def command() -> None:
     """Take, list and verify backups of MongoDB."""
 
+
+command.add_command(backup_erasure.command)
 
 # Text, not a path: a path makes one slash of two, and s3://bucket a directory named s3: with a bucket in it.
 store_option = click.option(

@@ -1,0 +1,182 @@
+"""What MongoDB finds by itself: no double booking, references, statuses, slots, login keys, guards.
+
+Each check is an aggregation on the server that returns ids of what is wrong, so that its cost is a few passes over the
+collections and not a round trip a document. On a replica set all read one snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from app.check.result import Result, judged
+from app.mongodb import BUSY_STATUSES, GUARDS
+from app.schedule import CELL
+from app.tools import Document
+
+STATUSES = (
+    *("proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow", "entered-in-error"),
+    *("checked-in", "waitlist"),
+)
+"""HL7 FHIR R4, value set ``appointmentstatus``."""
+
+_CELL_MINUTES = CELL.seconds // 60
+
+
+class Stored:
+    """The checks that need nothing but the database.
+
+    ``erased_before``: who was noted as erased longer ago than notes are kept cannot be told from who was lost, so of
+    appointments made before that instant the patient is not looked for.
+    """
+
+    def __init__(self, data: Database[Document], session: ClientSession | None, erased_before: datetime) -> None:
+        self._data = data
+        self._session = session
+        self._erased_before = erased_before
+
+    def results(self) -> Iterator[Result]:
+        """Run all checks, one after the other."""
+        yield self._guards()
+        yield self._double_booking()
+        yield self._references()
+        yield self._accounts()
+        yield self._login_keys()
+        yield self._statuses()
+        yield self._slots()
+
+    def _guards(self) -> Result:
+        """The unique indexes without which bookings and registrations could double, from now on."""
+        missing = []
+        for collection, models in GUARDS.items():
+            there = {name: dict(told) for name, told in self._data[collection].index_information().items()}
+            for model in models:
+                wanted = model.document
+                found = there.get(str(wanted["name"]), {})
+                same = all(
+                    found.get(key) == wanted.get(key) for key in ("unique", "partialFilterExpression")
+                ) and found.get("key") == list(wanted["key"].items())
+                missing += [] if same else [f"{collection}.{wanted['name']}"]
+        checked = sum(len(models) for models in GUARDS.values())
+        return Result(
+            name="guards",
+            outcome="failed" if missing else "passed",
+            checked=checked,
+            found=len(missing),
+            # Names of indexes, which are ours.
+            findings=tuple(missing),
+        )
+
+    def _double_booking(self) -> Result:
+        """Appointments that begin before an earlier one of the same practitioner or patient has ended.
+
+        By their times; ``slots`` holds the cells, by which the guard works, against the times.
+        """
+        busy: Document = {"status": {"$in": list(BUSY_STATUSES)}}
+        found: set[object] = set()
+        for owner in ("practitioner", "patient"):
+            window = {"documents": ["unbounded", -1]}
+            found |= self._ids(
+                {"$match": busy},
+                {"$project": {owner: 1, "start": 1, "end": 1}},
+                {
+                    "$setWindowFields": {
+                        "partitionBy": f"${owner}",
+                        "sortBy": {"start": 1},
+                        "output": {"before": {"$max": "$end", "window": window}},
+                    }
+                },
+                {"$match": {"$expr": {"$gt": ["$before", "$start"]}}},
+            )
+        cells = ({"$match": busy}, {"$project": {"cells": 1}}, {"$unwind": "$cells"})
+        twice = {"_id": "$cells", "held": {"$sum": 1}, "ids": {"$addToSet": "$_id"}}
+        shared = self._rows(*cells, {"$group": twice}, {"$match": {"held": {"$gt": 1}}})
+        found |= {one for row in shared for one in row["ids"]}
+        return judged("double-booking", self._count("appointments", busy), found)
+
+    def _references(self) -> Result:
+        """Appointments of a practitioner or patient that does not exist; of whom was erased, none needs to."""
+        practitioners = [row["_id"] for row in self._data["practitioners"].find({}, {"_id": 1}, session=self._session)]
+        found = self._ids({"$match": {"practitioner": {"$nin": practitioners}}})
+        lost = self._rows(
+            {"$group": {"_id": "$patient", "created": {"$max": "$created"}}},
+            _joined("patients", "_id", "there"),
+            {"$match": {"there": []}},
+            _joined("erasures", "_id", "noted"),
+            {"$match": {"noted": [], "created": {"$not": {"$lt": self._erased_before}}}},
+            {"$project": {"_id": 1}},
+        )
+        if lost:
+            of_lost: Document = {"patient": {"$in": [row["_id"] for row in lost]}}
+            found |= self._ids({"$match": of_lost})
+        reason = "" if practitioners else "there are no practitioners: is this the app's database?"
+        checked = self._count("appointments", {})
+        if not practitioners:
+            # An empty database has nothing that is wrong, and nothing that is right.
+            empty = ("practitioners",)
+            return Result(name="references", outcome="failed", checked=checked, found=1, findings=empty, reason=reason)
+        return judged("references", checked, found)
+
+    def _accounts(self) -> Result:
+        """Users without a patient, and patients without a user: they are made, and erased, together."""
+        alone = self._ids(_joined("patients", "patient", "there"), {"$match": {"there": []}}, of="users")
+        nobody = _joined("users", "_id", "there", foreign="patient")
+        alone |= self._ids({"$project": {"_id": 1}}, nobody, {"$match": {"there": []}}, of="patients")
+        return judged("accounts", self._count("users", {}) + self._count("patients", {}), alone)
+
+    def _login_keys(self) -> Result:
+        """Users who share an e-mail address: its deterministic ciphertext is what they log in by."""
+        same = {"_id": "$email", "held": {"$sum": 1}, "ids": {"$push": "$_id"}}
+        rows = self._rows({"$group": same}, {"$match": {"held": {"$gt": 1}}}, of="users")
+        return judged("login-keys", self._count("users", {}), (one for row in rows for one in row["ids"]))
+
+    def _statuses(self) -> Result:
+        """Appointments in no FHIR status, or in another one than the last that their history tells."""
+        last = {"$arrayElemAt": ["$history.status", -1]}
+        wrong = {"$or": [{"status": {"$nin": list(STATUSES)}}, {"$expr": {"$ne": ["$status", last]}}]}
+        return judged("statuses", self._count("appointments", {}), self._ids({"$match": wrong}))
+
+    def _slots(self) -> Result:
+        """Appointments whose slot or cells do not say what their times say: the guard works by cells."""
+        minutes = {"$dateDiff": {"startDate": "$start", "endDate": "$end", "unit": "minute"}}
+        slot = {"$concat": ["$practitioner", "-", _written("$start", "%Y%m%dT%H%MZ")]}
+        types = {"start": "date", "end": "date", "practitioner": "string", "patient": "string"}
+        clean = {"$and": [{"$eq": [{"$type": f"${name}"}, kind]} for name, kind in types.items()]}
+        odd = {
+            "$or": [
+                {"$lte": ["$end", "$start"]},
+                {"$ne": ["$slot", slot]},
+                {"$ne": ["$cells", _cells("$practitioner", minutes)]},
+                {"$ne": ["$patient_cells", _cells("$patient", minutes)]},
+            ]
+        }
+        # What is no time cannot be computed with: the whole aggregation would fail.
+        found = self._ids({"$match": {"$expr": {"$cond": [clean, odd, True]}}})
+        return judged("slots", self._count("appointments", {}), found)
+
+    def _ids(self, *stages: Document, of: str = "appointments") -> set[object]:
+        return {row["_id"] for row in self._rows(*stages, {"$project": {"_id": 1}}, of=of)}
+
+    def _rows(self, *stages: Document, of: str = "appointments") -> list[Document]:
+        return list(self._data[of].aggregate(list(stages), allowDiskUse=True, session=self._session))
+
+    def _count(self, collection: str, which: Document) -> int:
+        return self._data[collection].count_documents(which, session=self._session)
+
+
+def _joined(other: str, by: str, name: str, *, foreign: str = "_id") -> Document:
+    return {"$lookup": {"from": other, "localField": by, "foreignField": foreign, "as": name}}
+
+
+def _written(instant: object, form: str) -> Document:
+    return {"$dateToString": {"date": instant, "format": form, "timezone": "UTC"}}
+
+
+def _cells(owner: str, minutes: Document) -> Document:
+    """The cells of an appointment as ``app.schedule.cells`` makes them, computed by the server."""
+    at = {"$dateAdd": {"startDate": "$start", "unit": "minute", "amount": "$$minute"}}
+    name = {"$concat": [owner, "|", _written(at, "%Y%m%d%H%M")]}
+    return {"$map": {"input": {"$range": [0, minutes, _CELL_MINUTES]}, "as": "minute", "in": name}}
