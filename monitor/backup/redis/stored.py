@@ -1,0 +1,63 @@
+"""A snapshot's objects: ``redis/<id>/dump.rdb``, and ``redis/<id>/manifest.json`` last, so that its presence says all."""
+
+from __future__ import annotations
+
+import re
+
+from monitor.backup import documents
+from monitor.backup.depot import Depot
+from monitor.backup.redis.model import SCHEMA_VERSION, RedisSnapshot
+from monitor.errors import InputError
+
+PREFIX = "redis/"
+MANIFEST = "manifest.json"
+DUMP = "dump.rdb"
+
+_ID = re.compile(r"\d{8}T\d{6}Z-redis-[0-9a-f]{4}")
+
+
+def is_snapshot_id(name: str) -> bool:
+    """Whether a name is one that ``take`` gives to snapshots."""
+    return _ID.fullmatch(name) is not None
+
+
+def key(snapshot_id: str, name: str) -> str:
+    """Return the key of one of a snapshot's objects."""
+    return f"{PREFIX}{snapshot_id}/{name}"
+
+
+def snapshots(depot: Depot) -> tuple[str, ...]:
+    """Return the ids of the snapshots that are complete, oldest first."""
+    parts = [name.removeprefix(PREFIX).partition("/") for name in depot.keys(PREFIX)]
+    return tuple(sorted(one for one, _, rest in parts if rest == MANIFEST and is_snapshot_id(one)))
+
+
+def newest(depot: Depot) -> str:
+    """Return the newest snapshot's id.
+
+    Raises:
+        InputError: there is none.
+    """
+    ids = snapshots(depot)
+    if not ids:
+        raise InputError(f"there is no snapshot of Redis in {depot.name}: `monitor backup redis` takes one")
+    return ids[-1]
+
+
+def load(depot: Depot, snapshot_id: str) -> tuple[RedisSnapshot, str]:
+    """Read a snapshot's manifest; returns it and its SHA-256.
+
+    Raises:
+        Damaged: it was changed, or is another one's.
+        InputError: there is no such snapshot.
+    """
+    if not is_snapshot_id(snapshot_id):
+        raise InputError(f"{snapshot_id[:100]!r} is no id of a snapshot of Redis")
+    name = key(snapshot_id, MANIFEST)
+    try:
+        found, digest = documents.read(depot, name, RedisSnapshot)
+    except KeyError:
+        raise InputError(f"there is no snapshot {snapshot_id} of Redis in {depot.name}") from None
+    if found.id != snapshot_id or found.schema_version != SCHEMA_VERSION:
+        raise documents.Damaged(f"{name} in {depot.name} is the manifest of {found.id[:100]!r}, or of another schema")
+    return found, digest
