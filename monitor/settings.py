@@ -217,7 +217,7 @@ def _structure(values: Mapping[str, object], source: str) -> Settings:
     converter = Converter(forbid_extra_keys=True)
     converter.register_structure_hook(Path, lambda value, _: _path(str(value)))
     converter.register_structure_hook(Path | None, lambda value, _: None if _is_nothing(value) else _path(str(value)))
-    converter.register_structure_hook(tuple[Path, ...], lambda value, _: _paths(value))
+    converter.register_structure_hook_func(lambda kind: kind == tuple[Path, ...], lambda value, _: _paths(value))
     hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
     try:
         return hook(values, Settings)

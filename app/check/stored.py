@@ -81,7 +81,10 @@ class Stored:
             before = {"$max": "$end", "window": {"documents": ["unbounded", -1]}}
             after = {"$shift": {"output": "$start", "by": 1}}
             output = {"before": before, "after": after}
-            overlaps = [{"$gt": ["$before", "$start"]}, {"$and": [{"$gt": ["$after", None]}, {"$gt": ["$end", "$after"]}]}]
+            overlaps = [
+                {"$gt": ["$before", "$start"]},
+                {"$and": [{"$gt": ["$after", None]}, {"$gt": ["$end", "$after"]}]},
+            ]
             found |= self._ids(
                 {"$match": busy},
                 {"$project": {owner: 1, "start": 1, "end": 1}},

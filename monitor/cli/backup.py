@@ -17,7 +17,17 @@ from monitor import backup
 from monitor.backup import Progress
 from monitor.backup.retention import verified_backups
 from monitor.catalogue.load import load
-from monitor.cli import Context, backup_erasure, leave, pass_settings, print_json
+from monitor.cli import (
+    Context,
+    backup_configuration,
+    backup_erasure,
+    backup_redis,
+    backup_roles,
+    backup_set,
+    leave,
+    pass_settings,
+    print_json,
+)
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
@@ -32,7 +42,8 @@ def command() -> None:
     """Take, list and verify backups of MongoDB."""
 
 
-command.add_command(backup_erasure.command)
+for _module in (backup_configuration, backup_erasure, backup_redis, backup_roles, backup_set):
+    command.add_command(_module.command)
 
 # Text, not a path: a path makes one slash of two, and s3://bucket a directory named s3: with a bucket in it.
 store_option = click.option(

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from monitor import clock
-from monitor.backup import application, erasures
+from monitor.backup import application, erasures, sets
 from monitor.backup.erasures import Erasure, Subject, keys, listing
 from monitor.cli import Context, pass_settings, print_json
 from monitor.cli.backup_place import alone, backup_client, depot_of, json_option, recovery_of, state, store_option
@@ -146,7 +146,8 @@ def _add(settings: Settings, place: str | None, subjects: list[Subject], by: str
 def _load(settings: Settings, place: str | None) -> tuple[Erasure, ...]:
     file = settings.erasure_verification_key_file
     with state(settings, without="a list that was cut off cannot be told from a short one") as store:
-        return listing.load(depot_of(settings, place), keys.verifier(file), [listing.known_head(store)])
+        depot = depot_of(settings, place)
+        return listing.load(depot, keys.verifier(file), [listing.known_head(store), sets.erasures_head(depot)])
 
 
 def _body(entry: Erasure) -> dict[str, object]:

@@ -52,13 +52,16 @@ def recovery_of(settings: Settings) -> Recovery:
     return recovery
 
 
+def backup_login(settings: Settings) -> tuple[str, str]:
+    """Return user and password of the backup user at MongoDB; empty where it asks nobody."""
+    file = settings.backup_password_file
+    return (settings.backup_username, read_secret(file, "backup_password")) if file is not None else ("", "")
+
+
 @contextmanager
 def backup_client(settings: Settings) -> Iterator[Client]:
     """Connect to the replica set as the backup user."""
-    file = settings.backup_password_file
-    password = read_secret(file, "backup_password") if file is not None else ""
-    username = settings.backup_username if password else ""
-    with connect(settings.mongodb_uri, username, password) as client:
+    with connect(settings.mongodb_uri, *backup_login(settings)) as client:
         yield client
 
 

@@ -191,10 +191,8 @@ def test_acknowledged_bookings_up_to_a_time(place: Clinic, data: Any, booked: li
     writer = Writer(tmp_path / "ledger", start)
     for seconds, appointment in enumerate((booked[0], booked[-1], ABSENT)):
         at = instant(start + timedelta(seconds=seconds))
-        entry = Entry(
-            at=at, sent_at=at, op="book", outcome="ok", status=201, latency_s=0.1, backend="bookings", appointment=appointment
-        )
-        writer.write(entry)
+        told = {"op": "book", "outcome": "ok", "status": 201, "latency_s": 0.1, "backend": "bookings"}
+        writer.write(Entry(at=at, sent_at=at, appointment=appointment, **told))  # type: ignore[arg-type]  # a table
     writer.close()
     ledger = ("--ledger", str(tmp_path / "ledger"))
     assert check(place, *ledger) == {"acknowledged": [ABSENT]}
@@ -225,9 +223,7 @@ def test_an_id_that_is_no_id_is_not_shown(place: Clinic, data: Any, booked: list
         (("--mongodb", "mongodb://127.0.0.1:1/", "--username", "u"), 2),
     ],
 )
-def test_wrong_use_and_nobody_there(
-    arguments: tuple[str, ...], code: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wrong_use_and_nobody_there(arguments: tuple[str, ...], code: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.tools._SELECTION_MS", 100)
     result = CliRunner().invoke(main, ["check", *arguments], env={"APP_FIELD_KEY_FILE": ""})
     assert (result.exit_code, result.stdout) == (code, "")

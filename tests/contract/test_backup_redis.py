@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
 import socket
 import subprocess
@@ -134,9 +133,7 @@ def test_the_least_user_is_enough_and_less_is_not(filled: redis_py.Redis, depot:
     assert len(snapshots(depot)) == 1
 
 
-def test_keys_that_have_expired_since_are_not_missed(
-    filled: redis_py.Redis, depot: LocalDepot, tmp_path: Path
-) -> None:
+def test_keys_that_have_expired_since_are_not_missed(filled: redis_py.Redis, depot: LocalDepot, tmp_path: Path) -> None:
     filled.set("soon", "gone", px=400)
     take(depot, address(filled))
     ends = time.monotonic() + 5
@@ -303,7 +300,7 @@ def test_every_framing_is_understood(depot: LocalDepot, says: bytes) -> None:
         (b"", True, "silent"),
     ],
 )
-def test_a_stream_that_breaks_leaves_nothing(depot: LocalDepot, says: bytes, silent: bool, told: str) -> None:
+def test_a_stream_that_breaks_leaves_nothing(depot: LocalDepot, says: bytes, told: str, *, silent: bool) -> None:
     with Talker(says, silent=silent) as there, pytest.raises(Unavailable, match=told):
         take(depot, there)
     assert depot.keys() == []
@@ -323,12 +320,13 @@ def test_the_scratch_server_ends_with_who_started_it(filled: redis_py.Redis, dep
         "from monitor.backup.redis import contents, verify\n"
         "def die(server, **_):\n    print(server.info('server')['process_id'], flush=True)\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\ncontents.read = die\n"
-        "verify(LocalDepot(Path(sys.argv[1])), sys.argv[2], redis_server='redis-server', scratch_dir=Path(sys.argv[3]))\n"
+        "depot, here = LocalDepot(Path(sys.argv[1])), Path(sys.argv[3])\n"
+        "verify(depot, sys.argv[2], redis_server='redis-server', scratch_dir=here)\n"
     )
     arguments = (sys.executable, "-c", script, str(depot.directory), snapshot.id, str(tmp_path))
     done = subprocess.run(arguments, capture_output=True, text=True, check=False)
     pid = int(done.stdout)
     ends = time.monotonic() + 10
-    while os.path.exists(f"/proc/{pid}"):
+    while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < ends
         time.sleep(0.02)

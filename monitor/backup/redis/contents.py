@@ -77,7 +77,8 @@ _COMMANDS: dict[bytes, Callable[[bytes], tuple[Any, ...]]] = {
 
 def _question(name: bytes, kind: bytes) -> tuple[Any, ...]:
     # A module's own type has no command that we know; its payload must do.
-    return _COMMANDS.get(kind, lambda one: ("DUMP", one))(name)
+    ask = _COMMANDS.get(kind)
+    return ask(name) if ask else ("DUMP", name)
 
 
 def _canonical(kind: bytes, value: Any) -> list[bytes]:
@@ -117,7 +118,7 @@ def _connection(server: Server) -> Iterator[Any]:
         yield connection
     finally:
         # Not given back: another database is chosen on it.
-        connection.disconnect()
+        connection.disconnect()  # type: ignore[no-untyped-call]  # redis-py annotates it not
         server.connection_pool.release(connection)
 
 

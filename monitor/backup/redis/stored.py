@@ -1,4 +1,4 @@
-"""A snapshot's objects: ``redis/<id>/dump.rdb``, and ``redis/<id>/manifest.json`` last, so that its presence says all."""
+"""A snapshot's objects: ``redis/<id>/dump.rdb``, then ``redis/<id>/manifest.json``: where that is, all of it is."""
 
 from __future__ import annotations
 

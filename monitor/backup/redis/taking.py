@@ -32,14 +32,14 @@ class _Seen:
     """What passes through on its way into the depot."""
 
     sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
-    bytes: int = 0
+    size: int = 0
     head: bytes = b""
     tail: bytes = b""
 
     def through(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
             self.sha256.update(chunk)
-            self.bytes += len(chunk)
+            self.size += len(chunk)
             if len(self.head) < _END:
                 self.head += chunk[:_END]
             self.tail = (self.tail + chunk[-_END:])[-_END:]
@@ -71,7 +71,7 @@ def take(depot: Depot, address: Address, *, most: int = MOST_BYTES, deadline_s: 
         redis_version=after.get("redis_version", ""),
         rdb_version=int(seen.head[5:9]),
         checksum=any(seen.tail[1:]),
-        bytes=seen.bytes,
+        bytes=seen.size,
         sha256=seen.sha256.hexdigest(),
         before=_keys(before),
         after=_keys(after),

@@ -53,8 +53,10 @@ class _Findings:
 def verify(
     depot: Depot, snapshot_id: str, *, redis_server: str, scratch_dir: Path, source: redis.Redis | None = None
 ) -> RedisVerification:
-    """Verify a snapshot. ``source`` is a client that may read everything of the Redis it was taken from, if there is
-    one: it is then read to the last value, so leave it out where Redis must not be held up.
+    """Verify a snapshot, and say what was found.
+
+    ``source`` is a client that may read everything of the Redis that it was taken from, if there is one: it is then
+    read to the last value, so leave it out where Redis must not be held up.
 
     Raises:
         InputError: there is no such snapshot.
@@ -139,9 +141,7 @@ def _fetch(depot: Depot, snapshot: RedisSnapshot, file: Path) -> list[Fault]:
     return []
 
 
-def _compare(
-    snapshot: RedisSnapshot, held: Contents, source: redis.Redis | None
-) -> tuple[_Compared, list[Fault]]:
+def _compare(snapshot: RedisSnapshot, held: Contents, source: redis.Redis | None) -> tuple[_Compared, list[Fault]]:
     if source is not None and (there := _same_moment(snapshot, held, source)) is not None:
         if there.digest == held.digest:
             return "source", []

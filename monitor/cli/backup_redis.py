@@ -1,0 +1,94 @@
+"""``monitor backup redis``: take a snapshot of Redis, list them, prove one by loading it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import click
+
+from monitor import clock
+from monitor.backup import redis as snapshots
+from monitor.backup.redis import RedisSnapshot, RedisVerification
+from monitor.cli import Context, leave, pass_settings, print_json
+from monitor.cli.backup_place import depot_of, json_option, state, store_option
+from monitor.errors import Exit, Unavailable
+from monitor.settings import Settings, read_secret
+from monitor.sources.redis import MOST_BYTES, Address
+from monitor.store import Store
+
+
+@click.command("redis")
+@click.option("--list", "listing", is_flag=True, help="Only list the snapshots that are there.")
+@click.option("--max-bytes", type=click.IntRange(min=1), default=MOST_BYTES, help="Refuse a larger snapshot.")
+@store_option
+@json_option
+@pass_settings
+def command(context: Context, *, listing: bool, max_bytes: int, place: str | None, as_json: bool) -> None:
+    """Take a snapshot of Redis, as a replica asks for one: `monitor backup verify ID` proves it.
+
+    The user needs +sync +psync +replconf, and +info where counts are to be compared. Exit code 2: user or password
+    are refused; 3: Redis cannot be reached, or what it sent is no snapshot.
+    """
+    settings = context.settings
+    depot = depot_of(settings, place)
+    if listing:
+        ids = snapshots.snapshots(depot)
+        if as_json:
+            print_json([{"id": one} for one in ids])
+        else:
+            click.echo("\n".join(ids) or f"no snapshots of Redis in {depot.name}")
+        return
+    with state(settings) as store:
+        snapshot = snapshots.take(depot, address(settings), most=max_bytes)
+        remember(store, snapshot)
+    if as_json:
+        print_json(snapshot.body())
+        return
+    keys = sum(one.keys for one in snapshot.after.values())
+    told = f", {keys} keys" if snapshot.after else ""
+    click.echo(f"snapshot {snapshot.id} of Redis at {snapshot.source} taken: {snapshot.bytes} bytes{told}")
+
+
+def address(settings: Settings) -> Address:
+    """Return where Redis is, and as whom it is asked for a snapshot."""
+    file = settings.redis_backup_password_file
+    return Address(
+        uri=settings.redis_uri,
+        username=settings.redis_backup_username if file else "",
+        password=read_secret(file, "redis_backup_password") if file else "",
+        ca_file=settings.redis_ca_file,
+    )
+
+
+def verify(settings: Settings, place: str | None, snapshot_id: str, scratch: Path | None, *, as_json: bool) -> None:
+    """Verify a snapshot, tell what was found, and leave with the exit code of ``monitor backup verify``."""
+    depot = depot_of(settings, place)
+    room = scratch or settings.backups
+    with state(settings) as store:
+        verdict = snapshots.verify(depot, snapshot_id, redis_server=settings.redis_server, scratch_dir=room)
+        remember(store, verdict)
+    if as_json:
+        print_json(verdict.body())
+    elif verdict.outcome == "passed" and verdict.contents is not None:
+        keys = sum(one.keys for one in verdict.contents.databases.values())
+        click.echo(
+            f"snapshot {verdict.backup} verified: {keys} keys loaded in {verdict.restore_seconds:.1f} s, "
+            f"compared: {verdict.compared}"
+        )
+    for fault in verdict.faults:
+        click.echo(f"monitor: snapshot {verdict.backup} is damaged: {fault}", err=True)
+    if verdict.reason:
+        click.echo(f"monitor: snapshot {verdict.backup} could not be verified: {verdict.reason}", err=True)
+    leave({"passed": Exit.GOOD, "failed": Exit.PROMISE_BROKEN, "unknown": Exit.UNKNOWN}[verdict.outcome])
+
+
+def remember(store: Store | None, result: RedisSnapshot | RedisVerification) -> None:
+    """Write a result into the monitor's memory, beside those of MongoDB but not among them."""
+    if store is None:
+        return
+    record_id = result.id if isinstance(result, RedisSnapshot) else f"{result.backup}/{result.id}"
+    try:
+        store.put("redis", record_id, result.body(), at=clock.now())
+    except sqlite3.Error as error:
+        raise Unavailable(f"{record_id} could not be recorded in {store.path} ({type(error).__name__})") from error
