@@ -245,6 +245,7 @@ def _is_nothing(value: object) -> bool:
 def _paths(value: object) -> tuple[Path, ...]:
     """A list in the file; in the environment one text, separated as PATH is."""
     if isinstance(value, str):
+        _path(value)  # before the colon of an address would part it
         return tuple(_path(part) for part in value.split(os.pathsep) if part)
     if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
         raise SettingsError(f"{value!r} should be a list of paths")

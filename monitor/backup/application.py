@@ -97,7 +97,8 @@ def check(
         answer = _run(command, flags)
     except (InputError, Unavailable) as error:
         return Checked(outcome="unknown", reason=str(error))
-    checks = tuple(_check(one) for one in answer.fields.get("checks", ()) if isinstance(one, dict))
+    told = answer.fields.get("checks")
+    checks = tuple(_check(one) for one in told if isinstance(one, dict)) if isinstance(told, list) else ()
     outcomes = {str(one["outcome"]) for one in checks}
     if answer.code == 1 or "failed" in outcomes:
         return Checked(outcome="failed", checks=checks)

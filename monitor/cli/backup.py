@@ -15,6 +15,7 @@ import click
 
 from monitor import backup
 from monitor.backup import Progress
+from monitor.backup.redis import is_snapshot_id
 from monitor.backup.retention import verified_backups
 from monitor.catalogue.load import load
 from monitor.cli import (
@@ -120,6 +121,8 @@ def verify(
     3: the files are as written, but no mongod could be started.
     """
     settings = _with_store(context.settings, directory)
+    if backup_id is not None and is_snapshot_id(backup_id):
+        backup_redis.verify(settings, directory, backup_id, scratch, as_json=as_json)
     with _stopped_by_sigterm(), _state(settings) as store, _Show() as show:
         verdict = backup.verify(settings, backup_id, store=store, progress=show, scratch_dir=scratch)
     if as_json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -61,7 +62,7 @@ def address(settings: Settings) -> Address:
     )
 
 
-def verify(settings: Settings, place: str | None, snapshot_id: str, scratch: Path | None, *, as_json: bool) -> None:
+def verify(settings: Settings, place: str | None, snapshot_id: str, scratch: Path | None, *, as_json: bool) -> NoReturn:
     """Verify a snapshot, tell what was found, and leave with the exit code of ``monitor backup verify``."""
     depot = depot_of(settings, place)
     room = scratch or settings.backups

@@ -86,7 +86,7 @@ MAY = {
     "monitor-backup": READING | {"users", "status", "parameters", "transactions"},
     "monitor-capture": {"oplog", "transactions", "status"},
     "monitor-verify": READING | {"oplog", "status", "transactions"},
-    "monitor-restore": READING
+    "monitor-restore": (READING - {"read buckets"})
     | {"users", "insert", "remove", "drop", "index", "make user", "unmake user", "parameters"},
 }
 FREE = {"databases"}

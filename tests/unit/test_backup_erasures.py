@@ -55,7 +55,10 @@ def test_what_was_added_is_read_in_order(depot: LocalDepot, verify: Verify, pair
 
 
 def swap(one: bytes, other: bytes) -> Callable[[Path], None]:
-    return lambda file: file.write_bytes(file.read_bytes().replace(one, other))
+    def done(file: Path) -> None:
+        file.write_bytes(file.read_bytes().replace(one, other))
+
+    return done
 
 
 @pytest.mark.parametrize(

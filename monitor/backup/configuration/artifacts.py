@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from monitor.backup.configuration.model import Artifact, Part
 
-_WHEEL = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)([^\n]*(?:\\\n[^\n]*)*)", re.MULTILINE)
+_WHEEL = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)((?:[^\n]*\\\n)*[^\n]*)", re.MULTILINE)
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})")
 _IMAGE = re.compile(
     r"^\s*(?:image:|FROM)\s+[\"']?([^\s\"'@]+?)(?::([^\s\"'@/]+))?(?:@sha256:([0-9a-f]{64}))?[\"']?(?:\s|$)",
