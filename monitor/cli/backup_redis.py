@@ -10,10 +10,11 @@ import click
 
 from monitor import clock
 from monitor.backup import redis as snapshots
+from monitor.backup.depot import Depot
 from monitor.backup.redis import RedisSnapshot, RedisVerification
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_place import depot_of, json_option, state, store_option
-from monitor.errors import Exit, Unavailable
+from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings, read_secret
 from monitor.sources.redis import MOST_BYTES, Address
 from monitor.store import Store
@@ -21,11 +22,22 @@ from monitor.store import Store
 
 @click.command("redis")
 @click.option("--list", "listing", is_flag=True, help="Only list the snapshots that are there.")
+@click.option("--extract", "snapshot_id", metavar="ID", help="Write the RDB file of one (`newest` names the newest).")
+@click.option("--out", type=click.Path(path_type=Path), help="Where to: a file that is not there yet.")
 @click.option("--max-bytes", type=click.IntRange(min=1), default=MOST_BYTES, help="Refuse a larger snapshot.")
 @store_option
 @json_option
 @pass_settings
-def command(context: Context, *, listing: bool, max_bytes: int, place: str | None, as_json: bool) -> None:
+def command(
+    context: Context,
+    *,
+    listing: bool,
+    snapshot_id: str | None,
+    out: Path | None,
+    max_bytes: int,
+    place: str | None,
+    as_json: bool,
+) -> None:
     """Take a snapshot of Redis, as a replica asks for one: `monitor backup verify ID` proves it.
 
     The user needs +sync +psync +replconf, and +info where counts are to be compared. Exit code 2: user or password
@@ -33,6 +45,9 @@ def command(context: Context, *, listing: bool, max_bytes: int, place: str | Non
     """
     settings = context.settings
     depot = depot_of(settings, place)
+    if snapshot_id is not None or out is not None:
+        _extract(depot, snapshot_id, out)
+        return
     if listing:
         ids = snapshots.snapshots(depot)
         if as_json:
@@ -49,6 +64,14 @@ def command(context: Context, *, listing: bool, max_bytes: int, place: str | Non
     keys = sum(one.keys for one in snapshot.after.values())
     told = f", {keys} keys" if snapshot.after else ""
     click.echo(f"snapshot {snapshot.id} of Redis at {snapshot.source} taken: {snapshot.bytes} bytes{told}")
+
+
+def _extract(depot: Depot, snapshot_id: str | None, out: Path | None) -> None:
+    if snapshot_id is None or out is None:
+        raise InputError("--extract and --out go together: which one, and where to")
+    chosen = snapshots.newest(depot) if snapshot_id == "newest" else snapshot_id
+    found = snapshots.extract(depot, chosen, out)
+    click.echo(f"{out} is the snapshot {found.id}: {found.bytes} bytes, as they were written")
 
 
 def address(settings: Settings) -> Address:

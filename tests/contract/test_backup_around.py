@@ -146,6 +146,8 @@ def test_a_set_ties_one_instant_together(ready: Place, noted: ReplicaSet, tmp_pa
     shown = ready.monitor("backup", "set", "--show", told["id"])
     assert json.loads(shown.stdout) == told
     assert answer(ready, "verify", told["redis"])["outcome"] == "passed"
+    dump = ready.monitor("backup", "redis", "--extract", "newest", "--out", str(tmp_path / "dump.rdb"))
+    assert (dump.exit_code, (tmp_path / "dump.rdb").read_bytes()[:5]) == (0, b"REDIS")
     out = tmp_path / "out"
     answer(ready, "configuration", "--extract", "newest", "--out", str(out))
     assert json.loads((out / "mongodb/replica-set.json").read_text())["config"]["_id"] == "rs0"

@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 from monitor.backup.redis.model import RedisSnapshot, RedisVerification
-from monitor.backup.redis.stored import is_snapshot_id, newest, snapshots
+from monitor.backup.redis.stored import extract, is_snapshot_id, newest, snapshots
 from monitor.backup.redis.taking import take
 from monitor.backup.redis.verification import verify
 
-__all__ = ["RedisSnapshot", "RedisVerification", "is_snapshot_id", "newest", "snapshots", "take", "verify"]
+__all__ = ["RedisSnapshot", "RedisVerification", "extract", "is_snapshot_id", "newest", "snapshots", "take", "verify"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+import secrets
+from pathlib import Path
 
 from monitor.backup import documents
 from monitor.backup.depot import Depot
@@ -42,6 +46,35 @@ def newest(depot: Depot) -> str:
     if not ids:
         raise InputError(f"there is no snapshot of Redis in {depot.name}: `monitor backup redis` takes one")
     return ids[-1]
+
+
+def extract(depot: Depot, snapshot_id: str, out: Path) -> RedisSnapshot:
+    """Write a snapshot's RDB file, as Redis reads it when it starts; it appears whole, checked, or not at all.
+
+    Raises:
+        Damaged: it is not what was written.
+        InputError: there is no such snapshot, or something is at ``out`` already.
+    """
+    snapshot, _ = load(depot, snapshot_id)
+    if out.exists():
+        raise InputError(f"{out} is there already: give a file that is not")
+    draft = out.with_name(f".{out.name}-{secrets.token_hex(4)}")
+    digest = hashlib.sha256()
+    try:
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            for chunk in depot.get(key(snapshot_id, DUMP)):
+                digest.update(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != snapshot.sha256:
+            raise documents.Damaged(f"snapshot {snapshot_id} in {depot.name} is not what was written (SHA-256 differs)")
+        draft.rename(out)
+    except KeyError:
+        raise documents.Damaged(f"snapshot {snapshot_id} in {depot.name} has no {DUMP}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    return snapshot
 
 
 def load(depot: Depot, snapshot_id: str) -> tuple[RedisSnapshot, str]:
