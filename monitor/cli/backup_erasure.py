@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from monitor import clock
-from monitor.backup import application, erasures, sets
-from monitor.backup.erasures import Erasure, Subject, keys, listing
+from monitor.backup import application, erasures, forgetting
+from monitor.backup.erasures import Erasure, Subject, keys
 from monitor.cli import Context, pass_settings, print_json
 from monitor.cli.backup_place import alone, backup_client, depot_of, json_option, recovery_of, state, store_option
 from monitor.errors import InputError
@@ -113,14 +113,7 @@ def apply_command(
     target = application.Target(uri=uri, username=username, password_file=password_file)
     password = read_secret(password_file, "password") if password_file else ""
     with connect(uri, username, password) as client:
-        applied = erasures.apply(
-            client,
-            entries,
-            eraser=(lambda ids: application.erase(recovery.application_erase, target, ids))
-            if recovery.application_erase
-            else None,
-            eraser_of=recovery.erasure_subjects,
-        )
+        applied = forgetting.forget(entries, client, target, recovery)
     if as_json:
         print_json(applied.body())
     else:
@@ -144,10 +137,8 @@ def _add(settings: Settings, place: str | None, subjects: list[Subject], by: str
 
 
 def _load(settings: Settings, place: str | None) -> tuple[Erasure, ...]:
-    file = settings.erasure_verification_key_file
     with state(settings, without="a list that was cut off cannot be told from a short one") as store:
-        depot = depot_of(settings, place)
-        return listing.load(depot, keys.verifier(file), [listing.known_head(store), sets.erasures_head(depot)])
+        return forgetting.trusted_list(settings, depot_of(settings, place), store)
 
 
 def _body(entry: Erasure) -> dict[str, object]:

@@ -28,7 +28,7 @@ USERNAME = "admin"
 @click.option(
     "--users",
     "folder",
-    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    type=click.Path(path_type=Path),
     help="Make users too: a directory with files monitor-backup, monitor-capture, monitor-verify, monitor-restore "
     "with the password of each; those that are not there are left out.",
 )
@@ -80,5 +80,7 @@ def _print(password: str | None, *, as_json: bool) -> None:
 def _passwords(folder: Path | None) -> dict[str, str]:
     if folder is None:
         return {}
+    if not folder.is_dir():
+        raise InputError(f"--users {folder}: there is no such directory")
     files = {user: folder / user for user in roles.USERS.values()}
     return {user: read_secret(file, user.replace("-", "_")) for user, file in files.items() if file.exists()}
