@@ -45,6 +45,8 @@ def ready(place: Place, tmp_path: Path) -> Iterator[Place]:
     try:
         with redis_py.Redis(port=port) as client:
             _until_answers(client)
+            # By default it waits 5 s for further replicas.
+            client.config_set("repl-diskless-sync-delay", 0)
             client.set("a", "b")
         yield place
     finally:

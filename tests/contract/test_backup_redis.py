@@ -94,6 +94,31 @@ def proven(depot: LocalDepot, tmp_path: Path, **more: Any) -> Any:
     return verify(depot, newest(depot), redis_server="redis-server", scratch_dir=tmp_path, **more)
 
 
+def test_over_tls_only_a_server_that_is_known_is_believed(depot: LocalDepot, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
+    names = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *names)
+    subprocess.run([*made, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    port = free_ports("redis")["redis"]
+    options = ("--tls-cert-file", certificate, "--tls-key-file", key, "--tls-auth-clients", "no", "--save", "")
+    process = subprocess.Popen([locate("redis-server"), "--port", "0", "--tls-port", str(port), *options], cwd=tmp_path)
+    there = Address(uri=f"rediss://127.0.0.1:{port}/0", ca_file=certificate)
+    try:
+        with redis_py.Redis("127.0.0.1", port, ssl=True, ssl_ca_certs=str(certificate)) as client:
+            ends = time.monotonic() + 20
+            while not answers(client):
+                assert time.monotonic() < ends
+            client.config_set("repl-diskless-sync-delay", 0)
+            client.set("a", "b")
+        assert take(depot, there).quiet
+        assert proven(depot, tmp_path).outcome == "passed"
+        with pytest.raises(Unavailable, match="TLS handshake failed"):
+            take(depot, replace(there, ca_file=None))
+    finally:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.parametrize("diskless", ["yes", "no"])
 def test_a_snapshot_holds_what_the_source_holds(
     filled: redis_py.Redis, depot: LocalDepot, tmp_path: Path, diskless: str
