@@ -1,12 +1,11 @@
 """What MongoDB finds by itself: no double booking, references, statuses, slots, login keys, guards.
 
 Each check is an aggregation on the server that returns ids of what is wrong, so that its cost is a few passes over the
-collections and not a round trip a document. On a replica set all read one snapshot.
+collections and not a round trip a document. On a replica set each reads one snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from pymongo.client_session import ClientSession
@@ -44,17 +43,7 @@ class Stored:
         self._session = session
         self._erased_before = erased_before
 
-    def results(self) -> Iterator[Result]:
-        """Run all checks, one after the other."""
-        yield self._guards()
-        yield self._double_booking()
-        yield self._references()
-        yield self._accounts()
-        yield self._login_keys()
-        yield self._statuses()
-        yield self._slots()
-
-    def _guards(self) -> Result:
+    def guards(self) -> Result:
         """The unique indexes without which bookings and registrations could double, from now on."""
         missing = []
         for collection, models in GUARDS.items():
@@ -76,7 +65,7 @@ class Stored:
             findings=tuple(missing),
         )
 
-    def _double_booking(self) -> Result:
+    def double_booking(self) -> Result:
         """Appointments that begin before an earlier one of the same practitioner or patient has ended.
 
         By their times; ``slots`` holds the cells, by which the guard works, against the times.
@@ -101,7 +90,7 @@ class Stored:
             {"$project": {owner: 1}},
         )
 
-    def _references(self) -> Result:
+    def references(self) -> Result:
         """Appointments of a practitioner or patient that does not exist; of whom was erased, none needs to."""
         practitioners = [row["_id"] for row in self._data["practitioners"].find({}, {"_id": 1}, session=self._session)]
         found = self._ids({"$match": {"practitioner": {"$nin": practitioners}}})
@@ -124,14 +113,14 @@ class Stored:
             return Result(name="references", outcome="failed", checked=checked, found=1, findings=empty, reason=reason)
         return judged("references", checked, found)
 
-    def _accounts(self) -> Result:
+    def accounts(self) -> Result:
         """Users without a patient, and patients without a user: they are made, and erased, together."""
         alone = self._ids(_joined("patients", "patient", "there"), {"$match": {"there": []}}, of="users")
         nobody = _joined("users", "_id", "there", foreign="patient")
         alone |= self._ids({"$project": {"_id": 1}}, nobody, {"$match": {"there": []}}, of="patients")
         return judged("accounts", self._count("users", {}) + self._count("patients", {}), alone)
 
-    def _login_keys(self) -> Result:
+    def login_keys(self) -> Result:
         """Users who share an e-mail address: its deterministic ciphertext is what they log in by."""
         # By order, not by $group: MongoDB's hash of ciphertexts collides, 80,000 of them took minutes (6.0.5).
         neighbours = {side: {"$shift": {"output": "$email", "by": by}} for side, by in (("left", -1), ("right", 1))}
@@ -142,13 +131,13 @@ class Stored:
         )
         return judged("login-keys", self._count("users", {}), found)
 
-    def _statuses(self) -> Result:
+    def statuses(self) -> Result:
         """Appointments in no FHIR status, or in another one than the last that their history tells."""
         last = {"$arrayElemAt": ["$history.status", -1]}
         wrong = {"$or": [{"status": {"$nin": list(STATUSES)}}, {"$expr": {"$ne": ["$status", last]}}]}
         return judged("statuses", self._count("appointments", {}), self._ids({"$match": wrong}))
 
-    def _slots(self) -> Result:
+    def slots(self) -> Result:
         """Appointments whose slot or cells do not say what their times say: the guard works by cells."""
         minutes = {"$dateDiff": {"startDate": "$start", "endDate": "$end", "unit": "minute"}}
         slot = {"$concat": ["$practitioner", "-", _written("$start", "%Y%m%dT%H%MZ")]}
@@ -189,3 +178,15 @@ def _cells(owner: str, minutes: Document) -> Document:
     at = {"$dateAdd": {"startDate": "$start", "unit": "minute", "amount": "$$minute"}}
     name = {"$concat": [owner, "|", _written(at, "%Y%m%d%H%M")]}
     return {"$map": {"input": {"$range": [0, minutes, _CELL_MINUTES]}, "as": "minute", "in": name}}
+
+
+CHECKS = (
+    Stored.guards,
+    Stored.double_booking,
+    Stored.references,
+    Stored.accounts,
+    Stored.login_keys,
+    Stored.statuses,
+    Stored.slots,
+)
+"""All of them; none needs what another has seen."""
