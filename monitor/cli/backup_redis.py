@@ -16,7 +16,8 @@ from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_place import depot_of, json_option, state, store_option
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings, read_secret
-from monitor.sources.redis import MOST_BYTES, Address
+from monitor.sources.redis import MOST_BYTES
+from monitor.sources.redis_wire import Address
 from monitor.store import Store
 
 

@@ -21,7 +21,7 @@ from monitor.backup import documents
 from monitor.backup.depot import LocalDepot
 from monitor.backup.redis import newest, snapshots, take, verify
 from monitor.errors import InputError, Unavailable
-from monitor.sources.redis import Address
+from monitor.sources.redis_wire import Address
 from monitor.stack.programs import locate
 from tests.contract.telemetry_receivers import free_ports
 

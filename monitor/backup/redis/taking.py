@@ -17,7 +17,8 @@ from monitor.backup.depot import Depot
 from monitor.backup.redis.model import Keys, RedisSnapshot
 from monitor.backup.redis.stored import DUMP, MANIFEST, key
 from monitor.errors import Unavailable
-from monitor.sources.redis import MOST_BYTES, Address, Refused, connected, synchronise
+from monitor.sources.redis import MOST_BYTES, synchronise
+from monitor.sources.redis_wire import Address, Refused, connected
 
 _HEAD = re.compile(rb"REDIS(\d{4})")
 _KEYSPACE = re.compile(r"^db(\d+):keys=(\d+),expires=(\d+)", re.MULTILINE)
