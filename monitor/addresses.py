@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from yarl import URL
 
-from monitor.errors import SettingsError
+from monitor.errors import InputError, SettingsError
 
 _PORT = re.compile(r"[0-9]{1,5}")
 _LAST_PORT = 65_535
 _SECRET_OPTION = re.compile("username|password|session_token|@", re.IGNORECASE)
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+WRITING = ".writing-"
+"""How the name of an object in a directory begins while it is written. Nobody lists those, and no key may hold one."""
 _LOGIN = "carries a user or password: put it into the *_username and *_password_file settings"
 _EXAMPLES = {"mongodb": "mongodb://HOST:PORT,HOST:PORT/?replicaSet=NAME", "redis": "redis://HOST:PORT/0"}
 
@@ -66,6 +70,40 @@ def listen_address(name: str, address: str) -> tuple[str, int]:
     if not host or not _PORT.fullmatch(port) or int(port) > _LAST_PORT:
         raise SettingsError(f"{name} = {address!r}: write host:port, such as 127.0.0.1:9500")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def bucket(name: str, address: str) -> tuple[str, str] | None:
+    """Split ``s3://bucket/prefix``; the prefix ends with ``/`` or is empty. ``None`` for a directory of this machine.
+
+    Raises:
+        SettingsError: it is another address, or no bucket can have that name.
+    """
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return None
+    found, _, prefix = rest.partition("/")
+    prefix = prefix.strip("/")
+    if scheme != "s3" or not _BUCKET.fullmatch(found):
+        raise SettingsError(f"{name} is no place for backups: give a directory, or s3://BUCKET/PREFIX")
+    if prefix:
+        try:
+            check_key(prefix)
+        except InputError:
+            raise SettingsError(f"{name}: what follows the bucket is no prefix of keys") from None
+    return found, f"{prefix}/" if prefix else ""
+
+
+def check_key(key: str) -> str:
+    """Return a key of an object that stays within its place, in a directory too.
+
+    Raises:
+        InputError: it does not.
+    """
+    parts = key.split("/")
+    plain = PurePosixPath(key).as_posix() == key and "\0" not in key
+    if not plain or any(part in {"", ".", ".."} or part.startswith(WRITING) for part in parts):
+        raise InputError(f"{key[:200]!r} is no key of an object")
+    return key
 
 
 def is_loopback(host: str) -> bool:

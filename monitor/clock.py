@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 
 def now() -> datetime:
@@ -29,6 +30,15 @@ def from_rfc3339(text: str) -> datetime:
         message = f"{text!r} names no offset from UTC: write it as 2026-11-22T17:15:00Z"
         raise ValueError(message)
     return instant.astimezone(UTC)
+
+
+def from_http(text: str) -> datetime:
+    """Parse the ``Date`` of an HTTP answer.
+
+    Raises:
+        ValueError: the text is no such date.
+    """
+    return parsedate_to_datetime(text).astimezone(UTC)
 
 
 def from_epoch(seconds: float) -> datetime:

@@ -11,17 +11,21 @@ import math
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from cattrs import Converter, transform_error
 from cattrs.gen import make_dict_structure_fn
 
-from monitor.addresses import check_database_uri, check_url, is_loopback, listen_address
+from monitor.addresses import bucket, check_database_uri, check_url, is_loopback, listen_address
 from monitor.errors import SettingsError
 
 PREFIX = "MONITOR_"
+
+_SERVERS = ("prometheus_url", "alertmanager_url", "edge_url")
+_ENDPOINTS = ("web_url", "backup_endpoint_url", "offsite_endpoint_url")
+"""These may be empty."""
 
 Login = tuple[bytes, bytes]
 """User and password for Basic authentication."""
@@ -39,8 +43,30 @@ class Settings:
     """The catalogue's directory; the bundled one when not set."""
     state_dir: Path | None = None
     """Holds ``monitor.db``; ``<run_dir>/state`` when not set."""
-    backup_store: Path | None = None
-    """Where backups are kept; ``<run_dir>/backups`` when not set."""
+    backup_store: str = ""
+    """Where backups are kept: a directory, or ``s3://bucket/prefix``; ``<run_dir>/backups`` when not set."""
+    backup_compression: Literal["none", "gzip", "zstd"] = "zstd"
+    """How files of backups are made smaller. With ``none`` or ``gzip``, and without keys, a backup in a directory is
+    one that ``mongorestore`` reads as it lies there."""
+    backup_keyset_file: Path | None = None
+    """The Tink keyset that backups are sealed with; ``monitor backup keys create`` makes one. Not sealed if not set."""
+    backup_max_bytes_per_second: float = 0.0
+    """Read no faster than this, so that the database has time for others; 0 for no limit."""
+    backup_endpoint_url: str = ""
+    """Of object storage that is not Amazon's."""
+    backup_region: str = ""
+    backup_credentials_file: Path | None = None
+    """In the form of ``~/.aws/credentials``: the identity that writes backups. Environment or machine when not set."""
+    backup_prune_credentials_file: Path | None = None
+    """Another identity, which may delete. In object storage nothing is ever pruned with the one that writes."""
+    backup_lock_mode: Literal["GOVERNANCE", "COMPLIANCE"] = "GOVERNANCE"
+    """Of the bucket's object lock, if recovery.yaml asks for one (``locked_for``). ``COMPLIANCE`` binds everybody."""
+    offsite_store: str = ""
+    """Where finished backups are copied to: as ``backup_store``, in another place; no copy when not set."""
+    offsite_endpoint_url: str = ""
+    offsite_region: str = ""
+    offsite_credentials_file: Path | None = None
+    offsite_prune_credentials_file: Path | None = None
     prometheus_url: str = "http://127.0.0.1:9090"
     """Without user and password, as every URL here: those come from the two fields below."""
     prometheus_username: str = ""
@@ -99,8 +125,29 @@ class Settings:
 
     @property
     def backups(self) -> Path:
-        """The directory that holds the backups."""
-        return self.backup_store or self.run_dir / "backups"
+        """The directory that holds the backups, or what is kept of them on this machine where they are in a bucket."""
+        if not self.backup_store or bucket("backup_store", self.backup_store):
+            return self.run_dir / "backups"
+        return Path(self.backup_store)
+
+    @property
+    def offsite(self) -> Settings:
+        """The same settings with the copy in the place of the backups.
+
+        Raises:
+            SettingsError: there is no copy.
+        """
+        if not self.offsite_store:
+            raise SettingsError("no offsite_store is set: where is the copy?")
+        return replace(
+            self,
+            backup_store=self.offsite_store,
+            offsite_store="",
+            backup_endpoint_url=self.offsite_endpoint_url,
+            backup_region=self.offsite_region,
+            backup_credentials_file=self.offsite_credentials_file,
+            backup_prune_credentials_file=self.offsite_prune_credentials_file,
+        )
 
     @property
     def ledger(self) -> Path:
@@ -136,11 +183,12 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Refuse a secret where it could be printed, an address that is none, and an open one without users."""
-        for name in ("prometheus_url", "alertmanager_url", "edge_url", "web_url"):
-            if name != "web_url" or self.web_url:
+        for name in (*_SERVERS, *_ENDPOINTS):
+            if name in _SERVERS or getattr(self, name):
                 check_url(name, getattr(self, name))
         for name in ("mongodb_uri", "redis_uri"):
             check_database_uri(name, getattr(self, name))
+        self._check_backups()
         if not 0 < self.watchdog_limit_s < math.inf:
             raise SettingsError(f"watchdog_limit_s = {self.watchdog_limit_s:g}: give a number of seconds above 0")
         for server in ("prometheus", "alertmanager"):
@@ -153,6 +201,14 @@ class Settings:
                     f"{name} = {getattr(self, name)!r} is reachable from other machines: give web_config_file "
                     "with users, or listen on 127.0.0.1"
                 )
+
+    def _check_backups(self) -> None:
+        for name in ("backup_store", "offsite_store"):
+            bucket(name, getattr(self, name))
+        if self.offsite_store and self.offsite_store == self.backup_store:
+            raise SettingsError("offsite_store is backup_store: a copy in the same place is lost with it")
+        if not 0 <= self.backup_max_bytes_per_second < math.inf:
+            raise SettingsError("backup_max_bytes_per_second: give a number of bytes, or 0 for no limit")
 
 
 def load(

@@ -2,31 +2,42 @@
 
 ::
 
-    take                  a snapshot, in mongodump's format      full, catalog, copying, dumpformat, storage
-    list_backups, prune   what is there, what may go             storage, retention, policy (pure)
-    verify                hash, restore into a scratch mongod,   verification, scratch, restore, comparison
-                          compare with the manifest
+    where objects lie     a directory or a bucket, sealed         depot, sealed, keys, sources.object_storage
+    where backups lie     whole or not there, one writer          backup_store, storage, bucket, lease, draft, opening
+    take                  a snapshot, in mongodump's format       full, catalog, copying, pipe, compression, dumpformat
+    list_backups, prune   what is there, what may go              listing, notes, retention, chains, policy (pure)
+    copy                  to another place                        offsite
+    export, verify        opened and checked, then restored       staging, export, verification, scratch, restore,
+                          and compared with the manifest          comparison
 
 All calls block; use a thread where an event loop runs.
 """
 
 from __future__ import annotations
 
+from monitor.backup.backup_store import BackupStore
+from monitor.backup.export import export
 from monitor.backup.full import take
+from monitor.backup.listing import list_backups
 from monitor.backup.model import BackupRecord, ListedBackup, Manifest, Verification
+from monitor.backup.offsite import copy
+from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress, ShowProgress
 from monitor.backup.retention import prune
-from monitor.backup.storage import list_backups
 from monitor.backup.verification import verify
 
 __all__ = [
     "BackupRecord",
+    "BackupStore",
     "ListedBackup",
     "Manifest",
     "Progress",
     "ShowProgress",
     "Verification",
+    "copy",
+    "export",
     "list_backups",
+    "open_store",
     "prune",
     "take",
     "verify",

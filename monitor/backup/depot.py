@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Protocol
 
-from monitor.backup.storage import make_directories, sync_directory
+from monitor.addresses import WRITING, check_key
 from monitor.errors import InputError
 
 CHUNK = 1024 * 1024
 """Bytes that are read at a time."""
-WRITING = ".writing-"
-"""How the name of an object begins while it is written. Nobody lists those."""
+NO_FILE = -1
+"""The size of what stands where an object should be, and is a link, a pipe or the like."""
+
+
+class Damaged(InputError):  # noqa: N818  # reads as the sentence it is
+    """An object is there, but is not what was put: changed, cut off, another one's, or sealed with an unknown key."""
 
 
 class Depot(Protocol):
@@ -41,6 +46,9 @@ class Depot(Protocol):
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys that begin so, sorted."""
 
+    def sizes(self, prefix: str = "") -> Mapping[str, int]:
+        """Return the same keys, each with the size of what is stored, in bytes."""
+
     def delete(self, key: str) -> None:
         """Remove an object; none of that key is no error."""
 
@@ -61,14 +69,8 @@ class LocalDepot:
         target = self._path(key)
         make_directories(target.parent)
         temporary = target.with_name(f"{WRITING}{secrets.token_hex(8)}")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        written = 0
         try:
-            with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
-                for chunk in content:
-                    written += file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
+            written = write_new(temporary, content)
             temporary.rename(target)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -88,12 +90,20 @@ class LocalDepot:
 
     def keys(self, prefix: str = "") -> list[str]:
         """Walk the directory; what is being written is not listed."""
-        found = []
-        for folder, _, files in os.walk(self.directory / prefix.rpartition("/")[0]):
-            below = Path(folder).relative_to(self.directory).as_posix()
-            names = (name for name in files if not name.startswith(WRITING))
-            found += [name if below == "." else f"{below}/{name}" for name in names]
-        return sorted(key for key in found if key.startswith(prefix))
+        return sorted(self.sizes(prefix))
+
+    def sizes(self, prefix: str = "") -> Mapping[str, int]:
+        """Walk the directory; a link to a directory is told as one of its files, and not followed."""
+        found: dict[str, int] = {}
+        for folder, folders, files in os.walk(self.directory / prefix.rpartition("/")[0]):
+            place = Path(folder).relative_to(self.directory).as_posix()
+            below = "" if place == "." else f"{place}/"
+            links = [name for name in folders if (Path(folder) / name).is_symlink()]
+            folders[:] = [name for name in folders if _may_hold(f"{below}{name}/", prefix)]
+            for name in (*files, *links):
+                if f"{below}{name}".startswith(prefix) and not name.startswith(WRITING):
+                    found[f"{below}{name}"] = _size(Path(folder) / name)
+        return found
 
     def delete(self, key: str) -> None:
         """Unlink, and make that durable."""
@@ -108,20 +118,51 @@ class LocalDepot:
         return self.directory / check_key(key)
 
 
-def check_key(key: str) -> str:
-    """Return a key that stays within its depot.
+def write_new(path: Path, content: Iterable[bytes]) -> int:
+    """Write a file that must not be there yet, make its bytes durable, and return how many they are."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    written = 0
+    # Without a buffer: what did not get onto a full disk must not be tried again by closing.
+    with os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file:
+        for chunk in content:
+            left = memoryview(chunk)
+            while left:
+                left = left[file.write(left) :]
+            written += len(chunk)
+        os.fsync(file.fileno())
+    return written
 
-    Raises:
-        InputError: it does not.
-    """
-    parts = key.split("/")
-    plain = PurePosixPath(key).as_posix() == key and "\0" not in key
-    if not plain or any(part in {"", ".", ".."} or part.startswith(WRITING) for part in parts):
-        raise InputError(f"{key[:200]!r} is no key of an object")
-    return key
+
+def make_directories(path: Path) -> None:
+    """Make a directory and its parents, each 0700 where it is new."""
+    if path.is_dir():
+        return
+    make_directories(path.parent)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _may_hold(folder: str, prefix: str) -> bool:
+    return folder.startswith(prefix) or prefix.startswith(folder)
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except OSError:
+        return NO_FILE
+    return found.st_size if stat.S_ISREG(found.st_mode) else NO_FILE
 
 
 def _chunks(descriptor: int) -> Iterator[bytes]:
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         while chunk := file.read(CHUNK):
             yield chunk

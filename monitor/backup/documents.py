@@ -15,15 +15,10 @@ from cattrs import Converter, transform_error
 from cattrs.errors import BaseValidationError, ForbiddenExtraKeysError
 
 from monitor import clock
-from monitor.backup.depot import Depot
-from monitor.errors import InputError
+from monitor.backup.depot import Damaged, Depot
 
 T = TypeVar("T")
 LARGEST = 64 * 1024 * 1024
-
-
-class Damaged(InputError):  # noqa: N818  # reads as the sentence it is
-    """A document is not what was written; the message says which and why."""
 
 
 def encode(value: object) -> bytes:

@@ -13,8 +13,8 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from importlib.metadata import version
 
 from pymongo.client_session import ClientSession
@@ -22,12 +22,14 @@ from pymongo.errors import ConnectionFailure, OperationFailure
 
 from monitor import clock
 from monitor.backup import catalog, dumpformat, manifest
+from monitor.backup.backup_store import BackupStore
 from monitor.backup.copying import Copier
+from monitor.backup.draft import Draft
 from monitor.backup.model import BackupRecord, ClusterTime, CollectionEntry, FileEntry, Manifest, Source
+from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.backup.recording import record
-from monitor.backup.storage import Draft, LocalStore
-from monitor.errors import MonitorError, Unavailable
+from monitor.errors import MonitorError, Unavailable, Unsafe
 from monitor.settings import Settings, read_secret
 from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
@@ -36,6 +38,10 @@ from monitor.store import Store
 ATTEMPTS = 3
 PAUSE_S = 1.0
 """Before the second attempt; twice as long before the third. A member that comes back needs about that."""
+
+LEAST_SAVED = {"none": 1.0, "gzip": 2.0, "zstd": 2.0}
+"""By how much documents shrink at least, when asking whether a disk has room. The study's shrank to a quarter; what
+shrinks less (pictures, sealed fields) is caught when the disk is full."""
 
 _PASSING = {
     239: "the server no longer kept the snapshot: raise minSnapshotHistoryWindowInSeconds there",
@@ -76,14 +82,15 @@ def take(
     store: Store | None = None,
     progress: ShowProgress = quiet,
     max_bytes_per_second: float | None = None,
+    locked_for: timedelta | None = None,
 ) -> BackupRecord:
-    """Take a full backup into ``settings.backups`` and record it in ``store``, if one is given, also when it failed.
+    """Take a full backup into the settings' store and record it in ``store``, if one is given, also when it failed.
 
     Blocks for as long as it takes. A failure that is about the backup itself (disk full, the snapshot is gone) is a
-    record whose outcome is ``failed``.
+    record whose outcome is ``failed``. ``locked_for``: as long the bucket's object lock is to keep it.
 
     Raises:
-        Unavailable: MongoDB cannot be reached or refuses the user; recorded as a failed backup.
+        Unavailable: MongoDB or the storage cannot be reached or refuses the user; recorded as a failed backup.
         InputError: a setting is wrong; recorded likewise.
         Unsafe: another run holds the backup store; not recorded, for that run is.
     """
@@ -93,23 +100,22 @@ def take(
         started_at=started_at,
         settings=settings,
         progress=progress,
-        max_bytes_per_second=max_bytes_per_second,
+        max_bytes_per_second=max_bytes_per_second or settings.backup_max_bytes_per_second or None,
     )
-    home = LocalStore(settings.backups)
     lost: MonitorError | None = None
     done: Manifest | None = None
     reason = ""
     try:
-        with home.exclusive("backup run"):
-            home.remove_leftovers()
-            try:
-                done = _take(run, home)
-            except MonitorError as error:
-                lost, reason = error, str(error)
+        done = _take(run, open_store(settings, locked_for=locked_for))
     except _Failed as error:
         reason = str(error)
     except OSError as error:
-        reason = f"cannot write to {settings.backups}: {error.strerror or type(error).__name__}; nothing was kept"
+        place = settings.backup_store or settings.backups
+        reason = f"cannot write to {place}: {error.strerror or type(error).__name__}; nothing was kept"
+    except Unsafe:
+        raise
+    except MonitorError as error:
+        lost, reason = error, str(error)
     result = _result(run, done, time.monotonic() - begun, reason)
     record(store, result, result.finished_at)
     if lost is not None:
@@ -133,6 +139,7 @@ def _result(run: _Run, done: Manifest | None, seconds: float, reason: str) -> Ba
         finished_at=done.finished_at,
         duration_seconds=seconds,
         bytes=done.bytes,
+        stored_bytes=done.stored_bytes,
         collections=len(done.collections),
         documents=done.documents,
         recovery_point=done.recovery_point.at,
@@ -141,20 +148,39 @@ def _result(run: _Run, done: Manifest | None, seconds: float, reason: str) -> Ba
     )
 
 
-def _take(run: _Run, home: LocalStore) -> Manifest:
+def _take(run: _Run, home: BackupStore) -> Manifest:
     password = read_secret(run.settings.backup_password_file, "backup_password")
-    said = ""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with _source(run.settings, password) as (client, source), home.draft(run.id) as draft:
-                done = _dump(run, client, source, draft)
-                draft.publish(done)
-                return done
-        except _StartOver as again:
-            said = str(again)
-            run.progress(Progress(step=f"starting over: {said}"))
-            time.sleep(attempt * PAUSE_S)
+    with home.exclusive("backup run"):
+        _remove_leftovers(run.settings, home)
+        said = ""
+        for attempt in range(1, ATTEMPTS + 1):
+            # In a bucket what one attempt wrote stays until it is pruned: another one needs another name.
+            this = run if attempt == 1 else replace(run, id=clock.new_id("full", run.started_at))
+            try:
+                return _attempt(this, home, password)
+            except _StartOver as again:
+                said = str(again)
+                run.progress(Progress(step=f"starting over: {said}"))
+                time.sleep(attempt * PAUSE_S)
     raise _Failed(f"gave up after {ATTEMPTS} attempts: {said}")
+
+
+def _attempt(run: _Run, home: BackupStore, password: str) -> Manifest:
+    with (
+        _source(run.settings, password) as (client, source),
+        home.draft(run.id, run.settings.backup_compression) as draft,
+    ):
+        done = _dump(run, client, source, draft)
+        draft.publish(done)
+        return done
+
+
+def _remove_leftovers(settings: Settings, home: BackupStore) -> None:
+    """Remove what killed runs left; from a bucket, only if the identity that may is known here."""
+    if settings.backup_prune_credentials_file is None:
+        home.remove_leftovers()
+    else:
+        open_store(settings, pruning=True).remove_leftovers()
 
 
 @contextmanager
@@ -212,6 +238,8 @@ def _dump(run: _Run, client: Client, member: mongodb.Member, draft: Draft) -> Ma
         ),
         files=tuple(files),
         collections=tuple(entries),
+        compression=draft.compression,
+        key_id=draft.key_id,
     )
 
 
@@ -256,12 +284,12 @@ def _prelude(server_version: str) -> bytes:
     return dumpformat.prelude(server_version, version("appointment-sre"))
 
 
-def _refuse_a_small_disk(draft: Draft, needed: int) -> None:
+def _refuse_a_small_disk(draft: Draft, plain: int) -> None:
     """Stop before filling a disk that others may live on; what changes meanwhile is still caught while writing."""
-    free = draft.free_bytes()
-    if needed > free:
+    free, needed = draft.free_bytes(), plain / LEAST_SAVED[draft.compression]
+    if free is not None and needed > free:
         raise _Failed(
-            f"the backup needs about {needed / 1e6:.0f} MB, but {draft.root.parent} has {free / 1e6:.0f} MB left; "
+            f"the backup needs about {needed / 1e6:.0f} MB, but {draft.place} has {free / 1e6:.0f} MB left; "
             "nothing was kept"
         )
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import astuple
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +21,14 @@ from cattrs.gen import make_dict_structure_fn
 from cattrs.preconf.json import make_converter as make_json_converter
 
 from monitor import clock
+from monitor.backup.depot import LocalDepot
 from monitor.backup.model import ClusterTime, CollectionEntry, FileEntry, Manifest, Source
 from monitor.errors import InputError
 
 NAME = "manifest.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What is written. Version 1, which had neither compression nor encryption, is read as well."""
+READABLE = (1, SCHEMA_VERSION)
 DUMP = "dump"
 """The directory, beside the manifest, that ``mongorestore`` understands."""
 
@@ -43,6 +46,7 @@ _ENDING = re.compile(rb',\n  "manifest_sha256": "([0-9a-f]{64})"\n\}\n\Z')
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 _ID = re.compile(r"\d{8}T\d{6}Z-[a-z]+-[0-9a-f]{4}\Z")
+_KEY_ID = re.compile(r"\d{0,10}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -73,32 +77,51 @@ def encode(manifest: Manifest) -> bytes:
     """Return the file's content."""
     converter = make_json_converter()
     converter.register_unstructure_hook(datetime, clock.to_rfc3339)
-    fields = converter.unstructure(manifest)
+    return signed(converter.unstructure(manifest))
+
+
+def signed(fields: dict[str, Any]) -> bytes:
+    """Return a manifest's fields with their digest in the last line."""
     head = json.dumps(fields, indent=2, ensure_ascii=False).encode().removesuffix(b"\n}")
     digest = hashlib.sha256(head).hexdigest().encode()
     return head + b",\n  " + _TAIL + digest + b'"\n}\n'
 
 
 def load(directory: Path) -> Manifest:
-    """Read and check the manifest of the backup in ``directory``.
+    """Read and check the manifest of the plain backup in ``directory``.
 
     Raises:
         FileNotFoundError: there is none.
+        ManifestError: as ``parse``.
+    """
+    depot = LocalDepot(directory.parent)
+    try:
+        return parse(depot.get(f"{directory.name}/{NAME}"), directory.name, depot.name)
+    except KeyError:
+        raise FileNotFoundError(2, "there is no manifest", str(directory / NAME)) from None
+
+
+def parse(content: Iterable[bytes], backup_id: str, where: str) -> Manifest:
+    """Read and check the manifest of a backup; ``where`` it is kept is for messages.
+
+    Raises:
         ManifestError: it is damaged, of another backup, or names files that no backup of ours would.
     """
-    path = directory / NAME
-    # Not waiting: a named pipe in its place would hold up whoever lists backups for ever.
-    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123  # a descriptor
-        content = file.read(MAX_BYTES + 1)
+    where = f"{where}/{backup_id}/{NAME}"
+    gathered = bytearray()
+    for chunk in content:
+        gathered += chunk
+        if len(gathered) > MAX_BYTES:
+            break
     try:
-        manifest = decode(content)
+        manifest = decode(bytes(gathered))
     except ManifestError as error:
-        raise ManifestError(f"{path}: {error}") from error
+        raise ManifestError(f"{where}: {error}") from error
     except Exception as error:
         # Whatever nobody thought of: it must cost this backup, not the list of all, and not the worker that asks.
-        raise ManifestError(f"{path}: it cannot be read as a manifest ({type(error).__name__})") from error
-    if manifest.id != directory.name:
-        raise ManifestError(f"{path}: it is the manifest of {manifest.id}, not of {directory.name}")
+        raise ManifestError(f"{where}: it cannot be read as a manifest ({type(error).__name__})") from error
+    if manifest.id != backup_id:
+        raise ManifestError(f"{where}: it is the manifest of {manifest.id}, not of {backup_id}")
     return manifest
 
 
@@ -122,13 +145,26 @@ def decode(content: bytes) -> Manifest:
     if not isinstance(fields, dict):
         raise ManifestError("it is no JSON object")
     fields.pop("manifest_sha256")
-    if fields.get("schema_version") != SCHEMA_VERSION:
-        raise ManifestError(
-            f"it is of schema {str(fields.get('schema_version'))[:20]}, this program reads schema {SCHEMA_VERSION}"
-        )
-    manifest = _structure(fields)
+    schema = fields.get("schema_version")
+    if type(schema) is not int or schema not in READABLE:
+        raise ManifestError(f"it is of schema {str(schema)[:20]}, this program reads schemas up to {SCHEMA_VERSION}")
+    manifest = _structure(_as_today(fields) if schema == 1 else fields)
     _check(manifest)
     return manifest
+
+
+def _as_today(fields: dict[str, Any]) -> dict[str, Any]:
+    """Say of a backup of schema 1 what today's manifests say: its files are stored as they are."""
+    files = fields.get("files")
+    if isinstance(files, list):
+        for file in files:
+            if isinstance(file, dict):
+                if {"stored_bytes", "stored_sha256"} & set(file):
+                    raise ManifestError("it is of schema 1, and says what only schema 2 can say")
+                file |= {"stored_bytes": file.get("bytes"), "stored_sha256": file.get("sha256")}
+    if {"compression", "key_id"} & set(fields):
+        raise ManifestError("it is of schema 1, and says what only schema 2 can say")
+    return fields
 
 
 def _structure(fields: dict[str, Any]) -> Manifest:
@@ -155,7 +191,8 @@ def _check(manifest: Manifest) -> None:
         raise ManifestError(f"it names more than {MAX_FILES} files")
     for file in manifest.files:
         _check_path(file.path)
-        if not 0 <= file.bytes < MAX_COUNT or not _SHA256.match(file.sha256):
+        sizes, digests = (file.bytes, file.stored_bytes), (file.sha256, file.stored_sha256)
+        if not all(0 <= size < MAX_COUNT for size in sizes) or not all(map(_SHA256.match, digests)):
             raise ManifestError(f"size or digest of {file.path!r} is malformed")
     _refuse_twice("file", (file.path for file in manifest.files))
     _refuse_twice("collection", (entry.namespace for entry in manifest.collections))
@@ -178,6 +215,8 @@ def _check_times(manifest: Manifest) -> None:
 
 def _check_texts(manifest: Manifest) -> None:
     """Refuse in the texts that people are shown what would change their terminal, or fill it."""
+    if not _KEY_ID.match(manifest.key_id):
+        raise ManifestError("its key's number is malformed")
     for text in (manifest.tool_version, *astuple(manifest.source)):
         if len(text) > MAX_TEXT or _CONTROL.search(text):
             raise ManifestError(f"it holds a text that is too long, or has control characters: {text[:50]!r}")

@@ -7,11 +7,13 @@ from datetime import datetime
 from typing import Any, Literal
 
 from monitor import clock
+from monitor.backup.compression import SUFFIX, Compression
 from monitor.errors import Fault
 
 BackupType = Literal["full"]
 Outcome = Literal["passed", "failed", "unknown"]
-State = Literal["complete", "incomplete", "damaged"]
+State = Literal["complete", "incomplete", "damaged", "sealed"]
+"""``sealed``: with a key that is not at hand, so nothing more is known of it."""
 Consistency = Literal["snapshot", "live"]
 """``snapshot``: as it was at the recovery point. ``live``: read at some moment during the run, which is all that
 MongoDB allows for capped collections."""
@@ -43,11 +45,16 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileEntry:
-    """One file of a backup: its path below the backup's directory (``/`` separated), size and SHA-256."""
+    """One file of a backup: its path in a plain mongodump directory (``/`` separated), its size and its SHA-256.
+
+    ``stored_bytes`` and ``stored_sha256`` are of the object as it lies in the store, compressed and sealed.
+    """
 
     path: str
     bytes: int
     sha256: str
+    stored_bytes: int
+    stored_sha256: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +99,23 @@ class Manifest:
     source: Source
     files: tuple[FileEntry, ...]
     collections: tuple[CollectionEntry, ...]
+    compression: Compression = "none"
+    key_id: str = ""
+    """The number of the Tink key that it was sealed with; empty where it was not."""
 
     @property
     def bytes(self) -> int:
-        """The size of all files."""
+        """The size of all files, as a plain mongodump directory has them."""
         return sum(file.bytes for file in self.files)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What they take in the store."""
+        return sum(file.stored_bytes for file in self.files)
+
+    def stored_path(self, file: FileEntry) -> str:
+        """Where in the backup a file is stored."""
+        return file.path + SUFFIX[self.compression]
 
     @property
     def documents(self) -> int:
@@ -114,6 +133,8 @@ class BackupRecord:
     finished_at: datetime
     duration_seconds: float
     bytes: int = 0
+    """Of the plain files; ``stored_bytes`` is what they take in the store."""
+    stored_bytes: int = 0
     collections: int = 0
     documents: int = 0
     recovery_point: datetime | None = None
@@ -130,6 +151,7 @@ class BackupRecord:
             "finished_at": clock.to_rfc3339(self.finished_at),
             "duration_seconds": round(self.duration_seconds, 3),
             "bytes": self.bytes,
+            "stored_bytes": self.stored_bytes,
             "collections": self.collections,
             "documents": self.documents,
             "recovery_point": clock.to_rfc3339(self.recovery_point) if self.recovery_point else None,
@@ -187,7 +209,10 @@ class Verification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedBackup:
-    """One directory of the store, judged by its manifest and its files' sizes; only ``verify`` reads every byte."""
+    """One backup of the store, judged by its manifest and its files' sizes; only ``verify`` reads every byte.
+
+    ``bytes`` are of the plain files, ``size_bytes`` what they take in the store.
+    """
 
     id: str
     state: State
@@ -195,6 +220,9 @@ class ListedBackup:
     type: str = ""
     at: datetime | None = None
     bytes: int = 0
+    size_bytes: int = 0
+    compression: str = ""
+    key_id: str = ""
     documents: int = 0
     collections: int = 0
     recovery_point: datetime | None = None
@@ -206,6 +234,9 @@ class ListedBackup:
             "type": self.type or None,
             "at": clock.to_rfc3339(self.at) if self.at else None,
             "bytes": self.bytes,
+            "size_bytes": self.size_bytes,
+            "compression": self.compression or None,
+            "key_id": self.key_id or None,
             "documents": self.documents,
             "collections": self.collections,
             "recovery_point": clock.to_rfc3339(self.recovery_point) if self.recovery_point else None,

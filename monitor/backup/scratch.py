@@ -97,7 +97,11 @@ def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
 
 @contextmanager
 def private_directory(parent: Path) -> Iterator[Path]:
-    """Make a directory that goes with us, and remove those that killed verifications left there."""
+    """Make a directory that goes with us, and remove those that killed ones left there.
+
+    Raises:
+        Unavailable: it cannot be made.
+    """
     try:
         remove_leftovers(parent)
         # A socket's path in a URI has to be absolute.

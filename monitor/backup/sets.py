@@ -14,7 +14,7 @@ from typing import Any
 
 from monitor import clock
 from monitor.backup import documents
-from monitor.backup.depot import Depot
+from monitor.backup.depot import Damaged, Depot
 from monitor.backup.erasures import Head
 from monitor.errors import InputError
 
@@ -95,16 +95,16 @@ def load(depot: Depot, set_id: str) -> BackupSet:
     except KeyError:
         raise InputError(f"there is no set {set_id} in {depot.name}") from None
     if found.id != set_id or found.schema_version != SCHEMA_VERSION:
-        raise documents.Damaged(f"set {set_id} in {depot.name} holds another one, or another schema")
+        raise Damaged(f"set {set_id} in {depot.name} holds another one, or another schema")
     for prefix, part in (("", found.mongodb), ("redis/", found.redis), ("configuration/", found.configuration)):
         if part is None:
             continue
         try:
             there = member(depot, f"{prefix}{part.id}/manifest.json", part.id)
         except KeyError:
-            raise documents.Damaged(f"set {set_id}: {prefix}{part.id} is gone from {depot.name}") from None
+            raise Damaged(f"set {set_id}: {prefix}{part.id} is gone from {depot.name}") from None
         if there != part:
-            raise documents.Damaged(f"set {set_id}: {prefix}{part.id} is not the one that belongs to it")
+            raise Damaged(f"set {set_id}: {prefix}{part.id} is not the one that belongs to it")
     return found
 
 

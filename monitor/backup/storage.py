@@ -1,118 +1,65 @@
-"""The directory that backups live in. A backup is either there whole or not there at all.
+"""Where backups live. A backup is either there whole or not there at all.
 
 ::
 
-    <store>/.lock               held (flock) by the one process that writes
-    <store>/.tmp-<id>/          a backup in the making; whoever takes the lock next removes it
-    <store>/<id>/manifest.json  written last
-    <store>/<id>/dump/          what mongorestore reads
+    <store>/.lock                     held (flock) by the one process that writes
+    <store>/.tmp-<id>/                a backup in the making; whoever takes the lock next removes it
+    <store>/<id>/manifest.json        written last
+    <store>/<id>/dump/...             mongodump's directory format, each file compressed and sealed
+    <store>/verifications/<id>.json   what became of its newest verification
+    <store>/marks/<id>.json           whether somebody asked to keep it, who and why
+    <store>/oplog/...                 what was written between backups
 
-Publishing is: fsync every file and directory, rename ``.tmp-<id>`` to ``<id>``, fsync the store. Killed at any moment,
-a run leaves either a complete backup or a ``.tmp-`` directory that nobody lists. Directories are 0700, files 0600.
+In a directory, publishing is: fsync every file and directory, rename ``.tmp-<id>`` to ``<id>``, fsync the store. Killed
+at any moment, a run leaves either a complete backup or a ``.tmp-`` directory that nobody lists. Directories are 0700,
+files 0600. In a bucket (``bucket.py``), what has no manifest is no backup.
 """
 
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from monitor import clock
 from monitor.backup import manifest as manifest_module
-from monitor.backup.model import FileEntry, ListedBackup, Manifest
+from monitor.backup.backup_store import BackupStore
+from monitor.backup.compression import Compression
+from monitor.backup.depot import LocalDepot, make_directories, sync_directory, write_new
+from monitor.backup.draft import Draft
+from monitor.backup.keys import Keyset
 from monitor.errors import InputError, Unsafe
 
 TEMPORARY = ".tmp-"
 LOCK = ".lock"
 
 
-class HashedFile:
-    """A new file that is hashed while it is written. ``close`` makes it durable and returns its entry."""
+class _Drafting(LocalDepot):
+    """The directory of a draft. Nobody lists it before it is renamed, so its files need no names in between."""
 
-    def __init__(self, root: Path, path: str) -> None:
-        self.path = path
-        self.bytes = 0
-        self._sha256 = hashlib.sha256()
-        target = root / path
+    def put(self, key: str, content: Iterable[bytes]) -> int:
+        """Write a file that is not there yet."""
+        target = self._path(key)
         make_directories(target.parent)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._file = os.fdopen(os.open(target, flags, 0o600), "wb")
+        return write_new(target, content)
 
-    def write(self, data: bytes) -> None:
-        """Append bytes.
-
-        Raises:
-            OSError: the disk is full, say.
-        """
-        self._file.write(data)
-        self._sha256.update(data)
-        self.bytes += len(data)
-
-    def close(self) -> FileEntry:
-        """Flush to the disk."""
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return FileEntry(path=self.path, bytes=self.bytes, sha256=self._sha256.hexdigest())
-
-    def abandon(self) -> None:
-        """Close without a promise; the draft it belongs to is going away."""
-        try:
-            self._file.close()
-        except OSError:
-            # What stayed in the buffer of a full disk cannot be flushed, and need not be.
-            return
+    def _path(self, key: str) -> Path:
+        return super()._path(f"{TEMPORARY}{key}")
 
 
-class Draft:
-    """A backup in the making, in ``.tmp-<id>``."""
-
-    def __init__(self, store: Path, backup_id: str) -> None:
-        self.id = backup_id
-        self.root = store / f"{TEMPORARY}{backup_id}"
-        self._store = store
-
-    def put(self, path: str, content: bytes) -> FileEntry:
-        """Write a small file."""
-        file = HashedFile(self.root, path)
-        try:
-            file.write(content)
-            return file.close()
-        finally:
-            file.abandon()
-
-    def free_bytes(self) -> int:
-        """How much this user may still write to the disk below."""
-        disk = os.statvfs(self.root)
-        return disk.f_bavail * disk.f_frsize
-
-    def publish(self, manifest: Manifest) -> None:
-        """Write the manifest and make the backup appear under its id, all of it durable."""
-        self.put(manifest_module.NAME, manifest_module.encode(manifest))
-        for directory, _, _ in os.walk(self.root, topdown=False):
-            sync_directory(Path(directory))
-        self.root.rename(self._store / self.id)
-        sync_directory(self._store)
-
-
-class LocalStore:
+class LocalStore(BackupStore):
     """Backups in a directory of this machine."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keyset: Keyset | None = None) -> None:
+        super().__init__(LocalDepot(directory), keyset, may_delete=True)
         self.directory = directory
 
     @contextmanager
     def exclusive(self, what: str) -> Iterator[None]:
-        """Be the only writer; ``what`` is shown to whoever comes second.
-
-        Raises:
-            Unsafe: another process is writing here.
-            OSError: the directory cannot be made or written.
-        """
+        """Hold the lock of the directory; the kernel releases it whatever becomes of us."""
         make_directories(self.directory)
         descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -138,17 +85,35 @@ class LocalStore:
             return
 
     @contextmanager
-    def draft(self, backup_id: str) -> Iterator[Draft]:
-        """Make room for a new backup; what was not published is removed. Hold ``exclusive``."""
-        draft = Draft(self.directory, backup_id)
-        draft.root.mkdir(mode=0o700)
+    def draft(self, backup_id: str, compression: Compression = "none") -> Iterator[Draft]:
+        """Make a directory for a new backup; what was not published is removed. Hold ``exclusive``."""
+        root = self.directory / f"{TEMPORARY}{backup_id}"
+        root.mkdir(mode=0o700)
+
+        def finish() -> None:
+            for directory, _, _ in os.walk(root, topdown=False):
+                sync_directory(Path(directory))
+            root.rename(self.directory / backup_id)
+            sync_directory(self.directory)
+
+        def free_bytes() -> int:
+            disk = os.statvfs(root)
+            return disk.f_bavail * disk.f_frsize
+
         try:
-            yield draft
+            yield Draft(
+                backup_id,
+                _Drafting(self.directory),
+                compression=compression,
+                keyset=self.keyset,
+                finish=finish,
+                free_bytes=free_bytes,
+            )
         finally:
-            shutil.rmtree(draft.root, ignore_errors=True)
+            shutil.rmtree(root, ignore_errors=True)
 
     def remove_leftovers(self) -> tuple[str, ...]:
-        """Remove what killed runs left behind, and return their ids. Hold ``exclusive``.
+        """Remove what killed runs left behind.
 
         Only what has the name of a draft: the directory may be somebody's, who has a ``.tmp-`` of his own in it.
         """
@@ -160,11 +125,7 @@ class LocalStore:
 
     @contextmanager
     def reading(self, backup_id: str) -> Iterator[Path]:
-        """Keep a backup from being removed while it is read.
-
-        Raises:
-            InputError: there is no such backup.
-        """
+        """Keep a backup from being removed while it is read."""
         path = self.path(backup_id)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -174,10 +135,7 @@ class LocalStore:
             os.close(descriptor)
 
     def remove(self, backup_id: str) -> bool:
-        """Delete a backup, unless somebody is reading it. Hold ``exclusive``.
-
-        First it stops being one, in one step; then its files go.
-        """
+        """Delete a backup. First it stops being one, in one step; then its files go."""
         path = self.path(backup_id)
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -198,13 +156,11 @@ class LocalStore:
         Raises:
             InputError: there is no such backup.
         """
-        path = self.directory / backup_id
-        if backup_id not in self.ids():
-            raise InputError(f"there is no backup {backup_id!r} in {self.directory}: `monitor backup list` shows them")
-        return path
+        self.refuse_unknown(backup_id)
+        return self.directory / backup_id
 
     def ids(self) -> tuple[str, ...]:
-        """Return the ids of what is there, oldest first."""
+        """Return the ids of what is there, oldest first; also of a directory that holds nothing."""
         try:
             names = [entry.name for entry in os.scandir(self.directory) if entry.is_dir(follow_symlinks=False)]
         except FileNotFoundError:
@@ -212,73 +168,3 @@ class LocalStore:
         except OSError as error:
             raise InputError(f"cannot read the backup store {self.directory}: {error.strerror}") from error
         return tuple(sorted(name for name in names if manifest_module.is_backup_id(name)))
-
-    def newest(self) -> str:
-        """Return the newest backup's id.
-
-        Raises:
-            InputError: there is none.
-        """
-        ids = self.ids()
-        if not ids:
-            raise InputError(f"there is no backup in {self.directory}: `monitor backup run` takes one")
-        return ids[-1]
-
-
-def list_backups(directory: Path) -> tuple[ListedBackup, ...]:
-    """Return the backups in a store, newest first, judged by manifest and file sizes.
-
-    Raises:
-        InputError: the store cannot be read.
-    """
-    store = LocalStore(directory)
-    return tuple(_judge(directory / backup_id) for backup_id in reversed(store.ids()))
-
-
-def _judge(path: Path) -> ListedBackup:
-    try:
-        manifest = manifest_module.load(path)
-    except FileNotFoundError:
-        return ListedBackup(id=path.name, state="incomplete", reason="it has no manifest.json")
-    except manifest_module.ManifestError as error:
-        return ListedBackup(id=path.name, state="damaged", reason=str(error))
-    except OSError as error:
-        return ListedBackup(id=path.name, state="damaged", reason=f"cannot read manifest.json: {error.strerror}")
-    wrong = [file.path for file in manifest.files if _size(path / file.path) != file.bytes]
-    return ListedBackup(
-        id=path.name,
-        state="damaged" if wrong else "complete",
-        reason=f"missing or of another size: {wrong[0]}" + (f" and {len(wrong) - 1} more" if wrong[1:] else "")
-        if wrong
-        else "",
-        type=manifest.type,
-        at=manifest.started_at,
-        bytes=manifest.bytes,
-        documents=manifest.documents,
-        collections=len(manifest.collections),
-        recovery_point=manifest.recovery_point.at,
-    )
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.lstat().st_size
-    except OSError:
-        return None
-
-
-def make_directories(path: Path) -> None:
-    """Make a directory and its parents, each 0700 where it is new."""
-    if path.is_dir():
-        return
-    make_directories(path.parent)
-    path.mkdir(mode=0o700, exist_ok=True)
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,10 +7,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,15 +17,18 @@ from pathlib import Path
 from monitor import clock
 from monitor.backup import comparison, restore, scratch
 from monitor.backup import manifest as manifest_module
-from monitor.backup.model import FileEntry, Manifest, Outcome, Verification
+from monitor.backup.backup_store import BackupStore
+from monitor.backup.depot import make_directories
+from monitor.backup.model import Manifest, Outcome, Verification
+from monitor.backup.notes import note_verdict
+from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.backup.recording import record
-from monitor.backup.storage import LocalStore
-from monitor.errors import Fault, Unavailable
+from monitor.backup.sealed import NoKey
+from monitor.backup.staging import check_files, read_manifest, refuse_a_small_disk, staging_place
+from monitor.errors import Fault, MonitorError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
-
-CHUNK = 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -47,7 +48,7 @@ class _Findings:
         try:
             yield
         finally:
-            self.steps[step] = time.monotonic() - begun
+            self.steps[step] = self.steps.get(step, 0.0) + time.monotonic() - begun
 
     @property
     def outcome(self) -> Outcome:
@@ -64,25 +65,47 @@ def verify(
     progress: ShowProgress = quiet,
     scratch_dir: Path | None = None,
 ) -> Verification:
-    """Verify a backup of ``settings.backups`` (the newest unless named), and record the verdict in ``store``.
+    """Verify a backup (the newest unless named), and record the verdict in ``store`` and beside the backup.
 
     Blocks for as long as it takes. The copy is restored below ``scratch_dir``, by default the backup store itself: its
-    disk is private and known to have room. Where no server can be started, the outcome is ``unknown``.
+    disk is private and known to have room. Where no server can be started, or a key is missing, the outcome is
+    ``unknown``.
 
     Raises:
         InputError: there is no such backup.
+        Unavailable: the storage does not answer, or the verdict could not be recorded.
     """
     at, begun = clock.now(), time.monotonic()
-    home = LocalStore(settings.backups)
+    home = open_store(settings)
     findings = _Findings()
-    with home.reading(backup_id or home.newest()) as path:
+    backup_id = backup_id or home.newest()
+    with home.reading(backup_id):
         try:
-            _check(settings, path, scratch_dir or settings.backups, findings, progress)
-        except Unavailable as error:
+            _check(settings, home, backup_id, scratch_dir or _scratch(settings), findings, progress)
+        except (Unavailable, NoKey) as error:
             findings.reason = str(error)
-    verdict = _verdict(path.name, at, time.monotonic() - begun, findings)
+    verdict = _verdict(backup_id, at, time.monotonic() - begun, findings)
     record(store, verdict, clock.now())
+    _note(home, verdict)
     return verdict
+
+
+def _scratch(settings: Settings) -> Path:
+    try:
+        make_directories(settings.backups)
+    except OSError as error:
+        raise Unavailable(f"cannot restore below {settings.backups}: {error.strerror}") from error
+    return settings.backups
+
+
+def _note(home: BackupStore, verdict: Verification) -> None:
+    try:
+        note_verdict(home, verdict)
+    except (OSError, MonitorError) as error:
+        raise Unavailable(
+            f"the verification of {verdict.backup} {verdict.outcome}, but that could not be noted in {home.name}: "
+            f"{error}"
+        ) from error
 
 
 def _verdict(backup_id: str, at: datetime, seconds: float, findings: _Findings) -> Verification:
@@ -110,23 +133,40 @@ def _verdict(backup_id: str, at: datetime, seconds: float, findings: _Findings) 
     return verdict
 
 
-def _check(settings: Settings, path: Path, scratch_dir: Path, findings: _Findings, progress: ShowProgress) -> None:
+def _check(
+    settings: Settings,
+    home: BackupStore,
+    backup_id: str,
+    scratch_dir: Path,
+    findings: _Findings,
+    progress: ShowProgress,
+) -> None:
     with findings.timed("files"):
-        manifest = check_files(path, findings.faults.append, progress)
+        manifest = read_manifest(home, backup_id, findings.faults.append)
     findings.manifest = manifest
-    # Restoring what is known to be damaged would only find the same again, later.
-    if manifest is None or findings.faults:
+    if manifest is None:
         return
+    with staging_place(home, manifest, scratch_dir) as (root, into):
+        with findings.timed("files"):
+            check_files(home, manifest, findings.faults.append, progress=progress, into=into)
+        # Restoring what is known to be damaged would only find the same again, later.
+        if not findings.faults:
+            _restore(settings, manifest, root, scratch_dir, findings, progress)
+
+
+def _restore(
+    settings: Settings, manifest: Manifest, root: Path, scratch_dir: Path, findings: _Findings, progress: ShowProgress
+) -> None:
     mongod = _suitable_mongod(settings.mongod, manifest)
-    _refuse_a_small_disk(scratch_dir, manifest.bytes)
+    refuse_a_small_disk(scratch_dir, manifest.bytes)
     begun = time.monotonic()
     with scratch.scratch_mongod(mongod, scratch_dir) as client:
         findings.steps["start"] = time.monotonic() - begun
         try:
-            dump = restore.read_dump(path / manifest_module.DUMP)
+            dump = restore.read_dump(root / manifest_module.DUMP)
             findings.restored = restore.load(client, dump, progress=progress)
         except (restore.DumpError, restore.RestoreError) as error:
-            name = error.file.relative_to(path).as_posix()
+            name = error.file.relative_to(root).as_posix()
             findings.faults.append(Fault(file=name, code="restore-failed", message=error.why))
             return
         findings.steps["data"] = findings.restored.data_seconds
@@ -138,65 +178,6 @@ def _check(settings: Settings, path: Path, scratch_dir: Path, findings: _Finding
     findings.documents = compared.documents
 
 
-def check_files(path: Path, report: Callable[[Fault], None], progress: ShowProgress = quiet) -> Manifest | None:
-    """Compare every file of the backup in ``path`` with its manifest; ``None`` if the manifest cannot be trusted."""
-    try:
-        manifest = manifest_module.load(path)
-    except FileNotFoundError:
-        report(Fault(file=manifest_module.NAME, code="missing", message="it is not there: the backup is incomplete"))
-        return None
-    except manifest_module.ManifestError as error:
-        why = str(error).removeprefix(f"{path / manifest_module.NAME}: ")
-        report(Fault(file=manifest_module.NAME, code="damaged", message=why))
-        return None
-    except OSError as error:
-        report(Fault(file=manifest_module.NAME, code="unreadable", message=f"it cannot be read: {error.strerror}"))
-        return None
-    done = 0
-    for entry in manifest.files:
-        fault = _check_file(path, entry)
-        if fault is not None:
-            report(fault)
-        done += entry.bytes
-        progress(Progress(step="hashing files", done=done, total=manifest.bytes))
-    known = {entry.path for entry in manifest.files} | {manifest_module.NAME}
-    for surplus in sorted(_files(path) - known):
-        report(Fault(file=surplus, code="surplus", message="it is not in the manifest: it was added afterwards"))
-    return manifest
-
-
-def _check_file(root: Path, entry: FileEntry) -> Fault | None:
-    path = root / entry.path
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        # A link may lead anywhere, and reading a named pipe would wait for ever.
-        return Fault(file=entry.path, code="changed", message="it is a symbolic link now, or a special file")
-    digest, size = hashlib.sha256(), 0
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-                size += len(chunk)
-    except FileNotFoundError:
-        return Fault(file=entry.path, code="missing", message="it is not there")
-    except OSError as error:
-        return Fault(file=entry.path, code="unreadable", message=f"it cannot be read: {error.strerror}")
-    if size != entry.bytes:
-        message = f"it has {size} bytes, {entry.bytes} were written"
-        return Fault(file=entry.path, code="changed", message=message)
-    if digest.hexdigest() != entry.sha256:
-        return Fault(file=entry.path, code="changed", message="its content is not what was written (SHA-256 differs)")
-    return None
-
-
-def _files(root: Path) -> set[str]:
-    """Return everything below ``root`` that is not a directory, links to directories included."""
-    found = set()
-    for folder, folders, files in os.walk(root):
-        links = [name for name in folders if (Path(folder) / name).is_symlink()]
-        found |= {(Path(folder) / name).relative_to(root).as_posix() for name in (*files, *links)}
-    return found
-
-
 def _suitable_mongod(name: str, manifest: Manifest) -> Path:
     """Find a mongod of the release that the data comes from: another one may store or count things differently."""
     mongod = scratch.find_mongod(name)
@@ -206,16 +187,3 @@ def _suitable_mongod(name: str, manifest: Manifest) -> Path:
             f"the backup is of MongoDB {theirs}, {mongod} is {ours}: set MONITOR_MONGOD to a mongod of the same release"
         )
     return mongod
-
-
-def _refuse_a_small_disk(directory: Path, needed: int) -> None:
-    try:
-        disk = os.statvfs(directory)
-    except OSError as error:
-        raise Unavailable(f"cannot restore below {directory}: {error.strerror}") from error
-    free = disk.f_bavail * disk.f_frsize
-    if free < needed:
-        raise Unavailable(
-            f"restoring needs about {needed / 1e6:.0f} MB, but {directory} has {free / 1e6:.0f} MB left: "
-            "name a directory with more room by --scratch"
-        )

@@ -271,6 +271,14 @@ class Recovery:
     """How many full backups are kept at least."""
     time_zone: str
     """The clinic's. Only for display, working hours and calendar months; everything stored is UTC."""
+    keep_hourly: int = 0
+    """Of each of the last so many hours that have a backup, the newest is kept; the same for the other periods."""
+    keep_daily: int = 0
+    keep_weekly: int = 0
+    keep_monthly: int = 0
+    keep_yearly: int = 0
+    locked_for: timedelta = timedelta(0)
+    """How long a bucket's object lock keeps each backup from being removed by anybody; none where it is zero."""
     application_check: tuple[str, ...] = ()
     """The application's command that says whether a restored database holds what it promises; ``python`` is the
     interpreter that runs the monitor. Its flags and answer: docs/backups.md."""

@@ -49,6 +49,9 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
     faults += _not_longer_than_nothing(document, found, ("rpo", "rto", "full_backup_every", "verify_every"))
     if found.get("keep_full", 1) < 1:
         faults.append(document.fault("wrong-value", "must be at least 1", "keep_full"))
+    for name in ("keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"):
+        if found.get(name, 0) < 0:
+            faults.append(document.fault("wrong-value", "must not be negative", name))
     if not naming.is_time_zone(found.get("time_zone", "UTC")):
         faults.append(document.fault("wrong-value", "is not a time zone such as Europe/Berlin", "time_zone"))
     faults += [

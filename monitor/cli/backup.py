@@ -1,23 +1,24 @@
-"""``monitor backup``: take, list, verify and prune backups."""
+"""``monitor backup``: take, list, verify, keep, copy, export and prune backups, and look after their keys."""
 
 from __future__ import annotations
 
-import dataclasses
-import signal
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import getpass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any
 
 import click
 
 from monitor import backup
-from monitor.backup import Progress
+from monitor.addresses import bucket
+from monitor.backup import notes
+from monitor.backup.compression import COMPRESSIONS
+from monitor.backup.opening import open_store
+from monitor.backup.policy import Policy
 from monitor.backup.redis import is_snapshot_id
-from monitor.backup.retention import verified_backups
+from monitor.backup.retention import policy_of
 from monitor.catalogue.load import load
+from monitor.catalogue.model import Recovery
 from monitor.cli import (
     Context,
     backup_configuration,
@@ -29,13 +30,20 @@ from monitor.cli import (
     pass_settings,
     print_json,
 )
+from monitor.cli.backup_keys import keys
+from monitor.cli.backup_shared import (
+    Show,
+    at,
+    json_option,
+    keyset_option,
+    offsite_option,
+    size,
+    state_of,
+    stopped_by_sigterm,
+    store_option,
+)
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
-from monitor.store import Store
-
-LINE_EVERY_S = 5.0
-BAR_WIDTH = 30
-TERMINATED = 128 + signal.SIGTERM
 
 
 @click.group()
@@ -43,37 +51,37 @@ def command() -> None:
     """Take, list and verify backups of MongoDB."""
 
 
+command.add_command(keys)
 for _module in (backup_configuration, backup_erasure, backup_redis, backup_roles, backup_set):
     command.add_command(_module.command)
-
-# Text, not a path: a path makes one slash of two, and s3://bucket a directory named s3: with a bucket in it.
-store_option = click.option(
-    "--store", "directory", metavar="DIR", help="Directory of the backup store (default <run dir>/backups)."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
 
 @command.command()
 @store_option
+@click.option("--compression", type=click.Choice(COMPRESSIONS), help="How files are made smaller (default: zstd).")
 @click.option("--max-mb-per-second", type=click.FloatRange(min=0, min_open=True), help="Read no faster than this.")
 @json_option
 @pass_settings
-def run(context: Context, directory: str | None, max_mb_per_second: float | None, *, as_json: bool) -> None:
+def run(
+    context: Context, place: str | None, compression: str | None, max_mb_per_second: float | None, *, as_json: bool
+) -> None:
     """Take a full backup of all databases, as they are at one instant.
 
     Only one run at a time writes to a store: a second one ends at once with exit code 2. Exit code 1: no backup was
-    made, for the reason told; 3: MongoDB cannot be reached.
+    made, for the reason told; 3: MongoDB or the storage cannot be reached.
     """
-    settings = _with_store(context.settings, directory)
+    settings = at(context.settings, place, compression=compression)
     limit = max_mb_per_second * 1e6 if max_mb_per_second else None
-    with _stopped_by_sigterm(), _state(settings) as store, _Show() as show:
-        record = backup.take(settings, store=store, progress=show, max_bytes_per_second=limit)
+    locked_for = _locked_for(settings)
+    with stopped_by_sigterm(), state_of(settings) as store, Show() as show:
+        record = backup.take(settings, store=store, progress=show, max_bytes_per_second=limit, locked_for=locked_for)
     if as_json:
         print_json(record.body())
     elif record.outcome == "passed":
         click.echo(
             f"backup {record.id} taken from {record.source} in {record.duration_seconds:.1f} s: {record.documents} "
-            f"documents of {record.collections} collections, {_size(record.bytes)}; `monitor backup verify` proves it"
+            f"documents of {record.collections} collections, {size(record.bytes)} in {size(record.stored_bytes)}; "
+            "`monitor backup verify` proves it"
         )
     if record.outcome != "passed":
         click.echo(f"monitor: backup run failed: {record.reason}", err=True)
@@ -82,48 +90,75 @@ def run(context: Context, directory: str | None, max_mb_per_second: float | None
 
 @command.command("list")
 @store_option
+@offsite_option
 @json_option
 @pass_settings
-def list_command(context: Context, directory: str | None, *, as_json: bool) -> None:
-    """List the backups of a store, newest first; damaged and incomplete ones are told as such."""
-    settings = _with_store(context.settings, directory)
-    with _state(settings, without="which backups were verified is not known") as store:
-        verdicts = verified_backups(store)
-        never = "unknown" if store is None else "never"
-    rows = [listed.body() | {"verified": verdicts.get(listed.id)} for listed in backup.list_backups(settings.backups)]
+def list_command(context: Context, place: str | None, *, offsite: bool, as_json: bool) -> None:
+    """List the backups of a store, newest first; damaged, incomplete and sealed ones are told as such."""
+    settings = at(context.settings, place, offsite=offsite)
+    home = open_store(settings)
+    with state_of(settings, without="which backups were verified is known from the backup store alone") as store:
+        rows = _rows(home, notes.verdicts(home, store))
     if as_json:
         print_json(rows)
         return
     if not rows:
-        click.echo(f"no backups in {settings.backups}")
+        click.echo(f"no backups in {home.name}")
         return
     form = "{:<30} {:<6} {:<21} {:>10} {:>10}  {:<11} {}"
     click.echo(form.format("ID", "TYPE", "RECOVERY POINT", "SIZE", "DOCUMENTS", "STATE", "VERIFIED"))
+    never = "unknown" if store is None else "never"
     for row in rows:
-        told = (row["type"] or "-", row["recovery_point"] or "-", _size(row["bytes"]), row["documents"], row["state"])
-        click.echo(form.format(row["id"], *told, row["verified"] or never).rstrip())
+        told = (row["type"] or "-", row["recovery_point"] or "-", size(row["size_bytes"]), row["documents"])
+        kept = ", kept" if row["kept"] else ""
+        click.echo(form.format(row["id"], *told, row["state"], f"{row['verified'] or never}{kept}").rstrip())
         if row["reason"]:
             click.echo(f"    {row['reason']}")
+
+
+def _rows(home: backup.BackupStore, verdicts: dict[str, notes.Verdict]) -> list[dict[str, Any]]:
+    marks = notes.marks(home)
+    rows = []
+    for listed in backup.list_backups(home):
+        verdict, mark = verdicts.get(listed.id), marks.get(listed.id)
+        rows.append(
+            listed.body()
+            | {
+                "verified": verdict.outcome if verdict else None,
+                "verified_at": verdict.at if verdict and verdict.outcome == "passed" else None,
+                "kept": {"who": mark.who, "why": mark.why, "at": mark.at} if mark else None,
+            }
+        )
+    return rows
 
 
 @command.command()
 @click.argument("backup_id", metavar="[ID]", required=False)
 @store_option
+@offsite_option
+@keyset_option
 @click.option("--scratch", type=click.Path(path_type=Path), help="Where the copy is restored (default: in the store).")
 @json_option
 @pass_settings
 def verify(
-    context: Context, backup_id: str | None, directory: str | None, scratch: Path | None, *, as_json: bool
+    context: Context,
+    backup_id: str | None,
+    place: str | None,
+    keyset: Path | None,
+    scratch: Path | None,
+    *,
+    offsite: bool,
+    as_json: bool,
 ) -> None:
     """Prove that a backup (default: the newest) can be restored, by restoring it into a scratch mongod.
 
     Exit code 0: every file is as written and the restored copy is equal; 1: it is not, and the faults say where;
-    3: the files are as written, but no mongod could be started.
+    3: no mongod could be started, or the key that it is sealed with is not at hand.
     """
-    settings = _with_store(context.settings, directory)
+    settings = at(context.settings, place, offsite=offsite, keyset=keyset)
     if backup_id is not None and is_snapshot_id(backup_id):
-        backup_redis.verify(settings, directory, backup_id, scratch, as_json=as_json)
-    with _stopped_by_sigterm(), _state(settings) as store, _Show() as show:
+        backup_redis.verify(settings, backup_id, scratch, as_json=as_json)
+    with stopped_by_sigterm(), state_of(settings) as store, Show() as show:
         verdict = backup.verify(settings, backup_id, store=store, progress=show, scratch_dir=scratch)
     if as_json:
         print_json(verdict.body())
@@ -142,24 +177,29 @@ def verify(
 @command.command()
 @click.option(
     "--keep",
+    "last",
     type=click.IntRange(min=1),
-    help="How many of the newest backups stay (default: the catalogue's keep_full).",
+    help="Keep only so many of the newest, and none for days, weeks or months (default: as the catalogue promises).",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @store_option
+@offsite_option
 @json_option
 @pass_settings
-def prune(context: Context, keep: int | None, directory: str | None, *, dry_run: bool, as_json: bool) -> None:
-    """Delete old backups; the newest that was verified always stays."""
-    settings = _with_store(context.settings, directory)
-    keep = keep or _promised(settings)
-    with _state(settings, without="which backups were verified is not known") as store:
+def prune(
+    context: Context, last: int | None, place: str | None, *, dry_run: bool, offsite: bool, as_json: bool
+) -> None:
+    """Delete old backups; the newest that was verified always stays, and so does what is marked by `keep`."""
+    settings = at(context.settings, place, offsite=offsite)
+    policy = _policy(settings, last)
+    home = open_store(settings, pruning=True)
+    with state_of(settings, without="which backups were verified is not known") as store:
         if store is None:
             raise Unavailable("backup prune: a verified backup must stay, so nothing is deleted")
         try:
-            gone = backup.prune(settings.backups, keep, store=store, dry_run=dry_run)
+            gone = backup.prune(home, policy, store=store, dry_run=dry_run)
         except OSError as error:
-            raise InputError(f"backup prune: {settings.backups} does not let go: {error.strerror}") from error
+            raise InputError(f"backup prune: {home.name} does not let go: {error.strerror}") from error
     if as_json:
         print_json({"deleted": list(gone), "dry_run": dry_run})
         return
@@ -169,94 +209,89 @@ def prune(context: Context, keep: int | None, directory: str | None, *, dry_run:
         click.echo("nothing to delete")
 
 
-def _promised(settings: Settings) -> int:
-    recovery = load(settings.catalogue, settings.environment).recovery
+@command.command()
+@click.argument("backup_id", metavar="ID")
+@click.option("--remove", is_flag=True, help="It may go again, by the policy.")
+@click.option("--why", default="", help="For those who find it later.")
+@click.option("--who", default=getpass.getuser, help="Who wants it (default: you).")
+@store_option
+@offsite_option
+@pass_settings
+def keep(
+    context: Context, backup_id: str, why: str, who: str, place: str | None, *, remove: bool, offsite: bool
+) -> None:
+    """Mark a backup as one that no pruning deletes."""
+    home = open_store(at(context.settings, place, offsite=offsite))
+    notes.mark(home, backup_id, kept=not remove, who=who, why=why)
+    click.echo(f"backup {backup_id} {'may be pruned again' if remove else 'is kept until somebody removes the mark'}")
+
+
+@command.command()
+@click.argument("backup_id", metavar="ID")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A directory that is not there yet.")
+@click.option("--gzip", is_flag=True, help="As mongodump --gzip writes it: every file ends with .gz.")
+@store_option
+@offsite_option
+@keyset_option
+@pass_settings
+def export(
+    context: Context,
+    backup_id: str,
+    out: Path,
+    place: str | None,
+    keyset: Path | None,
+    *,
+    gzip: bool,
+    offsite: bool,
+) -> None:
+    """Write a backup as a mongodump directory, opened and checked, for stock mongorestore."""
+    home = open_store(at(context.settings, place, offsite=offsite, keyset=keyset))
+    with stopped_by_sigterm(), Show() as show:
+        backup.export(home, backup_id, out, gzip=gzip, progress=show)
+    click.echo(f"backup {backup_id} written: mongorestore {'--gzip ' if gzip else ''}--dir {out} restores it")
+
+
+@command.command()
+@store_option
+@json_option
+@pass_settings
+def copy(context: Context, place: str | None, *, as_json: bool) -> None:
+    """Copy finished backups and slices to the other place (offsite_store), and read each object back.
+
+    Exit code 1: a backup was left out, because it is not as it was written.
+    """
+    offsite = context.settings.offsite
+    target = open_store(offsite, locked_for=_locked_for(offsite))
+    source = open_store(at(context.settings, place))
+    with stopped_by_sigterm(), Show() as show:
+        done = backup.copy(source, target, progress=show)
+    if as_json:
+        print_json(
+            {"backups": list(done.backups), "objects": done.objects, "bytes": done.bytes, "left_out": done.left_out}
+        )
+    else:
+        click.echo(f"{done.objects} objects copied to {target.name}, {size(done.bytes)}, {len(done.backups)} backups")
+    for backup_id, why in done.left_out.items():
+        click.echo(f"monitor: backup {backup_id} was not copied: {why}", err=True)
+    leave(Exit.PROMISE_BROKEN if done.left_out else Exit.GOOD)
+
+
+def _recovery(settings: Settings) -> Recovery | None:
+    return load(settings.catalogue, settings.environment).recovery
+
+
+def _locked_for(settings: Settings) -> timedelta | None:
+    """How long a bucket locks what is written. For a directory the catalogue is not even read: it may be broken."""
+    if bucket("backup_store", settings.backup_store) is None:
+        return None
+    recovery = _recovery(settings)
+    return recovery.locked_for if recovery else None
+
+
+def _policy(settings: Settings, last: int | None) -> Policy:
+    recovery = _recovery(settings)
+    if last is not None:
+        return Policy(last=last, locked_for=recovery.locked_for if recovery else timedelta(0))
     if recovery is None:
         raise InputError("backup prune: the catalogue has no recovery.yaml that says how many are kept: give --keep")
-    return recovery.keep_full
-
-
-def _with_store(settings: Settings, directory: str | None) -> Settings:
-    if directory is None:
-        return settings
-    if not directory:
-        raise InputError("--store is empty: give a directory, or leave it out")
-    if "://" in directory:
-        raise InputError(
-            f"--store {directory}: backups can only be kept in a directory of this machine so far; give one"
-        )
-    return dataclasses.replace(settings, backup_store=Path(directory).absolute())
-
-
-@contextmanager
-def _state(settings: Settings, *, without: str = "this will not be recorded") -> Iterator[Store | None]:
-    """Open the state file, or say what it means to go on ``without``: a backup is worth more than its record."""
-    store: Store | None = None
-    try:
-        store = Store.open(settings.state, wait_s=0)
-    except Unavailable as error:
-        click.echo(f"monitor: {without}: {error}", err=True)
-    try:
-        yield store
-    finally:
-        if store is not None:
-            store.close()
-
-
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind like Ctrl-C, so that temporary files and scratch servers go."""
-
-    def stop(_: int, __: Any) -> NoReturn:
-        raise SystemExit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-class _Show:
-    """Shows progress on stderr: a bar on a terminal, a line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._step = ""
-        self._begun = time.monotonic()
-        self._last = self._begun
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave the bar's line."""
-        if self._terminal and self._step:
-            click.echo("\r\033[K", err=True, nl=False)
-
-    def __call__(self, progress: Progress) -> None:
-        """Show how far it is."""
-        now = time.monotonic()
-        if progress.step != self._step:
-            self._step, self._begun = progress.step, now
-        elif not self._terminal and now - self._last < LINE_EVERY_S:
-            return
-        self._last = now
-        share = min(1.0, progress.done / progress.total) if progress.total else 0.0
-        text = progress.step
-        if progress.total:
-            bar = "#" * round(share * BAR_WIDTH)
-            text += f" [{bar:<{BAR_WIDTH}}]" if self._terminal else ""
-            total = _size(progress.total) if progress.unit == "bytes" else f"{progress.total} {progress.unit}"
-            text += f" {share:.0%} of {total}"
-        click.echo(f"\r\033[K{text}" if self._terminal else text, err=True, nl=not self._terminal)
-
-
-def _size(count: int) -> str:
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:  # noqa: PLR2004  # SI units
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
+    return policy_of(recovery)

@@ -11,8 +11,10 @@ from monitor import clock
 from monitor.backup import configuration
 from monitor.backup.configuration import Configuration
 from monitor.backup.depot import Depot
+from monitor.backup.opening import open_store
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.cli.backup_place import backup_login, depot_of, json_option, state, store_option
+from monitor.cli.backup_place import backup_login
+from monitor.cli.backup_shared import at, json_option, state_of, store_option
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
@@ -39,12 +41,13 @@ def command(
     Exit code 0: all of it is kept; 1: something could not be had, which is said (the rest is kept); 2: wrong use, or
     secrets and a store that is not encrypted.
     """
-    depot = depot_of(context.settings, place)
+    settings = at(context.settings, place)
+    depot = open_store(settings).depot
     if backup_id is not None or out is not None:
         _extract(depot, backup_id, out, as_json=as_json)
         return
-    with state(context.settings) as store:
-        kept = keep(context.settings, depot, store, without_secrets=without_secrets)
+    with state_of(settings) as store:
+        kept = keep(settings, depot, store, without_secrets=without_secrets)
     if as_json:
         print_json(kept.body())
     else:

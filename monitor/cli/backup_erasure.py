@@ -9,8 +9,10 @@ import click
 from monitor import clock
 from monitor.backup import application, erasures, forgetting
 from monitor.backup.erasures import Erasure, Subject, keys
+from monitor.backup.opening import open_store
 from monitor.cli import Context, pass_settings, print_json
-from monitor.cli.backup_place import alone, backup_client, depot_of, json_option, recovery_of, state, store_option
+from monitor.cli.backup_place import alone, backup_client, recovery_of
+from monitor.cli.backup_shared import at, json_option, state_of, store_option
 from monitor.errors import InputError
 from monitor.settings import Settings, read_secret
 from monitor.sources.mongodb import connect
@@ -54,7 +56,7 @@ def add(
 ) -> None:
     """Add somebody to the list: signed, chained to the entry before, in the backup store and in the monitor's own."""
     whom = Subject(database=database, collection=collection, id=subject)
-    added = _add(context.settings, place, [whom], by, why)
+    added = _add(at(context.settings, place), [whom], by, why)
     if as_json:
         print_json([_body(entry) for entry in added])
     else:
@@ -70,7 +72,7 @@ def collect(context: Context, *, place: str | None, as_json: bool) -> None:
     recovery = recovery_of(context.settings)
     with backup_client(context.settings) as client:
         subjects, why = erasures.collect(client, recovery)
-    added = _add(context.settings, place, subjects, "application", why)
+    added = _add(at(context.settings, place), subjects, "application", why)
     if as_json:
         print_json({"noted": len(subjects), "added": len(added)})
     else:
@@ -83,7 +85,7 @@ def collect(context: Context, *, place: str | None, as_json: bool) -> None:
 @pass_settings
 def list_command(context: Context, *, place: str | None, as_json: bool) -> None:
     """Verify the whole list and show it. Exit code 2 where it was tampered with, cut off or lost an entry."""
-    entries = _load(context.settings, place)
+    entries = _load(at(context.settings, place))
     if as_json:
         print_json([_body(entry) for entry in entries])
         return
@@ -109,7 +111,7 @@ def apply_command(
     if "@" in uri:
         raise InputError("--mongodb carries a user or password: give --username and --password-file")
     recovery = recovery_of(context.settings)
-    entries = _load(context.settings, place)
+    entries = _load(at(context.settings, place))
     target = application.Target(uri=uri, username=username, password_file=password_file)
     password = read_secret(password_file, "password") if password_file else ""
     with connect(uri, username, password) as client:
@@ -120,13 +122,13 @@ def apply_command(
         click.echo(f"{applied.erasures} erasures applied: {applied.removed} subjects had come back and are gone")
 
 
-def _add(settings: Settings, place: str | None, subjects: list[Subject], by: str, why: str) -> tuple[Erasure, ...]:
+def _add(settings: Settings, subjects: list[Subject], by: str, why: str) -> tuple[Erasure, ...]:
     signing = keys.signer(settings.erasure_signing_key_file)
-    with state(
+    with state_of(
         settings, without="the newest entry is not remembered here, so a list that is cut off goes unnoticed"
     ) as store:
         return erasures.add(
-            depot_of(settings, place),
+            open_store(settings).depot,
             subjects,
             by=by,
             why=why,
@@ -136,9 +138,9 @@ def _add(settings: Settings, place: str | None, subjects: list[Subject], by: str
         )
 
 
-def _load(settings: Settings, place: str | None) -> tuple[Erasure, ...]:
-    with state(settings, without="a list that was cut off cannot be told from a short one") as store:
-        return forgetting.trusted_list(settings, depot_of(settings, place), store)
+def _load(settings: Settings) -> tuple[Erasure, ...]:
+    with state_of(settings, without="a list that was cut off cannot be told from a short one") as store:
+        return forgetting.trusted_list(settings, open_store(settings).depot, store)
 
 
 def _body(entry: Erasure) -> dict[str, object]:

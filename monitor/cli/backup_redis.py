@@ -10,10 +10,11 @@ import click
 
 from monitor import clock
 from monitor.backup import redis as snapshots
-from monitor.backup.depot import Depot
+from monitor.backup.depot import Depot, make_directories
+from monitor.backup.opening import open_store
 from monitor.backup.redis import RedisSnapshot, RedisVerification
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.cli.backup_place import depot_of, json_option, state, store_option
+from monitor.cli.backup_shared import at, json_option, state_of, store_option
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings, read_secret
 from monitor.sources.redis import MOST_BYTES
@@ -44,8 +45,8 @@ def command(
     The user needs +sync +psync +replconf, and +info where counts are to be compared. Exit code 2: user or password
     are refused; 3: Redis cannot be reached, or what it sent is no snapshot.
     """
-    settings = context.settings
-    depot = depot_of(settings, place)
+    settings = at(context.settings, place)
+    depot = open_store(settings).depot
     if snapshot_id is not None or out is not None:
         _extract(depot, snapshot_id, out)
         return
@@ -56,7 +57,7 @@ def command(
         else:
             click.echo("\n".join(ids) or f"no snapshots of Redis in {depot.name}")
         return
-    with state(settings) as store:
+    with state_of(settings) as store:
         snapshot = snapshots.take(depot, address(settings), most=max_bytes)
         remember(store, snapshot)
     if as_json:
@@ -86,11 +87,12 @@ def address(settings: Settings) -> Address:
     )
 
 
-def verify(settings: Settings, place: str | None, snapshot_id: str, scratch: Path | None, *, as_json: bool) -> NoReturn:
+def verify(settings: Settings, snapshot_id: str, scratch: Path | None, *, as_json: bool) -> NoReturn:
     """Verify a snapshot, tell what was found, and leave with the exit code of ``monitor backup verify``."""
-    depot = depot_of(settings, place)
+    depot = open_store(settings).depot
     room = scratch or settings.backups
-    with state(settings) as store:
+    make_directories(room)
+    with state_of(settings) as store:
         verdict = snapshots.verify(depot, snapshot_id, redis_server=settings.redis_server, scratch_dir=room)
         remember(store, verdict)
     if as_json:

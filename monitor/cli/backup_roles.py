@@ -9,7 +9,7 @@ import click
 
 from monitor.backup import roles
 from monitor.cli import print_json
-from monitor.cli.backup_place import json_option
+from monitor.cli.backup_shared import json_option
 from monitor.errors import InputError
 from monitor.settings import read_secret
 from monitor.sources.mongodb import connect, hosts

@@ -12,11 +12,13 @@ from monitor.backup import erasures, sets
 from monitor.backup import redis as snapshots
 from monitor.backup.depot import Depot
 from monitor.backup.erasures import Head, keys, listing
+from monitor.backup.opening import open_store
 from monitor.backup.sets import BackupSet, Member
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_configuration import keep
-from monitor.cli.backup_place import alone, backup_client, depot_of, json_option, recovery_of, state, store_option
+from monitor.cli.backup_place import alone, backup_client, recovery_of
 from monitor.cli.backup_redis import address, remember
+from monitor.cli.backup_shared import at, json_option, state_of, store_option
 from monitor.errors import Exit, InputError, MonitorError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
@@ -33,13 +35,13 @@ def command(context: Context, *, without_secrets: bool, set_id: str | None, plac
 
     Exit code 1: a part could not be made; the set says which, and why.
     """
-    settings = context.settings
-    depot = depot_of(settings, place)
+    settings = at(context.settings, place)
+    depot = open_store(settings).depot
     if set_id is not None:
         found = sets.load(depot, set_id)
         print_json(found.body())
         return
-    with state(settings) as store:
+    with state_of(settings) as store:
         done = take(settings, depot, store, without_secrets=without_secrets)
     if as_json:
         print_json(done.body())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import get_args
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
@@ -11,7 +12,7 @@ from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.store import Store
-from monitor.work.jobs import Bench, plan
+from monitor.work.jobs import Bench, Job, Outcome, plan
 from monitor.work.runner import Run, Runner
 from monitor.work.scrape import Achieved
 from telemetry import own
@@ -32,17 +33,9 @@ def make_app(
     registry = CollectorRegistry()
     own.register(registry)
     gauge(metrics.PROCESS_START, registry).set(clock.now().timestamp())
-    runs = counter(metrics.JOB_RUNS, registry)
     jobs = plan(settings, catalogue)
-    for job in jobs:
-        for outcome in ("passed", "failed"):
-            runs.labels(job.name, outcome)
-
-    def watch(run: Run) -> None:
-        runs.labels(run.job, run.done.outcome).inc()
-
     bench = Bench(settings=settings, catalogue=catalogue, store=store)
-    runner = Runner(bench, jobs, watch)
+    runner = Runner(bench, jobs, counting(jobs, registry))
     registry.register(Achieved(bench, runner))
     app = web.Application(middlewares=[require_users(protection)])
     add_metrics(app, registry)
@@ -51,6 +44,19 @@ def make_app(
     app.router.add_get("/-/ready", _ready)
     app.cleanup_ctx.append(_lifetime)
     return app
+
+
+def counting(jobs: Iterable[Job], registry: CollectorRegistry) -> Callable[[Run], None]:
+    """Count runs by outcome, each there from the start: of a counter that is not, the first event is never seen."""
+    runs = counter(metrics.JOB_RUNS, registry)
+    for job in jobs:
+        for outcome in get_args(Outcome):
+            runs.labels(job.name, outcome)
+
+    def watch(run: Run) -> None:
+        runs.labels(run.job, run.done.outcome).inc()
+
+    return watch
 
 
 async def _lifetime(app: web.Application) -> AsyncIterator[None]:

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from monitor import drills
-from monitor.backup import full, retention, verification
+from monitor.backup import full, offsite, retention, verification
+from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress
-from monitor.backup.storage import list_backups
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
 from monitor.compliance.sealing import seal_missing
@@ -26,6 +26,7 @@ from monitor.sources.second_channel import open_channel
 from monitor.store import Store
 from monitor.store_history import SloHistory
 from monitor.work import alarm, heartbeat, monthly
+from monitor.work.lookout import Lookout
 from monitor.work.schedule import Crontab, Every, Schedule
 
 Outcome = Literal["passed", "failed", "aborted", "unknown"]
@@ -46,6 +47,7 @@ class Bench:
     catalogue: Catalogue
     store: Store
     stop: threading.Event = field(default_factory=threading.Event)
+    lookout: Lookout = field(default_factory=Lookout)
 
     @property
     def recovery(self) -> Recovery:
@@ -99,6 +101,8 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     jobs: list[Job] = [UPKEEP]
     if catalogue.recovery is not None:
         jobs += [_backup(catalogue.recovery), _verification(catalogue.recovery)]
+        if settings.offsite_store:
+            jobs.append(OFFSITE_COPY)
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     if catalogue.slos:
         jobs += [_sealing(zone), _monthly_report(zone)]
@@ -125,15 +129,43 @@ def _backup(recovery: Recovery) -> Job:
 
 
 def _run_backup(bench: Bench) -> Done:
-    taken = full.take(bench.settings, store=bench.store, progress=bench.progress)
-    if taken.outcome != "passed":
-        return Done(outcome=taken.outcome, reason=taken.reason)
-    gone = retention.prune(bench.settings.backups, bench.recovery.keep_full, store=bench.store)
-    return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
+    recovery, settings = bench.recovery, bench.settings
+    try:
+        taken = full.take(settings, store=bench.store, progress=bench.progress, locked_for=recovery.locked_for)
+        if taken.outcome != "passed":
+            return Done(outcome=taken.outcome, reason=taken.reason)
+        if not open_store(settings).may_delete and settings.backup_prune_credentials_file is None:
+            # Another machine prunes then: this one only writes.
+            return Done(outcome="passed")
+        gone = retention.prune(open_store(settings, pruning=True), retention.policy_of(recovery), store=bench.store)
+        return Done(outcome="passed", reason=f"{len(gone)} old backups deleted" if gone else "")
+    finally:
+        bench.lookout.forget()
+
+
+def _run_offsite_copy(bench: Bench) -> Done:
+    target = open_store(bench.settings.offsite, locked_for=bench.recovery.locked_for)
+    done = offsite.copy(open_store(bench.settings), target, progress=bench.progress)
+    if done.left_out:
+        first, why = next(iter(done.left_out.items()))
+        return Done(outcome="failed", reason=f"{len(done.left_out)} backups were not copied; {first}: {why}")
+    return Done(outcome="passed", reason=f"{done.objects} objects copied" if done.objects else "")
+
+
+OFFSITE_COPY = Job(
+    name="offsite-copy",
+    # As often as slices are written: the copy is what is left when the primary site is lost.
+    schedule=Every(span=timedelta(minutes=1)),
+    run=_run_offsite_copy,
+    last_success=lambda bench: _last_passed(bench, "offsite-copy"),
+    history=False,
+)
 
 
 def _newest_backup(bench: Bench) -> datetime | None:
-    known = [backup.at for backup in list_backups(bench.settings.backups) if backup.state == "complete" and backup.at]
+    known = [
+        backup.at for backup in bench.lookout.backups(bench.settings) or () if backup.state == "complete" and backup.at
+    ]
     return max(known, default=None)
 
 

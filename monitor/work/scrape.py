@@ -15,8 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from monitor import clock, drills, metrics
 from monitor.backup.model import ListedBackup
-from monitor.backup.retention import verified_backups
-from monitor.backup.storage import list_backups
+from monitor.backup.notes import recorded
 from monitor.errors import MonitorError
 from monitor.store import Record, Store
 from monitor.work.alarm import CHANNEL_ID, remembered
@@ -106,7 +105,7 @@ def read(bench: Bench) -> Evidence:
     """Read what is known."""
     store = bench.store
     try:
-        backups: tuple[ListedBackup, ...] | None = list_backups(bench.settings.backups)
+        backups = bench.lookout.backups(bench.settings)
     except MonitorError:
         backups = None
     return Evidence(
@@ -114,7 +113,7 @@ def read(bench: Bench) -> Evidence:
         backups=backups,
         backup_runs=store.records("backup"),
         verifications=store.records("verification"),
-        verdicts=verified_backups(store),
+        verdicts={name: verdict.outcome for name, verdict in recorded(store).items()},
         drills=store.records("drill"),
         drill_running=drills.running(bench.settings.state.parent),
         jobs=store.newest_jobs(),

@@ -34,6 +34,8 @@ def place(backup_set: ReplicaSet, tmp_path: Path) -> Place:
             mongodb_uri=theirs.mongodb_uri,
             backup_password_file=theirs.backup_password_file,
             mongod=theirs.mongod,
+            # What most tests look at and damage are plain files; the others are tried in test_backup_ways.
+            backup_compression="none",
         )
     )
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pymongo
 from click.testing import CliRunner, Result
 
+from monitor.backup import BackupStore, open_store
+from monitor.backup.staging import check_files, read_manifest
 from monitor.cli import main
+from monitor.errors import Fault
 from monitor.settings import Settings
 from monitor.sources.mongodb import Client
 from monitor.store import Store
@@ -61,6 +65,15 @@ class ReplicaSet:
             self.admin.drop_database(name)
 
 
+def faults_of(home: BackupStore, backup_id: str) -> list[Fault]:
+    """Say what is wrong with the files of a backup."""
+    faults: list[Fault] = []
+    manifest = read_manifest(home, backup_id, faults.append)
+    if manifest is not None:
+        check_files(home, manifest, faults.append)
+    return faults
+
+
 @dataclass(frozen=True)
 class Place:
     """A run directory whose settings point at the set, and the ``monitor`` command in it."""
@@ -71,6 +84,10 @@ class Place:
     @property
     def backups(self) -> Path:
         return self.settings.backups
+
+    @property
+    def home(self) -> BackupStore:
+        return open_store(self.settings)
 
     @property
     def secret(self) -> str:
@@ -98,11 +115,17 @@ class Place:
         return write_place(replace(self.settings, **settings))
 
 
+def _toml(value: Any) -> str:
+    return str(value) if isinstance(value, float) else json.dumps(str(value))
+
+
 def write_place(settings: Settings) -> Place:
     run_dir = settings.run_dir
     run_dir.mkdir(mode=0o700, exist_ok=True)
-    fields = ("mongodb_uri", "backup_password_file", "mongod")
-    lines = [f'{name} = "{getattr(settings, name)}"\n' for name in fields]
+    names = [field.name for field in fields(settings)]
+    backups = [name for name in names if name.startswith(("mongo", "backup_", "offsite_"))]
+    values = {name: getattr(settings, name) for name in backups}
+    lines = [f"{name} = {_toml(value)}\n" for name, value in values.items() if value not in {None, ""}]
     (run_dir / "monitor.toml").write_text("".join(lines))
     Store.migrate(settings.state).close()
     return Place(run_dir, settings)

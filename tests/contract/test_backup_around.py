@@ -23,6 +23,7 @@ from tests.contract.telemetry_receivers import free_ports
 pytest_plugins = ("tests.contract.backup_fixtures",)
 
 PATIENT, OTHER = "a" * 32, "b" * 32
+CANARY = "canary-birdsong"
 SUBJECTS = ("--database", "appointments", "--collection", "patients")
 SAID = ("--by", "dpo", "--why", "asked to be forgotten")
 
@@ -169,6 +170,30 @@ def test_a_set_ties_one_instant_together(ready: Place, noted: ReplicaSet, tmp_pa
     manifest.write_bytes(manifest.read_bytes() + b" ")
     other = ready.monitor("backup", "set", "--show", told["id"])
     assert (other.exit_code, "is not the one that belongs to it" in other.stderr) == (2, True)
+
+
+def test_in_a_sealed_store_secrets_are_kept_and_nothing_can_be_read(
+    ready: Place, noted: ReplicaSet, tmp_path: Path
+) -> None:
+    keyset, state = tmp_path / "keyset", tmp_path / "terraform.tfstate"
+    state.write_text(f'{{"password": "{CANARY}"}}')
+    file = ready.run_dir / "monitor.toml"
+    file.write_text(file.read_text() + f'backup_keyset_file = "{keyset}"\nstate_files = ["{state}"]\n')
+    assert ready.monitor("backup", "keys", "create").exit_code == 0
+    told = answer(ready, "set")
+    assert told["missing"] == []
+    assert answer(ready, "verify", told["redis"])["outcome"] == "passed"
+    assert ready.monitor("backup", "set", "--show", told["id"]).exit_code == 0
+    answer(ready, "erasure", "list")
+    for path in (path for path in ready.backups.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert not [word for word in (CANARY, PATIENT, "REDIS00") if word.encode() in content], path
+    answer(ready, "configuration", "--extract", "newest", "--out", str(tmp_path / "out"))
+    assert (tmp_path / "out/state/0/terraform.tfstate").read_bytes() == state.read_bytes()
+    other = tmp_path / "other"
+    ready.monitor("backup", "keys", "create", "--out", str(other))
+    unknown = ready.monitor("backup", "verify", told["redis"], "--keyset", str(other), "--json")
+    assert (unknown.exit_code, json.loads(unknown.stdout)["outcome"]) == (3, "unknown")
 
 
 def test_a_part_that_fails_is_told_and_holds_up_none(ready: Place, noted: ReplicaSet) -> None:

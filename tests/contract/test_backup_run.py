@@ -24,9 +24,8 @@ from monitor import backup, clock
 from monitor.backup import restore, scratch
 from monitor.backup.progress import Progress
 from monitor.backup.storage import LocalStore
-from monitor.backup.verification import check_files
-from monitor.errors import Fault, Unsafe
-from tests.contract.backup_server import Place, ReplicaSet
+from monitor.errors import Unsafe
+from tests.contract.backup_server import Place, ReplicaSet, faults_of
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
 
@@ -151,10 +150,8 @@ def test_a_killed_run_leaves_complete_backups_only(
         time.sleep(2.2 * trial / trials * random.random())
         run.send_signal(signal_number)
         run.communicate()
-        assert all(row.state == "complete" for row in backup.list_backups(place.backups))
-        faults: list[Fault] = []
-        check_files(place.backups / kept.id, faults.append)
-        assert faults == []
+        assert all(row.state == "complete" for row in backup.list_backups(place.home))
+        assert faults_of(place.home, kept.id) == []
         left = list(place.backups.glob(".tmp-*"))
         assert signal_number == signal.SIGKILL or not left
     assert backup.take(place.settings).outcome == "passed"
@@ -224,7 +221,7 @@ def test_collections_that_never_stop_changing_are_told(documents: ReplicaSet, pl
     record = backup.take(place.settings, progress=interfere)
     assert record.outcome == "failed"
     assert "shop.restless-" in record.reason
-    assert backup.list_backups(place.backups) == ()
+    assert backup.list_backups(place.home) == ()
 
 
 def test_a_member_that_dies_while_it_is_read_is_replaced_by_another(

@@ -17,10 +17,8 @@ import pytest
 from monitor import backup
 from monitor.backup import manifest as manifest_module
 from monitor.backup import scratch
-from monitor.backup.model import Manifest
-from monitor.backup.verification import check_files
-from monitor.errors import Fault
-from tests.contract.backup_server import Place, ReplicaSet
+from monitor.backup.model import FileEntry, Manifest
+from tests.contract.backup_server import Place, ReplicaSet, faults_of
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
 
@@ -49,25 +47,21 @@ def test_one_flipped_byte_is_found_and_its_file_named(taken: Path, place: Place,
         assert store.records("verification")[0].body["outcome"] == "failed"
 
 
-def test_a_flip_of_any_byte_of_the_manifest_is_found(taken: Path) -> None:
+def test_a_flip_of_any_byte_of_the_manifest_is_found(taken: Path, place: Place) -> None:
     manifest = taken / "manifest.json"
     content = manifest.read_bytes()
     for offset in range(0, len(content), 7):
         _flip(manifest, offset / len(content))
-        faults: list[Fault] = []
-        assert check_files(taken, faults.append) is None
-        assert [fault.file for fault in faults] == ["manifest.json"], offset
+        assert [fault.file for fault in faults_of(place.home, taken.name)] == ["manifest.json"], offset
         manifest.write_bytes(content)
 
 
-def test_a_flip_in_any_file_is_found(taken: Path) -> None:
+def test_a_flip_in_any_file_is_found(taken: Path, place: Place) -> None:
     for file in sorted((taken / "dump").rglob("*.*")):
         for place_in_file in (0.0, 0.5, 1.0):
             original = file.read_bytes()
             _flip(file, place_in_file)
-            faults: list[Fault] = []
-            check_files(taken, faults.append)
-            assert [fault.file for fault in faults] == [file.relative_to(taken).as_posix()]
+            assert [fault.file for fault in faults_of(place.home, taken.name)] == [file.relative_to(taken).as_posix()]
             file.write_bytes(original)
 
 
@@ -122,13 +116,14 @@ def test_a_file_that_no_server_takes_is_named(taken: Path, place: Place) -> None
     content = metadata.read_bytes().replace(b'"indexes":[', b'"indexes":[{"name":"bad","key":{"x":"nonsense"}},')
     metadata.write_bytes(content)
 
+    size, digest = len(content), hashlib.sha256(content).hexdigest()
+
+    def rewritten(file: FileEntry) -> FileEntry:
+        return FileEntry(path=file.path, bytes=size, sha256=digest, stored_bytes=size, stored_sha256=digest)
+
     def forge(manifest: Manifest) -> Manifest:
-        digest = hashlib.sha256(content).hexdigest()
         files = tuple(
-            dataclasses.replace(file, bytes=len(content), sha256=digest)
-            if file.path.endswith("orders.metadata.json")
-            else file
-            for file in manifest.files
+            rewritten(file) if file.path.endswith("orders.metadata.json") else file for file in manifest.files
         )
         return dataclasses.replace(manifest, files=files)
 
@@ -147,7 +142,7 @@ def test_a_store_may_be_named_from_here_and_its_path_may_be_long(
     store.parent.mkdir()
     place.backups.rename(store)
     monkeypatch.chdir(store.parent)
-    settings = dataclasses.replace(place.settings, backup_store=Path("store"))
+    settings = dataclasses.replace(place.settings, backup_store="store")
     with tempfile.TemporaryDirectory(dir=scratch.SHORT_PARENT) as short:  # others verify in the usual place meanwhile
         monkeypatch.setattr(scratch, "SHORT_PARENT", Path(short))
         assert backup.verify(settings).outcome == "passed"

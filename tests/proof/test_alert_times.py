@@ -156,7 +156,7 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedSt
 
 @pytest.mark.stack
 @pytest.mark.proof
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(10_800)
 @pytest.mark.parametrize(("stack", "at_most_s"), [(5, 45), (30, 150)], indirect=["stack"], ids=["5s", "30s"])
 def test_a_fault_reaches_its_receiver_in_time(stack: Any, at_most_s: float, subtests: pytest.Subtests) -> None:
     took: dict[str, float] = {}

@@ -17,7 +17,9 @@ from monitor.backup.configuration.artifacts import artifacts
 from monitor.backup.configuration.files import local, tree
 from monitor.backup.configuration.model import Missing, Part
 from monitor.backup.configuration.secrecy import holds_secret
-from monitor.backup.depot import LocalDepot
+from monitor.backup.depot import Damaged, Depot, LocalDepot
+from monitor.backup.keys import Keyset
+from monitor.backup.sealed import SealedDepot
 from monitor.errors import InputError, SettingsError, Unsafe
 from monitor.settings import Settings, load
 
@@ -25,18 +27,16 @@ PARTS = (Part(name="a/one.yml", content=b"one: 1\n"), Part(name="state/0/x.tfsta
 FOUND = Gathered(parts=PARTS, missing=(Missing(name="mongodb", reason="away"),), artifacts=())
 
 
-class Sealed(LocalDepot):
-    """A depot that says of itself that it is sealed."""
-
-    keyset = object()
+def sealed(folder: Path) -> SealedDepot:
+    return SealedDepot(LocalDepot(folder), Keyset.create())
 
 
-def saved(depot: LocalDepot) -> str:
+def saved(depot: Depot) -> str:
     return configuration.save(depot, FOUND, clock.now()).id
 
 
 def test_what_was_kept_comes_out_again(tmp_path: Path) -> None:
-    depot = Sealed(tmp_path / "depot")
+    depot = sealed(tmp_path / "depot")
     saved(depot)
     found = configuration.extract(depot, configuration.newest(depot), tmp_path / "out" / "here")
     files = {path.relative_to(tmp_path / "out/here").as_posix(): path for path in (tmp_path / "out").rglob("*.*")}
@@ -57,8 +57,8 @@ def test_secrets_do_not_go_into_an_open_store(tmp_path: Path) -> None:
     assert not depot.keys(f"configuration/{kept.id}/files/state")
 
 
-def change(name: str, content: bytes | None) -> Callable[[LocalDepot, str], None]:
-    def done(depot: LocalDepot, backup_id: str) -> None:
+def change(name: str, content: bytes | None) -> Callable[[Depot, str], None]:
+    def done(depot: Depot, backup_id: str) -> None:
         key = f"configuration/{backup_id}/{name}"
         depot.delete(key)
         if content is not None:
@@ -67,10 +67,10 @@ def change(name: str, content: bytes | None) -> Callable[[LocalDepot, str], None
     return done
 
 
-def renamed(name: str) -> Callable[[LocalDepot, str], None]:
+def renamed(name: str) -> Callable[[Depot, str], None]:
     """A manifest that was written again, digest and all, by somebody who may write into the store."""
 
-    def done(depot: LocalDepot, backup_id: str) -> None:
+    def done(depot: Depot, backup_id: str) -> None:
         found, _ = configuration.load(depot, backup_id)
         files = (dataclasses.replace(found.files[0], name=name),)
         depot.put(
@@ -95,11 +95,11 @@ def renamed(name: str) -> Callable[[LocalDepot, str], None]:
         renamed(""),
     ],
 )
-def test_what_was_changed_comes_out_not_at_all(tmp_path: Path, fault: Callable[[LocalDepot, str], None]) -> None:
-    depot = Sealed(tmp_path / "depot")
+def test_what_was_changed_comes_out_not_at_all(tmp_path: Path, fault: Callable[[Depot, str], None]) -> None:
+    depot = sealed(tmp_path / "depot")
     backup_id = saved(depot)
     fault(depot, backup_id)
-    with pytest.raises(documents.Damaged):
+    with pytest.raises(Damaged):
         configuration.extract(depot, backup_id, tmp_path / "out" / "here")
     assert [path for path in (tmp_path / "out").rglob("*") if path.name != "out"] == []
     assert list(tmp_path.rglob("escaped")) == []

@@ -20,7 +20,7 @@ ID = "20261122T171500Z-full-3f9a"
 
 def example() -> Manifest:
     return Manifest(
-        schema_version=1,
+        schema_version=module.SCHEMA_VERSION,
         id=ID,
         type="full",
         tool_version="0.1.0",
@@ -35,8 +35,10 @@ def example() -> Manifest:
             feature_compatibility_version="6.0",
         ),
         files=(
-            FileEntry(path="dump/a/ü %24.bson", bytes=12, sha256="0" * 64),
-            FileEntry(path="dump/a/ü %24.metadata.json", bytes=3, sha256="1" * 64),
+            FileEntry(path="dump/a/ü %24.bson", bytes=12, sha256="0" * 64, stored_bytes=9, stored_sha256="4" * 64),
+            FileEntry(
+                path="dump/a/ü %24.metadata.json", bytes=3, sha256="1" * 64, stored_bytes=20, stored_sha256="5" * 64
+            ),
         ),
         collections=(
             CollectionEntry(
@@ -118,7 +120,14 @@ def test_a_path_that_leaves_the_backup_is_refused(path: str) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda fields: fields.update(schema_version=2), "schema 2"),
+        (lambda fields: fields.update(schema_version=3), "schema 3"),
+        (lambda fields: fields.update(schema_version=True), "schema True"),
+        (lambda fields: fields.update(schema_version=1), "what only schema 2 can say"),
+        (lambda fields: fields.update(compression="brotli"), "compression"),
+        (lambda fields: fields.update(key_id="../x"), "key's number is malformed"),
+        (lambda fields: fields["files"][0].update(stored_bytes=-1), "malformed"),
+        (lambda fields: fields["files"][0].update(stored_sha256=""), "malformed"),
+        (lambda fields: fields["files"][0].pop("stored_bytes"), "stored_bytes"),
         (lambda fields: fields.update(id="../x"), "no backup id"),
         (lambda fields: fields.update(type="physical"), "type"),
         (lambda fields: fields.update(extra=1), "extra"),

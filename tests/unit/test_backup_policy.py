@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.backup.policy import Candidate, deletable
+from monitor.backup import policy
+from monitor.backup.policy import PERIODS, Candidate, Policy
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def deletable(backups: list[Candidate], *, keep: int) -> tuple[str, ...]:
+    return policy.deletable(backups, Policy(last=keep), NOON)
 
 
 def candidate(hours_ago: int, *, usable: bool = True, verified: bool = False) -> Candidate:
@@ -50,3 +56,81 @@ def test_pruning_never_takes_the_last_usable_or_the_newest_verified(
     proven = [backup for backup in usable if backup.verified]
     assert {backup.id for backup in usable[-max(1, keep) :]} <= left
     assert {backup.id for backup in proven[-1:]} <= left
+
+
+DAYS = st.lists(st.integers(0, 24 * 900), min_size=1, max_size=60, unique=True)
+
+
+def at(hours_ago: int, **facts: bool) -> Candidate:
+    return Candidate(id=f"{hours_ago:06}", at=NOON - timedelta(hours=hours_ago), **facts)
+
+
+def only(name: str, count: int) -> Policy:
+    counts: dict[str, Any] = {name: count}
+    return Policy(last=1, **counts)
+
+
+@given(DAYS, st.sampled_from(sorted(PERIODS)), st.integers(0, 10))
+def test_the_newest_of_each_of_the_last_so_many_periods_stays(ages: list[int], name: str, count: int) -> None:
+    backups = [at(age) for age in ages]
+    gone = set(policy.deletable(backups, only(name, count), NOON))
+    left = [backup for backup in backups if backup.id not in gone]
+    newest: dict[tuple[int, ...], Candidate] = {}
+    for backup in sorted(backups, key=lambda each: each.at):
+        newest[PERIODS[name](backup.at)] = backup
+    wanted = sorted(newest.values(), key=lambda each: each.at)[-count:] if count else []
+    assert {backup.id for backup in wanted} <= {backup.id for backup in left}
+    # Nothing beyond what was asked for: the newest of all is that of its own period, too.
+    assert len(left) == max(1, len(wanted))
+
+
+def test_a_year_of_six_hourly_backups_becomes_a_handful() -> None:
+    rule = Policy(last=4, daily=7, weekly=4, monthly=12, yearly=1)
+    backups = [at(age) for age in range(0, 24 * 400, 6)]
+    left = [b for b in backups if b.id not in policy.deletable(backups, rule, NOON)]
+    # 4 newest, 6 further days, weeks and months that no day of these is the newest of; the year is this one.
+    assert 4 + 6 + 2 + 10 <= len(left) <= 4 + 6 + 3 + 11
+    assert NOON - left[-1].at > timedelta(days=325)
+
+
+def test_pruning_day_by_day_leaves_what_pruning_once_would() -> None:
+    rule = Policy(last=4, daily=7, weekly=4, monthly=6)
+    kept: list[Candidate] = []
+    every = [at(age) for age in range(24 * 200, -1, -6)]
+    for backup in every:
+        kept.append(backup)
+        gone = set(policy.deletable(kept, rule, backup.at))
+        kept = [each for each in kept if each.id not in gone]
+    at_once = set(policy.deletable(every, rule, NOON))
+    assert {each.id for each in kept} == {each.id for each in every} - at_once
+
+
+def test_what_somebody_wants_kept_stays_and_so_does_what_is_locked() -> None:
+    backups = [at(1), at(2, marked=True), at(30), at(50)]
+    assert deletable(backups, keep=1) == ("000050", "000030")
+    locked = Policy(last=1, locked_for=timedelta(hours=40))
+    assert policy.deletable(backups, locked, NOON) == ("000050",)
+
+
+def test_a_marked_one_stays_even_if_it_is_unusable() -> None:
+    assert deletable([at(1), at(2, usable=False, marked=True), at(3, usable=False)], keep=1) == ("000003",)
+
+
+def test_the_last_chain_stays_also_when_newer_backups_have_none() -> None:
+    backups = [
+        at(1),
+        at(2, verified=True),
+        at(3, followed=True),
+        at(4, followed=True, verified=True),
+        at(5, followed=True, verified=True),
+    ]
+    assert deletable(backups, keep=1) == ("000005",)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2000), *[st.booleans()] * 4), max_size=15, unique_by=lambda row: row[0]))
+def test_the_last_verified_chain_never_goes(rows: list[tuple[int, bool, bool, bool, bool]]) -> None:
+    backups = [at(age, usable=u, verified=v, followed=f, marked=m) for age, u, v, f, m in rows]
+    gone = set(deletable(backups, keep=1))
+    chains = [b for b in sorted(backups, key=lambda b: b.at) if b.usable and b.verified and b.followed]
+    assert not gone & {b.id for b in chains[-1:]}
+    assert not gone & {b.id for b in backups if b.marked}

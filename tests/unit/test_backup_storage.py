@@ -17,8 +17,9 @@ import pytest
 from click.testing import CliRunner
 
 from monitor import backup, clock
-from monitor.backup.manifest import begun
+from monitor.backup.manifest import SCHEMA_VERSION, begun
 from monitor.backup.model import ClusterTime, Manifest, Source
+from monitor.backup.policy import Policy
 from monitor.backup.storage import LocalStore
 from monitor.catalogue.load import BUNDLED
 from monitor.cli import main
@@ -37,7 +38,7 @@ def publish(store: LocalStore, backup_id: str, content: bytes = b"some bytes") -
         entry = draft.put("dump/db/c.bson", content)
         draft.publish(
             Manifest(
-                schema_version=1,
+                schema_version=SCHEMA_VERSION,
                 id=backup_id,
                 type="full",
                 tool_version="0",
@@ -76,7 +77,7 @@ def store(tmp_path: Path) -> LocalStore:
 def test_a_published_backup_is_listed_newest_first(store: LocalStore) -> None:
     publish(store, FIRST)
     publish(store, SECOND)
-    rows = backup.list_backups(store.directory)
+    rows = backup.list_backups(store)
     assert [(row.id, row.state, row.bytes) for row in rows] == [(SECOND, "complete", 10), (FIRST, "complete", 10)]
     assert store.newest() == SECOND
 
@@ -89,7 +90,7 @@ def test_what_was_not_published_is_gone(store: LocalStore) -> None:
 
 def test_leftovers_of_a_killed_run_are_not_listed_and_the_next_one_removes_them(store: LocalStore) -> None:
     (store.directory / f".tmp-{FIRST}" / "dump").mkdir(parents=True)
-    assert backup.list_backups(store.directory) == ()
+    assert backup.list_backups(store) == ()
     with store.exclusive("test"):
         assert store.remove_leftovers() == (FIRST,)
     assert [path.name for path in store.directory.iterdir()] == [".lock"]
@@ -134,7 +135,7 @@ def test_damaged_and_incomplete_ones_are_told_as_such(store: LocalStore) -> None
     (publish(store, SECOND) / "manifest.json").unlink()
     (publish(store, THIRD) / "manifest.json").write_bytes(b"{}")
     (store.directory / "lost+found").mkdir()
-    rows = {row.id: row for row in backup.list_backups(store.directory)}
+    rows = {row.id: row for row in backup.list_backups(store)}
     assert {key: row.state for key, row in rows.items()} == {
         FIRST: "damaged",
         SECOND: "incomplete",
@@ -152,7 +153,7 @@ def test_a_hostile_manifest_costs_only_its_own_backup(store: LocalStore) -> None
     os.mkfifo(store.directory / THIRD / "manifest.json")
     last = publish(store, "20261122T130000Z-full-0004").name
 
-    rows = {row.id: row for row in backup.list_backups(store.directory)}
+    rows = {row.id: row for row in backup.list_backups(store)}
     assert {key: row.state for key, row in rows.items()} == {
         FIRST: "damaged",
         SECOND: "damaged",
@@ -163,7 +164,7 @@ def test_a_hostile_manifest_costs_only_its_own_backup(store: LocalStore) -> None
 
 
 def test_an_absent_store_holds_nothing_and_an_unknown_backup_is_refused(store: LocalStore) -> None:
-    assert backup.list_backups(store.directory) == ()
+    assert backup.list_backups(store) == ()
     for bad in (FIRST, "..", "", "x/y"):
         with pytest.raises(InputError, match="no backup"):
             store.path(bad)
@@ -176,9 +177,9 @@ def test_pruning_keeps_the_newest_and_the_verified(store: LocalStore, tmp_path: 
         publish(store, backup_id)
     with Store.migrate(tmp_path / "monitor.db") as state:
         state.put("verification", "v1", {"backup": FIRST, "outcome": "passed"}, at=clock.now())
-        assert backup.prune(store.directory, 1, store=state, dry_run=True) == (SECOND,)
+        assert backup.prune(store, Policy(last=1), store=state, dry_run=True) == (SECOND,)
         assert store.ids() == (FIRST, SECOND, THIRD)
-        assert backup.prune(store.directory, 1, store=state) == (SECOND,)
+        assert backup.prune(store, Policy(last=1), store=state) == (SECOND,)
     assert store.ids() == (FIRST, THIRD)
     assert sorted(path.name for path in store.directory.iterdir()) == [".lock", FIRST, THIRD]
 
@@ -191,15 +192,15 @@ def test_a_later_failed_verification_takes_the_proof_away(store: LocalStore, tmp
         state.put("verification", "v1", {"backup": FIRST, "outcome": "passed"}, at=now - timedelta(hours=2))
         state.put("verification", "v2", {"backup": FIRST, "outcome": "failed"}, at=now - timedelta(hours=1))
         state.put("verification", "v3", {"backup": FIRST, "outcome": "unknown"}, at=now)
-        assert backup.prune(store.directory, 1, store=state) == (FIRST, SECOND)
+        assert backup.prune(store, Policy(last=1), store=state) == (FIRST, SECOND)
 
 
 def test_a_backup_that_is_being_read_is_not_pruned(store: LocalStore) -> None:
     publish(store, FIRST)
     publish(store, SECOND)
     with store.reading(FIRST):
-        assert backup.prune(store.directory, 1) == ()
-    assert backup.prune(store.directory, 1) == (FIRST,)
+        assert backup.prune(store, Policy(last=1)) == ()
+    assert backup.prune(store, Policy(last=1)) == (FIRST,)
 
 
 def test_the_record_says_failed_without_numbers() -> None:
@@ -234,14 +235,15 @@ def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: P
     assert store.ids() == (SECOND, THIRD)
 
 
+@pytest.mark.parametrize("place", ["", "ftp://host/x", "s3://", "s3://UPPER/x", "s3://bucket/../x", "s3://b"])
 @pytest.mark.parametrize("command", [["run"], ["list"], ["verify"], ["prune", "--keep", "1"]])
-def test_object_storage_is_refused_until_it_exists(
-    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_what_is_no_place_for_backups_is_refused(
+    command: list[str], place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(main, ["--run-dir", "run", "backup", *command, "--store", "s3://bucket/x"])
+    done = CliRunner().invoke(main, ["--run-dir", "run", "backup", *command, "--store", place])
     assert done.exit_code == 2
-    assert done.stderr.startswith("monitor: --store s3://bucket/x: backups can only be kept in a directory")
+    assert done.stderr.startswith("monitor: --store")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -255,7 +257,7 @@ def test_where_the_state_cannot_be_read_no_backup_is_called_never_verified(tmp_p
     pruned = CliRunner().invoke(main, ["--run-dir", str(settings.run_dir), "backup", "prune", "--keep", "1"])
 
     assert listed.exit_code == 0
-    assert "which backups were verified is not known" in listed.stderr
+    assert "which backups were verified is known from the backup store alone" in listed.stderr
     assert "is damaged or no database" in listed.stderr
     assert FIRST in listed.stdout
     assert "unknown" in listed.stdout

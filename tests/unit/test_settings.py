@@ -57,7 +57,13 @@ def test_the_run_directory_s_own_file_is_read_unasked(tmp_path: Path) -> None:
         ('web_listen = "127.0.0.1"\n', "write host:port"),
         ('web_listen = "0.0.0.0:9500"\n', "reachable from other machines"),
         ('work_listen = "[::]:9501"\n', "reachable from other machines"),
-        ('backup_store = "s3://bucket/x"\n', "'s3://bucket/x' is an address where a file or directory"),
+        ('ledger_dir = "s3://bucket/x"\n', "'s3://bucket/x' is an address where a file or directory"),
+        ('backup_store = "ftp://bucket/x"\n', "backup_store is no place for backups"),
+        ('offsite_store = "s3://UPPER/x"\n', "offsite_store is no place for backups"),
+        ('backup_store = "s3://b-1/x"\noffsite_store = "s3://b-1/x"\n', "offsite_store is backup_store"),
+        ('backup_compression = "brotli"\n', "backup_compression"),
+        ('backup_endpoint_url = "http://me:secret@host"\n', "backup_endpoint_url carries a user or password"),
+        ("backup_max_bytes_per_second = -1.0\n", "backup_max_bytes_per_second"),
     ],
 )
 def test_a_wrong_setting_is_one_clear_message(tmp_path: Path, text: str, said: str) -> None:

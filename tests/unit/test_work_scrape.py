@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from prometheus_client import CollectorRegistry
+
 from monitor import clock
 from monitor.backup.model import ListedBackup
 from monitor.store import Record, RecordKind
+from monitor.work.app import counting
+from monitor.work.jobs import UPKEEP, Done
+from monitor.work.runner import Run
 from monitor.work.scrape import Evidence, sampled
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
@@ -37,6 +42,20 @@ def metrics(**known: Any) -> dict[str, dict[tuple[str, ...], float]]:
         "jobs": (),
     }
     return {metric.name: values for metric, values in sampled(Evidence(**(nothing | known))) if values}
+
+
+def test_a_job_s_first_run_is_seen_whatever_its_outcome() -> None:
+    registry = CollectorRegistry()
+    watch = counting([UPKEEP], registry)
+
+    def told(outcome: str) -> float | None:
+        labels = {"job": UPKEEP.name, "outcome": outcome}
+        return registry.get_sample_value("monitor_job_runs_total", labels)
+
+    assert [told(outcome) for outcome in ("passed", "failed", "aborted", "unknown")] == [0, 0, 0, 0]
+    done = Done(outcome="unknown")
+    watch(Run(job=UPKEEP.name, started_at=NOW, finished_at=NOW, duration_seconds=0, done=done))
+    assert told("unknown") == 1
 
 
 def test_nothing_known_is_no_sample_at_all() -> None:

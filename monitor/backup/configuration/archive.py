@@ -11,11 +11,12 @@ from datetime import datetime
 from pathlib import Path
 
 from monitor import clock
+from monitor.addresses import check_key
 from monitor.backup import documents
 from monitor.backup.configuration.files import LARGEST
 from monitor.backup.configuration.model import SCHEMA_VERSION, Configuration, File, Gathered
-from monitor.backup.depot import Depot, check_key
-from monitor.backup.storage import make_directories, sync_directory
+from monitor.backup.depot import Damaged, Depot, make_directories, sync_directory
+from monitor.backup.sealed import SealedDepot
 from monitor.errors import InputError, Unsafe
 
 PREFIX = "configuration/"
@@ -26,7 +27,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
 
 def is_sealed(depot: Depot) -> bool:
     """Whether what is put into a depot is encrypted before it leaves this process."""
-    return getattr(depot, "keyset", None) is not None
+    return isinstance(depot, SealedDepot)
 
 
 def save(depot: Depot, found: Gathered, started: datetime, *, without_secrets: bool = False) -> Configuration:
@@ -91,7 +92,7 @@ def load(depot: Depot, backup_id: str) -> tuple[Configuration, str]:
     except KeyError:
         raise InputError(f"there is no configuration {backup_id} in {depot.name}") from None
     if found.id != backup_id or found.schema_version != SCHEMA_VERSION:
-        raise documents.Damaged(f"{name} in {depot.name} is the manifest of {found.id[:100]!r}, or of another schema")
+        raise Damaged(f"{name} in {depot.name} is the manifest of {found.id[:100]!r}, or of another schema")
     for file in found.files:
         _check_name(name, file.name)
     return found, digest
@@ -131,9 +132,9 @@ def _content(depot: Depot, backup_id: str, file: File) -> bytes:
     try:
         content = documents.content(depot, key, LARGEST)
     except KeyError:
-        raise documents.Damaged(f"{key} is missing from {depot.name}") from None
+        raise Damaged(f"{key} is missing from {depot.name}") from None
     if len(content) != file.bytes or hashlib.sha256(content).hexdigest() != file.sha256:
-        raise documents.Damaged(f"{key} in {depot.name} is not what was kept (SHA-256 differs)")
+        raise Damaged(f"{key} in {depot.name} is not what was kept (SHA-256 differs)")
     return content
 
 
@@ -141,9 +142,9 @@ def _check_name(manifest: str, name: str) -> None:
     try:
         check_key(name)
     except InputError:
-        raise documents.Damaged(f"{manifest}: the name {name[:100]!r} does not stay where it belongs") from None
+        raise Damaged(f"{manifest}: the name {name[:100]!r} does not stay where it belongs") from None
     if _CONTROL.search(name):
-        raise documents.Damaged(f"{manifest}: the name {name[:100]!r} holds what no name of ours does")
+        raise Damaged(f"{manifest}: the name {name[:100]!r} holds what no name of ours does")
 
 
 def _key(backup_id: str, name: str) -> str:

@@ -9,7 +9,7 @@ import secrets
 from pathlib import Path
 
 from monitor.backup import documents
-from monitor.backup.depot import Depot
+from monitor.backup.depot import Damaged, Depot
 from monitor.backup.redis.model import SCHEMA_VERSION, RedisSnapshot
 from monitor.errors import InputError
 
@@ -68,10 +68,10 @@ def extract(depot: Depot, snapshot_id: str, out: Path) -> RedisSnapshot:
             file.flush()
             os.fsync(file.fileno())
         if digest.hexdigest() != snapshot.sha256:
-            raise documents.Damaged(f"snapshot {snapshot_id} in {depot.name} is not what was written (SHA-256 differs)")
+            raise Damaged(f"snapshot {snapshot_id} in {depot.name} is not what was written (SHA-256 differs)")
         draft.rename(out)
     except KeyError:
-        raise documents.Damaged(f"snapshot {snapshot_id} in {depot.name} has no {DUMP}") from None
+        raise Damaged(f"snapshot {snapshot_id} in {depot.name} has no {DUMP}") from None
     finally:
         draft.unlink(missing_ok=True)
     return snapshot
@@ -92,5 +92,5 @@ def load(depot: Depot, snapshot_id: str) -> tuple[RedisSnapshot, str]:
     except KeyError:
         raise InputError(f"there is no snapshot {snapshot_id} of Redis in {depot.name}") from None
     if found.id != snapshot_id or found.schema_version != SCHEMA_VERSION:
-        raise documents.Damaged(f"{name} in {depot.name} is the manifest of {found.id[:100]!r}, or of another schema")
+        raise Damaged(f"{name} in {depot.name} is the manifest of {found.id[:100]!r}, or of another schema")
     return found, digest

@@ -19,11 +19,11 @@ from typing import Literal
 import redis
 
 from monitor import clock
-from monitor.backup.depot import Depot
-from monitor.backup.documents import Damaged
+from monitor.backup.depot import Damaged, Depot
 from monitor.backup.model import Outcome
 from monitor.backup.redis import contents, scratch, stored
 from monitor.backup.redis.model import Contents, Keys, RedisSnapshot, RedisVerification
+from monitor.backup.sealed import NoKey
 from monitor.errors import Fault, Unavailable
 
 SLACK_SHARE, SLACK_KEYS = 0.10, 1000
@@ -68,10 +68,12 @@ def verify(
         snapshot, _ = stored.load(depot, snapshot_id)
     except Damaged as error:
         found.faults.append(_fault(snapshot_id, stored.MANIFEST, "damaged", str(error)))
+    except NoKey as error:
+        found.reason = str(error)
     else:
         try:
             _check(depot, snapshot, redis_server, scratch_dir, source, found)
-        except Unavailable as error:
+        except (Unavailable, NoKey) as error:
             found.reason = str(error)
         except redis.RedisError as error:
             found.reason = f"the scratch Redis stopped answering ({type(error).__name__})"
@@ -131,6 +133,8 @@ def _fetch(depot: Depot, snapshot: RedisSnapshot, file: Path) -> list[Fault]:
                 stream.write(chunk)
     except KeyError:
         return [_fault(snapshot.id, stored.DUMP, "missing", "it is not there")]
+    except Damaged as error:
+        return [_fault(snapshot.id, stored.DUMP, "changed", str(error))]
     except OSError as error:
         raise Unavailable(f"the snapshot cannot be laid out to be loaded: {error.strerror}") from error
     if size != snapshot.bytes:
