@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from monitor import backup, clock
-from monitor.backup import erasures, sets
+from monitor.backup import erasures, set_retention, sets
 from monitor.backup import redis as snapshots
 from monitor.backup.depot import Depot
 from monitor.backup.erasures import Head, keys, listing
@@ -27,15 +27,32 @@ from monitor.store import Store
 @click.command("set")
 @click.option("--without-secrets", is_flag=True, help="Leave out files with secrets where the store is not encrypted.")
 @click.option("--show", "set_id", metavar="ID", help="Read a set, and see that its parts are still those.")
+@click.option(
+    "--prune", "keep", type=click.IntRange(min=1), help="Take none; keep the newest so many, delete the rest."
+)
+@click.option("--dry-run", is_flag=True, help="With --prune: only say what would go.")
 @store_option
 @json_option
 @pass_settings
-def command(context: Context, *, without_secrets: bool, set_id: str | None, place: str | None, as_json: bool) -> None:
+def command(
+    context: Context,
+    *,
+    without_secrets: bool,
+    set_id: str | None,
+    keep: int | None,
+    dry_run: bool,
+    place: str | None,
+    as_json: bool,
+) -> None:
     """Take all three, one after the other, and tie them together in one manifest; take over new erasures first.
 
-    Exit code 1: a part could not be made; the set says which, and why.
+    Exit code 1: a part could not be made; the set says which, and why. With --prune sets go, and snapshots of Redis
+    and configurations that no set which stays refers to; backups of MongoDB go by `backup prune` alone.
     """
     settings = at(context.settings, place)
+    if keep is not None:
+        _prune(settings, keep, dry_run=dry_run, as_json=as_json)
+        return
     depot = open_store(settings).depot
     if set_id is not None:
         found = sets.load(depot, set_id)
@@ -51,6 +68,23 @@ def command(context: Context, *, without_secrets: bool, set_id: str | None, plac
     for reason in done.missing:
         click.echo(f"monitor: {reason}", err=True)
     leave(Exit.PROMISE_BROKEN if done.missing else Exit.GOOD)
+
+
+def _prune(settings: Settings, keep: int, *, dry_run: bool, as_json: bool) -> None:
+    with state_of(settings, without="which snapshots were verified is not known") as store:
+        if store is None:
+            raise Unavailable("backup set --prune: a verified snapshot must stay, so nothing is deleted")
+        records = store.records("redis")
+        verified = frozenset(str(one.body["backup"]) for one in records if one.body.get("outcome") == "passed")
+        home = open_store(settings, pruning=True)
+        gone = set_retention.prune(home, keep, verified=verified, dry_run=dry_run)
+    if as_json:
+        print_json({"deleted": list(gone), "dry_run": dry_run})
+        return
+    for one in gone:
+        click.echo(f"{'would delete' if dry_run else 'deleted'} {one}")
+    if not gone:
+        click.echo("nothing to delete")
 
 
 def take(settings: Settings, depot: Depot, store: Store | None, *, without_secrets: bool) -> BackupSet:
