@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, RedisError
+from redis.retry import Retry
 
 from monitor.backup.scratch import private_directory, socket_directory, start_child
 from monitor.errors import InputError, Unavailable
@@ -80,7 +82,10 @@ def loaded(binary: Path, directory: Path) -> Iterator[Server]:
             *("--maxmemory", "0", "--logfile", ""),
         ]
         process = start_child(arguments, output)
-        client = redis.Redis(unix_socket_path=str(sockets / SOCKET), socket_timeout=60)
+        # Asked again at once: the library's own retries would sleep for longer than loading takes.
+        client = redis.Redis(
+            unix_socket_path=str(sockets / SOCKET), socket_timeout=60, retry=Retry(NoBackoff(), retries=0)
+        )
         try:
             ends = time.monotonic() + LOAD_TIMEOUT_S
             while not _ready(client):
