@@ -136,7 +136,7 @@ def is_transient(error: BaseException) -> bool:
 
 
 _BUSY: Mapping[str, Any] = {"status": {"$in": list(BUSY_STATUSES)}}
-_GUARDS = {
+GUARDS = {
     "appointments": (
         pymongo.IndexModel("cells", name="practitioner_cells", unique=True, partialFilterExpression=_BUSY),
         pymongo.IndexModel("patient_cells", name="patient_cells", unique=True, partialFilterExpression=_BUSY),
@@ -176,12 +176,12 @@ _HELPERS = {
 
 async def ensure_guards(data: AsyncDatabase[Document]) -> None:
     """Create what the guarantees rest on, where it is missing, however long that takes."""
-    await _create(data, _GUARDS)
+    await _create(data, GUARDS)
 
 
 async def ensure_indexes(data: AsyncDatabase[Document]) -> None:
     """Create all indexes that are missing, however long that takes."""
-    await _create(data, _GUARDS)
+    await _create(data, GUARDS)
     await _create(data, _HELPERS)
 
 

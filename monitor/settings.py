@@ -91,8 +91,23 @@ class Settings:
     redis_uri: str = "redis://127.0.0.1:6379/0"
     redis_backup_username: str = "backup"
     redis_backup_password_file: Path | None = None
+    redis_ca_file: Path | None = None
+    """The authorities that a ``rediss://`` server's certificate is held against; the system's when not set."""
+    redis_server: str = "redis-server"
+    """The redis-server binary that snapshots are tried in."""
     mongod: str = "mongod"
     """The mongod binary that scratch servers are started from."""
+    configuration_files: tuple[Path, ...] = ()
+    """Files and directories that the daily backup of configuration takes beside what it finds by itself: Prometheus's,
+    Alertmanager's and Grafana's, compose and deploy files. In the environment separated by ``:``."""
+    state_files: tuple[Path, ...] = ()
+    """Terraform's and Kubernetes's state files. They hold secrets, so they go into sealed stores only."""
+    key_vault: str = "encryption.__keyVault"
+    """The collection with the application's wrapped data keys; empty where it has none."""
+    erasure_signing_key_file: Path | None = None
+    """The private keyset that signs the list of erasures; ``monitor backup erasure key`` makes the pair."""
+    erasure_verification_key_file: Path | None = None
+    """Its public keyset, kept where restores are made."""
     ledger_dir: Path | None = None
     """Where the client-side ledger is, if traffic keeps one; ``<run_dir>/ledger`` when not set."""
     heartbeat_url_file: Path | None = None
@@ -258,6 +273,7 @@ def _structure(values: Mapping[str, object], source: str) -> Settings:
     converter = Converter(forbid_extra_keys=True)
     converter.register_structure_hook(Path, lambda value, _: _path(str(value)))
     converter.register_structure_hook(Path | None, lambda value, _: None if _is_nothing(value) else _path(str(value)))
+    converter.register_structure_hook_func(lambda kind: kind == tuple[Path, ...], lambda value, _: _paths(value))
     hook = make_dict_structure_fn(Settings, converter, _cattrs_forbid_extra_keys=True)
     try:
         return hook(values, Settings)
@@ -280,6 +296,16 @@ def _path(text: str) -> Path:
 def _is_nothing(value: object) -> bool:
     """``/dev/null``, or what is mounted from it: how a container is told that there is no such file."""
     return Path(str(value)).is_char_device()
+
+
+def _paths(value: object) -> tuple[Path, ...]:
+    """A list in the file; in the environment one text, separated as PATH is."""
+    if isinstance(value, str):
+        _path(value)  # before the colon of an address would part it
+        return tuple(_path(part) for part in value.split(os.pathsep) if part)
+    if not isinstance(value, list) or not all(isinstance(part, str) and part for part in value):
+        raise SettingsError(f"{value!r} should be a list of paths")
+    return tuple(_path(part) for part in value)
 
 
 def _first_settings_error(error: BaseException) -> SettingsError | None:

@@ -20,7 +20,20 @@ from monitor import clock
 from monitor.errors import Unavailable
 from monitor.store_schema import MIGRATIONS, statements
 
-RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog", "calendar", "override"]
+RecordKind = Literal[
+    "backup",
+    "verification",
+    "drill",
+    "job",
+    "report",
+    "watchdog",
+    "calendar",
+    "override",
+    "erasure",
+    "redis",
+    "configuration",
+    "set",
+]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 
 AlertEventState = Literal["firing", "resolved", "forgotten"]

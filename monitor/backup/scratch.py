@@ -83,7 +83,7 @@ def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
     Raises:
         Unavailable: it cannot be started.
     """
-    with private_directory(parent) as directory, _socket_directory(directory) as sockets:
+    with private_directory(parent) as directory, socket_directory(directory, SOCKET) as sockets:
         process = _start(mongod, directory, sockets)
         try:
             with _client(sockets / SOCKET) as client:
@@ -147,9 +147,9 @@ def _marked(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _socket_directory(directory: Path) -> Iterator[Path]:
+def socket_directory(directory: Path, socket: str) -> Iterator[Path]:
     """Use the scratch directory, or a short-lived one where its path is too long for a socket."""
-    if len(os.fsencode(directory / SOCKET)) <= LONGEST_SOCKET:
+    if len(os.fsencode(directory / socket)) <= LONGEST_SOCKET:
         yield directory
         return
     with private_directory(SHORT_PARENT) as short:
@@ -166,11 +166,16 @@ def _start(mongod: Path, directory: Path, sockets: Path) -> subprocess.Popen[byt
         # Expiring documents while they are compared would be taken for damage.
         *("--setParameter", "ttlMonitorEnabled=false", "--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
-    with (directory / "output").open("wb") as output:
+    return start_child(arguments, directory / "output")
+
+
+def start_child(arguments: list[str], output: Path) -> subprocess.Popen[bytes]:
+    """Start a server that dies with the thread that starts it; what it says goes to a file."""
+    with output.open("wb") as file:
         return subprocess.Popen(
             [sys.executable, "-I", "-c", _SHIM, str(os.getpid()), *arguments],
             stdin=subprocess.DEVNULL,
-            stdout=output,
+            stdout=file,
             stderr=subprocess.STDOUT,
             # Ctrl-C is for us; we then end the server ourselves.
             start_new_session=True,

@@ -279,6 +279,15 @@ class Recovery:
     keep_yearly: int = 0
     locked_for: timedelta = timedelta(0)
     """How long a bucket's object lock keeps each backup from being removed by anybody; none where it is zero."""
+    application_check: tuple[str, ...] = ()
+    """The application's command that says whether a restored database holds what it promises; ``python`` is the
+    interpreter that runs the monitor. Its flags and answer: docs/backups.md."""
+    application_erase: tuple[str, ...] = ()
+    """The application's command that erases everything about the subjects of a file."""
+    erasure_subjects: str = ""
+    """``database.collection`` whose ``_id`` are the subjects that ``application_erase`` understands."""
+    erasure_notes: str = ""
+    """``database.collection`` in which the application notes, by the same ``_id``, whom it has erased itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from monitor.errors import Fault
 
 T = TypeVar("T")
 
+_NAMESPACE = re.compile(r"[^.$\s/\\]+\.[^$\s]+")
 _ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 
 
@@ -53,6 +54,11 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
             faults.append(document.fault("wrong-value", "must not be negative", name))
     if not naming.is_time_zone(found.get("time_zone", "UTC")):
         faults.append(document.fault("wrong-value", "is not a time zone such as Europe/Berlin", "time_zone"))
+    faults += [
+        document.fault("wrong-value", "must be database.collection, such as appointments.patients", name)
+        for name in ("erasure_subjects", "erasure_notes")
+        if found.get(name) and not _NAMESPACE.fullmatch(found[name])
+    ]
     return whole(Recovery, found), faults
 
 

@@ -15,10 +15,21 @@ from monitor.backup import notes
 from monitor.backup.compression import COMPRESSIONS
 from monitor.backup.opening import open_store
 from monitor.backup.policy import Policy
+from monitor.backup.redis import is_snapshot_id
 from monitor.backup.retention import policy_of
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Recovery
-from monitor.cli import Context, leave, pass_settings, print_json
+from monitor.cli import (
+    Context,
+    backup_configuration,
+    backup_erasure,
+    backup_redis,
+    backup_roles,
+    backup_set,
+    leave,
+    pass_settings,
+    print_json,
+)
 from monitor.cli.backup_keys import keys
 from monitor.cli.backup_shared import (
     Show,
@@ -41,6 +52,8 @@ def command() -> None:
 
 
 command.add_command(keys)
+for _module in (backup_configuration, backup_erasure, backup_redis, backup_roles, backup_set):
+    command.add_command(_module.command)
 
 
 @command.command()
@@ -143,6 +156,8 @@ def verify(
     3: no mongod could be started, or the key that it is sealed with is not at hand.
     """
     settings = with_store(context.settings, place, offsite=offsite, keyset=keyset)
+    if backup_id is not None and is_snapshot_id(backup_id):
+        backup_redis.verify(settings, backup_id, scratch, as_json=as_json)
     with stopped_by_sigterm(), state(settings) as store, Show() as show:
         verdict = backup.verify(settings, backup_id, store=store, progress=show, scratch_dir=scratch)
     if as_json:

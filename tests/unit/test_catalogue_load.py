@@ -237,6 +237,25 @@ def test_an_environment_whose_name_can_be_no_file_is_refused(root: Path, name: s
         load(root, name)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("erasure_notes", "erasures"),
+        ("erasure_subjects", "a b.c"),
+        ("erasure_subjects", ".patients"),
+        ("application_check", "python -m app check"),
+        ("application_erase", "[python, 1]"),
+    ],
+)
+def test_what_the_application_is_asked_is_written_as_it_should(root: Path, field: str, value: str) -> None:
+    recovery = (BUNDLED / "recovery.yaml").read_text()
+    (root / "recovery.yaml").write_text(re.sub(rf"(?m)^{field}: .*", f"{field}: {value}", recovery))
+    with pytest.raises(CatalogueError) as error:
+        load(root, "local")
+    (fault,) = error.value.faults
+    assert (fault.file, fault.path.partition("[")[0]) == ("recovery.yaml", field)
+
+
 @pytest.mark.parametrize("field", ["rpo", "rto", "full_backup_every", "verify_every"])
 @pytest.mark.parametrize("span", ["99999999999999999999d", f"{'9' * 5000}s", "36501d", "\N{ARABIC-INDIC DIGIT THREE}d"])
 def test_a_span_beyond_reason_is_a_fault_at_its_field(root: Path, field: str, span: str) -> None:
