@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from monitor.catalogue.load import load
 from monitor.check import findings
+from monitor.cli import uncollected
 from monitor.cli.generate import everything
 
 T = TypeVar("T")
@@ -52,9 +53,10 @@ def within(root: Path) -> tuple[dict[str, float], dict[str, str]]:
         seconds[step] = time.process_time() - before
         return done
 
-    catalogue = timed("load", lambda: load(root, ENVIRONMENT))
-    timed("check", lambda: findings(catalogue))
-    return seconds, timed("generate", lambda: everything(catalogue, root / "nothing"))
+    with uncollected():  # as the commands do
+        catalogue = timed("load", lambda: load(root, ENVIRONMENT))
+        timed("check", lambda: findings(catalogue))
+        return seconds, timed("generate", lambda: everything(catalogue, root / "nothing"))
 
 
 def command(*arguments: str | Path, place: Path, hash_seed: int = 0) -> Took:

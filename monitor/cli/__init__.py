@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import importlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -117,6 +119,18 @@ def main(
 
 
 pass_settings = click.make_pass_decorator(Context)
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Let no garbage be collected for a while: a command that builds much and then ends would look for it in vain."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def slo_named(catalogue: Catalogue, name: str) -> Slo:

@@ -10,7 +10,7 @@ from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import Finding, findings, live_findings, missing_series
-from monitor.cli import Context, folders, leave, pass_settings, print_json
+from monitor.cli import Context, folders, leave, pass_settings, print_json, uncollected
 from monitor.cli.dashboards_live import heard
 from monitor.cli.folders import DASHBOARDS
 from monitor.errors import Exit
@@ -49,10 +49,11 @@ def command(
     settings = context.settings
     if url is not None:
         check_url("--prometheus", url)
-    catalogue = load(settings.catalogue, settings.environment)
-    pages = folders.runbooks(runbooks or Path(FOLDER))
-    boards = _boards(settings, dashboards)
-    found = list(findings(catalogue, pages, boards))
+    with uncollected():
+        catalogue = load(settings.catalogue, settings.environment)
+        pages = folders.runbooks(runbooks or Path(FOLDER))
+        boards = _boards(settings, dashboards)
+        found = list(findings(catalogue, pages, boards))
     if url is not None:
         found += _live(settings, catalogue, url, boards or {}, pages or {})
     if as_json:

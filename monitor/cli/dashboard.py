@@ -70,7 +70,7 @@ def draw(
             length = back or span_of(board.span)
             now = clock.now().replace(microsecond=0)
             answers = ask(prometheus, board, now, length, catalogue.environment.scrape_interval, values)
-            files[out / f"{board.uid}.html"] = page(board, catalogue, answers, opened=open_rows)
+            files[str(out / f"{board.uid}.html")] = page(board, catalogue, answers, opened=open_rows)
     all_or_nothing.replace(files)
     for file in files:
         click.echo(f"wrote {file}", err=True)

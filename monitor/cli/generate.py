@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -11,7 +13,7 @@ import click
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import warnings
-from monitor.cli import Context, all_or_nothing, leave, pass_settings
+from monitor.cli import Context, all_or_nothing, leave, pass_settings, uncollected
 from monitor.errors import Exit, InputError
 from monitor.render import kubernetes, metrics_page, outputs, runbooks, scrape_config
 from monitor.render.yaml_text import GENERATED_BY
@@ -50,20 +52,23 @@ def command(context: Context, click_context: click.Context, *, check: bool, form
     For the environment `compose` unless --env names another: its files are the committed ones.
     """
     chosen = click_context.find_root().params.get("environment") or ENVIRONMENT
-    catalogue = load(context.settings.catalogue, chosen)
-    for finding in warnings(catalogue):
-        click.echo(f"warning: {finding}", err=True)
-    files = everything(catalogue, out)
-    folders = FOLDERS
-    if form == OPERATOR:
-        files, folders = files | kubernetes.objects(catalogue, files), (*FOLDERS, kubernetes.FOLDER)
-    stale = _stale(out, files, folders)
-    changed = [path for path, text in files.items() if _read(out / path) != text]
-    if check:
-        for path in sorted([*changed, *stale]):
-            click.echo(f"{path}: {'is not generated any more' if path in stale else 'differs'}")
-        leave(Exit.PROMISE_BROKEN if changed or stale else Exit.GOOD)
-    all_or_nothing.replace({out / path: files[path] for path in changed}, remove=[out / path for path in stale])
+    with uncollected():
+        catalogue = load(context.settings.catalogue, chosen)
+        for finding in warnings(catalogue):
+            click.echo(f"warning: {finding}", err=True)
+        files = everything(catalogue, out)
+        folders = FOLDERS
+        if form == OPERATOR:
+            files, folders = files | kubernetes.objects(catalogue, files), (*FOLDERS, kubernetes.FOLDER)
+        stale = _stale(out, files, folders)
+        changed = [path for path, text in files.items() if _differs(out / path, text)]
+        if check:
+            for path in sorted([*changed, *stale]):
+                click.echo(f"{path}: {'is not generated any more' if path in stale else 'differs'}")
+            leave(Exit.PROMISE_BROKEN if changed or stale else Exit.GOOD)
+        all_or_nothing.replace(
+            {str(out / path): files[path] for path in changed}, remove=[out / path for path in stale]
+        )
     click.echo(f"{len(files)} files are up to date in {out.resolve()}: {len(changed)} written, {len(stale)} removed")
 
 
@@ -78,19 +83,38 @@ def everything(catalogue: Catalogue, out: Path) -> dict[str, str]:
 
 
 def _stale(out: Path, files: dict[str, str], folders: Iterable[str]) -> list[str]:
-    found = (path for folder in folders for path in (out / folder).rglob("*") if path.is_file())
-    names = (path.relative_to(out).as_posix() for path in found)
-    return sorted(name for name in names if name not in files and GENERATED_BY in (_read(out / name) or ""))
+    strangers = (name for name in _below(out, folders) if name not in files and (out / name).is_file())
+    return sorted(name for name in strangers if GENERATED_BY in (_read(out / name) or ""))
+
+
+def _below(out: Path, folders: Iterable[str]) -> Iterator[str]:
+    """What lies in some folders, by path below ``out``."""
+    for folder, _, names in chain.from_iterable(os.walk(out / folder) for folder in folders):
+        place = Path(folder).relative_to(out).as_posix()
+        yield from (f"{place}/{name}" for name in names)
+
+
+def _differs(path: Path, text: str) -> bool:
+    """Whether a file has other bytes than this text, or is not there."""
+    found = _bytes(path)
+    return found is None or found != text.encode()
 
 
 def _read(path: Path) -> str | None:
+    """The text of a file; empty where it is none, ``None`` where there is no file."""
+    found = _bytes(path)
+    try:
+        return None if found is None else found.decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def _bytes(path: Path) -> bytes | None:
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"cannot read {path}: it is no file: move it away, or choose another place by --out")
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except UnicodeDecodeError:
-        return ""
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error

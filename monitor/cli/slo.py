@@ -20,7 +20,7 @@ from monitor.cli import (
 )
 from monitor.compliance.sealing import zone_of
 from monitor.compliance.shown import slo_json
-from monitor.compliance.status import SloStatus, corrected, slo_statuses
+from monitor.compliance.status import SloStatus, slo_statuses
 from monitor.errors import Unavailable
 from monitor.render import report_words as words
 from monitor.slo.verdict import Verdict
@@ -68,9 +68,8 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
     with ExitStack() as stack:
         prometheus, store = _open(context, stack)
         status = next(one for one in slo_statuses(prometheus, catalogue, store=store) if one.name == name)
-        changed = corrected(prometheus, store, catalogue, slo) if store else None
     if as_json:
-        print_json(slo_json(slo, status, changed))
+        print_json(slo_json(slo, status))
         return
     click.echo(f"{slo.display_name}: {slo.description}")
     if slo.impact:
@@ -82,7 +81,7 @@ def show(context: Context, name: str, *, as_json: bool) -> None:
     click.echo()
     for line in _table([(label.capitalize(), value) for label, value in zip(COLUMNS, _row(status), strict=True)]):
         click.echo(line)
-    for line in slo_corrections.window_lines(changed, zone_of(catalogue)):
+    for line in slo_corrections.window_lines(status, zone_of(catalogue)):
         click.echo(line)
 
 
@@ -117,11 +116,13 @@ def _row(status: SloStatus) -> tuple[str, ...]:
 
 
 def _standing(status: SloStatus) -> str:
-    """The verdict; a figure of too little time says so, whatever it is."""
-    if status.verdict is not Verdict.INSUFFICIENT:
-        return status.verdict.value
-    coverage = "nothing measured" if not status.coverage else f"{words.percent(status.coverage, 1)} coverage"
-    return f"{status.verdict.value} ({coverage})"
+    """The verdict; a figure of too little time says so, whatever it is, and so does one that was corrected."""
+    notes = []
+    if status.verdict is Verdict.INSUFFICIENT:
+        notes.append("nothing measured" if not status.coverage else f"{words.percent(status.coverage, 1)} coverage")
+    if status.before:
+        notes.append(f"before corrections {slo_corrections.achieved(status.before, status.objective)}")
+    return f"{status.verdict.value} ({'; '.join(notes)})" if notes else status.verdict.value
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:

@@ -13,7 +13,8 @@ from monitor.compliance.corrections import Signed, correct, withdraw
 from monitor.compliance.days import Span, instant
 from monitor.compliance.sealing import zone_of
 from monitor.compliance.shown import correction_json
-from monitor.compliance.status import Corrected
+from monitor.compliance.status import SloStatus
+from monitor.compliance.tally import Figures
 from monitor.render import report_words as words
 from monitor.sources.prometheus import connect
 from monitor.store import Store
@@ -116,19 +117,25 @@ def line(correction: Correction, zone: str) -> str:
     return f"{correction.slo}: {span} does not count: {correction.reason} ({who}); {off}"
 
 
-def window_lines(changed: Corrected | None, zone: str) -> Iterator[str]:
+def window_lines(status: SloStatus, zone: str) -> Iterator[str]:
     """The same for people."""
-    if changed is None:
+    if not status.excluded.corrections:
         return
     yield ""
-    for correction in changed.corrections:
+    for correction in status.excluded.corrections:
         yield line(correction, zone)
-        if correction in changed.unknown:
+        if correction in status.excluded.unknown:
             yield "  In this window nothing is taken off for it: it lies in it in part, or was not counted."
-    digits = words.digits_for(changed.objective)
-    for when, moment in (("Before", changed.before), ("After", changed.after)):
-        left = words.percent(moment.remaining(changed.objective, changed.length), 1)
-        yield f"{when} corrections: {words.percent(moment.achieved, digits)} achieved, {left} of the budget left"
+    if status.before:
+        yield f"Before corrections: {achieved(status.before, status.objective)}"
+        after = Figures(sli=status.sli, error_budget_remaining=status.error_budget_remaining)
+        yield f"After corrections: {achieved(after, status.objective)}"
+
+
+def achieved(told: Figures, objective: float) -> str:
+    """Both figures, in words."""
+    share = words.percent(told.sli, words.digits_for(objective))
+    return f"{share} achieved, {words.percent(told.error_budget_remaining, 1)} of the budget left"
 
 
 def _tell(correction: Correction, zone: str, *, as_json: bool) -> None:

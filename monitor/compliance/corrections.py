@@ -47,8 +47,13 @@ MOST_REASON, MOST_NAME = 500, 100
 
 def excluded(history: SloHistory, slo: str, start: datetime, end: datetime) -> Excluded:
     """What is taken away from an SLO between two instants."""
+    return taken_off(standing(history.corrections(slo)), start, end)
+
+
+def taken_off(holding: Iterable[Correction], start: datetime, end: datetime) -> Excluded:
+    """What corrections that hold take away between two instants. Pure."""
     bad = total = 0.0
-    touched = [one for one in standing(history.corrections(slo)) if one.start < end and one.end > start]
+    touched = [one for one in holding if one.start < end and one.end > start]
     unknown = []
     for correction in touched:
         parts = parts_in(correction, start, end)

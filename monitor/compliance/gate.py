@@ -79,6 +79,7 @@ class Gate:
             "allowed": self.allowed,
             "error_budget_remaining": self.standing.error_budget_remaining,
             "coverage": self.standing.coverage,
+            "before_corrections": self.standing.before.to_json() if self.standing.before else None,
             "reason": self.reason,
             "override": self.override.to_json() if self.override else None,
         }

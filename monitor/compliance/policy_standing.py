@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from monitor import clock
 from monitor.catalogue.model import Catalogue, Slo
+from monitor.compliance.policy_past import spent_before
 from monitor.compliance.status import SloStatus, slo_statuses
+from monitor.compliance.tally import Figures
 from monitor.errors import Unavailable
-from monitor.slo import names, policy, promql
+from monitor.slo import policy
 from monitor.slo.policy import State
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
-
-HOUR = timedelta(hours=1)
-"""The past is looked at hour by hour, at the worst of each: 720 points for 30 days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +23,8 @@ class Standing:
     state: State
     error_budget_remaining: float | None = None
     coverage: float | None = None
+    before: Figures | None = None
+    """What it was before corrections; ``None`` where nothing was corrected."""
     problem: str = ""
 
     @property
@@ -37,6 +36,8 @@ class Standing:
             who = "`monitor work` runs" if self.slo.window.calendar else "the rules are loaded"
             return f"Nothing is known: no error budget is recorded now; see whether {who} and metrics come in."
         spent = f"{1 - self.error_budget_remaining:.1%} of the error budget of {self.slo.window.text} is spent"
+        if self.before and self.before.error_budget_remaining is not None:
+            spent += f", {1 - self.before.error_budget_remaining:.1%} before corrections"
         if self.state is State.UNKNOWN:
             least = f"{policy.ENOUGH_COVERAGE:.0%}"
             return (
@@ -53,7 +54,7 @@ def standing(prometheus: Prometheus, catalogue: Catalogue, slo: Slo, store: Stor
     """
     try:
         (status,) = slo_statuses(prometheus, replace(catalogue, slos=(slo,)), store=store)
-        past = _past(prometheus, slo, status) if policy.depends_on_past(_spent(status)) else ()
+        past = spent_before(prometheus, slo, status, store) if policy.depends_on_past(_spent(status)) else ()
     except Unavailable as error:
         return Standing(slo=slo, state=State.UNKNOWN, problem=str(error))
     return _standing(slo, status, past)
@@ -70,21 +71,9 @@ def _standing(slo: Slo, status: SloStatus, past: tuple[float, ...]) -> Standing:
         state=policy.state(past, _spent(status), status.coverage),
         error_budget_remaining=status.error_budget_remaining,
         coverage=status.coverage,
+        before=status.before,
     )
 
 
 def _spent(status: SloStatus) -> float | None:
     return None if status.error_budget_remaining is None else 1 - status.error_budget_remaining
-
-
-def _past(prometheus: Prometheus, slo: Slo, status: SloStatus) -> tuple[float, ...]:
-    """What was spent at the worst moment of each hour of the SLO's window, oldest first.
-
-    A window of the calendar begins with its whole budget: what the one before it spent holds no state of this one.
-    """
-    query = f"min_over_time({promql.series(names.BUDGET_REMAINING, slo, slo.window.text)}[1h])"
-    now = clock.now()
-    first = status.span.start + HOUR if status.span else now - max(slo.window.duration, HOUR)
-    found = prometheus.range(query, first, now, HOUR)
-    points = sorted(point for series in found for point in series.points)
-    return tuple(1 - value for _, value in points)

@@ -95,7 +95,7 @@ class Reader:
         cell: timedelta,
     ) -> None:
         self._prometheus, self._slo, self._cell = prometheus, slo, cell
-        self._fine = cell <= environment.evaluation_interval
+        self._fine, self._scrape = cell <= environment.evaluation_interval, environment.scrape_interval
         width = cell.total_seconds()
         first = -(-span[0].timestamp() // width)
         self.first = clock.from_epoch(first * width)
@@ -113,8 +113,8 @@ class Reader:
 
     def as_recorded(self) -> tuple[Cells, Cells]:
         """Bad and all events by the recording rules' own expressions."""
-        total = promql.observed_total(self._slo, self._cell)
-        bad = promql.observed_bad(self._slo, self._cell)
+        total = promql.observed_total(self._slo, self._cell, self._scrape)
+        bad = promql.observed_bad(self._slo, self._cell, self._scrape)
         bad = bad.replace(promql.series(names.OBSERVED_TOTAL_DELTA, self._slo), f"({total})")
         return self._ask(bad), self._ask(total)
 
@@ -194,7 +194,7 @@ class Reader:
     def _as_ruled(self, term: Term) -> str:
         """The rule's own expression for what one term gained in a cell, whatever became of its series."""
         alone = replace(self._slo, sli=RatioSli(bad=term.text, total=term.text))
-        expression = promql.observed_bad(alone, self._cell)
+        expression = promql.observed_bad(alone, self._cell, self._scrape)
         return expression.replace(promql.series(names.OBSERVED_TOTAL_DELTA, alone), "vector(0)")
 
     @staticmethod

@@ -6,14 +6,21 @@ from typing import Any
 
 from monitor import clock
 from monitor.catalogue.model import Slo
-from monitor.compliance.status import Corrected, SloStatus
+from monitor.compliance.status import SloStatus
+from monitor.compliance.tally import Figures
 from monitor.store_history import Correction
 
 
-def slo_json(slo: Slo, status: SloStatus, changed: Corrected | None) -> dict[str, Any]:
+def slo_json(slo: Slo, status: SloStatus) -> dict[str, Any]:
     """What is promised, where it stands, and what corrections changed in the current window."""
-    told = {"description": slo.description, "impact": slo.impact, "team": slo.team}
-    return status.to_json() | told | _window_json(changed)
+    after = Figures(sli=status.sli, error_budget_remaining=status.error_budget_remaining)
+    return status.to_json() | {
+        "description": slo.description,
+        "impact": slo.impact,
+        "team": slo.team,
+        "corrections": [correction_json(correction) for correction in status.excluded.corrections],
+        "after_corrections": after.to_json() if status.before else None,
+    }
 
 
 def correction_json(correction: Correction) -> dict[str, Any]:
@@ -31,14 +38,4 @@ def correction_json(correction: Correction) -> dict[str, Any]:
         "withdraws": correction.withdraws or None,
         "bad_events": sum(part.bad or 0.0 for part in correction.parts) if known else None,
         "total_events": sum(part.total or 0.0 for part in correction.parts) if known else None,
-    }
-
-
-def _window_json(changed: Corrected | None) -> dict[str, Any]:
-    if changed is None:
-        return {"corrections": [], "before_corrections": None, "after_corrections": None}
-    return {
-        "corrections": [correction_json(correction) for correction in changed.corrections],
-        "before_corrections": changed.to_json(changed.before),
-        "after_corrections": changed.to_json(changed.after),
     }

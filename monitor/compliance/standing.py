@@ -13,7 +13,7 @@ from monitor.compliance.counting import Grid
 from monitor.compliance.days import Span, holes, window_at
 from monitor.compliance.reading import Reader
 from monitor.compliance.sealing import cell_width, cells, reader_over
-from monitor.compliance.tally import Tally
+from monitor.compliance.tally import Figures, Tally
 from monitor.slo.promql import TRAFFIC_MEMORY
 from monitor.sources.prometheus import Prometheus
 from monitor.store_history import SloHistory
@@ -55,6 +55,13 @@ class Standing:
         return self.tally.remaining(self.objective, self.span.length)
 
     @property
+    def before(self) -> Figures | None:
+        """What it was before corrections, where there are any."""
+        if not self.excluded.corrections:
+            return None
+        return Figures.of(self.counted, self.objective, self.span.length)
+
+    @property
     def coverage(self) -> float:
         """The share of the window so far that was measured."""
         return self.counted.coverage(self.until - self.span.start)
@@ -70,6 +77,7 @@ class Standing:
             "sli": self.sli,
             "error_budget_remaining": self.error_budget_remaining,
             "coverage": self.coverage,
+            "before_corrections": self.before.to_json() if self.before else None,
         }
 
 

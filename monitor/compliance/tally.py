@@ -63,3 +63,20 @@ class Tally:
     def bounds(self, span: timedelta) -> verdict.Bounds:
         """What was achieved over a whole span, if all that was not measured was bad, and if it was good."""
         return verdict.bounds(self.achieved, self.coverage(span))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What an SLO has achieved (0-1) and what is left of its budget, a share of the whole window's."""
+
+    sli: float | None
+    error_budget_remaining: float | None
+
+    @classmethod
+    def of(cls, counted: Tally, objective: float, window: timedelta) -> Figures:
+        """What a window's events come to."""
+        return cls(sli=counted.achieved, error_budget_remaining=counted.remaining(objective, window))
+
+    def to_json(self) -> dict[str, float | None]:
+        """The fields, for programs."""
+        return {"sli": self.sli, "error_budget_remaining": self.error_budget_remaining}

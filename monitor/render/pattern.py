@@ -55,6 +55,12 @@ class Own(dict[str, str]):
         return made
 
 
+@lru_cache(maxsize=2)
+def own_of(slo: Slo, spoken: Callable[[str], str] = str) -> Own:
+    """What an SLO puts in, kept while its files are written: they ask for the same figures and words."""
+    return Own(slo, spoken)
+
+
 class Pattern:
     """A text with holes."""
 

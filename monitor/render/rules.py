@@ -10,7 +10,7 @@ from functools import lru_cache
 from monitor.catalogue import durations, promql, templates
 from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environment, Slo, Window
 from monitor.render import links
-from monitor.render.pattern import Own, Pattern, YamlPattern
+from monitor.render.pattern import Own, Pattern, YamlPattern, own_of
 from monitor.render.yaml_text import Value, Written, document, field, inline
 from monitor.slo import names
 from monitor.slo import rules as slo_rules
@@ -30,7 +30,7 @@ def rule_files(catalogue: Catalogue) -> dict[str, str]:
 
 def slo_rule_files(slo: Slo, environment: Environment) -> dict[str, str]:
     """The rule files of an SLO, by path."""
-    alerts = _slo_alerts(stand_in(slo), environment).of(Own(slo, templates.escape))
+    alerts = _slo_alerts(stand_in(slo), environment).of(own_of(slo, templates.escape))
     return _slo_recordings(slo, environment) | {slo_alert_file(slo): alerts}
 
 
@@ -56,8 +56,8 @@ def slo_alert_file(slo: Owner) -> str:
 
 def rule_groups(slo: Slo, environment: Environment, *, long: bool) -> tuple[str, ...]:
     """An SLO's groups of one file or the other with its alerts, in the order that one feeds the next."""
-    own = Own(slo)
-    found = (group.name.of(own) for group in _derived(slo, environment) if group.is_long == long)
+    mine = own_of(slo)
+    found = (group.name.of(mine) for group in _derived(slo, environment) if group.is_long == long)
     return (*found, _alerts_group(slo))
 
 
@@ -70,21 +70,31 @@ def all_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
     """Every alert as it will be evaluated: the SLOs' own first, then those written by hand."""
     for slo in catalogue.slos:
         yield from complete_alerts(slo, catalogue.environment)
-    for group in catalogue.alerts:
-        yield from (complete(rule, catalogue.environment) for rule in group.rules)
+    yield from written_alerts(catalogue)
+
+
+def written_alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
+    """Every alert that was written by hand, as it will be evaluated."""
+    return (complete(rule, catalogue.environment) for group in catalogue.alerts for rule in group.rules)
 
 
 def complete_alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
     """Every alert of an SLO as it will be evaluated, the most urgent first."""
-    own = Own(slo, templates.escape)
+    mine = own_of(slo, templates.escape)
     for frame in _frames(stand_in(slo), environment):
-        yield replace(
-            frame.rule,
-            expr=frame.expr.of(own),
-            labels={name: text.of(own) for name, text in frame.labels.items()},
-            annotations={name: text.of(own) for name, text in frame.annotations.items()},
-            place=slo.place,
-        )
+        texts = {name: text.of(mine) for name, text in frame.annotations.items()}
+        yield replace(_labelled(frame, slo, mine), expr=frame.expr.of(mine), annotations=texts)
+
+
+def labelled_alerts(slo: Slo, environment: Environment) -> Iterator[AlertRule]:
+    """The same by their labels alone, for who needs no text of each: what they say and ask is any SLO's."""
+    mine = own_of(slo, templates.escape)
+    return (_labelled(frame, slo, mine) for frame in _frames(stand_in(slo), environment))
+
+
+def _labelled(frame: _Frame, slo: Slo, mine: Own) -> AlertRule:
+    labels = {name: text.of(mine) for name, text in frame.labels.items()}
+    return replace(frame.rule, labels=labels, place=slo.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +152,26 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
 
 
 def _slo_recordings(slo: Slo, environment: Environment) -> dict[str, str]:
-    files: dict[str, list[Value]] = {slo_file(slo): [], slo_long_file(slo): []}
-    grid = _recordings(slo_rules.grid(slo, environment))
-    own = Own(slo)
-    for index, group in enumerate(_derived(slo, environment)):
-        file = slo_long_file(slo) if group.is_long else slo_file(slo)
-        rules = group.rules.items(own)
-        files[file].append(_group(group.name.of(own), group.interval, [rules] if index else [grid, rules]))
+    mine, step, size = own_of(slo), environment.evaluation_interval, environment.rollup_interval
+    grid, *others = (group for group in _derived(slo, environment) if not group.is_long)
+    first = [_recordings(slo_rules.grid(slo, environment)), grid.rules.items(mine)]
+    groups = [_group(grid.name.of(mine), grid.interval, first)]
+    groups += [_group(group.name.of(mine), group.interval, [group.rules.items(mine)]) for group in others]
+    files = {
+        slo_file(slo): document({"groups": groups}),
+        slo_long_file(slo): _long_recordings(slo.window, step, size).of(mine),
+    }
     if aliases := slo_rules.sloth_group(slo, environment):
-        files[slo_sloth_file(slo)] = [_group(aliases.name, aliases.interval, [_recordings(aliases.rules)])]
-    return {file: document({"groups": groups}) for file, groups in files.items()}
+        group = _group(aliases.name, aliases.interval, [_recordings(aliases.rules)])
+        files[slo_sloth_file(slo)] = document({"groups": [group]})
+    return files
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _long_recordings(window: Window, step: timedelta, size: timedelta) -> YamlPattern:
+    groups = (group for group in slo_rules.derived(StandIn(window), step, size) if group.is_long)
+    written = [_group(group.name, group.interval, [_recordings(group.rules)]) for group in groups]
+    return YamlPattern(document({"groups": written}))
 
 
 @lru_cache(maxsize=MOST_KEPT)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import AlertRule, Attention, Catalogue, Severity
-from monitor.render.rules import all_alerts
+from monitor.render.rules import complete_alerts, labelled_alerts, written_alerts
 from monitor.slo import names, promql
 
 FOLDER = "runbooks"
@@ -44,9 +44,20 @@ def runbook_path(alert: str) -> str:
 def heads(catalogue: Catalogue) -> dict[str, str]:
     """The generated part of every page, by path."""
     by_name: dict[str, list[AlertRule]] = {}
-    for rule in all_alerts(catalogue):
+    for rule in _alerts(catalogue):
         by_name.setdefault(rule.name, []).append(rule)
     return {runbook_path(name): _head(rules, catalogue) for name, rules in sorted(by_name.items())}
+
+
+def _alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
+    """Every alert; of those that all SLOs have, a page shows the first one's texts, and the others' labels alone."""
+    shown: set[str] = set()
+    for slo in catalogue.slos:
+        labelled = tuple(labelled_alerts(slo, catalogue.environment))
+        known = shown.issuperset(rule.name for rule in labelled)
+        yield from labelled if known else complete_alerts(slo, catalogue.environment)
+        shown.update(rule.name for rule in labelled)
+    yield from written_alerts(catalogue)
 
 
 def page(head: str, existing: str | None) -> str:

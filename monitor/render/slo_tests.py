@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, Slo
-from monitor.render.pattern import Own, YamlPattern
+from monitor.render.pattern import YamlPattern, own_of
 from monitor.render.rules import rule_groups, slo_alert_file, slo_file, slo_long_file, slo_sloth_file
 from monitor.render.slo_checks import FOLDER
 from monitor.render.slo_tests_alerts import alert_tests
@@ -31,7 +31,7 @@ def slo_tests(slo: Slo, environment: Environment) -> dict[str, str]:
     step = environment.evaluation_interval
     short, long = (rule_groups(slo, environment, long=long) for long in (False, True))
     counted, added_up, alerts = slo_file(slo), slo_long_file(slo), slo_alert_file(slo)
-    files = {"-alerts": _alert_file(stand_in(slo), environment).of(Own(slo))}
+    files = {"-alerts": _alert_file(stand_in(slo), environment).of(own_of(slo))}
     if native.can_be_tested(slo, environment):
         files[""] = _file([counted, alerts], step, counted_tests(slo, environment), short)
     if days := tuple(day_tests(slo)):

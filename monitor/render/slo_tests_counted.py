@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -12,12 +13,12 @@ from functools import lru_cache
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Window
-from monitor.render.pattern import Own, YamlPattern
+from monitor.render.pattern import YamlPattern, own_of
 from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
 from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, native, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
-from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory, moved
+from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory, moved, probed
 from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 RATE = 100
@@ -39,10 +40,16 @@ def counted_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
         yield _reset(slo, environment)
         if not native.is_native(slo):
             yield _moved(slo, environment)
+            yield _away(slo, environment)
         yield _few_events(slo, environment)
+        if slo.sli.probe and not slo.sli.slice:
+            yield _still_served(slo, environment)
+            yield _dark_from_the_start(slo, environment)
         if not slo.sli.slice:
             yield _pulses(slo, environment)
     yield _silence(slo, environment)
+    if not (isinstance(slo.sli, RatioSli) and slo.sli.slice):  # what judges slices reads the grid of one service
+        yield _beyond_measure(slo.window, environment.evaluation_interval).items(own_of(slo))
 
 
 def _total_outage(slo: Slo, environment: Environment) -> Iterator[Value]:
@@ -160,7 +167,7 @@ def _pulses(slo: Slo, environment: Environment) -> Value:
             third = steps // 3
             phases += [Phase(steps=third), Phase(steps=1, good=good, bad=bad), Phase(steps=steps - third - 1)]
     at = sum(phase.steps for phase in phases) * step
-    checks = [_in_windows(slo.window, at).items(Own(slo))]
+    checks = [_in_windows(slo.window, at).items(own_of(slo))]
     return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
 
 
@@ -197,7 +204,7 @@ def _idle(slo: Slo, environment: Environment) -> Value:
     """No events: nothing is known to be wrong, nothing is NaN, and time counts as watched."""
     step = environment.evaluation_interval
     steps = windows.SHORT_WINDOWS[-1] // step + 4
-    checks = [_nothing(slo.window, steps * step, _judges_time(slo)).items(Own(slo))]
+    checks = [_nothing(slo.window, steps * step, _judges_time(slo)).items(own_of(slo))]
     return _test("nothing comes and nothing fails", slo, environment, (Phase(steps=steps),), checks)
 
 
@@ -210,7 +217,8 @@ def _nothing(window: Window, at: timedelta, judges_time: bool) -> YamlPattern:  
         sli = whole(names.SLI, slo, span)
         checks.append(rounded(whole(names.COVERAGE, slo, span), Decimal(1), at))
         checks.append(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), at))
-        checks.append(rounded(sli, Decimal(1), at) if judges_time else absent(sli, at))
+        burn = whole(names.BURN_RATE, slo, span)
+        checks += [rounded(sli, Decimal(1), at), rounded(burn, Decimal(0), at)] if judges_time else [absent(sli, at)]
     return YamlPattern(written(checks))
 
 
@@ -234,6 +242,67 @@ def _moved(slo: Slo, environment: Environment) -> Value:
     series = [given(one.series, one.values) for one in made.series]
     name = "every counter goes on under other labels"
     return test(name, slo, step, series, {"promql_expr_test": checks})
+
+
+def _away(slo: Slo, environment: Environment) -> Value:
+    """A target that was away for longer than it is remembered is counted from where it is when it is back."""
+    step, steps = environment.evaluation_interval, 20
+    phase = Phase(steps=steps, good=RATE, bad=1)
+    away = promql.LOOKBACK // step + 4
+    phases = (phase, Phase(steps=away, absent=True), phase)
+    at, counted = (2 * steps + away) * step, 2 * steps - 1
+    bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
+    checks = [rounded(bad, Decimal(counted), at), rounded(total, Decimal(counted * (RATE + 1)), at)]
+    return _test("a target was away for long", slo, environment, phases, checks)
+
+
+def _still_served(slo: Slo, environment: Environment) -> Value:
+    """While the probe fails and requests are answered all the same, what was counted counts."""
+    step, steps = environment.evaluation_interval, 10
+    phases = (Phase(steps=steps, good=RATE), Phase(steps=steps, good=RATE // 2, probe=0))
+    at = 2 * steps * step
+    checks = [
+        rounded(whole(names.TOTAL_DELTA, slo), Decimal(RATE // 2), at),
+        rounded(whole(names.BAD_DELTA, slo), Decimal(0), at),
+    ]
+    return _test("the probe fails, but requests are answered", slo, environment, phases, checks)
+
+
+def _dark_from_the_start(slo: Slo, environment: Environment) -> Value:
+    """Where nothing was ever counted, a dark evaluation is one failed event."""
+    assert isinstance(slo.sli, RatioSli)
+    step, steps = environment.evaluation_interval, 10
+    at, events = steps * step, Decimal(steps + 1)
+    checks = [
+        rounded(promql.failed_events(slo, 2 * at), events, at),
+        rounded(promql.total_events(slo, 2 * at), events, at),
+    ]
+    series = [given(probed(slo.sli), f"0x{steps}")]
+    return test("the probe has failed from the start", slo, step, series, {"promql_expr_test": checks})
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _beyond_measure(window: Window, step: timedelta) -> YamlPattern:
+    """Whatever was recorded: no share is below nothing, nor is more than all of the time covered.
+
+    Good that is counted before its total makes bad fall below zero for a while; an SLO that belonged to other services
+    has a past under each.
+    """
+    slo, former, third = StandIn(window), 3, windows.SHORT_WINDOWS[-1] // step // 3
+    series = [
+        given(whole(name, replace(slo, service=f"{slo.service}-{number}")), f"{early}x{third} {late}x{third}")
+        for number in range(former)
+        for name, early, late in ((names.BAD_DELTA, -1, 40), (names.TOTAL_DELTA, 10, 10))
+    ]
+    early, late = third * step, 2 * third * step
+    checks: list[Value] = []
+    for span in map(durations.text, windows.SHORT_WINDOWS):
+        checks.append(rounded(whole(names.BAD_SUM, slo, span), Decimal(0), early))
+        checks.append(rounded(whole(names.SLI, slo, span), Decimal(1), early))
+        checks.append(rounded(whole(names.SLI, slo, span), Decimal(0), late))
+        checks.append(rounded(whole(names.COVERAGE, slo, span), Decimal(1), late))
+    tests = [test("more than can be", slo, step, series, {"promql_expr_test": checks})]
+    return YamlPattern(written(tests))
 
 
 def _silence(slo: Slo, environment: Environment) -> Value:

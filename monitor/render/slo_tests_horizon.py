@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, Slo, Window
-from monitor.render.pattern import Own, YamlPattern
+from monitor.render.pattern import YamlPattern, own_of
 from monitor.render.slo_checks import SECOND, absent, burning, count, figures, firing, recorded, rounded, test, whole
 from monitor.render.yaml_text import Value, written
 from monitor.slo import names, policy, promql, windows
@@ -37,12 +37,12 @@ MOST_STEPS = 360
 
 def day_tests(slo: Slo) -> Iterator[Value]:
     """Every window from hours on, and the two slow alerts: not yet, due, and over."""
-    yield _added_up(slo.window).items(Own(slo))
+    yield _added_up(slo.window).items(own_of(slo))
     for pair in burn_pairs(slo)[2:]:
         if can_fire(slo, pair):
             yield _slow(slo, pair)
     if not slo.counted:
-        yield _never_known(slo.window).items(Own(slo))
+        yield _never_known(slo.window).items(own_of(slo))
 
 
 PULSES = (
@@ -64,6 +64,7 @@ def _added_up(window: Window) -> YamlPattern:
                 _pulses(any_slo),
                 _one_hour(any_slo, "one event failed, and there was no other", 1, 1),
                 _one_hour(any_slo, "good was counted before its total", -1, 10),
+                _one_hour(any_slo, "more than can be", 20, 10, covered=1000 * windows.LONGEST_FROM_SECOND // SECOND),
                 _given_back(any_slo),
             ]
         )
@@ -95,17 +96,19 @@ def _pulses(slo: Owner) -> Value:
     return test("some failed hours and days ago", slo, HOUR, series, {"promql_expr_test": checks})
 
 
-def _one_hour(slo: Owner, name: str, bad: int, total: int) -> Value:
-    """An hour of events, an hour ago, in every window."""
-    values = {names.BAD_ROLLUP: bad, names.TOTAL_ROLLUP: total, names.COVERED_ROLLUP: HOUR // SECOND}
+def _one_hour(slo: Owner, name: str, bad: int, total: int, *, covered: int = HOUR // SECOND) -> Value:
+    """An hour of events, an hour ago, in every window; no share is below nothing or above all, whatever they are."""
+    values = {names.BAD_ROLLUP: bad, names.TOTAL_ROLLUP: total, names.COVERED_ROLLUP: covered}
     series = [recorded(slo, name, f"_ {value} _") for one, value in values.items() for name in _levels(one)]
     share = Decimal(max(bad, 0)) / total
     checks: list[Value] = []
     for span in (*windows.MIDDLE_WINDOWS, *windows.LONG_WINDOWS, *_own(slo)):
         window = durations.text(span)
         checks.append(rounded(whole(names.BAD_SUM, slo, window), Decimal(max(bad, 0)), 2 * HOUR))
-        checks.append(rounded(whole(names.SLI, slo, window), 1 - share, 2 * HOUR))
+        checks.append(rounded(whole(names.SLI, slo, window), max(1 - share, Decimal(0)), 2 * HOUR))
         checks.append(burning(slo, window, share, 2 * HOUR))
+        if covered >= span // SECOND:
+            checks.append(rounded(whole(names.COVERAGE, slo, window), Decimal(1), 2 * HOUR))
     return test(name, slo, HOUR, series, {"promql_expr_test": checks})
 
 
@@ -133,7 +136,7 @@ def _never_known(window: Window) -> YamlPattern:
 
 def rollup_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     """The coarser roll-ups have each of the finer once."""
-    yield _rolled_up(slo.window, environment.rollup_interval).items(Own(slo))
+    yield _rolled_up(slo.window, environment.rollup_interval).items(own_of(slo))
 
 
 @lru_cache(maxsize=MOST_KEPT)
@@ -182,7 +185,7 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
     early, late, calm = int(due * Decimal("0.9")), int(due * Decimal("1.1")) + 2, pair.short // HOUR + 3
     bad = round(EVENTS * pace * (1 - slo.target))
     series = _rollups(slo, HOUR, [(hours, 0), (late, bad), (calm, 0)])
-    checks = _due(slo.window, pair, early, late, calm).items(Own(slo))
+    checks = _due(slo.window, pair, early, late, calm).items(own_of(slo))
     return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": [checks]})
 
 

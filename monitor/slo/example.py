@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
+from typing import NamedTuple
 
 import promql_parser as ql
 
@@ -85,8 +86,13 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
     made += [Series(series=_text("up", dict(target)), values=f"1 {watched}") for target in targets]
     if isinstance(slo.sli, RatioSli) and slo.sli.probe:
         probe = " ".join(f"{phase.probe}x{phase.steps - 1}" for phase in phases)
-        made.append(Series(series=_example(slo.sli.probe), values=f"1 {probe}"))
+        made.append(Series(series=probed(slo.sli), values=f"1 {probe}"))
     return tuple(made)
+
+
+def probed(sli: RatioSli) -> str:
+    """The series of an SLI's probe."""
+    return _example(sli.probe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,14 +169,30 @@ def _counters(slo: Slo, phases: tuple[Phase, ...]) -> list[tuple[str, list[Gain]
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
         return [(series, [(gain, 0) for gain in gains], Term(series)) for series, gains in _mean(sli, phases)]
-    part, whole = terms(sli.good or sli.bad)[0], terms(sli.total)
     split = [(phase.good, phase.bad) if sli.good else (phase.bad, phase.good) for phase in phases]
+    part, series, rest, apart = _pair(sli)
+    if rest is None:
+        return [(series, split, part)]
+    others = [(second if apart else first + second, 0) for first, second in split]
+    return [(series, [(first, 0) for first, _ in split], part), (rest.series, others, rest.term)]
+
+
+class _Rest(NamedTuple):
+    """A series that the total counts beside the part's, and the term that counts it."""
+
+    series: str
+    term: Term
+
+
+@lru_cache(maxsize=_AT_HAND)
+def _pair(sli: RatioSli) -> tuple[Term, str, _Rest | None, bool]:
+    """The term and the series of good (or bad) events, those of the rest if there are any, and if they are apart."""
+    part, whole = terms(sli.good or sli.bad)[0], terms(sli.total)
     is_counted = any(_matches(total.selector, part.selector) for total in whole)
     if is_counted and part.bounds:
-        return [(_example(part.selector), split, part)]
+        return part, _example(part.selector), None, is_counted
     total, series = _other(whole, part, unlike=part.selector if is_counted or sli.bad else "")
-    rest = [(others if is_counted else chosen + others, 0) for chosen, others in split]
-    return [(_example(part.selector), [(chosen, 0) for chosen, _ in split], part), (series, rest, total)]
+    return part, _example(part.selector), _Rest(series, total), is_counted
 
 
 def _other(whole: tuple[Term, ...], part: Term, *, unlike: str) -> tuple[Term, str]:

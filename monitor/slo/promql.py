@@ -40,6 +40,7 @@ from monitor.catalogue.terms import Term, counters, terms
 from monitor.slo import gains, names
 from monitor.slo.edges import any_edge, spelled
 from monitor.slo.stand_in import ALLOWED, OBJECTIVE, Owner
+from monitor.slo.steps import Steps
 
 LOOKBACK = timedelta(minutes=5)
 """How long a counter's last sample is remembered while its target is not scraped. Prometheus's own staleness limit."""
@@ -65,16 +66,21 @@ def series(name: str, slo: Owner, window: str = "") -> str:
     return f"{name}{{{matchers}}}"
 
 
-def observed_total(slo: Slo, step: timedelta) -> str:
-    """What all events gained in one step; no sample where none of the counters was scraped."""
+def observed_total(slo: Slo, step: timedelta, scrape: timedelta) -> str:
+    """What all events gained in one step; no sample where none of the counters was scraped.
+
+    ``scrape`` is how far scrapes are apart: where several fall into one step, more can happen between two evaluations.
+    """
     sli = slo.sli
     if isinstance(sli, ThresholdSli):
         return f"0 * count({any_edge(sli.query)}) + {_minutes(step)}"
-    scraped = " or ".join(f"count({fresh(matching_any_edge(selector))})" for selector in counters(sli.total))
-    return f"(\n{_indent(_gained(terms(sli.total), step))}\n)\nand on () ({scraped})"
+    selectors = map(matching_any_edge, counters(sli.total))
+    seen = (_within(one, step) if step > scrape else fresh(one) for one in selectors)
+    scraped = " or ".join(f"count({one})" for one in seen)
+    return f"(\n{_indent(_gained(terms(sli.total), step, scrape))}\n)\nand on () ({scraped})"
 
 
-def observed_bad(slo: Slo, step: timedelta) -> str:
+def observed_bad(slo: Slo, step: timedelta, scrape: timedelta) -> str:
     """What bad events gained in one step, where anything is known of all events."""
     sli = slo.sli
     total = series(names.OBSERVED_TOTAL_DELTA, slo)
@@ -83,8 +89,8 @@ def observed_bad(slo: Slo, step: timedelta) -> str:
         kept = f"({any_edge(sli.query)}) {_OPERATORS[sli.op]} bool {sli.value}"
         return f"(1 - min({kept})) * {_minutes(step)}"
     if sli.bad:
-        return f"(\n{_indent(_gained(terms(sli.bad), step))}\n)\nand on () {total}"
-    return f"{total}\n- on () (\n{_indent(_gained(terms(sli.good), step))}\n)"
+        return f"(\n{_indent(_gained(terms(sli.bad), step, scrape))}\n)\nand on () {total}"
+    return f"{total}\n- on () (\n{_indent(_gained(terms(sli.good), step, scrape))}\n)"
 
 
 def minutes_total(slo: Slo, step: timedelta) -> str:
@@ -212,6 +218,11 @@ def fresh(selector: str) -> str:
     return f"{selector} and last_over_time({selector}[{durations.text(FRESH)}])"
 
 
+def _within(selector: str, span: timedelta) -> str:
+    """The counters that were scraped in a span."""
+    return f"last_over_time({selector}[{durations.text(span)}])"
+
+
 def allowed(slo: Owner) -> str:
     """The share of events that may be bad, as a literal."""
     return number(1 - slo.target) if isinstance(slo, Slo) else ALLOWED
@@ -244,37 +255,18 @@ def _matcher(matcher: ql.Matcher) -> str:
     return f'{matcher.name}{operator}"{escaped}"'
 
 
-def _gained(summed: Iterable[Term], step: timedelta) -> str:
-    return "\n+\n".join(f"(\n{_indent(_term_steps(term, step))}\n)" for term in summed)
+def _gained(summed: Iterable[Term], step: timedelta, scrape: timedelta) -> str:
+    return "\n+\n".join(f"(\n{_indent(_term_steps(term, step, scrape))}\n)" for term in summed)
 
 
-def _term_steps(term: Term, step: timedelta) -> str:
+def _term_steps(term: Term, step: timedelta, scrape: timedelta) -> str:
     selector = matching_any_edge(term.selector)
-    if not term.is_native:
-        return _steps(selector, step)
-    before = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}"
-    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
-    return gains.observed_steps(replace(term, selector=selector), step, before, watched)
-
-
-def _steps(selector: str, step: timedelta) -> str:
-    ago = f"offset {durations.text(step)}"
-    before = f"[{durations.text(LOOKBACK)}] {ago}"
-    watched = f"on (job, instance) max_over_time({_up(selector)}{before}) == 1"
-    return (
-        "(\n"
-        "  sum(\n"
-        f"    {selector} - last_over_time({selector}{before}) >= 0\n"
-        f"    or {selector} and {watched}\n"
-        "  ) or vector(0)\n"
-        ")\n"
-        "- (\n"
-        "  sum(\n"
-        f"    sum by (job, instance) ({selector} {ago} unless last_over_time({selector}[{_open(step)}]))\n"
-        f"    <= sum by (job, instance) (({selector} unless {selector} {ago}) and {watched})\n"
-        "  ) or vector(0)\n"
-        ")"
-    )
+    before, up = f"[{durations.text(LOOKBACK)}] offset {durations.text(step)}", _up(selector)
+    watched = f"on (job, instance) max_over_time({up}{before}) == 1"
+    if term.is_native:
+        return gains.observed_steps(replace(term, selector=selector), step, before, watched)
+    steps = Steps(selector=selector, step=step, before=before, watched=watched, up=up)
+    return steps.of_many() if step > scrape else steps.of_one_scrape()
 
 
 @lru_cache(maxsize=_AT_HAND)

@@ -62,11 +62,11 @@ def derived(slo: Owner, step: timedelta, size: timedelta) -> tuple[Group, ...]:
 
 def grid(slo: Slo, environment: Environment) -> Iterator[Recording]:
     """The grid of events, which all else is added up from: what is recorded of one evaluation's time."""
-    step, sli = environment.evaluation_interval, slo.sli
+    step, scrape, sli = environment.evaluation_interval, environment.scrape_interval, slo.sli
     objective = _record(slo, names.OBJECTIVE, f"vector({promql.number(slo.target)})")
     yield replace(objective, labels=objective.labels | sloth.labels(slo)) if environment.sloth_names else objective
-    yield _record(slo, names.OBSERVED_TOTAL_DELTA, promql.observed_total(slo, step))
-    yield _record(slo, names.OBSERVED_BAD_DELTA, promql.observed_bad(slo, step))
+    yield _record(slo, names.OBSERVED_TOTAL_DELTA, promql.observed_total(slo, step, scrape))
+    yield _record(slo, names.OBSERVED_BAD_DELTA, promql.observed_bad(slo, step, scrape))
     if isinstance(sli, RatioSli) and sli.slice:
         yield _record(slo, names.TOTAL_DELTA, promql.minutes_total(slo, step))
         yield _record(slo, names.BAD_DELTA, promql.minutes_bad(slo, sli, max(sli.slice, step), step))

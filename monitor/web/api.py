@@ -39,8 +39,7 @@ async def slo(request: web.Request) -> web.Response:
     promised = console.catalogue.slo(request.match_info["name"])
     if promised is None:
         raise web.HTTPNotFound(text="no SLO has this name: GET /api/v1/slos lists them")
-    status, changed = await console.slos.read_one(promised)
-    return web.json_response(slo_json(promised, status, changed))
+    return web.json_response(slo_json(promised, await console.slos.read_one(promised)))
 
 
 async def components(request: web.Request) -> web.Response:

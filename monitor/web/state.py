@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,7 +16,6 @@ from prometheus_client import CollectorRegistry
 from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance import SloStatus, slo_statuses
-from monitor.compliance.status import Corrected, corrected
 from monitor.errors import Unavailable
 from monitor.settings import Login, Settings
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
@@ -96,23 +94,27 @@ class SloReader(Remembered[tuple[SloStatus, ...]]):
     """The status of every SLO, remembered; and of one, asked about by itself."""
 
     def __init__(self, prometheus: Prometheus, catalogue: Catalogue, store: Path) -> None:
-        super().__init__(partial(slo_statuses, prometheus, catalogue))
+        super().__init__(self._ask_all)
         self._prometheus, self._catalogue, self._store = prometheus, catalogue, store
 
-    async def read_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
-        """Return where one SLO stands by its sealed days, and what corrections changed in its current window.
+    async def read_one(self, slo: Slo) -> SloStatus:
+        """Return where one SLO stands by its sealed days, with the corrections in its current window.
 
         Raises:
             Unavailable: Prometheus cannot be reached, or refuses.
         """
         return await asyncio.to_thread(self._ask_one, slo)
 
-    def _ask_one(self, slo: Slo) -> tuple[SloStatus, Corrected | None]:
+    def _ask_all(self) -> tuple[SloStatus, ...]:
         """Ask with a handle of our own on the store: the console's must not wait for Prometheus."""
+        with Store.open(self._store, wait_s=0) as store:
+            return slo_statuses(self._prometheus, self._catalogue, store=store, calendars=False)
+
+    def _ask_one(self, slo: Slo) -> SloStatus:
         only = replace(self._catalogue, slos=(slo,))
         with Store.open(self._store, wait_s=0) as store:
             (status,) = slo_statuses(self._prometheus, only, store=store)
-            return status, corrected(self._prometheus, store, only, slo)
+            return status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,13 @@
-"""Rules with one thing changed, and whether the tests that are generated beside them notice."""
+"""Rules with one thing changed, and whether the tests that are generated beside them notice.
+
+promtool runs a file of tests to its end, so each test is given to it by itself, the one first that noticed last: of one
+rule's mutants most are noticed by the same.
+"""
 
 from __future__ import annotations
 
 import copy
+import json
 import re
 import shutil
 import subprocess
@@ -31,10 +36,11 @@ def _span(found: re.Match[str]) -> str:
 
 def all_killed(chosen: Sequence[Mutant], rules: Path, slo: str, directory: Path) -> tuple[int, list[Mutant]]:
     """How many of these are mutants at all, and which survive; two at a time, for tests are one process each."""
+    tests = {kind: list(_tests(rules, slo, kind)) for kind in TESTS}
 
     def run(numbered: tuple[int, Mutant]) -> bool | None:
         number, mutant = numbered
-        return is_killed(mutant, rules, slo, directory / str(number))
+        return is_killed(mutant, rules, slo, tests[mutant.kind], directory / str(number))
 
     with ThreadPoolExecutor(2) as pool:
         verdicts = list(pool.map(run, enumerate(chosen)))
@@ -42,6 +48,14 @@ def all_killed(chosen: Sequence[Mutant], rules: Path, slo: str, directory: Path)
     for mutant in survivors:
         print(f"survived: slo-{slo}{mutant.kind}.yml: {mutant.what}")  # noqa: T201  # shown where the test fails, or by -s
     return sum(killed is not None for killed in verdicts), survivors
+
+
+def _tests(rules: Path, slo: str, kind: str) -> Iterator[str]:
+    """Each test about the rules of a file, as a file of its own."""
+    for about in TESTS[kind]:
+        document = yaml.load((rules / "tests" / f"slo-{slo}{about}.yml").read_text(), yaml.CSafeLoader)
+        for test in document["tests"]:
+            yield json.dumps(document | {"tests": [test]})
 
 
 def _number(found: re.Match[str]) -> str:
@@ -89,22 +103,24 @@ def mutants(rules: Path, slo: str) -> Iterator[Mutant]:
                     yield Mutant(kind, f"{name}{{{window}}}: {what}", mutant)
 
 
-def is_killed(mutant: Mutant, rules: Path, slo: str, directory: Path) -> bool | None:
+def is_killed(mutant: Mutant, rules: Path, slo: str, tests: list[str], directory: Path) -> bool | None:
     """Whether a test fails; nothing where Prometheus would not load the mutant at all.
 
-    ``directory`` is this mutant's own.
+    ``directory`` is this mutant's own. The test that noticed is put first.
     """
+    for folder in ("prometheus", "tests"):
+        (directory / folder).mkdir(parents=True)
     for kind in TESTS:
-        (directory / "prometheus").mkdir(parents=True, exist_ok=True)
         shutil.copy(rules / "prometheus" / f"slo-{slo}{kind}.yml", directory / "prometheus")
     file = directory / "prometheus" / f"slo-{slo}{mutant.kind}.yml"
-    file.write_text(yaml.safe_dump(mutant.document, sort_keys=False, width=10_000))
+    file.write_text(json.dumps(mutant.document))
     if _promtool("check", "rules", file):
         return None
-    (directory / "tests").mkdir(exist_ok=True)
-    for kind in TESTS[mutant.kind]:
-        test = shutil.copy(rules / "tests" / f"slo-{slo}{kind}.yml", directory / "tests")
-        if _promtool("test", "rules", Path(test)):
+    test = directory / "tests" / "test.yml"
+    for text in tests.copy():
+        test.write_text(text)
+        if _promtool("test", "rules", test):
+            tests[:] = [text, *(one for one in tests if one is not text)]
             return True
     return False
 

@@ -16,6 +16,7 @@ from monitor.cli import main
 from monitor.cli import slo as cli
 from monitor.compliance import policy_standing
 from monitor.compliance.period import Period
+from monitor.compliance.policy_past import spent_before
 from monitor.compliance.report import make_report
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.standing import Standing, calendar_standing
@@ -129,7 +130,7 @@ def test_the_gate_stands_where_the_window_does_and_forgets_the_one_before(
     found = policy_standing.standing(served.prometheus, served.whole, three_days(), served.sealed)
     assert (found.error_budget_remaining, found.coverage) == (status.error_budget_remaining, status.coverage)
     assert found.state is State.OPEN
-    assert list(policy_standing._past(served.prometheus, three_days(), status)) == pytest.approx([0.1])
+    assert list(spent_before(served.prometheus, three_days(), status, served.sealed)) == pytest.approx([0.1])
     exported = policy_standing.standing(served.prometheus, served.whole, three_days(), None)
     assert exported.state is State.UNKNOWN
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -23,25 +23,31 @@ from monitor.compliance.period import parse
 from monitor.compliance.report import make_report
 from monitor.compliance.status import slo_statuses
 from monitor.render import outputs
+from monitor.slo import names
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
+from monitor.store_history import Correction, Part, SloHistory
 from tests.contract.history import History, serve
 from tests.contract.test_report_agrees import past
 from tests.contract.web_server import NOBODY, console
 
-FIELDS = {"slo", "state", "allowed", "error_budget_remaining", "coverage", "reason", "override"}
+FIELDS = {"slo", "state", "allowed", "error_budget_remaining", "coverage", "before_corrections", "reason", "override"}
 ROUTE = "/api/v1/slos/availability/gate"
+NONE: Mapping[str, float] = {}
 
 
 @contextmanager
-def recorded(directory: Path, remaining: list[float], coverage: float = 0.99) -> Iterator[Prometheus]:
-    """A Prometheus in which the budget was ``remaining``, hour by hour until now."""
+def recorded(
+    directory: Path, remaining: list[float], coverage: float = 0.99, sums: Mapping[str, float] = NONE
+) -> Iterator[Prometheus]:
+    """A Prometheus in which the budget was ``remaining``, hour by hour until now, by these ``sums`` all the time."""
     history, now = History(), clock.now()
     labels = {"slo": "availability", "slo_service": "appointments", "window": "30d"}
     ago = range(len(remaining) * 60, -5, -1)
     budget = [(now - timedelta(minutes=one), remaining[-1 - max(one - 1, 0) // 60]) for one in ago]
     history.add("slo:error_budget_remaining:ratio", labels, budget)
-    history.add("slo:coverage:ratio", labels, [(at, coverage) for at, _ in budget])
+    for name, value in {names.COVERAGE: coverage, **sums}.items():
+        history.add(name, labels, [(at, value) for at, _ in budget])
     with serve(history, directory) as prometheus:
         yield prometheus
 
@@ -154,6 +160,54 @@ def test_an_override_says_who_why_and_how_long(tmp_path: Path, arguments: tuple[
     assert why in done.output
     listed = monitor(tmp_path, NOBODY, "gate", "availability", "--history", "--json")
     assert json.loads(listed.output) == []
+
+
+async def test_what_does_not_count_holds_no_gate_and_is_told_everywhere(tmp_path: Path) -> None:
+    """For hours thrice the budget was spent; then two people agreed that two thirds of that do not count."""
+    bad, total, coverage, allowed = 15_000.0, 1e7, 0.99, 0.0005
+    before = 1 - bad / total / allowed * coverage
+    after = 1 - (bad - 10_150) / (total - 15_000) / allowed * coverage
+    with recorded(tmp_path, [before] * 4, coverage, {names.BAD_SUM: bad, names.TOTAL_SUM: total}) as prometheus:
+        async with console(tmp_path, prometheus_url=prometheus.url) as (client, store):
+            SloHistory(store).correct(maintenance(bad=10_150, total=15_000))
+            gate, listed, shown, table = [
+                await asyncio.to_thread(monitor, tmp_path, prometheus.url, *words)
+                for words in (
+                    ("gate", "availability", "--json"),
+                    ("slo", "list", "--json"),
+                    ("slo", "show", "availability", "--json"),
+                    ("slo", "list"),
+                )
+            ]
+            answers = [await client.get(url) for url in (ROUTE, "/api/v1/slos", "/api/v1/slos/availability")]
+            by_api = [await answer.json() for answer in answers]
+            page = await (await client.get("/slos/availability")).text()
+    assert (gate.exit_code, answers[0].status) == (0, 200)
+    rows = [row for one in (json.loads(listed.stdout), by_api[1]) for row in one if row["name"] == "availability"]
+    for one in (json.loads(gate.stdout), by_api[0], *rows, json.loads(shown.stdout), by_api[2]):
+        assert one["error_budget_remaining"] == pytest.approx(after, rel=1e-6)
+        assert one["before_corrections"]["error_budget_remaining"] == pytest.approx(before, rel=1e-6)
+    # Nearly all of the budget is spent: what was recorded in those hours would hold the gate shut.
+    assert by_api[0]["state"] == "caution"
+    assert "297.0% before corrections" in by_api[0]["reason"]
+    assert "before corrections" in table.stdout
+    assert "Before corrections" in page
+
+
+def maintenance(*, bad: float, total: float) -> Correction:
+    end = clock.now().replace(microsecond=0) - timedelta(days=10)
+    start = end - timedelta(hours=2)
+    return Correction(
+        id="correction-1",
+        slo="availability",
+        at=end + timedelta(hours=1),
+        start=start,
+        end=end,
+        reason="new switch",
+        by="Ada",
+        approved_by="Grace",
+        parts=(Part(start=start, end=end, total=total, bad=bad),),
+    )
 
 
 def test_an_slo_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:

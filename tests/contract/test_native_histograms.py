@@ -130,8 +130,8 @@ def slo(request: pytest.FixtureRequest) -> Slo:
 
 
 def test_the_rules_gain_what_was_observed(past: Past, slo: Slo) -> None:
-    total = promql.observed_total(slo, SCRAPE)
-    bad = promql.observed_bad(slo, SCRAPE).replace(promql.series(names.OBSERVED_TOTAL_DELTA, slo), f"({total})")
+    total = promql.observed_total(slo, SCRAPE, SCRAPE)
+    bad = promql.observed_bad(slo, SCRAPE, SCRAPE).replace(promql.series(names.OBSERVED_TOTAL_DELTA, slo), f"({total})")
     first = past.start + SCRAPE
     for position, query in enumerate((bad, total)):
         (series,) = past.prometheus.range(query, first, past.end, SCRAPE)

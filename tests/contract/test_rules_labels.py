@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,41 @@ SLO = promised(bad='e_total{code="5xx"}', total="e_total")
 TARGET = 'job="app",instance="app-1"'
 
 
-def evaluated(
-    directory: Path, recorded: list[dict[str, Any]], series: Mapping[str, str], expected: Mapping[str, float], at: str
+@dataclass(frozen=True)
+class Scraped:
+    """How often a target is scraped between evaluations that are 30 s apart, and before which scrape labels change."""
+
+    seconds: int
+    change: int
+
+    @property
+    def last(self) -> int:
+        """The scrape after twenty minutes."""
+        return 1200 // self.seconds
+
+    def old(self, first: int, each: int, end: str = "") -> str:
+        """Samples up to the change."""
+        return f"{first}+{each}x{self.change - 1}{end}"
+
+    def new(self, first: int, each: int) -> str:
+        """Samples from the change on."""
+        return f"_x{self.change} {first}+{each}x{self.last - self.change}"
+
+
+ONCE, OFTEN = Scraped(30, 20), Scraped(5, 100)
+"""``OFTEN``: labels change ten seconds before an evaluation, of five scrapes after the one before."""
+
+both = pytest.mark.parametrize("scraped", [ONCE, OFTEN], ids=["a scrape a step", "six scrapes a step"])
+ends = pytest.mark.parametrize("end", [" stale", ""], ids=["old series are marked stale", "old series just end"])
+
+
+def evaluated(  # a whole test file of promtool
+    directory: Path,
+    recorded: list[dict[str, Any]],
+    series: Mapping[str, str],
+    expected: Mapping[str, float],
+    at: str,
+    scraped: Scraped = ONCE,
 ) -> None:
     """Have promtool evaluate rules over made-up series, and compare."""
     (directory / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "grid", "rules": recorded}]}))
@@ -32,7 +65,7 @@ def evaluated(
         for expr, value in expected.items()
     ]
     test = {
-        "interval": "30s",
+        "interval": f"{scraped.seconds}s",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
         "promql_expr_test": checks,
     }
@@ -44,8 +77,9 @@ def evaluated(
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def counted(directory: Path, series: Mapping[str, str], *, bad: float, total: float) -> None:
-    environment = replace(load(None, "compose").environment, scrape_interval=STEP, evaluation_interval=STEP)
+def counted(directory: Path, scraped: Scraped, series: Mapping[str, str], *, bad: float, total: float) -> None:
+    interval = timedelta(seconds=scraped.seconds)
+    environment = replace(load(None, "compose").environment, scrape_interval=interval, evaluation_interval=STEP)
     grid = [
         {"record": one.record, "expr": one.expr, "labels": one.labels}
         for one in rules.grid(SLO, environment)
@@ -56,36 +90,69 @@ def counted(directory: Path, series: Mapping[str, str], *, bad: float, total: fl
         promql.tile(names.OBSERVED_BAD_DELTA, SLO, span): bad,
         promql.tile(names.OBSERVED_TOTAL_DELTA, SLO, span): total,
     }
-    evaluated(directory, grid, {f"up{{{TARGET}}}": "1x40", **series}, expected, "20m")
+    watched = {f"up{{{TARGET}}}": f"1x{scraped.last}"}
+    evaluated(directory, grid, {**watched, **series}, expected, "20m", scraped)
 
 
-@pytest.mark.parametrize("end", [" stale", ""], ids=["old series are marked stale", "old series just end"])
-def test_counters_that_go_on_under_other_labels_are_not_counted_anew(tmp_path: Path, end: str) -> None:
+@both
+@ends
+def test_counters_that_go_on_under_other_labels_are_not_counted_anew(
+    tmp_path: Path, scraped: Scraped, end: str
+) -> None:
     series = {
-        f'e_total{{{TARGET},code="2xx"}}': f"1000000+90x19{end}",
-        f'e_total{{{TARGET},code="5xx"}}': f"5000+10x19{end}",
-        f'e_total{{{TARGET},code="2xx",region="eu"}}': "_x20 1001800+90x20",
-        f'e_total{{{TARGET},code="5xx",region="eu"}}': "_x20 5200+10x20",
+        f'e_total{{{TARGET},code="2xx"}}': scraped.old(1_000_000, 90, end),
+        f'e_total{{{TARGET},code="5xx"}}': scraped.old(5000, 10, end),
+        f'e_total{{{TARGET},code="2xx",region="eu"}}': scraped.new(1_000_000 + 90 * scraped.change, 90),
+        f'e_total{{{TARGET},code="5xx",region="eu"}}': scraped.new(5000 + 10 * scraped.change, 10),
     }
-    counted(tmp_path, series, bad=10 * 40, total=100 * 40)
+    counted(tmp_path, scraped, series, bad=10 * scraped.last, total=100 * scraped.last)
 
 
-def test_a_process_that_starts_anew_under_other_labels_counts_from_zero(tmp_path: Path) -> None:
+@both
+@ends
+def test_a_process_that_starts_anew_under_other_labels_counts_from_zero(
+    tmp_path: Path, scraped: Scraped, end: str
+) -> None:
     series = {
-        f'e_total{{{TARGET},code="2xx",version="1"}}': "1000000+90x19 stale",
-        f'e_total{{{TARGET},code="5xx",version="1"}}': "5000+10x19 stale",
-        f'e_total{{{TARGET},code="2xx",version="2"}}': "_x20 90+90x20",
-        f'e_total{{{TARGET},code="5xx",version="2"}}': "_x20 10+10x20",
+        f'e_total{{{TARGET},code="2xx",version="1"}}': scraped.old(1_000_000, 90, end),
+        f'e_total{{{TARGET},code="5xx",version="1"}}': scraped.old(5000, 10, end),
+        f'e_total{{{TARGET},code="2xx",version="2"}}': scraped.new(90, 90),
+        f'e_total{{{TARGET},code="5xx",version="2"}}': scraped.new(10, 10),
     }
-    counted(tmp_path, series, bad=10 * 40, total=100 * 40)
+    counted(tmp_path, scraped, series, bad=10 * scraped.last, total=100 * scraped.last)
 
 
-def test_a_label_set_that_is_born_beside_others_counts_from_zero(tmp_path: Path) -> None:
+@both
+def test_a_process_that_starts_anew_loses_nothing_that_was_read(tmp_path: Path, scraped: Scraped) -> None:
+    after = scraped.last - scraped.change
     series = {
-        f'e_total{{{TARGET},code="2xx"}}': "1000+90x40",
-        f'e_total{{{TARGET},code="5xx"}}': "_x20 7+10x20",
+        f'e_total{{{TARGET},code="2xx"}}': f"{scraped.old(1_000_000, 90)} 90+90x{after}",
+        f'e_total{{{TARGET},code="5xx"}}': f"{scraped.old(5000, 10)} 10+10x{after}",
     }
-    counted(tmp_path, series, bad=7 + 10 * 20, total=90 * 40 + 7 + 10 * 20)
+    counted(tmp_path, scraped, series, bad=10 * scraped.last, total=100 * scraped.last)
+
+
+@both
+def test_a_label_set_that_is_born_beside_others_counts_from_zero(tmp_path: Path, scraped: Scraped) -> None:
+    after = scraped.last - scraped.change
+    series = {
+        f'e_total{{{TARGET},code="2xx"}}': f"1000+90x{scraped.last}",
+        f'e_total{{{TARGET},code="5xx"}}': scraped.new(7, 10),
+    }
+    counted(tmp_path, scraped, series, bad=7 + 10 * after, total=90 * scraped.last + 7 + 10 * after)
+
+
+@both
+def test_what_a_scrape_that_failed_did_not_see_is_not_counted_anew(tmp_path: Path, scraped: Scraped) -> None:
+    """The scrape at an evaluation fails, so that the next one sees no series where the step began."""
+    failed = 480 // scraped.seconds
+    series = {
+        f'e_total{{{TARGET},code="{code}"}}': (
+            f"{first}+{each}x{failed - 1} stale {first + each * (failed + 1)}+{each}x{scraped.last - failed - 1}"
+        )
+        for code, first, each in (("2xx", 1_000_000, 90), ("5xx", 5000, 10))
+    }
+    counted(tmp_path, scraped, series, bad=10 * scraped.last, total=100 * scraped.last)
 
 
 def test_an_slo_that_moves_to_another_service_keeps_its_past_and_its_rules_go_on(tmp_path: Path) -> None:
