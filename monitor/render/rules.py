@@ -12,7 +12,7 @@ from monitor.catalogue.model import AlertGroup, AlertRule, Catalogue, Environmen
 from monitor.render import links
 from monitor.render.pattern import Own, Pattern, YamlPattern, own_of
 from monitor.render.yaml_text import Value, Written, document, field, inline
-from monitor.slo import names
+from monitor.slo import names, windows
 from monitor.slo import rules as slo_rules
 from monitor.slo.alerts import alerts as slo_alerts
 from monitor.slo.edges import any_edge
@@ -127,13 +127,15 @@ def any_alerts(slo: StandIn, environment: Environment) -> tuple[AlertRule, ...]:
 
 
 def complete(rule: AlertRule, environment: Environment) -> AlertRule:
-    """Add what every alert carries: its team, its links and its query; and hold it for two scrapes at least.
+    """Add what every alert carries: its team, its links and its query; and hold it long enough.
 
-    A rule that is held at all must see its condition in two scrapes, whatever their interval; one that is not held
-    (``for`` left out) is meant to fire at once. An SLO's alerts know how long they are held.
+    A rule that is held at all must see its condition in two scrapes, whatever their interval, and one of which an
+    evaluation knows nothing yet; one that is not held (``for`` left out) is meant to fire at once. An SLO's alerts know
+    how long they are held.
     """
     expr = any_edge(rule.expr)
     held = rule.hold and names.SLO_LABEL not in rule.labels
+    shortest = windows.hold(environment.scrape_interval, environment.evaluation_interval)
     annotations = {name: text for name, text in rule.annotations.items() if name != links.DASHBOARD_ANNOTATION}
     annotations |= {
         "dashboard_url": links.dashboard_url(rule, environment),
@@ -143,7 +145,7 @@ def complete(rule: AlertRule, environment: Environment) -> AlertRule:
     return AlertRule(
         name=rule.name,
         expr=expr,
-        hold=max(rule.hold, 2 * environment.scrape_interval) if held else rule.hold,
+        hold=max(rule.hold, shortest) if held else rule.hold,
         keep_firing_for=rule.keep_firing_for,
         labels={"team": DEFAULT_TEAM} | rule.labels,
         annotations=annotations,

@@ -166,5 +166,5 @@ LONGEST_FROM_SECOND = timedelta(days=35)
 
 
 def hold(scrape_interval: timedelta, evaluation_interval: timedelta) -> timedelta:
-    """The ``for`` of a ticket about a spent budget: two scrapes and one evaluation."""
+    """The shortest ``for`` of an alert that is held: two scrapes and one evaluation."""
     return 2 * scrape_interval + evaluation_interval
