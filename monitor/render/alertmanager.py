@@ -146,7 +146,7 @@ _BURNING: Value = {
 """How fast a budget burns does not make another incident: one ticket an SLO, to whomever its alerts go."""
 
 _SUFFERING: Value = {
-    "matchers": [f'{names.SERVICE_LABEL}!=""'],
+    "matchers": [f'{names.SERVICE_LABEL}=~".+"'],
     "group_by": [names.SERVICE_LABEL, "severity"],
 }
 """Whatever says that a service's users suffer now is one incident, and one page that grows: which of its alerts comes

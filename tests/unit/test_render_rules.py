@@ -67,17 +67,17 @@ def test_where_no_grafana_is_known_links_open_the_console() -> None:
         assert rule.annotations["dashboard_url"].startswith("http://127.0.0.1:9500/?from=")
 
 
-def test_an_alert_that_is_held_sees_its_condition_in_two_scrapes(catalogue: Catalogue) -> None:
+def test_an_alert_is_held_for_two_scrapes_and_an_evaluation(catalogue: Catalogue) -> None:
     slow = replace(catalogue, environment=replace(catalogue.environment, scrape_interval=timedelta(minutes=1)))
 
     holds = {rule.name: rule.hold for rule in all_alerts(slow)}
-    assert holds["EdgeHasNoBackend"] == timedelta(minutes=2)
+    assert holds["EdgeHasNoBackend"] == timedelta(minutes=2) + slow.environment.evaluation_interval
     assert holds["Watchdog"] == timedelta(0)
 
 
 @pytest.mark.parametrize(
     ("environment", "interval", "worst"),
-    [("local", 5, 23), ("compose", 10, 47), ("compose", 15, 67), ("compose", 30, 127)],
+    [("local", 5, 28), ("compose", 10, 57), ("compose", 15, 82), ("compose", 30, 157)],
 )
 def test_a_dead_service_pages_as_soon_as_the_decision_says(environment: str, interval: int, worst: int) -> None:
     step = timedelta(seconds=interval)
@@ -148,7 +148,7 @@ def test_a_page_of_an_alert_of_two_severities_shows_both(catalogue: Catalogue) -
 
     waiting = "critical in working hours: calls a human then, and is a ticket until they begin"
     assert f"| Severity | {waiting}; warning: a ticket for working hours |" in head
-    assert "| Fires after | critical: 5m; warning: 30s |" in head
+    assert "| Fires after | critical: 5m; warning: 45s |" in head
     assert f"As warning:\n\n```promql\n{rule.expr}\n```\nAs critical:\n\n```promql\nredis_up == 0\n```" in head
     assert f"**{rule.annotations['summary']}**" in head
 
