@@ -20,7 +20,9 @@ from monitor import clock
 from monitor.errors import Unavailable
 from monitor.store_schema import MIGRATIONS, statements
 
-RecordKind = Literal["backup", "verification", "drill", "job", "report", "watchdog", "calendar", "override"]
+RecordKind = Literal[
+    "backup", "verification", "drill", "job", "report", "watchdog", "calendar", "override", "anchor", "capture"
+]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 
 AlertEventState = Literal["firing", "resolved", "forgotten"]

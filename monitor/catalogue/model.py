@@ -279,6 +279,8 @@ class Recovery:
     keep_yearly: int = 0
     locked_for: timedelta = timedelta(0)
     """How long a bucket's object lock keeps each backup from being removed by anybody; none where it is zero."""
+    capture_every: timedelta = timedelta(seconds=30)
+    """How often what was written since is captured from the oplog: from 1 s to 60 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

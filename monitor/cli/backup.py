@@ -19,6 +19,7 @@ from monitor.backup.retention import policy_of
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Recovery
 from monitor.cli import Context, leave, pass_settings, print_json
+from monitor.cli.backup_capture import capture
 from monitor.cli.backup_keys import keys
 from monitor.cli.backup_shared import (
     Show,
@@ -41,6 +42,7 @@ def command() -> None:
 
 
 command.add_command(keys)
+command.add_command(capture)
 
 
 @command.command()
