@@ -15,13 +15,16 @@ import pytest
 from bson import Int64, decode_all, encode
 from bson.binary import Binary
 from bson.timestamp import Timestamp
+from pymongo.write_concern import WriteConcern
 
 from monitor import backup
 from monitor.backup import dumpformat, restore, scratch
-from monitor.backup.oplog import apply, owner, point
-from monitor.backup.recovery import bases, hooks, run
+from monitor.backup.keys import Keyset
+from monitor.backup.oplog import apply, point
+from monitor.backup.recovery import hooks, run
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place, ReplicaSet
+from tests.contract.oplog_restored import capture
 from tests.contract.telemetry_receivers import free_ports
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
@@ -57,16 +60,11 @@ def empty(target: tuple[str, Client]) -> tuple[str, Client]:
     return target
 
 
-def captured(place: Place) -> None:
-    with place.store() as store:
-        owner.once(place.settings, bases.depot_of(place.settings), store, lambda: None)
-
-
 @pytest.fixture
 def history(backup_set: ReplicaSet, place: Place) -> Iterator[str]:
     """A captured history; returns its last good point, after which everything was deleted."""
     backup_set.drop_all()
-    captured(place)
+    capture(place)
     shop = backup_set.admin.shop
     shop.orders.insert_many([{"_id": n, "n": 0} for n in range(200)])
     shop.orders.create_index("n")
@@ -75,11 +73,11 @@ def history(backup_set: ReplicaSet, place: Place) -> Iterator[str]:
         shop.orders.update_many({}, {"$inc": {"n": 1}})
         shop[f"made{number}"].insert_many([{"_id": n} for n in range(20)])
         shop[f"made{number}"].rename(f"kept{number}")
-        captured(place)
+        capture(place)
     last = backup_set.admin.local["oplog.rs"].find_one({"ns": "shop.$cmd"}, sort=[("$natural", -1)])
     assert last is not None
     shop.orders.delete_many({})
-    captured(place)
+    capture(place)
     yield point.text(point.of(last["ts"]))
     backup_set.drop_all()
 
@@ -113,6 +111,27 @@ def test_what_cannot_be_reached_is_refused_in_a_sentence(history: str, place: Pl
     refused = place.monitor("restore", "--at", when)
     assert (refused.exit_code, why in refused.output) == (2, True)
     assert refused.output.count("\n") == 1
+
+
+def test_slices_are_sealed_as_backups_are(backup_set: ReplicaSet, place: Place, tmp_path: Path) -> None:
+    keyset = tmp_path / "keyset.json"
+    Keyset.create().write(keyset)
+    place = place.changed(backup_keyset_file=keyset)
+    backup_set.drop_all()
+    assert backup.take(place.settings).outcome == "passed"
+    lasting = backup_set.admin.shop.get_collection("orders", write_concern=WriteConcern("majority"))
+    lasting.insert_one({"canary": "somebody's name"})
+    capture(place)
+    done = place.monitor("restore", "--at", "latest", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["oplog_operations"] >= 1
+    (file,) = place.backups.rglob("*.slice")
+    content = file.read_bytes()
+    assert b'"replica_set"' not in content
+    file.write_bytes(content[:-20] + bytes(20))
+    damaged = place.monitor("restore", "--at", "latest")
+    assert (damaged.exit_code, file.name in damaged.output) == (2, True)
+    backup_set.drop_all()
 
 
 def test_an_instant_is_that_of_the_servers_clock(history: str, backup_set: ReplicaSet, place: Place) -> None:

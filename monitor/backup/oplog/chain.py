@@ -73,11 +73,11 @@ def way(names: Sequence[Name], start: ClusterTime, end: ClusterTime, read: Calla
             span = _walk(read(last), by_end, start, read)
             if span.covers(start, end):
                 return span
-            found = Gap(after=_reached(names, span.begin), before=span.begin)
+            found = Gap(after=_reached(names, start, span.begin), before=span.begin)
             best = found if best is None or found.before < best.before else best
     if best is not None:
         return best
-    return Gap(after=_reached(names, end), before=min((n.begin for n in names if n.begin >= end), default=end))
+    return Gap(after=_reached(names, start, end), before=min((n.begin for n in names if n.begin >= end), default=end))
 
 
 def _walk(
@@ -109,6 +109,6 @@ def _follows(before: Header | None, after: Header) -> bool:
     )
 
 
-def _reached(names: Sequence[Name], limit: ClusterTime) -> ClusterTime:
-    """The newest end that is not after ``limit``."""
-    return max((name.end for name in names if name.end <= limit), default=limit)
+def _reached(names: Sequence[Name], start: ClusterTime, limit: ClusterTime) -> ClusterTime:
+    """The newest end that is not after ``limit``; ``start`` where none is after that."""
+    return max((name.end for name in names if start <= name.end <= limit), default=start)
