@@ -49,7 +49,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -72,6 +72,10 @@ proof-alert-path: install-tests
 .PHONY: proof-rules
 proof-rules: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_rule_mutants.py tests/proof/test_rule_intervals.py
+
+.PHONY: proof-pitr
+proof-pitr: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_pitr.py -s
 
 .PHONY: proof-exporters
 proof-exporters: install-tests

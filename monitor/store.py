@@ -33,6 +33,8 @@ RecordKind = Literal[
     "redis",
     "configuration",
     "set",
+    "anchor",
+    "capture",
 ]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 

@@ -138,6 +138,9 @@ BACKUP = (
     ),
     event("backup.failed", backup=OPAQUE_ID, type=NAME, error=ERROR, seconds=SECONDS),
     event("backup.pruned", backup=OPAQUE_ID, bytes=COUNT),
+    event("backup.capture_found", reason=one_of("first", "gap", "restored", "damaged", "put_back")),
+    event("backup.capture_failed", error=ERROR),
+    event("backup.capture_recovered", seconds=SECONDS),
     event("backup.verification_started", backup=OPAQUE_ID),
     event(
         "backup.verified",

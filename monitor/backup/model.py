@@ -19,9 +19,9 @@ Consistency = Literal["snapshot", "live"]
 MongoDB allows for capped collections."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class ClusterTime:
-    """A MongoDB timestamp: Unix ``time`` in seconds and the ``increment`` within it."""
+    """A MongoDB timestamp: Unix ``time`` in seconds and the ``increment`` within it; sorts as MongoDB sorts."""
 
     time: int
     increment: int

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import time
+import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
+from urllib.parse import unquote_plus
 
 from bson import decode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
 from monitor.backup import dumpformat
+from monitor.backup.oplog.indexes import Indexes
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.errors import InputError, Unavailable
 from monitor.sources.mongodb import Client
@@ -26,6 +30,7 @@ from monitor.sources.mongodb import Client
 BATCH_DOCUMENTS = 1000
 BATCH_BYTES = 16 * 1024 * 1024
 INSERTERS = 2
+DUPLICATE_KEY = 11000
 LARGEST_DOCUMENT = 16 * 1024 * 1024 + 16 * 1024
 """MongoDB's own limit, with what it allows itself."""
 
@@ -68,6 +73,11 @@ class Dumped:
     data: Path | None
 
     @property
+    def namespace(self) -> str:
+        """``database.name``."""
+        return f"{self.database}.{self.name}"
+
+    @property
     def data_name(self) -> str:
         """The collection that its documents go into."""
         return dumpformat.BUCKETS + self.name if self.type == "timeseries" else self.name
@@ -94,21 +104,23 @@ class Restored:
 
 
 def read_dump(root: Path) -> tuple[Dumped, ...]:
-    """Read what a dump directory holds.
+    """Read what a dump directory holds; where mongodump wrote it with ``--gzip``, every file ends in ``.gz``.
 
     Raises:
         DumpError: a metadata file is no metadata.
     """
     found = []
-    for file in sorted(root.glob("*/*.metadata.json")):
+    for file in sorted((*root.glob("*/*.metadata.json"), *root.glob("*/*.metadata.json.gz"))):
         try:
-            fields = dumpformat.read_metadata(file.read_bytes())
+            with _open(file) as stream:
+                fields = dumpformat.read_metadata(stream.read())
             kind = str(fields.get("type", "collection"))
-            name = str(fields["collectionName"])
-        except (OSError, ValueError, KeyError) as error:
+            # Before 100.0 mongodump did not write the name.
+            name = str(fields.get("collectionName") or unquote_plus(file.name.partition(".metadata.json")[0]))
+        except (OSError, EOFError, zlib.error, ValueError) as error:
             raise DumpError(file, f"it cannot be read as metadata ({type(error).__name__})") from error
         stem = dumpformat.file_name(dumpformat.BUCKETS + name if kind == "timeseries" else name)
-        data = file.parent / f"{stem}.bson"
+        data = file.parent / f"{stem}.bson{'.gz' if file.suffix == '.gz' else ''}"
         found.append(
             Dumped(
                 database=file.parent.name,
@@ -131,36 +143,70 @@ def load(client: Client, dump: tuple[Dumped, ...], *, progress: ShowProgress = q
         RestoreError: the server refused a collection, document or index.
     """
     begun = time.monotonic()
-    wanted = [dumped for dumped in dump if not dumped.is_server_state]
-    for dumped in sorted(wanted, key=lambda d: d.type == "view"):
-        if not dumped.is_authorization:
-            _create(client, dumped)
-    loader = _Loader(progress, sum(_size(d.data) for d in wanted if d.data is not None))
-    for dumped in wanted:
-        if dumped.data is not None:
-            loader.load(_target(client, dumped), dumped)
-    _merge_users(client, wanted)
+    documents, size = load_data(client, dump, progress=progress)
     loaded = time.monotonic()
+    wanted = [dumped for dumped in dump if not dumped.is_authorization and not dumped.is_server_state]
     for number, dumped in enumerate(wanted):
         progress(Progress(step="building indexes", done=number, total=len(wanted), unit="collections"))
-        if not dumped.is_authorization:
-            _build_indexes(client, dumped)
+        _build_indexes(client, dumped)
     return Restored(
-        data_seconds=loaded - begun,
-        index_seconds=time.monotonic() - loaded,
-        documents=loader.documents,
-        bytes=loader.bytes,
+        data_seconds=loaded - begun, index_seconds=time.monotonic() - loaded, documents=documents, bytes=size
     )
 
 
+def load_data(
+    client: Client,
+    dump: tuple[Dumped, ...],
+    *,
+    progress: ShowProgress = quiet,
+    there: frozenset[str] | None = None,
+    loaded: Callable[[str], None] = lambda _: None,
+    twice: bool = False,
+) -> tuple[int, int]:
+    """Load collections, documents and users, without indexes; returns how many documents and bytes that were.
+
+    ``there`` is for going on with what was broken off: namespaces that are whole already; others are dropped first.
+    ``loaded`` is told of each that is whole. ``twice``: a document may stand twice in the dump, for it was read over a
+    while; the first is kept, and what the second knew better the oplog knows too.
+
+    Raises:
+        DumpError, RestoreError: as ``load``.
+    """
+    done = there or frozenset()
+    wanted = [dumped for dumped in dump if not dumped.is_server_state and dumped.namespace not in done]
+    for dumped in sorted(wanted, key=lambda d: d.type == "view"):
+        if not dumped.is_authorization:
+            _create(client, dumped, anew=there is not None)
+    loader = _Loader(progress, sum(_size(d.data) for d in wanted if d.data is not None), twice=twice)
+    for dumped in wanted:
+        if dumped.data is not None and not dumped.is_authorization:
+            loader.load(_target(client, dumped), dumped)
+        if not dumped.is_authorization:
+            loaded(dumped.namespace)
+    users = [dumped for dumped in wanted if dumped.is_authorization]
+    for dumped in users:
+        target = _target(client, dumped)
+        target.drop()
+        loader.load(target, dumped)
+    _merge_users(client, users)
+    for dumped in users:
+        loaded(dumped.namespace)
+    return loader.documents, loader.bytes
+
+
+def oplog_of(root: Path) -> Path | None:
+    """The oplog in a dump directory, if it holds one."""
+    return next((file for name in ("oplog.bson", "oplog.bson.gz") if (file := root / name).exists()), None)
+
+
 def documents(file: Path) -> Iterator[bytes]:
-    """Yield the raw documents of a ``.bson`` file.
+    """Yield the raw documents of a ``.bson`` file; packed where its name ends in ``.gz``, or its neighbours' do.
 
     Raises:
         DumpError: it ends within a document, or holds something else.
     """
     try:
-        with file.open("rb") as stream:
+        with _open(file) as stream:
             while head := stream.read(4):
                 size = int.from_bytes(head, "little")
                 if len(head) < 4 or not 5 <= size <= LARGEST_DOCUMENT:  # noqa: PLR2004  # BSON: 4 bytes of length, 1 of end
@@ -169,14 +215,23 @@ def documents(file: Path) -> Iterator[bytes]:
                 if len(rest) != size - 4 or rest[-1] != 0:
                     raise DumpError(file, "it ends within a document")
                 yield head + rest
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DumpError(file, "it cannot be unpacked: it was damaged or cut off") from error
     except OSError as error:
         raise DumpError(file, f"it cannot be read: {error.strerror}") from error
+
+
+def _open(file: Path) -> BinaryIO:
+    # With --gzip mongodump packs the oplog as well, but leaves it its name.
+    packed = file.suffix == ".gz" or (file.name == "oplog.bson" and any(file.parent.glob("*/*.gz")))
+    return cast("BinaryIO", gzip.open(file, "rb")) if packed else file.open("rb")
 
 
 class _Loader:
     """Inserts raw documents, a few batches at a time."""
 
-    def __init__(self, progress: ShowProgress, total: int) -> None:
+    def __init__(self, progress: ShowProgress, total: int, *, twice: bool) -> None:
+        self._twice = twice
         self.documents = 0
         self.bytes = 0
         self._progress = progress
@@ -189,7 +244,7 @@ class _Loader:
         waiting: deque[Future[None]] = deque()
         with ThreadPoolExecutor(max_workers=1 if capped else INSERTERS, thread_name_prefix="restore") as pool:
             for batch in _batches(documents(dumped.data)):
-                waiting.append(pool.submit(_insert, target, batch, ordered=capped))
+                waiting.append(pool.submit(_insert, target, batch, ordered=capped, twice=self._twice))
                 if len(waiting) > INSERTERS:
                     self._settle(waiting.popleft(), dumped)
                 self.documents += len(batch)
@@ -204,7 +259,7 @@ class _Loader:
         try:
             future.result()
         except PyMongoError as error:
-            raise _refused(dumped.data, "its documents could not be inserted", error) from error
+            raise refused(dumped.data, "its documents could not be inserted", error) from error
 
 
 def _batches(stream: Iterator[bytes]) -> Iterator[list[bytes]]:
@@ -220,12 +275,16 @@ def _batches(stream: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _insert(target: Collection[RawBSONDocument], batch: list[bytes], *, ordered: bool) -> None:
+def _insert(target: Collection[RawBSONDocument], batch: list[bytes], *, ordered: bool, twice: bool) -> None:
     """Insert documents as they are, also those that a validator would refuse today."""
     for special, raws in groupby(batch, key=lambda raw: _ZERO_TIMESTAMP.search(raw) is not None):
         if not special:
             plain = [RawBSONDocument(raw) for raw in raws]
-            target.insert_many(plain, ordered=ordered, bypass_document_validation=True)
+            try:
+                target.insert_many(plain, ordered=ordered and not twice, bypass_document_validation=True)
+            except BulkWriteError as error:
+                if not twice or any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+                    raise
             continue
         for raw in raws:
             # An insert would turn an empty timestamp into the present one; a replacement by a literal does not.
@@ -238,15 +297,17 @@ def _target(client: Client, dumped: Dumped) -> Collection[RawBSONDocument]:
     return client.get_database(dumped.database).with_options(codec_options=_RAW).get_collection(name)
 
 
-def _create(client: Client, dumped: Dumped) -> None:
+def _create(client: Client, dumped: Dumped, *, anew: bool) -> None:
     command = {"create": dumped.name, **dumped.options}
     by_id = next((index for index in dumped.indexes if index.get("name") == "_id_"), None)
     if by_id is not None and "clusteredIndex" not in dumped.options:
         command["idIndex"] = by_id
     try:
+        if anew:
+            client[dumped.database].drop_collection(dumped.name)
         client[dumped.database].command(command)
     except PyMongoError as error:
-        raise _refused(dumped.metadata, "the collection could not be created", error) from error
+        raise refused(dumped.metadata, "the collection could not be created", error) from error
 
 
 def _merge_users(client: Client, dump: list[Dumped]) -> None:
@@ -263,25 +324,21 @@ def _merge_users(client: Client, dump: list[Dumped]) -> None:
             client.admin.drop_collection(_TEMPORARY[name])
     except PyMongoError as error:
         file = next(iter(there.values())).metadata
-        raise _refused(file, "users and roles could not be merged", error) from error
+        raise refused(file, "users and roles could not be merged", error) from error
 
 
 def _build_indexes(client: Client, dumped: Dumped) -> None:
-    wanted = [
-        {key: value for key, value in index.items() if key != "ns"}
-        for index in dumped.indexes
-        if index.get("name") != "_id_" and not index.get("clustered")
-    ]
-    if not wanted:
-        return
-    try:
-        client[dumped.database].command({"createIndexes": dumped.name, "indexes": wanted})
-    except PyMongoError as error:
-        raise _refused(dumped.metadata, "its indexes could not be built", error) from error
+    indexes = Indexes()
+    indexes.seed(dumped.database, dumped.name, dumped.options, dumped.indexes)
+    for database, name, wanted in indexes.wanted():
+        try:
+            client[database].command({"createIndexes": name, "indexes": wanted})
+        except PyMongoError as error:
+            raise refused(dumped.metadata, "its indexes could not be built", error) from error
 
 
-def _refused(file: Path, what: str, error: PyMongoError) -> RestoreError | Unavailable:
-    """Tell a dump that the server does not take from a server that is gone."""
+def refused(file: Path, what: str, error: PyMongoError) -> RestoreError | Unavailable:
+    """Make the error to raise: tell a dump that the server does not take from a server that is gone."""
     if isinstance(error, ConnectionFailure):
         return Unavailable(f"the server that {file.name} was being restored into stopped answering: is its disk full?")
     details = getattr(error, "details", None) or {}

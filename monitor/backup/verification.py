@@ -157,7 +157,7 @@ def _check(
 def _restore(
     settings: Settings, manifest: Manifest, root: Path, scratch_dir: Path, findings: _Findings, progress: ShowProgress
 ) -> None:
-    mongod = _suitable_mongod(settings.mongod, manifest)
+    mongod = suitable_mongod(settings.mongod, manifest.source.server_version)
     refuse_a_small_disk(scratch_dir, manifest.bytes)
     begun = time.monotonic()
     with scratch.scratch_mongod(mongod, scratch_dir) as client:
@@ -178,10 +178,14 @@ def _restore(
     findings.documents = compared.documents
 
 
-def _suitable_mongod(name: str, manifest: Manifest) -> Path:
-    """Find a mongod of the release that the data comes from: another one may store or count things differently."""
+def suitable_mongod(name: str, theirs: str) -> Path:
+    """Find a mongod of the release that the data comes from: another one may store or count things differently.
+
+    Raises:
+        Unavailable: there is none.
+    """
     mongod = scratch.find_mongod(name)
-    ours, theirs = scratch.version_of(mongod), manifest.source.server_version
+    ours = scratch.version_of(mongod)
     if ours.split(".")[:2] != theirs.split(".")[:2]:
         raise Unavailable(
             f"the backup is of MongoDB {theirs}, {mongod} is {ours}: set MONITOR_MONGOD to a mongod of the same release"

@@ -288,6 +288,8 @@ class Recovery:
     """``database.collection`` whose ``_id`` are the subjects that ``application_erase`` understands."""
     erasure_notes: str = ""
     """``database.collection`` in which the application notes, by the same ``_id``, whom it has erased itself."""
+    capture_every: timedelta = timedelta(seconds=30)
+    """How often what was written since is captured from the oplog: from 1 s to 60 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

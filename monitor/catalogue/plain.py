@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
 from monitor.catalogue import crontab, naming, strict_json
@@ -16,6 +17,9 @@ from monitor.errors import Fault
 T = TypeVar("T")
 
 _NAMESPACE = re.compile(r"[^.$\s/\\]+\.[^$\s]+")
+LEAST_CAPTURE, MOST_CAPTURE = timedelta(seconds=1), timedelta(seconds=60)
+"""How often the oplog may be captured: below, each slice holds next to nothing; above, the RPO's gauge says minutes."""
+
 _ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 
 
@@ -47,6 +51,8 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
     """``recovery.yaml``: what is promised when data is lost."""
     found, faults = parts(document, Recovery, keep)
     faults += _not_longer_than_nothing(document, found, ("rpo", "rto", "full_backup_every", "verify_every"))
+    if not LEAST_CAPTURE <= found.get("capture_every", LEAST_CAPTURE) <= MOST_CAPTURE:
+        faults.append(document.fault("wrong-value", "must be from 1s to 60s", "capture_every"))
     if found.get("keep_full", 1) < 1:
         faults.append(document.fault("wrong-value", "must be at least 1", "keep_full"))
     for name in ("keep_hourly", "keep_daily", "keep_weekly", "keep_monthly", "keep_yearly"):

@@ -46,6 +46,7 @@ COMMANDS = {
     "gate": ("monitor.cli.gate", "Say whether changes may go out, by what is left of an error budget."),
     "report": ("monitor.cli.report", "Write the SLO report of a period."),
     "backup": ("monitor.cli.backup", "Take, list and verify backups."),
+    "restore": ("monitor.cli.restore", "Restore the databases as they were at a time, or a mongodump directory."),
     "drill": ("monitor.cli.drill", "Run disaster-recovery drills and read their journals."),
     "second-channel": (
         "monitor.cli.second_channel",

@@ -30,6 +30,7 @@ from monitor.cli import (
     pass_settings,
     print_json,
 )
+from monitor.cli.backup_capture import capture
 from monitor.cli.backup_keys import keys
 from monitor.cli.backup_shared import (
     Show,
@@ -54,6 +55,7 @@ def command() -> None:
 command.add_command(keys)
 for _module in (backup_configuration, backup_erasure, backup_redis, backup_roles, backup_set):
     command.add_command(_module.command)
+command.add_command(capture)
 
 
 @command.command()

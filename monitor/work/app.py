@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import get_args
 
@@ -12,6 +13,7 @@ from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.store import Store
+from monitor.work.capturing import Capturing
 from monitor.work.jobs import Bench, Job, Outcome, plan
 from monitor.work.runner import Run, Runner
 from monitor.work.scrape import Achieved
@@ -21,6 +23,7 @@ from telemetry.page import add_metrics
 from telemetry.webconfig import WebConfig, require_users
 
 RUNNER = web.AppKey("runner", Runner)
+CAPTURING = web.AppKey("capturing", Capturing)
 
 
 NO_PROTECTION = WebConfig()
@@ -40,6 +43,7 @@ def make_app(
     app = web.Application(middlewares=[require_users(protection)])
     add_metrics(app, registry)
     app[RUNNER] = runner
+    app[CAPTURING] = Capturing(settings, catalogue)
     app.router.add_get("/-/healthy", _healthy)
     app.router.add_get("/-/ready", _ready)
     app.cleanup_ctx.append(_lifetime)
@@ -60,10 +64,12 @@ def counting(jobs: Iterable[Job], registry: CollectorRegistry) -> Callable[[Run]
 
 
 async def _lifetime(app: web.Application) -> AsyncIterator[None]:
-    runner = app[RUNNER]
+    runner, capturing = app[RUNNER], app[CAPTURING]
+    capturing.start()
     await runner.start()
     yield
-    await runner.stop()
+    # Both at once: whoever stops us waits for ten seconds in all.
+    await asyncio.gather(runner.stop(), capturing.stop())
 
 
 async def _ready(_: web.Request) -> web.Response:

@@ -18,6 +18,7 @@ from monitor.backup.model import ListedBackup
 from monitor.backup.notes import recorded
 from monitor.errors import MonitorError
 from monitor.store import Record, Store
+from monitor.work import capturing
 from monitor.work.alarm import CHANNEL_ID, remembered
 from monitor.work.alert_path import Path as AlertPath
 from monitor.work.jobs import Bench
@@ -49,6 +50,8 @@ class Evidence:
     """Where each calendar window stood when it was last computed."""
     alert_path: AlertPath | None = None
     """How the way of alerts was found; ``None`` where nobody looks."""
+    captured: datetime | None = None
+    """The newest point that backups and captured oplog together lead to; ``None`` where nothing was captured."""
     channel: Record | None = None
     """How many addresses the second channel has, when it last took a message, and when it last did not."""
 
@@ -108,18 +111,21 @@ def read(bench: Bench) -> Evidence:
         backups = bench.lookout.backups(bench.settings)
     except MonitorError:
         backups = None
+    verdicts = {name: verdict.outcome for name, verdict in recorded(store).items()}
+    sound = [backup for backup in backups or () if verdicts.get(backup.id) != "failed"]
     return Evidence(
         now=clock.now(),
         backups=backups,
         backup_runs=store.records("backup"),
         verifications=store.records("verification"),
-        verdicts={name: verdict.outcome for name, verdict in recorded(store).items()},
+        verdicts=verdicts,
         drills=store.records("drill"),
         drill_running=drills.running(bench.settings.state.parent),
         jobs=store.newest_jobs(),
         calendar=store.records("calendar"),
         alert_path=remembered(store),
         channel=store.get("watchdog", CHANNEL_ID),
+        captured=capturing.reached(bench.settings, store, sound),
     )
 
 
@@ -162,7 +168,10 @@ def _recovery_point(seen: Evidence) -> Iterator[Sampled]:
         return
     newest = max(points).timestamp()
     yield metrics.RECOVERY_POINT, {(): newest}
-    yield metrics.RPO_SECONDS, {("local",): max(0.0, seen.now.timestamp() - newest)}
+    ages: Values = {("local",): max(0.0, seen.now.timestamp() - newest)}
+    if seen.captured is not None:
+        ages["primary",] = max(0.0, seen.now.timestamp() - max(newest, seen.captured.timestamp()))
+    yield metrics.RPO_SECONDS, ages
 
 
 def _verifications(seen: Evidence) -> Iterator[Sampled]:

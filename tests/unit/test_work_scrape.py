@@ -71,6 +71,15 @@ def test_the_recovery_point_is_that_of_the_newest_sound_backup() -> None:
     assert found["dr_recovery_point_timestamp_seconds"] == {(): ago(40).timestamp()}
 
 
+def test_the_oplog_leads_further_than_the_backups_and_never_less_far() -> None:
+    backups = (listed("a", 40),)
+    found = metrics(backups=backups, captured=ago(0.5))
+    assert found["dr_rpo_seconds"] == {("local",): 2400.0, ("primary",): 30.0}
+    found = metrics(backups=backups, captured=ago(60))
+    assert found["dr_rpo_seconds"] == {("local",): 2400.0, ("primary",): 2400.0}
+    assert "dr_rpo_seconds" not in metrics(captured=ago(1)), "there is nothing to begin with"
+
+
 def test_a_backup_that_was_deleted_no_longer_counts() -> None:
     run: dict[str, Any] = {"type": "full", "outcome": "passed", "finished_at": clock.to_rfc3339(ago(5))}
     run |= {"bytes": 7, "duration_seconds": 1.5}

@@ -1,0 +1,127 @@
+"""Captures for as long as somebody lets it: `monitor work` runs it in a thread, `monitor backup capture` by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+from monitor.backup.depot import Depot
+from monitor.backup.model import ClusterTime
+from monitor.backup.oplog import source
+from monitor.backup.oplog.anchor import Memory, anchors
+from monitor.backup.oplog.capture import Round, capture
+from monitor.backup.oplog.shelf import Shelf
+from monitor.errors import MonitorError, Unavailable, Unsafe
+from monitor.settings import Settings
+from monitor.store import Store
+from telemetry import logs
+
+LOCK = "capture.lock"
+RETRY_S = 2.0
+"""After a failed round: an election takes about as long."""
+
+log = logs.get_logger()
+NewestBase = Callable[[], ClusterTime | None]
+
+
+@contextlib.contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Hold what only one capture at a time may hold; the kernel lets go of it with us.
+
+    Raises:
+        Unsafe: another holds it.
+    """
+    folder = settings.state.parent
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Unsafe(
+                f"backup capture: another process captures already ({folder / LOCK}): `monitor work` does so by itself"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def once(settings: Settings, depot: Depot, store: Store | None, newest_base: NewestBase) -> Round:
+    """Capture what is there now. Hold ``alone``.
+
+    Raises:
+        Unavailable: a member or the depot does not answer.
+        InputError, OSError: a setting is wrong, or the depot takes or gives nothing.
+    """
+    memory = Memory(store, depot.name)
+    first, *others = source.members(settings)
+    with source.opened(settings, first) as oplog:
+        shelf = Shelf(depot, oplog.replica_set)
+        done = capture(oplog, shelf, memory, newest_base, anew=False)
+        if not done.lost:
+            return done
+        for name in others:
+            # One that joined lately has a short oplog: what it lacks the others may still have.
+            with contextlib.suppress(Unavailable), source.opened(settings, name) as another:
+                done = capture(another, shelf, memory, newest_base, done=done, anew=False)
+                if not done.lost:
+                    return done
+        return capture(oplog, shelf, memory, newest_base, done=done)
+
+
+def run(
+    settings: Settings,
+    depot: Depot,
+    newest_base: NewestBase,
+    *,
+    every_s: float,
+    stop: threading.Event,
+    watch: Callable[[Round | None], None] = lambda _: None,
+) -> None:
+    """Capture each ``every_s`` until ``stop`` is set, and once more then. A failed round is logged and tried again.
+
+    ``watch`` is told of each round; ``None``: it failed.
+
+    Raises:
+        Unsafe: another process captures.
+    """
+    failing_since: float | None = None
+    with alone(settings):
+        while True:
+            begun, last = time.monotonic(), stop.is_set()
+            try:
+                with Store.open(settings.state) as store:
+                    done = once(settings, depot, store, newest_base)
+            except (MonitorError, OSError, sqlite3.Error) as error:
+                if failing_since is None:
+                    failing_since = begun
+                    log.warning("backup.capture_failed", error=error)
+                watch(None)
+                wait_s = min(RETRY_S, every_s)
+            else:
+                for reason, _ in done.found:
+                    log.warning("backup.capture_found", reason=reason.replace(" ", "_"))
+                if failing_since is not None:
+                    log.info("backup.capture_recovered", seconds=round(time.monotonic() - failing_since, 3))
+                    failing_since = None
+                watch(done)
+                wait_s = max(0.0, every_s - (time.monotonic() - begun))
+            if last:
+                return
+            stop.wait(wait_s)
+
+
+def recovery_point(store: Store, depot: str, bases: tuple[ClusterTime, ...]) -> ClusterTime | None:
+    """The newest point that can be restored from a depot and these backups in it; ``None`` where there is no backup.
+
+    The newest slice counts where a backup lies within its timeline, or where that begins at the latest with it.
+    """
+    reached = [
+        anchor.end for anchor in anchors(store, depot) if any(anchor.since <= base <= anchor.end for base in bases)
+    ]
+    return max((*reached, *bases), default=None)

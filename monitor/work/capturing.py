@@ -1,0 +1,81 @@
+"""The oplog's capture as a part of ``monitor work``: one thread for as long as the process lives."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+
+from monitor.backup.model import ClusterTime, ListedBackup
+from monitor.backup.oplog import owner
+from monitor.backup.oplog.anchor import anchors
+from monitor.backup.oplog.capture import Round
+from monitor.backup.recovery.bases import depot_of, newest_recovery_point
+from monitor.catalogue.model import Catalogue
+from monitor.errors import MonitorError
+from monitor.settings import Settings
+from monitor.store import Store
+from telemetry import logs
+
+STOP_S, STOP_FAILING_S = 5.0, 0.2
+"""How long the last slice may take when the process ends, and how long it is waited for where captures fail anyway."""
+AGAIN_S = 10.0
+"""After another process was found to capture: it may have ended."""
+
+log = logs.get_logger()
+
+
+class Capturing:
+    """Starts and ends the thread; does nothing where the catalogue promises nothing about recovery."""
+
+    def __init__(self, settings: Settings, catalogue: Catalogue) -> None:
+        self._settings = settings
+        self._recovery = catalogue.recovery
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._well = False
+
+    def start(self) -> None:
+        """Begin to capture."""
+        if self._recovery is not None:
+            self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+            self._thread.start()
+
+    async def stop(self) -> None:
+        """Have a last slice written, and leave a thread behind that does not come to an end."""
+        self._stop.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, STOP_S if self._well else STOP_FAILING_S)
+
+    def _run(self) -> None:
+        assert self._recovery is not None, "start() sees to that"
+        settings, every_s = self._settings, self._recovery.capture_every.total_seconds()
+        while True:
+            try:
+                newest = partial(newest_recovery_point, settings)
+                depot = depot_of(settings, self._recovery.locked_for)
+                owner.run(settings, depot, newest, every_s=every_s, stop=self._stop, watch=self._watch)
+            except Exception as error:  # noqa: BLE001  # whatever it is: it must be tried again
+                log.error("backup.capture_failed", error=error)  # noqa: TRY400  # our logger's error takes it
+            self._well = False
+            if self._stop.wait(AGAIN_S):
+                return
+
+    def _watch(self, done: Round | None) -> None:
+        self._well = done is not None
+
+
+def reached(settings: Settings, store: Store, backups: Iterable[ListedBackup]) -> datetime | None:
+    """The newest point that the backups of the store and its slices lead to; ``None``: none was captured."""
+    listed = [b.recovery_point for b in backups if b.state == "complete" and b.recovery_point]
+    points = tuple(ClusterTime(time=int(at.timestamp()), increment=0) for at in listed)
+    try:
+        depot = depot_of(settings).name
+    except MonitorError:
+        return None  # backups fail as well, and say why
+    if not anchors(store, depot):
+        return None
+    newest = owner.recovery_point(store, depot, points)
+    return None if newest is None else newest.at

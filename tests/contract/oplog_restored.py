@@ -1,0 +1,54 @@
+"""Restores to an instant, and what then differs from what was read live at it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from monitor.backup import restore, scratch
+from monitor.backup.oplog import owner, point
+from monitor.backup.oplog.shelf import Shelf
+from monitor.backup.recovery import bases, plan
+from monitor.backup.recovery.progress import Progress
+from monitor.backup.recovery.run import Done, Entries, restore_into
+from monitor.sources.mongodb import Client
+from tests.contract.backup_server import Place
+from tests.contract.oplog_load import DATABASES, Seen, catalogue
+
+
+def capture(place: Place) -> None:
+    """One round, as `monitor work` does it."""
+    with place.store() as store:
+        newest = bases.newest_recovery_point(place.settings)
+        owner.once(place.settings, bases.depot_of(place.settings), store, lambda: newest)
+
+
+def differences(copy: Client, seen: Seen) -> dict[str, Any]:
+    """What is not there, not equal, or too much: by dbHash, options, indexes, users and roles."""
+    found: dict[str, str] = {}
+    for database in DATABASES:
+        hashes = copy[database].command("dbHash")["collections"]
+        found |= {f"{database}.{name}": digest for name, digest in hashes.items()}
+    there = catalogue(copy)
+    wrong: dict[str, Any] = {n: (found.get(n), told) for n, told in seen.digests.items() if found.get(n) != told}
+    wrong |= {n: (there.get(n), told) for n, told in seen.catalogue.items() if there.get(n) != told}
+    return wrong | {name: ("too much", there[name]) for name in there if name not in seen.catalogue}
+
+
+def restored(place: Place, seen: Seen) -> tuple[dict[str, Any], Done]:
+    """Restore to what was seen into a scratch server; returns what differs."""
+    found = bases.bases(place.settings, None)
+    shelf = Shelf(bases.depot_of(place.settings), found[-1].replica_set)
+    made = plan.make(found, shelf, point.parse_target(point.text(seen.at)))
+    with (
+        bases.staged(place.settings, made.base, lambda _: None) as root,
+        scratch.scratch_mongod(scratch.find_mongod(place.settings.mongod), place.run_dir) as copy,
+    ):
+        done = restore_into(
+            copy,
+            restore.read_dump(root),
+            Entries(shelf, made.slices),
+            Progress(copy, made.base.id, made.at, kept=False),
+            begin=made.base.recovery_point,
+            progress=lambda _: None,
+        )
+        return differences(copy, seen), done
