@@ -13,6 +13,7 @@ from monitor.routing import intervals
 from monitor.routing.config import Config, Route, read
 from monitor.routing.reach import Reach, reaches
 from monitor.routing.walk import Delivery, deliveries, routes
+from monitor.slo import names
 
 CONTACTS = Place(file="contacts.yaml")
 NOTIFYING = frozenset({Attention.NOW, Attention.WORKING_HOURS, Attention.TICKET})
@@ -50,6 +51,10 @@ def unrouted(catalogue: Catalogue, rules: Iterable[AlertRule]) -> Iterator[Findi
 def describe(rule: AlertRule) -> str:
     """``critical``, ``critical in working hours``, ``warning``."""
     return f"{rule.severity} in working hours" if rule.attention is Attention.WORKING_HOURS else rule.severity.value
+
+
+_PARTS = frozenset({"alertname", names.SERVICE_LABEL, REPEAT_LABEL})
+"""What the routes below a team's ask for."""
 
 
 def unsupported(catalogue: Catalogue) -> Iterator[Finding]:
@@ -114,7 +119,7 @@ def _unused(catalogue: Catalogue, config: Config, rules: Iterable[AlertRule]) ->
         matchers = {matcher.name: matcher.value for matcher in route.matchers}
         urgency, severity = matchers.pop("urgency", ""), matchers.pop("severity", "")
         team = matchers.pop("team", "")
-        if "alertname" in matchers or REPEAT_LABEL in matchers:
+        if matchers.keys() & _PARTS:
             continue  # it only groups, or repeats, what its parent takes
         if urgency and not (route.active and wanted):
             continue

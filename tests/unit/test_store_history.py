@@ -142,7 +142,7 @@ def test_a_correction_holds_until_another_record_withdraws_it(store: Store) -> N
 def test_a_store_of_an_older_version_is_brought_up_to_date(store: Store) -> None:
     store.put("job", "one", {}, at=START)
     with store.transaction() as connection:
-        for table in ("slo_days", "slo_corrections", "alert_actions"):
+        for table in ("slo_days", "slo_corrections", "alert_actions", "alert_suppressions"):
             connection.execute(f"DROP TABLE {table}")
         for trigger in ("overrides_stay", "overrides_stay_so", "overrides_stay_once"):
             connection.execute(f"DROP TRIGGER {trigger}")
