@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from monitor.backup import restore, scratch
@@ -10,16 +11,33 @@ from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan
 from monitor.backup.recovery.progress import Progress
 from monitor.backup.recovery.run import Done, Entries, restore_into
+from monitor.settings import read_secret
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place
 from tests.contract.oplog_load import DATABASES, Seen, catalogue
 
 
 def capture(place: Place) -> None:
-    """One round, as `monitor work` does it."""
+    """Rounds, as `monitor work` does them, until all that was written before is captured.
+
+    One is not always enough: a member hears a moment later that what it holds is on a majority.
+    """
+    settings, depot = place.settings, bases.depot_of(place.settings)
+    password = read_secret(settings.backup_password_file, "backup_password")
+    with mongodb.connect(settings.mongodb_uri, settings.backup_username, password) as client:
+        last = client.local["oplog.rs"].find_one(sort=[("$natural", -1)])
+        replica_set = client.admin.command("hello")["setName"]
+    assert last is not None
+    deadline = time.monotonic() + 30
     with place.store() as store:
-        newest = bases.newest_recovery_point(place.settings)
-        owner.once(place.settings, bases.depot_of(place.settings), store, lambda: newest)
+        newest = bases.newest_recovery_point(settings)
+        while True:
+            owner.once(settings, depot, store, lambda: newest)
+            head = Shelf(depot, replica_set).newest()
+            if head is not None and head.end >= point.of(last["ts"]):
+                return
+            assert time.monotonic() < deadline, f"captured up to {head}, and {last['ts']} was written"
 
 
 def differences(copy: Client, seen: Seen) -> dict[str, Any]:
