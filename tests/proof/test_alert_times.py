@@ -34,8 +34,8 @@ from tests.proof import real_faults
 from tests.proof.replica_set import primary_of
 
 HOLD_S = 600
-BUSY_MACHINE = "CPUSaturation|MemoryPressure"
-"""What others on this machine may cause."""
+BUSY_MACHINE = "CPUSaturation|MemoryPressure|PageLoadSlow"
+"""What others on this machine may cause; tickets, and the last one looks back for a quarter of an hour."""
 SPENT_BUDGET = "ErrorBudget.+"
 CALM_WITHIN_S = 900
 """A page about the budget stays until its 5-minute window has passed the outage."""
