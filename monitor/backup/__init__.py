@@ -24,7 +24,7 @@ from monitor.backup.offsite import copy
 from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress, ShowProgress
 from monitor.backup.retention import prune
-from monitor.backup.verification import verify
+from monitor.backup.verifying.run import verify
 
 __all__ = [
     "BackupRecord",
