@@ -7,8 +7,9 @@
     take                  a snapshot, in mongodump's format       full, catalog, copying, pipe, compression, dumpformat
     list_backups, prune   what is there, what may go              listing, notes, retention, chains, policy (pure)
     copy                  to another place                        offsite
-    export, verify        opened and checked, then restored       staging, export, verification, scratch, restore,
-                          and compared with the manifest          comparison
+    export                opened and checked, for stock tools     staging, export
+    verify                restored, compared with manifest,       verifying, exact, scratch, restore, comparison,
+                          source and history, and looked at       application, erasures
 
 All calls block; use a thread where an event loop runs.
 """
