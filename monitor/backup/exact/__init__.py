@@ -16,6 +16,6 @@ from __future__ import annotations
 
 from monitor.backup.exact.comparing import Proof, compare
 from monitor.backup.exact.model import Reading
-from monitor.backup.exact.source import LiveSource, opened
+from monitor.backup.exact.source import MAX_BYTES_PER_SECOND, LiveSource, opened
 
-__all__ = ["LiveSource", "Proof", "Reading", "compare", "opened"]
+__all__ = ["MAX_BYTES_PER_SECOND", "LiveSource", "Proof", "Reading", "compare", "opened"]

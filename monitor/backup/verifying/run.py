@@ -195,7 +195,8 @@ def _predict(bench: Bench, manifest: Manifest, measured: Measured) -> None:
 def _read_source(settings: Settings, findings: Findings, progress: ShowProgress) -> exact.Reading | None:
     try:
         with findings.timed("source"), exact.opened(settings) as source:
-            return source.read(progress=progress)
+            limit = settings.backup_max_bytes_per_second or exact.MAX_BYTES_PER_SECOND
+            return source.read(max_bytes_per_second=limit, progress=progress)
     except MonitorError as error:
         findings.reasons.append(f"the exact proof was not made: {error}")
         return None

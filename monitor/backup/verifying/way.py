@@ -42,7 +42,7 @@ def find_way(bench: Bench, manifest: Manifest, choice: Choice, depot: Depot, *, 
         waited = f" within {CAPTURED_WITHIN_S:.0f} s" if wait else ""
         bench.findings.reasons.append(
             f"the oplog was captured up to {point.shown(reached)}, not up to {point.shown(at)}{waited}: "
-            "does `monitor work` run?"
+            "does `monitor work` run? `monitor backup capture --once` captures by hand"
         )
         return Way(at=base, shelf=shelf)
     try:
