@@ -49,7 +49,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr proof-backup-damage ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored, a thousand harms to a backup
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -80,6 +80,10 @@ proof-pitr: install-tests
 .PHONY: proof-exporters
 proof-exporters: install-tests
 	$(BIN)/python -m pytest -m proof $(wildcard tests/proof/test_exporters_*.py)
+
+.PHONY: proof-backup-damage
+proof-backup-damage: install-tests ## Harm a backup in a thousand ways; goes on where it was broken off (BACKUP_DAMAGE_LOG=FILE)
+	$(BIN)/python -m pytest -m proof tests/proof/test_backup_damage.py -s
 
 .PHONY: bench
 bench: install-tests ## Measure the exporters side by side with Debian's, on this machine; fails when a bar is missed

@@ -46,7 +46,7 @@ HANDED_OUT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "app": (OURS, ("mongodb-app", "redis-app", "app-field-key", "app-jwt-key", "synthetic-secret", "web-config.yml")),
     "exporters": (OURS, ("mongodb-exporters", "redis-exporters", "synthetic-secret", "web-config.yml")),
     "web": (OURS, ("web-config.yml",)),
-    "work": (OURS, ("mongodb-backup", "redis-backup", "web-config.yml")),
+    "work": (OURS, ("mongodb-backup", "redis-backup", "escrow-field-key", "web-config.yml")),
     "prometheus": (NOBODY, ("web-prometheus", "prometheus.yml")),
     "alertmanager": (NOBODY, ("web-alertmanager", "alertmanager.yml")),
     "grafana": (GRAFANA, ("grafana-admin",)),

@@ -50,6 +50,11 @@ class Settings:
     one that ``mongorestore`` reads as it lies there."""
     backup_keyset_file: Path | None = None
     """The Tink keyset that backups are sealed with; ``monitor backup keys create`` makes one. Not sealed if not set."""
+    escrow_keyset_file: Path | None = None
+    """The copy of that keyset that is kept elsewhere (``monitor backup keys escrow``). Verification opens with this one
+    alone: a backup that only its own host can open is lost with that host."""
+    escrow_field_key_file: Path | None = None
+    """The escrowed copy of the application's field key. Only the application's own check is told where it is."""
     backup_max_bytes_per_second: float = 0.0
     """Read no faster than this, so that the database has time for others; 0 for no limit."""
     backup_endpoint_url: str = ""
@@ -88,6 +93,9 @@ class Settings:
     """Without user and password: those come from the fields below."""
     backup_username: str = "backup"
     backup_password_file: Path | None = None
+    verify_username: str = ""
+    """Who reads the live source for the exact proof (role ``monitorVerify``); the backup's user when not set."""
+    verify_password_file: Path | None = None
     redis_uri: str = "redis://127.0.0.1:6379/0"
     redis_backup_username: str = "backup"
     redis_backup_password_file: Path | None = None

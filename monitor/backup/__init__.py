@@ -7,8 +7,9 @@
     take                  a snapshot, in mongodump's format       full, catalog, copying, pipe, compression, dumpformat
     list_backups, prune   what is there, what may go              listing, notes, retention, chains, policy (pure)
     copy                  to another place                        offsite
-    export, verify        opened and checked, then restored       staging, export, verification, scratch, restore,
-                          and compared with the manifest          comparison
+    export                opened and checked, for stock tools     staging, export
+    verify                restored, compared with manifest,       verifying, exact, scratch, restore, comparison,
+                          source and history, and looked at       application, erasures
 
 All calls block; use a thread where an event loop runs.
 """
@@ -24,7 +25,7 @@ from monitor.backup.offsite import copy
 from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress, ShowProgress
 from monitor.backup.retention import prune
-from monitor.backup.verification import verify
+from monitor.backup.verifying.run import verify
 
 __all__ = [
     "BackupRecord",

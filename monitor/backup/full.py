@@ -104,19 +104,19 @@ def take(
     )
     lost: MonitorError | None = None
     done: Manifest | None = None
-    reason = ""
+    reason = place = ""
     try:
-        done = _take(run, open_store(settings, locked_for=locked_for))
+        home = open_store(settings, locked_for=locked_for)
+        place, done = home.name, _take(run, home)
     except _Failed as error:
         reason = str(error)
     except OSError as error:
-        place = settings.backup_store or settings.backups
         reason = f"cannot write to {place}: {error.strerror or type(error).__name__}; nothing was kept"
     except Unsafe:
         raise
     except MonitorError as error:
         lost, reason = error, str(error)
-    result = _result(run, done, time.monotonic() - begun, reason)
+    result = replace(_result(run, done, time.monotonic() - begun, reason), store=place)
     record(store, result, result.finished_at)
     if lost is not None:
         raise lost
@@ -144,6 +144,7 @@ def _result(run: _Run, done: Manifest | None, seconds: float, reason: str) -> Ba
         documents=done.documents,
         recovery_point=done.recovery_point.at,
         source=done.source.member,
+        manifest_sha256=manifest.digest(done),
         outcome="passed",
     )
 

@@ -87,6 +87,11 @@ def signed(fields: dict[str, Any]) -> bytes:
     return head + b",\n  " + _TAIL + digest + b'"\n}\n'
 
 
+def digest(manifest: Manifest) -> str:
+    """Return what a manifest is remembered by: SHA-256 of its file's content."""
+    return hashlib.sha256(encode(manifest)).hexdigest()
+
+
 def load(directory: Path) -> Manifest:
     """Read and check the manifest of the plain backup in ``directory``.
 

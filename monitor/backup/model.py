@@ -139,6 +139,10 @@ class BackupRecord:
     documents: int = 0
     recovery_point: datetime | None = None
     source: str = ""
+    store: str = ""
+    """What the store that it was taken into is called."""
+    manifest_sha256: str = ""
+    """Of its manifest, remembered where whoever can write into the store cannot."""
     outcome: Outcome
     reason: str = ""
 
@@ -156,6 +160,8 @@ class BackupRecord:
             "documents": self.documents,
             "recovery_point": clock.to_rfc3339(self.recovery_point) if self.recovery_point else None,
             "source": self.source,
+            "store": self.store,
+            "manifest_sha256": self.manifest_sha256,
             "outcome": self.outcome,
             "reason": self.reason,
         }
@@ -165,9 +171,10 @@ class BackupRecord:
 class Verification:
     """What a verification found.
 
-    ``passed``: all files are as written, and a restored copy is equal. ``failed``: ``faults`` says what is wrong.
-    ``unknown``: the files are as written, but no server could be started to restore them (``reason``).
-    ``restore_seconds`` is the time to load data and build indexes: a part of the recovery time, not all of it.
+    ``passed``: all files are as written, a restored copy is equal, plausible and good for its application. ``failed``:
+    ``faults`` says what is wrong. ``unknown``: nothing is known to be wrong, but something could not be found out
+    (``reason``). ``restore_seconds`` is what a restore took: reading, loading, replaying, building indexes; a part of
+    the recovery time, not all of it.
     """
 
     id: str
@@ -182,9 +189,13 @@ class Verification:
     recovery_point: datetime | None = None
     server_version: str = ""
     steps: dict[str, float] = field(default_factory=dict)
-    """Seconds by step: files, start, data, indexes, compare."""
+    """Seconds by step: source, files, slices, start, data, replay, indexes, compare, validate, erasures,
+    application."""
     faults: tuple[Fault, ...] = ()
     reason: str = ""
+    notes: tuple[str, ...] = ()
+    told: dict[str, Any] = field(default_factory=dict)
+    """What single steps tell, by name: choice, exact, plausibility, application, erasures, prediction, newest_write."""
 
     def body(self) -> dict[str, Any]:
         """The record as the store and ``--json`` have it."""
@@ -203,7 +214,10 @@ class Verification:
             "steps": {name: round(seconds, 3) for name, seconds in self.steps.items()},
             "faults": [str(fault) for fault in self.faults],
             "files": sorted({fault.file for fault in self.faults}),
+            "codes": sorted({fault.code for fault in self.faults}),
             "reason": self.reason,
+            "notes": list(self.notes),
+            **self.told,
         }
 
 

@@ -79,7 +79,12 @@ MONGODB = (
     Role(
         name="monitorVerify",
         purpose="comparing a restored copy with the live source: reads everything but users, roles and their passwords",
-        privileges=(*_READ_EVERYTHING, _OPLOG[0], _cluster("listDatabases", "replSetGetStatus", "replSetGetConfig")),
+        privileges=(
+            *_READ_EVERYTHING,
+            _OPLOG[0],
+            # How long a snapshot is kept, and whether the member was restarted or rolled back while it was read.
+            _cluster("listDatabases", "replSetGetStatus", "replSetGetConfig", "getParameter", "serverStatus"),
+        ),
     ),
     Role(
         name="monitorRestore",

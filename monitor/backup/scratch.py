@@ -76,6 +76,21 @@ def version_of(mongod: Path) -> str:
     return found.group(1)
 
 
+def suitable_mongod(name: str, theirs: str) -> Path:
+    """Find a mongod of the release that data comes from: another one may store or count things differently.
+
+    Raises:
+        Unavailable: there is none.
+    """
+    mongod = find_mongod(name)
+    ours = version_of(mongod)
+    if ours.split(".")[:2] != theirs.split(".")[:2]:
+        raise Unavailable(
+            f"the backup is of MongoDB {theirs}, {mongod} is {ours}: set MONITOR_MONGOD to a mongod of the same release"
+        )
+    return mongod
+
+
 @contextmanager
 def scratch_mongod(mongod: Path, parent: Path) -> Iterator[Client]:
     """Start a mongod with an empty directory below ``parent``.

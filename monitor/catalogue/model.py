@@ -282,6 +282,10 @@ class Recovery:
     application_check: tuple[str, ...] = ()
     """The application's command that says whether a restored database holds what it promises; ``python`` is the
     interpreter that runs the monitor. Its flags and answer: docs/backups.md."""
+    application_database: str = ""
+    """The database that the check is about: a backup without it is not the application's. Empty: any is."""
+    newest_write: tuple[str, ...] = ()
+    """``database.collection.field`` of dates that say when something was last written. ObjectIds do by themselves."""
     application_erase: tuple[str, ...] = ()
     """The application's command that erases everything about the subjects of a file."""
     erasure_subjects: str = ""

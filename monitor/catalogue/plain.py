@@ -20,6 +20,8 @@ _NAMESPACE = re.compile(r"[^.$\s/\\]+\.[^$\s]+")
 LEAST_CAPTURE, MOST_CAPTURE = timedelta(seconds=1), timedelta(seconds=60)
 """How often the oplog may be captured: below, each slice holds next to nothing; above, the RPO's gauge says minutes."""
 
+_NAMESPACE = re.compile(r"[^.$\s/\\]+\.[^$\s]+")
+_FIELD = re.compile(r"[^.$\s/\\]+\.[^$\s]+\.[^.$\s]+")
 _ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 
 
@@ -64,6 +66,11 @@ def recovery(document: Document) -> tuple[Recovery | None, list[Fault]]:
         document.fault("wrong-value", "must be database.collection, such as appointments.patients", name)
         for name in ("erasure_subjects", "erasure_notes")
         if found.get(name) and not _NAMESPACE.fullmatch(found[name])
+    ]
+    faults += [
+        document.fault("wrong-value", "must be database.collection.field, such as shop.orders.created", "newest_write")
+        for name in found.get("newest_write", ())
+        if not _FIELD.fullmatch(name)
     ]
     return whole(Recovery, found), faults
 

@@ -15,7 +15,6 @@ from monitor.backup import notes
 from monitor.backup.compression import COMPRESSIONS
 from monitor.backup.opening import open_store
 from monitor.backup.policy import Policy
-from monitor.backup.redis import is_snapshot_id
 from monitor.backup.retention import policy_of
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Recovery
@@ -43,6 +42,7 @@ from monitor.cli.backup_shared import (
     store_option,
     with_store,
 )
+from monitor.cli.backup_verify import verify
 from monitor.errors import Exit, InputError, Unavailable
 from monitor.settings import Settings
 
@@ -56,6 +56,7 @@ command.add_command(keys)
 for _module in (backup_configuration, backup_erasure, backup_redis, backup_roles, backup_set):
     command.add_command(_module.command)
 command.add_command(capture)
+command.add_command(verify)
 
 
 @command.command()
@@ -132,48 +133,6 @@ def _rows(home: backup.BackupStore, verdicts: dict[str, notes.Verdict]) -> list[
             }
         )
     return rows
-
-
-@command.command()
-@click.argument("backup_id", metavar="[ID]", required=False)
-@store_option
-@offsite_option
-@keyset_option
-@click.option("--scratch", type=click.Path(path_type=Path), help="Where the copy is restored (default: in the store).")
-@json_option
-@pass_settings
-def verify(
-    context: Context,
-    backup_id: str | None,
-    place: str | None,
-    keyset: Path | None,
-    scratch: Path | None,
-    *,
-    offsite: bool,
-    as_json: bool,
-) -> None:
-    """Prove that a backup (default: the newest) can be restored, by restoring it into a scratch mongod.
-
-    Exit code 0: every file is as written and the restored copy is equal; 1: it is not, and the faults say where;
-    3: no mongod could be started, or the key that it is sealed with is not at hand.
-    """
-    settings = with_store(context.settings, place, offsite=offsite, keyset=keyset)
-    if backup_id is not None and is_snapshot_id(backup_id):
-        backup_redis.verify(settings, backup_id, scratch, as_json=as_json)
-    with stopped_by_sigterm(), state(settings) as store, Show() as show:
-        verdict = backup.verify(settings, backup_id, store=store, progress=show, scratch_dir=scratch)
-    if as_json:
-        print_json(verdict.body())
-    elif verdict.outcome == "passed":
-        click.echo(
-            f"backup {verdict.backup} verified: {verdict.documents} documents restored in "
-            f"{verdict.restore_seconds:.1f} s, every collection equal to what was backed up"
-        )
-    for fault in verdict.faults:
-        click.echo(f"monitor: backup {verdict.backup} is damaged: {fault}", err=True)
-    if verdict.reason:
-        click.echo(f"monitor: backup {verdict.backup} could not be verified: {verdict.reason}", err=True)
-    leave({"passed": Exit.GOOD, "failed": Exit.PROMISE_BROKEN, "unknown": Exit.UNKNOWN}[verdict.outcome])
 
 
 @command.command()

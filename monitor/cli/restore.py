@@ -20,7 +20,6 @@ from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan, target
 from monitor.backup.recovery.progress import Progress
 from monitor.backup.recovery.run import Done, DumpOplog, Entries, restore_into
-from monitor.backup.verification import suitable_mongod
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_shared import (
     Show,
@@ -164,7 +163,7 @@ def _restore_dump(settings: Settings, dump: Path, where: Into, *, dry_run: bool,
 def _target(settings: Settings, where: Into, release: str = "") -> Iterator[tuple[Client, bool]]:
     """Give the target, empty or with a restore of ours to go on with, and whether it outlives us."""
     if where.uri is None:
-        mongod = suitable_mongod(settings.mongod, release) if release else scratch.find_mongod(settings.mongod)
+        mongod = scratch.suitable_mongod(settings.mongod, release) if release else scratch.find_mongod(settings.mongod)
         if where.scratch is None:
             make_directories(settings.backups)
         with scratch.scratch_mongod(mongod, where.scratch or settings.backups) as client:

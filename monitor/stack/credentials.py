@@ -36,6 +36,7 @@ def make(layout: Layout) -> None:
     # MongoDB wants 6 to 1024 base64 characters in a keyfile.
     _once(layout.mongodb_keyfile, base64.b64encode(secrets.token_bytes(384)))
     _once(layout.field_key, secrets.token_bytes(FIELD_KEY_BYTES))
+    _once(layout.escrowed_field_key, layout.field_key.read_bytes())
     _once(layout.jwt_key, secrets.token_urlsafe(48).encode())
     _once(layout.synthetic_secret, secrets.token_urlsafe(48).encode())
     write_private(redis_acl_file(layout), redis_acl(layout))

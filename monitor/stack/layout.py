@@ -138,6 +138,11 @@ class Layout:
         return self.secrets / "app-field-key"
 
     @property
+    def escrowed_field_key(self) -> Path:
+        """Its escrowed copy, which only verifications use. In a stack on one machine there is no elsewhere."""
+        return self.secrets / "escrow-field-key"
+
+    @property
     def jwt_key(self) -> Path:
         """The signing key of the app's access tokens."""
         return self.secrets / "app-jwt-key"

@@ -81,6 +81,7 @@ def monitor_toml(layout: Layout, *, mongod: str, environment: str, catalogue: st
         "mongodb_uri": layout.mongodb_uri,
         "backup_username": "backup",
         "backup_password_file": str(layout.mongodb_password("backup")),
+        "escrow_field_key_file": str(layout.escrowed_field_key),
         "redis_uri": layout.redis_uri,
         "redis_backup_username": "backup",
         "redis_backup_password_file": str(layout.redis_password("backup")),

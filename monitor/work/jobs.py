@@ -12,9 +12,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from monitor import drills
-from monitor.backup import full, offsite, retention, verification
+from monitor.backup import full, offsite, retention
 from monitor.backup.opening import open_store
 from monitor.backup.progress import Progress
+from monitor.backup.verifying.run import verify
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
 from monitor.clock import from_rfc3339, now
 from monitor.compliance.sealing import seal_missing
@@ -181,7 +182,7 @@ def _verification(recovery: Recovery) -> Job:
 
 
 def _run_verification(bench: Bench) -> Done:
-    found = verification.verify(bench.settings, store=bench.store, progress=bench.progress)
+    found = verify(bench.settings, recovery=bench.recovery, store=bench.store, progress=bench.progress)
     faults = "; ".join(str(fault) for fault in found.faults[:3])
     return Done(outcome=found.outcome, reason=faults or found.reason)
 

@@ -14,7 +14,7 @@ from bson import Timestamp
 from click.testing import CliRunner
 from pymongo.errors import OperationFailure
 
-from monitor.backup import take
+from monitor.backup import roles, take
 from monitor.cli import main
 from monitor.settings import Settings
 from monitor.sources.mongodb import UNAUTHORIZED, Client
@@ -45,6 +45,8 @@ def made(backup_set: ReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> It
     backup_set.drop_all()
     for user in USERS:
         backup_set.admin.admin.command("dropUser", user)
+    for role in roles.MONGODB:
+        backup_set.admin.admin.command("dropRole", role.name)
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ READING = {"read", "read buckets", "list", "databases"}
 MAY = {
     "monitor-backup": READING | {"users", "status", "parameters", "transactions"},
     "monitor-capture": {"oplog", "transactions", "status"},
-    "monitor-verify": READING | {"oplog", "status", "transactions"},
+    "monitor-verify": READING | {"oplog", "status", "transactions", "parameters"},
     "monitor-restore": (READING - {"read buckets"})
     | {"users", "insert", "remove", "drop", "index", "make user", "unmake user", "parameters"},
 }

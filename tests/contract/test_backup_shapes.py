@@ -97,8 +97,10 @@ def _odd_values(database: Any) -> None:
 @pytest.mark.parametrize("compression", ["none", "gzip", "zstd"])
 def test_every_shape_is_restored_equal(shapes: Client, place: Place, compression: str) -> None:
     if compression != "none":
-        Keyset.create().write(place.run_dir / "keys.json")
-        place = place.changed(backup_compression=compression, backup_keyset_file=place.run_dir / "keys.json")
+        live, escrow = place.run_dir / "keys.json", place.run_dir / "escrow.json"
+        Keyset.create().write(live)
+        escrow.write_bytes(live.read_bytes())
+        place = place.changed(backup_compression=compression, backup_keyset_file=live, escrow_keyset_file=escrow)
     assert shapes.shapes.odd.find_one({"_id": 5}) == {"_id": 5, "empty": Timestamp(0, 0)}
     record = backup.take(place.settings)
     assert record.reason == ""

@@ -38,7 +38,9 @@ def canary(documents: ReplicaSet) -> ReplicaSet:
 def with_keys(place: Place) -> Place:
     file = place.run_dir.parent / "keys.json"
     Keyset.create().write(file)
-    return place.changed(backup_keyset_file=file)
+    escrow = file.with_name("escrowed.json")
+    escrow.write_bytes(file.read_bytes())
+    return place.changed(backup_keyset_file=file, escrow_keyset_file=escrow)
 
 
 def in_bucket(place: Place, store: ObjectStore, name: str) -> Place:
@@ -149,15 +151,21 @@ def test_a_killed_run_leaves_nothing_good_in_a_bucket(
     assert taken not in left
 
 
-def test_the_wrong_key_is_no_verdict_and_the_escrow_copy_is(canary: ReplicaSet, place: Place, tmp_path: Path) -> None:
+def test_verification_opens_with_escrowed_keys_alone(canary: ReplicaSet, place: Place, tmp_path: Path) -> None:
     place = with_keys(place)
     assert place.monitor("backup", "keys", "escrow", "--out", str(tmp_path / "escrow.json")).exit_code == 0
     backup.take(place.settings)
+    live_only = place.changed(escrow_keyset_file=None).monitor("backup", "verify")
+    assert (live_only.exit_code, "escrowed keys alone" in live_only.stderr) == (3, True)
     Keyset.create().write(place.settings.backup_keyset_file or Path(), replace=True)
-    verified = place.monitor("backup", "verify")
-    assert (verified.exit_code, "which is not in the keyset" in verified.stderr) == (3, True)
     (row,) = json.loads(place.monitor("backup", "list", "--json").stdout)
     assert row["state"] == "sealed"
+    strange = place.monitor("backup", "verify", "--keyset", str(place.settings.backup_keyset_file))
+    assert strange.exit_code == 2, "the live keyset is no escrow copy"
+    renewed = tmp_path / "renewed.json"
+    renewed.write_bytes((place.settings.backup_keyset_file or Path()).read_bytes())
+    strange = place.monitor("backup", "verify", "--keyset", str(renewed))
+    assert (strange.exit_code, "do not open it" in strange.stderr) == (1, True)
     escrowed = place.monitor("backup", "verify", "--keyset", str(tmp_path / "escrow.json"))
     assert escrowed.exit_code == 0, escrowed.output
 

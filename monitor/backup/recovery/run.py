@@ -158,17 +158,17 @@ def restore_into(
                 client, dump, progress=progress, there=there, loaded=kept.loaded, twice=fuzzy
             )
         loaded = time.monotonic()
-        replay = _replay(client, dump, oplog, kept, begin=begin, total=total, fuzzy=fuzzy, progress=progress)
+        finished = replay(client, dump, oplog, kept, begin=begin, total=total, fuzzy=fuzzy, progress=progress)
         replayed = time.monotonic()
-        _build(client, replay.indexes, progress)
+        build_indexes(client, finished.indexes, progress)
         after_restore(client)
         kept.end()
     return Done(
         at=state.at,
         documents=documents,
         bytes=size,
-        entries=replay.done.entries,
-        operations=replay.done.operations,
+        entries=finished.done.entries,
+        operations=finished.done.operations,
         data_seconds=loaded - begun,
         oplog_seconds=replayed - loaded,
         index_seconds=time.monotonic() - replayed,
@@ -192,21 +192,22 @@ def _sentence() -> Iterator[None]:
         ) from error
 
 
-def _replay(
+def replay(
     client: Client,
     dump: tuple[restore.Dumped, ...],
     oplog: Entries,
     kept: Progress,
     *,
     begin: ClusterTime,
-    total: int,
-    fuzzy: bool,
+    total: int = 0,
+    fuzzy: bool = False,
     progress: ShowProgress,
 ) -> Replay:
+    """Replay the oplog on what was loaded; see ``restore_into``."""
     state = kept.state
     resumed = state.applied is not None
     indexes = Indexes.of_state(state.indexes) if resumed else _indexes(dump)
-    replay = Replay(
+    replaying = Replay(
         Applier(client, fuzzy=fuzzy),
         indexes,
         oplog.fetch,
@@ -216,13 +217,13 @@ def _replay(
         settings=not kept.kept,
         checkpoint=lambda at: kept.applied(at, indexes),
     )
-    replay.flush()
+    replaying.flush()
     done = 0
     for size, raws in oplog.slices():
-        replay.feed(raws)
+        replaying.feed(raws)
         done += size
         progress(Shown(step="replaying the oplog", done=done, total=max(total, done)))
-    return replay
+    return replaying
 
 
 def _indexes(dump: tuple[restore.Dumped, ...]) -> Indexes:
@@ -233,7 +234,8 @@ def _indexes(dump: tuple[restore.Dumped, ...]) -> Indexes:
     return indexes
 
 
-def _build(client: Client, indexes: Indexes, progress: ShowProgress) -> None:
+def build_indexes(client: Client, indexes: Indexes, progress: ShowProgress) -> None:
+    """Build what the oplog left to be built."""
     wanted = indexes.wanted()
     for number, (database, name, specifications) in enumerate(wanted):
         progress(Shown(step="building indexes", done=number, total=len(wanted), unit="collections"))
