@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from monitor import settings as settings_module
@@ -27,6 +28,10 @@ from monitor.stack.procfs import is_free
 from monitor.stack.run import Plan
 from monitor.stack.teardown import tear_down
 from telemetry import logs
+
+# How long an example takes is the machine's business, which runs other workers too.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 BUNDLED_PROMISES = Promises()
 HIGHEST_OFFSET = 32_768 - max(PORTS.values()) - 1

@@ -157,9 +157,10 @@ def test_no_damage_goes_unnoticed(raw: bytes, data: st.DataObject) -> None:
         found, content = slices.decode(header.key, iter([damaged]))
     except SliceError:
         return
-    # A flip within the header that leaves it readable makes another header: the chain does not lead over it.
+    # A flip within the header that leaves it readable makes another header: the chain does not lead over it. And zstd
+    # has bits without a meaning: what comes out is what went in.
     assert content == raw
-    assert found.digest != header.digest or damaged == bytes(whole)
+    assert found.digest != header.digest or found == header
 
 
 def _of(raw: bytes, increment: int) -> Header:
