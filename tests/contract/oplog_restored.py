@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from monitor.backup import restore, scratch
+from monitor.backup.erasures import Applied
 from monitor.backup.oplog import owner, point
 from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan
@@ -16,6 +17,8 @@ from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place
 from tests.contract.oplog_load import DATABASES, Seen, catalogue
+
+NOBODY = Applied(erasures=0, removed=0)
 
 
 def capture(place: Place) -> None:
@@ -67,6 +70,7 @@ def restored(place: Place, seen: Seen) -> tuple[dict[str, Any], Done]:
             Entries(shelf, made.slices),
             Progress(copy, made.base.id, made.at, kept=False),
             begin=made.base.recovery_point,
+            forget=lambda _: NOBODY,
             progress=lambda _: None,
         )
         return differences(copy, seen), done
