@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from monitor import clock
 from monitor.backup import erasures, full, sets
-from monitor.backup.access import alone, backup_client
+from monitor.backup.access import backup_client
+from monitor.backup.backup_store import BackupStore
 from monitor.backup.configuration.recorded import keep
 from monitor.backup.depot import Depot
 from monitor.backup.erasures import Erasure, Head, keys, listing
@@ -39,7 +40,8 @@ def take(
     Raises:
         Unavailable: the set could not be written or recorded.
     """
-    depot = open_store(settings, locked_for=recovery.locked_for).depot
+    home = open_store(settings, locked_for=recovery.locked_for)
+    depot = home.depot
     started = clock.now()
     missing: list[str] = []
 
@@ -53,7 +55,7 @@ def take(
     done = BackupSet(
         id=clock.new_id("set", started),
         started_at=started,
-        erasures=_head(settings, recovery, depot, store, missing),
+        erasures=_head(settings, recovery, home, store, missing),
         mongodb=part("mongodb", lambda: _mongodb(settings, depot, store, recovery.locked_for, progress)),
         redis=part("redis", lambda: _redis(settings, depot, store)),
         configuration=part(
@@ -72,7 +74,7 @@ def take(
 
 
 def collect(
-    settings: Settings, recovery: Recovery, depot: Depot, store: Store | None
+    settings: Settings, recovery: Recovery, home: BackupStore, store: Store | None
 ) -> tuple[int, tuple[Erasure, ...]]:
     """Take over whom the application has erased; returns how many it noted, and the entries that are new.
 
@@ -84,19 +86,23 @@ def collect(
     signing = keys.signer(settings.erasure_signing_key_file)
     with backup_client(settings) as client:
         subjects, why = erasures.collect(client, recovery)
-    exclusive = alone(settings, ERASURES)
-    added = erasures.add(depot, subjects, by="application", why=why, keys=signing, exclusive=exclusive, store=store)
+    exclusive = home.alone(ERASURES)
+    added = erasures.add(
+        home.depot, subjects, by="application", why=why, keys=signing, exclusive=exclusive, store=store
+    )
     return len(subjects), added
 
 
-def _head(settings: Settings, recovery: Recovery, depot: Depot, store: Store | None, missing: list[str]) -> Head | None:
+def _head(
+    settings: Settings, recovery: Recovery, home: BackupStore, store: Store | None, missing: list[str]
+) -> Head | None:
     """Take over whom the application has erased, and note where the list stands; where none is kept, nothing."""
     if settings.erasure_signing_key_file is None:
         return None
     try:
-        collect(settings, recovery, depot, store)
+        collect(settings, recovery, home, store)
         _, verify = keys.signer(settings.erasure_signing_key_file)
-        entries = listing.load(depot, verify, [listing.known_head(store), sets.erasures_head(depot)])
+        entries = listing.load(home.depot, verify, [listing.known_head(store), sets.erasures_head(home.depot)])
     except MonitorError as error:
         missing.append(f"erasures: {error}")
         return None

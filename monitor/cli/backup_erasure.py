@@ -8,7 +8,6 @@ import click
 
 from monitor import clock
 from monitor.backup import application, erasures, forgetting, set_taking
-from monitor.backup.access import alone
 from monitor.backup.erasures import Erasure, Subject, keys
 from monitor.backup.opening import open_store
 from monitor.cli import Context, pass_settings, print_json
@@ -72,7 +71,7 @@ def collect(context: Context, *, place: str | None, as_json: bool) -> None:
     """Take over whom the application has erased itself: the notes that recovery.yaml names (erasure_notes)."""
     settings = with_store(context.settings, place)
     with state(settings, without=NOT_REMEMBERED) as store:
-        noted, added = set_taking.collect(settings, recovery_of(settings), open_store(settings).depot, store)
+        noted, added = set_taking.collect(settings, recovery_of(settings), open_store(settings), store)
     if as_json:
         print_json({"noted": noted, "added": len(added)})
     else:
@@ -124,14 +123,15 @@ def apply_command(
 
 def _add(settings: Settings, subjects: list[Subject], by: str, why: str) -> tuple[Erasure, ...]:
     signing = keys.signer(settings.erasure_signing_key_file)
+    home = open_store(settings)
     with state(settings, without=NOT_REMEMBERED) as store:
         return erasures.add(
-            open_store(settings).depot,
+            home.depot,
             subjects,
             by=by,
             why=why,
             keys=signing,
-            exclusive=alone(settings, set_taking.ERASURES),
+            exclusive=home.alone(set_taking.ERASURES),
             store=store,
         )
 

@@ -6,6 +6,7 @@ import click
 
 from monitor.backup import set_retention, sets
 from monitor.backup.opening import open_store
+from monitor.backup.policy import Policy
 from monitor.backup.set_taking import take
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_place import recovery_of
@@ -37,7 +38,7 @@ def command(
     """Take all three, one after the other, and tie them together in one manifest; take over new erasures first.
 
     Exit code 1: a part could not be made; the set says which, and why. With --prune sets go, and snapshots of Redis
-    and configurations that no set which stays refers to; backups of MongoDB go by `backup prune` alone.
+    and configurations that no set which stays refers to; backups of MongoDB go by `backup prune`, which does both.
     """
     settings = with_store(context.settings, place)
     if keep is not None:
@@ -64,10 +65,9 @@ def _prune(settings: Settings, keep: int, *, dry_run: bool, as_json: bool) -> No
     with state(settings, without="which snapshots were verified is not known") as store:
         if store is None:
             raise Unavailable("backup set --prune: a verified snapshot must stay, so nothing is deleted")
-        records = store.records("redis")
-        verified = frozenset(str(one.body["backup"]) for one in records if one.body.get("outcome") == "passed")
+        verified = set_retention.verified_snapshots(store)
         home = open_store(settings, pruning=True)
-        gone = set_retention.prune(home, keep, verified=verified, dry_run=dry_run)
+        gone = set_retention.prune(home, Policy(last=keep), verified=verified, dry_run=dry_run)
     if as_json:
         print_json({"deleted": list(gone), "dry_run": dry_run})
         return

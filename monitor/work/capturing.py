@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from monitor.backup.model import ClusterTime, ListedBackup
+from monitor.backup.opening import open_store
 from monitor.backup.oplog import owner
 from monitor.backup.oplog.anchor import anchors
 from monitor.backup.oplog.capture import Round
@@ -55,8 +56,11 @@ class Capturing:
         while True:
             try:
                 newest = partial(newest_recovery_point, settings)
-                depot = depot_of(settings, self._recovery.locked_for)
-                owner.run(settings, depot, newest, every_s=every_s, stop=self._stop, watch=self._watch)
+                home = open_store(settings, locked_for=self._recovery.locked_for)
+                with home.alone("capture") as sure:
+                    owner.run(
+                        settings, home.depot, newest, every_s=every_s, stop=self._stop, sure=sure, watch=self._watch
+                    )
             except Exception as error:  # noqa: BLE001  # whatever it is: it must be tried again
                 log.error("backup.capture_failed", error=error)  # noqa: TRY400  # our logger's error takes it
             self._well = False

@@ -21,7 +21,7 @@ from monitor.store import Record, Store
 from monitor.work import capturing
 from monitor.work.alarm import CHANNEL_ID, remembered
 from monitor.work.alert_path import Path as AlertPath
-from monitor.work.jobs import Bench
+from monitor.work.job import Bench
 from monitor.work.runner import Runner
 from monitor.work.schedule import overdue
 from telemetry import logs

@@ -30,7 +30,8 @@ from monitor.store import Store
 from monitor.store_history import SloHistory
 from monitor.work import runner as runner_module
 from monitor.work.heartbeat import beat
-from monitor.work.jobs import Bench, Done, Job, plan
+from monitor.work.job import Bench, Done, Job
+from monitor.work.jobs import plan
 from monitor.work.runner import Run, Runner
 from monitor.work.schedule import Crontab, Every
 from monitor.work.scrape import Achieved

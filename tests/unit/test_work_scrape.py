@@ -11,7 +11,8 @@ from monitor import clock
 from monitor.backup.model import ListedBackup
 from monitor.store import Record, RecordKind
 from monitor.work.app import counting
-from monitor.work.jobs import UPKEEP, Done
+from monitor.work.job import Done
+from monitor.work.jobs import UPKEEP
 from monitor.work.runner import Run
 from monitor.work.scrape import Evidence, sampled
 
