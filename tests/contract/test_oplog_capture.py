@@ -30,7 +30,7 @@ from monitor.backup.recovery.target import connected
 from monitor.catalogue.load import load
 from monitor.errors import Unavailable, Unsafe
 from monitor.settings import Settings
-from monitor.work.capturing import Capturing, reached
+from monitor.work.capturing import Capturing
 from tests.contract.backup_server import Place, write_place
 from tests.contract.exporters_mongod import PASSWORD
 from tests.contract.exporters_replset import Servers, replset
@@ -254,10 +254,10 @@ async def test_work_captures_by_itself_and_writes_a_last_slice(servers: Servers,
     assert backup.take(place.settings).outcome == "passed"
     listed = backup.list_backups(backup.open_store(place.settings))
     with place.store() as store:
-        assert reached(place.settings, store, listed) is None
+        assert capturing.reached(capturing.captured(place.settings, store), listed) is None
         capturing.start()
         ends = time.monotonic() + 30
-        while reached(place.settings, store, listed) is None:
+        while capturing.reached(capturing.captured(place.settings, store), listed) is None:
             assert time.monotonic() < ends
             await asyncio.sleep(0.05)
         with servers.primary().client() as client:
@@ -268,7 +268,7 @@ async def test_work_captures_by_itself_and_writes_a_last_slice(servers: Servers,
         anchor = Memory(store, str(place.backups)).anchor("rs0")
         assert anchor is not None
         assert anchor.end >= point.of(last["ts"])
-        assert reached(place.settings, store, listed) == anchor.end.at
+        assert capturing.reached(capturing.captured(place.settings, store), listed) == anchor.end.at
 
 
 def test_a_restore_into_the_captured_set_begins_a_new_history(servers: Servers, place: Place, tmp_path: Path) -> None:

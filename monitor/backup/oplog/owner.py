@@ -8,12 +8,12 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from monitor.backup.depot import Depot
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import source
-from monitor.backup.oplog.anchor import Memory, anchors
+from monitor.backup.oplog.anchor import Anchor, Memory
 from monitor.backup.oplog.capture import Round, capture
 from monitor.backup.oplog.shelf import Shelf
 from monitor.errors import Busy, MonitorError, Unavailable
@@ -119,12 +119,10 @@ def run(
             stop.wait(wait_s)
 
 
-def recovery_point(store: Store, depot: str, bases: tuple[ClusterTime, ...]) -> ClusterTime | None:
-    """The newest point that can be restored from a depot and these backups in it; ``None`` where there is no backup.
+def recovery_point(captured: Iterable[Anchor], bases: tuple[ClusterTime, ...]) -> ClusterTime | None:
+    """The newest point that what was captured and these backups lead to; ``None`` where there is no backup.
 
     The newest slice counts where a backup lies within its timeline, or where that begins at the latest with it.
     """
-    reached = [
-        anchor.end for anchor in anchors(store, depot) if any(anchor.since <= base <= anchor.end for base in bases)
-    ]
+    reached = [anchor.end for anchor in captured if any(anchor.since <= base <= anchor.end for base in bases)]
     return max((*reached, *bases), default=None)
