@@ -87,7 +87,7 @@ class Achieved:
         """Say nothing ahead of time: registering must not read anything."""
         return ()
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Read everything once, with a handle on the store of its own."""
         with Store(self._bench.store.path) as store:
             bench = replace(self._bench, store=store)
