@@ -136,7 +136,7 @@ RESTORE_PREDICTED = Metric(
 RECOVERY_POINT = Metric(
     name="dr_recovery_point_timestamp_seconds",
     type="gauge",
-    help="The newest instant that outlives the primary site: of the offsite copy where there is one, else the local one.",
+    help="The newest instant that outlives the primary site: of the offsite copy where there is one, else local.",
     unit="seconds",
 )
 RPO_SECONDS = Metric(

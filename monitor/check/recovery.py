@@ -17,8 +17,8 @@ POINT_METRIC = "dr_recovery_point_timestamp_seconds"
 BACKUP_METRIC = "dr_backup_last_success_timestamp_seconds"
 """Alerts that hold ``time()`` minus one of these against a number say when a recovery point or a backup is late."""
 BESIDE_CAPTURE = timedelta(seconds=60)
-"""What a recovery point may be older than ``capture_every``: an idle server writes each 10 s, and an election, the slice
-on its way into the store and the scrape come on top."""
+"""What a recovery point may be older than ``capture_every``: an idle server writes each 10 s, and an election, the way
+into the store and the scrape come on top."""
 
 
 def impossible_rpo(catalogue: Catalogue) -> Iterator[Finding]:
@@ -29,8 +29,8 @@ def impossible_rpo(catalogue: Catalogue) -> Iterator[Finding]:
     rpo, every = durations.text(recovery.rpo), durations.text(recovery.capture_every)
     if recovery.rpo < recovery.capture_every + BESIDE_CAPTURE:
         message = (
-            f"RPO {rpo} cannot hold with the oplog captured every {every}: at worst as much is lost as lies between two "
-            "captures, and a minute for an election, the way into the store and the scrape"
+            f"RPO {rpo} cannot hold with the oplog captured every {every}: at worst as much is lost as lies between "
+            "two captures, and a minute for an election, the way into the store and the scrape"
         )
         yield finding(Place(file="recovery.yaml"), "rpo", message, "capture more often, or promise less")
     for slo in catalogue.slos:

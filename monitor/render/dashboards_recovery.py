@@ -162,8 +162,8 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="How old are Redis, configuration and set?",
             text=(
-                "Time since the newest snapshot of Redis, backup of the configuration, and set that ties them to one of "
-                "MongoDB. Good is below a day; `monitor backup set` takes all three at once and says what fails."
+                "Time since the newest snapshot of Redis, backup of the configuration, and set that ties them to one "
+                "of MongoDB. Good is below a day; `monitor backup set` takes all three at once and says what fails."
             ),
             unit="s",
             width=12,
@@ -249,8 +249,8 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="How long would production take?",
             text=(
-                "What a restore of the newest backup and a whole interval of oplog would take, from the speeds that the "
-                f"newest verification measured. Good is below half of the RTO{_promised(recovery, 'rto')}: people need "
+                "What a restore of the newest backup and a whole interval of oplog would take, from the speeds that "
+                f"the newest verification measured. Good is below half of the RTO{_promised(recovery, 'rto')}: people need "
                 "the other half."
             ),
             unit="s",

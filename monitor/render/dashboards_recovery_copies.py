@@ -35,8 +35,8 @@ def copies(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="How far back is it whole?",
             text=(
-                "How long the oplog has been captured without a gap: each second of it can be restored from a backup in "
-                "it. Good is as long as the service exists; a fall to zero is a gap, or a restore that somebody did."
+                "How long the oplog has been captured without a gap: each second of it can be restored from a backup "
+                "in it. Good is as long as the service exists; a fall to zero is a gap, or a restore that somebody did."
             ),
             unit="s",
             width=12,
