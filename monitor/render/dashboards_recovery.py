@@ -250,8 +250,8 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
             title="How long would production take?",
             text=(
                 "What a restore of the newest backup and a whole interval of oplog would take, from the speeds that "
-                f"the newest verification measured. Good is below half of the RTO{_promised(recovery, 'rto')}: people need "
-                "the other half."
+                f"the newest verification measured. Good is below half of the RTO{_promised(recovery, 'rto')}: people "
+                "need the other half."
             ),
             unit="s",
             width=12,
