@@ -7,13 +7,14 @@ Only one of all workers that use a store is at one of the first two, whatever ma
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 
 from monitor.backup import full, offsite, retention, set_retention, set_taking
 from monitor.backup.opening import open_store
 from monitor.catalogue.model import Recovery
 from monitor.clock import now
+from monitor.errors import Unavailable
 from monitor.settings import Settings
 from monitor.work.job import Bench, Done, Job, last_passed
 from monitor.work.schedule import Every
@@ -77,12 +78,20 @@ def newest_backup(bench: Bench) -> datetime | None:
 
 @contextmanager
 def _writing(bench: Bench) -> Iterator[None]:
-    """Be the only worker that writes into the store, and look at it anew afterwards."""
-    try:
-        with open_store(bench.settings).alone(LEASE):
-            yield
-    finally:
-        bench.lookout.forget()
+    """Be the only worker that writes into the store, and look at it anew afterwards.
+
+    Raises:
+        Busy: another worker is at it.
+        Unavailable: the store takes no lock.
+    """
+    home = open_store(bench.settings)
+    with ExitStack() as held:
+        held.callback(bench.lookout.forget)
+        try:
+            held.enter_context(home.alone(LEASE))
+        except OSError as error:
+            raise Unavailable(f"cannot write to {home.name}: {error.strerror or type(error).__name__}") from error
+        yield
 
 
 def _run_backup(bench: Bench) -> Done:

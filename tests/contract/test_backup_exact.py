@@ -10,7 +10,8 @@ from typing import Any
 import pymongo
 import pytest
 
-from monitor.backup import exact, roles
+from monitor.backup import exact
+from monitor.sources import mongodb_roles
 from tests.contract.backup_server import Place, ReplicaSet
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
@@ -109,7 +110,7 @@ def test_what_is_not_read_in_time_is_unknown(rows: ReplicaSet, place: Place, mon
 def test_the_least_role_is_enough_and_what_it_may_not_read_is_unknown(
     rows: ReplicaSet, place: Place, tmp_path: Path
 ) -> None:
-    role = next(one for one in roles.MONGODB if one.name == "monitorVerify")
+    role = next(one for one in mongodb_roles.ROLES if one.name == "monitorVerify")
     rows.admin.admin.command({"createRole": "least"} | role.definition())
     rows.admin.admin.command({"createUser": "least", "pwd": place.secret, "roles": ["least"]})
     try:
