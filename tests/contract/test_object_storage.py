@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from monitor.backup import lease as lease_module
 from monitor.backup.bucket import BucketStore
 from monitor.backup.lease import KEY, Lease
-from monitor.errors import InputError, SettingsError, Unavailable, Unsafe
+from monitor.errors import Busy, InputError, SettingsError, Unavailable, Unsafe
 from monitor.sources import object_client, object_storage
 from monitor.sources.object_client import connect
 from monitor.sources.object_storage import Contested, S3Depot
