@@ -86,6 +86,10 @@ ROLES = (
         name="monitorRestore",
         purpose="restoring into a server, and erasing there who asked to be forgotten; for people only",
         inherits=("restore",),
-        privileges=({"resource": _ANY, "actions": [*_READ, "update", "remove"]}, _cluster("listDatabases")),
+        privileges=(
+            # What `restore` lacks to replay the oplog into a server in use, and to empty it before where that is meant.
+            {"resource": _ANY, "actions": [*_READ, "update", "remove", "renameCollectionSameDB", "dropDatabase"]},
+            _cluster("listDatabases"),
+        ),
     ),
 )

@@ -46,7 +46,11 @@ def rows(backup_set: ReplicaSet) -> Any:
 def test_what_was_written_after_t_is_not_seen_and_what_moved_after_t_is_unknown(rows: ReplicaSet, place: Place) -> None:
     shop = rows.admin.shop.with_options(write_concern=pymongo.WriteConcern("majority"))
     shop.orders.update_one({"_id": 0}, {"$set": {"text": "settled"}})
-    with exact.opened(place.settings) as source:
+    secret = place.run_dir / "admin"
+    secret.write_text(rows.password)
+    # As one who may read users and roles as well.
+    settings = replace(place.settings, verify_username="admin", verify_password_file=secret)
+    with exact.opened(settings) as source:
         at_t = digests(rows.admin)
         # Everything below happens after T.
         shop.orders.delete_many({"_id": {"$lt": 1000}})

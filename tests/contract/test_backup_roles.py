@@ -133,13 +133,19 @@ def test_a_full_backup_is_made_with_its_role_alone(made: ReplicaSet, tmp_path: P
     assert record.documents >= 10
 
 
+@pytest.fixture
+def clinic(made: ReplicaSet) -> Iterator[ReplicaSet]:
+    yield made
+    made.admin.drop_database("appointments")
+
+
 def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alone(
-    made: ReplicaSet, tmp_path: Path
+    clinic: ReplicaSet, tmp_path: Path
 ) -> None:
     (tmp_path / "password").write_text(PASSWORD)
     settings = replace(
         Settings(run_dir=tmp_path / "run"),
-        mongodb_uri=made.settings.mongodb_uri,
+        mongodb_uri=clinic.settings.mongodb_uri,
         backup_username="monitor-backup",
         backup_password_file=tmp_path / "password",
         capture_username="monitor-capture",
@@ -149,7 +155,7 @@ def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alon
     )
     erasure_keys.make(tmp_path / "private", tmp_path / "public")
     place = write_place(settings)
-    data = made.admin
+    data = clinic.admin
     gone, stays = "a" * 32, "b" * 32
     data.appointments.patients.insert_many([{"_id": gone}, {"_id": stays}])
     data.appointments.users.insert_one({"_id": "u", "patient": gone})
@@ -177,10 +183,12 @@ def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alon
     capture(place)
     subject = ("--database", "appointments", "--collection", "patients", "--id", gone)
     assert place.monitor("backup", "erasure", "add", *subject, "--by", "dpo", "--why", "asked").exit_code == 0
-    hosts = made.settings.mongodb_uri.removeprefix("mongodb://").partition("/")[0]
+    hosts = clinic.settings.mongodb_uri.removeprefix("mongodb://").partition("/")[0]
     login = ("--username", "monitor-restore", "--password-file", str(tmp_path / "password"))
     dropping = ("--overwrite", "--confirm", hosts, "--i-mean-production")
-    done = place.monitor("restore", "--at", "latest", "--into", made.settings.mongodb_uri, *login, *dropping, "--json")
+    done = place.monitor(
+        "restore", "--at", "latest", "--into", clinic.settings.mongodb_uri, *login, *dropping, "--json"
+    )
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["erasures"]["application"]["patients"] == 1
     assert [row["_id"] for row in data.appointments.patients.find()] == [stays]
@@ -189,7 +197,6 @@ def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alon
     assert {"renamed", "log", "few", "orders", "temperatures"} <= set(data.shop.list_collection_names())
     assert "dropped" not in data.shop.list_collection_names()
     assert data.shop.log.options()["capped"]
-    data.drop_database("appointments")
 
 
 def test_what_is_printed_can_be_pasted(tmp_path: Path) -> None:

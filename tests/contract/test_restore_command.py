@@ -173,8 +173,17 @@ def test_an_empty_server_is_restored_into_and_a_full_one_is_not(
     assert "stray" not in client.list_database_names()
 
 
+@pytest.fixture
+def clinic(backup_set: ReplicaSet, target: tuple[str, Client]) -> Iterator[ReplicaSet]:
+    """Nothing but what a test writes into the app's database, here and in the target; gone afterwards."""
+    backup_set.drop_all()
+    yield backup_set
+    backup_set.admin.drop_database("appointments")
+    target[1].drop_database("appointments")
+
+
 def test_no_restore_brings_back_who_was_erased(
-    backup_set: ReplicaSet, place: Place, empty: tuple[str, Client], tmp_path: Path
+    clinic: ReplicaSet, place: Place, empty: tuple[str, Client], tmp_path: Path
 ) -> None:
     uri, client = empty
     gone, stays = "a" * 32, "b" * 32
@@ -182,9 +191,8 @@ def test_no_restore_brings_back_who_was_erased(
     place = place.changed(
         erasure_signing_key_file=tmp_path / "private", erasure_verification_key_file=tmp_path / "public"
     )
-    backup_set.drop_all()
-    backup_set.admin.appointments.patients.insert_many([{"_id": gone}, {"_id": stays}])
-    backup_set.admin.appointments.users.insert_one({"_id": "u", "patient": gone})
+    clinic.admin.appointments.patients.insert_many([{"_id": gone}, {"_id": stays}])
+    clinic.admin.appointments.users.insert_one({"_id": "u", "patient": gone})
     assert backup.take(place.settings).outcome == "passed"
     subject = ("--database", "appointments", "--collection", "patients", "--id", gone)
     assert place.monitor("backup", "erasure", "add", *subject, "--by", "dpo", "--why", "asked").exit_code == 0
@@ -211,7 +219,6 @@ def test_no_restore_brings_back_who_was_erased(
         refused = place.monitor("restore", *way)
         assert (refused.exit_code, "it was cut off" in refused.output) == (2, True), refused.output
         assert "appointments" not in client.list_database_names()
-    backup_set.drop_all()
 
 
 def test_what_was_broken_off_anywhere_is_gone_on_with(
