@@ -409,4 +409,4 @@ def test_what_is_backed_up_is_not_restored_into(history: str, place: Place, back
         )
         assert (refused.exit_code, "--i-mean-production" in refused.output) == (2, True), refused.output
     stranger = place.monitor("restore", "--at", history, "--into", uri, "--i-mean-production")
-    assert (stranger.exit_code, "with the roles restore, readWriteAnyDatabase" in stranger.output) == (3, True)
+    assert (stranger.exit_code, "with the role monitorRestore" in stranger.output) == (3, True)
