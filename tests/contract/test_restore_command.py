@@ -59,6 +59,9 @@ def empty(target: tuple[str, Client]) -> tuple[str, Client]:
     for name in target[1].list_database_names():
         if name not in {"admin", "config", "local"}:
             target[1].drop_database(name)
+    # What a restore that is broken off here keeps of users and roles.
+    for name in ("tempusers", "temproles"):
+        target[1].admin.drop_collection(name)
     return target
 
 
