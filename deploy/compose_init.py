@@ -20,6 +20,7 @@ import yaml
 from pymongo import MongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
+from monitor.sources import mongodb_roles
 from monitor.stack import credentials
 from monitor.stack.layout import MONGODB_USERS, Layout
 from monitor.stack.replica_set import MEMBERS, ROLES, configuration
@@ -39,6 +40,11 @@ OURS, MONGO, REDIS, NOBODY, GRAFANA = 10001, 999, 999, 65534, 472
 
 WEB_USERS = ("operator", "prometheus", "alertmanager")
 
+WORKER_FILES = (
+    *("mongodb-backup", "mongodb-capture", "mongodb-verify"),
+    *("redis-backup", "escrow-field-key", "web-config.yml"),
+)
+
 HANDED_OUT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "mongo": (MONGO, ("mongodb-keyfile",)),
     "mongo-1": (MONGO, ("mongodb-keyfile", "mongodb-admin")),
@@ -46,7 +52,7 @@ HANDED_OUT: Mapping[str, tuple[int, tuple[str, ...]]] = {
     "app": (OURS, ("mongodb-app", "redis-app", "app-field-key", "app-jwt-key", "synthetic-secret", "web-config.yml")),
     "exporters": (OURS, ("mongodb-exporters", "redis-exporters", "synthetic-secret", "web-config.yml")),
     "web": (OURS, ("web-config.yml",)),
-    "work": (OURS, ("mongodb-backup", "redis-backup", "escrow-field-key", "web-config.yml")),
+    "work": (OURS, WORKER_FILES),
     "prometheus": (NOBODY, ("web-prometheus", "prometheus.yml")),
     "alertmanager": (NOBODY, ("web-alertmanager", "alertmanager.yml")),
     "grafana": (GRAFANA, ("grafana-admin",)),
@@ -136,11 +142,17 @@ def _initiate(layout: ComposeLayout) -> None:
 
 def _make_users(layout: ComposeLayout) -> None:
     with _client(layout.mongodb_uri, layout) as client:
+        there = {role["role"] for role in client.admin.command("rolesInfo", 1)["roles"]}
+        for role in mongodb_roles.ROLES:
+            client.admin.command("updateRole" if role.name in there else "createRole", role.name, **role.definition())
         known = {user["user"] for user in client.admin.command("usersInfo", 1)["users"]}
-        for user in sorted(set(MONGODB_USERS) - known):
-            client.admin.command(
-                "createUser", user, pwd=_read(layout.mongodb_password(user)).strip(), roles=ROLES[user]
-            )
+        for user in MONGODB_USERS:
+            if user not in known:
+                password = _read(layout.mongodb_password(user)).strip()
+                client.admin.command("createUser", user, pwd=password, roles=ROLES[user])
+            elif user != "admin":
+                # One of an older version had more.
+                client.admin.command("updateUser", user, roles=ROLES[user])
         client.admin.command("setDefaultRWConcern", 1, defaultWriteConcern={"w": "majority"})
 
 

@@ -8,6 +8,7 @@
     │   └── SettingsError              a setting is missing, unknown or unsafe
     ├── Unavailable         exit 3     something needed could not be reached: nothing is known either way
     └── Unsafe              exit 2     refused, because going on could do harm
+        └── Busy                       another process is at the same: wait until it is done
 
 A promise that was found broken (a missed SLO, a failed restore) is a *result*, not an error; its exit code is 1.
 Messages say what was being done, to what, and what to do next.
@@ -46,6 +47,10 @@ class SettingsError(InputError):
 
 class Unsafe(InputError):  # noqa: N818  # reads as the sentence it is: "raise Unsafe(...)"
     """Refused, because going on could do harm."""
+
+
+class Busy(Unsafe):
+    """Another process is at the same, here or on another machine."""
 
 
 class Unavailable(MonitorError):  # noqa: N818  # same

@@ -85,7 +85,7 @@ HTTP_REQUEST_DURATION = Metric(
 BACKUP_LAST_SUCCESS = Metric(
     name="dr_backup_last_success_timestamp_seconds",
     type="gauge",
-    help="When the newest complete backup of this type was finished.",
+    help="When the newest complete backup of this type (full, redis, configuration, set) was finished.",
     unit="seconds",
     labels=("type",),
 )
@@ -94,6 +94,13 @@ BACKUP_SIZE = Metric(
     type="gauge",
     help="Size on disk of the newest complete backup of this type.",
     unit="bytes",
+    labels=("type",),
+)
+BACKUP_SIZE_RATIO = Metric(
+    name="dr_backup_size_ratio",
+    type="gauge",
+    help="Size of the newest complete backup against the median of the seven before it, where those are over 1 MiB.",
+    unit="ratio",
     labels=("type",),
 )
 BACKUP_DURATION = Metric(
@@ -120,18 +127,53 @@ RESTORE_SECONDS = Metric(
     help="How long the newest passed verification took to restore its backup.",
     unit="seconds",
 )
+RESTORE_PREDICTED = Metric(
+    name="dr_restore_predicted_seconds",
+    type="gauge",
+    help="How long a restore of production would take, from the speeds that the newest verification measured.",
+    unit="seconds",
+)
 RECOVERY_POINT = Metric(
     name="dr_recovery_point_timestamp_seconds",
     type="gauge",
-    help="The newest instant that can be recovered from a backup that is there and not known to be faulty.",
+    help="The newest instant that outlives the primary site: of the offsite copy where there is one, else local.",
     unit="seconds",
 )
 RPO_SECONDS = Metric(
     name="dr_rpo_seconds",
     type="gauge",
-    help="Age of the newest recovery point in a copy: what would be lost if the databases were lost now.",
+    help="Age of the newest recovery point in a copy (local, offsite): what would be lost if nothing else were left.",
     unit="seconds",
     labels=("copy",),
+)
+OFFSITE_LAG = Metric(
+    name="dr_offsite_lag_seconds",
+    type="gauge",
+    help="How far the newest recovery point of the offsite copy is behind the local one.",
+    unit="seconds",
+)
+OPLOG_CAPTURED = Metric(
+    name="dr_oplog_captured_timestamp_seconds",
+    type="gauge",
+    help="The newest instant of the oplog that was captured.",
+    unit="seconds",
+)
+OPLOG_WINDOW = Metric(
+    name="dr_oplog_window_seconds",
+    type="gauge",
+    help="How long the oplog has been captured without a gap: every second of it can be restored from a backup in it.",
+    unit="seconds",
+)
+OPLOG_GAPS = Metric(
+    name="dr_oplog_gaps_total",
+    type="counter",
+    help="How often the captured oplog had to begin anew, by why: gap, damaged, put_back, restored.",
+    labels=("reason",),
+)
+ERASURES = Metric(
+    name="dr_erasures",
+    type="gauge",
+    help="Entries in the list of those who asked to be forgotten, as this monitor remembers it.",
 )
 
 # --- monitor work: drills
@@ -259,12 +301,19 @@ METRICS = (
     HTTP_REQUEST_DURATION,
     BACKUP_LAST_SUCCESS,
     BACKUP_SIZE,
+    BACKUP_SIZE_RATIO,
     BACKUP_DURATION,
     BACKUP_VERIFIED,
     VERIFICATION_SUCCESS,
     RESTORE_SECONDS,
+    RESTORE_PREDICTED,
     RECOVERY_POINT,
     RPO_SECONDS,
+    OFFSITE_LAG,
+    OPLOG_CAPTURED,
+    OPLOG_WINDOW,
+    OPLOG_GAPS,
+    ERASURES,
     DRILL_LAST_SUCCESS,
     DRILL_RESULT,
     DRILL_RUNNING,

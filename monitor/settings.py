@@ -93,6 +93,9 @@ class Settings:
     """Without user and password: those come from the fields below."""
     backup_username: str = "backup"
     backup_password_file: Path | None = None
+    capture_username: str = ""
+    """Who reads the oplog (role ``monitorCapture``); the backup's user when not set."""
+    capture_password_file: Path | None = None
     verify_username: str = ""
     """Who reads the live source for the exact proof (role ``monitorVerify``); the backup's user when not set."""
     verify_password_file: Path | None = None
@@ -161,6 +164,16 @@ class Settings:
     def ledger(self) -> Path:
         """The directory of the client-side ledger."""
         return self.ledger_dir or self.run_dir / "ledger"
+
+    def capture_login(self) -> tuple[str, str]:
+        """Read as whom the oplog is captured.
+
+        Raises:
+            SettingsError: the password's file cannot be read or is empty.
+        """
+        if self.capture_username:
+            return self.capture_username, read_secret(self.capture_password_file, "capture_password")
+        return self.backup_username, read_secret(self.backup_password_file, "backup_password")
 
     @property
     def web_address(self) -> str:

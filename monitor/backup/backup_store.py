@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from itertools import islice
 
@@ -45,7 +45,18 @@ class BackupStore(ABC):
         """Be the only writer; ``what`` is shown to whoever comes second.
 
         Raises:
-            Unsafe: another process is writing here.
+            Busy: another process is writing here.
+            OSError, Unavailable: the store cannot be written.
+        """
+
+    @abstractmethod
+    def alone(self, what: str) -> AbstractContextManager[Callable[[], None]]:
+        """Be the only one at ``what`` (a word) with this store, on whatever machine.
+
+        Gives what raises ``Unavailable`` once that is not sure any more; call it before each step of long work.
+
+        Raises:
+            Busy: another is at it.
             OSError, Unavailable: the store cannot be written.
         """
 

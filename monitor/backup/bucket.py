@@ -6,7 +6,7 @@ There is no lock that a reader could hold: a backup that is pruned while it is r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from monitor.backup import manifest as manifest_module
@@ -14,7 +14,7 @@ from monitor.backup.backup_store import CENTURIES, BackupStore
 from monitor.backup.compression import Compression
 from monitor.backup.draft import Draft
 from monitor.backup.keys import Keyset
-from monitor.backup.lease import Lease
+from monitor.backup.lease import FOLDER, Lease
 from monitor.errors import Unsafe
 from monitor.sources.object_storage import S3Depot
 
@@ -37,6 +37,13 @@ class BucketStore(BackupStore):
                 yield
             finally:
                 self._lease = None
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[Callable[[], None]]:
+        """Hold a lease of its own."""
+        lease = Lease(self._bucket, what, f"{FOLDER}/{what}.json")
+        with lease.held():
+            yield lease.check
 
     @contextmanager
     def draft(self, backup_id: str, compression: Compression = "none") -> Iterator[Draft]:

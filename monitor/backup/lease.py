@@ -17,10 +17,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from monitor import clock
-from monitor.errors import MonitorError, Unavailable, Unsafe
+from monitor.errors import Busy, MonitorError, Unavailable
 from monitor.sources.object_storage import Contested, S3Depot, Tagged
 
 KEY = "lease.json"
+"""Whoever writes backups."""
+FOLDER = "leases"
+"""Whoever is the only one at something else, one object each."""
 HELD_FOR_S = 120
 RENEW_EVERY_S = 30
 """So three renewals may fail before the lease is lost."""
@@ -29,8 +32,9 @@ RENEW_EVERY_S = 30
 class Lease:
     """The right to write, as long as ``check`` does not say otherwise."""
 
-    def __init__(self, depot: S3Depot, what: str) -> None:
+    def __init__(self, depot: S3Depot, what: str, key: str = KEY) -> None:
         self._depot = depot
+        self._key = key
         self._what = what
         self._fields = {
             "holder": f"{what} (pid {os.getpid()}, since {clock.to_rfc3339(clock.now())})",
@@ -58,7 +62,7 @@ class Lease:
         """Take the lease, renew it in the background, and free it.
 
         Raises:
-            Unsafe: somebody else holds it.
+            Busy: somebody else holds it.
             Unavailable: the storage does not answer.
         """
         self._take()
@@ -72,19 +76,19 @@ class Lease:
             self._free()
 
     def _take(self) -> None:
-        found = self._depot.get_tagged(KEY)
+        found = self._depot.get_tagged(self._key)
         if found is not None and (holder := _holder(found)):
             raise self._taken(holder)
         try:
             self._write(found.tag if found else None, {})
         except Contested:
             raise self._taken("somebody else") from None
-        read = self._depot.get_tagged(KEY)
+        read = self._depot.get_tagged(self._key)
         if read is None or _fields(read).get("nonce") != self._fields["nonce"]:
             raise self._taken("somebody else")
 
-    def _taken(self, holder: str) -> Unsafe:
-        return Unsafe(
+    def _taken(self, holder: str) -> Busy:
+        return Busy(
             f"{self._what}: {holder} is writing to {self._depot.name}; wait until it is done, then run this again"
         )
 
@@ -92,7 +96,7 @@ class Lease:
         begun = time.monotonic()
         # A renewal differs from the one before, or some stores would give it the same tag.
         content = json.dumps(self._fields | {"beat": secrets.token_hex(4)} | more).encode()
-        self._tag = self._depot.put_if(KEY, content, tag)
+        self._tag = self._depot.put_if(self._key, content, tag)
         self._renewed = begun
 
     def _renew(self) -> None:

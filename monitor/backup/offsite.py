@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from monitor.backup import chains, notes
 from monitor.backup import manifest as manifest_module
 from monitor.backup.backup_store import BackupStore
+from monitor.backup.lease import FOLDER as LEASES
 from monitor.backup.lease import KEY as LEASE
 from monitor.backup.listing import judge, list_backups
 from monitor.backup.model import ClusterTime
@@ -22,7 +23,7 @@ from monitor.errors import Unavailable
 
 LAST = "sets"
 """What ties objects of one instant together comes when they are there."""
-OWN = (f"{notes.VERIFICATIONS}/", LEASE, LOCK)
+OWN = (f"{notes.VERIFICATIONS}/", LEASE, f"{LEASES}/", LOCK)
 """What each place has of its own: a copy is verified where it lies."""
 
 

@@ -35,7 +35,8 @@ class Candidate:
     """A backup as retention sees it.
 
     ``usable`` means complete; ``verified`` that its newest verification passed; ``followed`` that slices of the oplog
-    carry it further; ``marked`` that somebody wants it kept.
+    carry it further; ``marked`` that somebody wants it kept; ``tied`` that Redis and
+    configuration of its instant are there.
     """
 
     id: str
@@ -44,13 +45,15 @@ class Candidate:
     verified: bool = False
     followed: bool = False
     marked: bool = False
+    tied: bool = False
 
 
 def deletable(backups: Iterable[Candidate], policy: Policy, now: datetime) -> tuple[str, ...]:
     """Return the ids that may be deleted, oldest first.
 
     1. The newest ``last`` usable backups stay (at least one, whatever the policy says).
-    2. The newest usable one of each of the last so many hours, days, weeks, months and years stays.
+    2. The newest usable one of each of the last so many hours, days, weeks, months and years stays, or rather the
+       newest that is tied, if one is: with it the whole service comes back.
     3. The newest verified backup stays, however old: until a newer one is verified, it is the only proven one. So does
        the newest verified one that slices follow, and the newest that they follow at all: the last chain.
     4. What is marked stays, and what is still locked.
@@ -78,9 +81,9 @@ def _of_periods(usable: Sequence[Candidate], policy: Policy) -> set[str]:
     kept: set[str] = set()
     for name, period in PERIODS.items():
         newest: dict[tuple[int, ...], str] = {}
-        for backup in usable:
+        for backup in sorted(usable, key=lambda backup: not backup.tied):
             newest.setdefault(period(backup.at), backup.id)
-        kept |= set(list(newest.values())[: max(0, getattr(policy, name))])
+        kept |= {newest[one] for one in sorted(newest, reverse=True)[: max(0, getattr(policy, name))]}
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor import clock
-from monitor.backup import chains, notes
+from monitor.backup import chains, notes, sets
 from monitor.backup.backup_store import BackupStore
 from monitor.backup.listing import list_backups
 from monitor.backup.manifest import begun
@@ -53,7 +53,7 @@ def prune(home: BackupStore, policy: Policy, *, store: Store | None = None, dry_
 def _candidates(
     home: BackupStore, listed: tuple[ListedBackup, ...], slices: tuple[chains.Span, ...], store: Store | None
 ) -> list[Candidate]:
-    verdicts, marks = notes.verdicts(home, store), notes.marks(home)
+    verdicts, marks, tied = notes.verdicts(home, store), notes.marks(home), sets.tied(home.depot)
     return [
         Candidate(
             id=backup.id,
@@ -63,6 +63,7 @@ def _candidates(
             verified=backup.id in verdicts and verdicts[backup.id].outcome == "passed",
             followed=backup.state == "complete" and _followed(home.manifest(backup.id), slices),
             marked=backup.id in marks,
+            tied=backup.id in tied,
         )
         for backup in listed
     ]

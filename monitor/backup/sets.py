@@ -108,6 +108,19 @@ def load(depot: Depot, set_id: str) -> BackupSet:
     return found
 
 
+def tied(depot: Depot) -> frozenset[str]:
+    """Return the backups of MongoDB that belong to a set with all parts; a set that cannot be read counts as none."""
+    found = set()
+    for set_id in ids(depot):
+        try:
+            one, _ = documents.read(depot, f"{PREFIX}{set_id}.json", BackupSet)
+        except (InputError, KeyError):
+            continue
+        if one.mongodb and one.redis and one.configuration:
+            found.add(one.mongodb.id)
+    return frozenset(found)
+
+
 def erasures_head(depot: Depot) -> Head:
     """Where the list of erasures stood when the newest set was made: an anchor that outlives the monitor.
 

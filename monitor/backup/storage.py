@@ -3,6 +3,7 @@
 ::
 
     <store>/.lock                     held (flock) by the one process that writes
+    <store>/.work.lock, .capture.lock by the one worker, and the one that captures
     <store>/.tmp-<id>/                a backup in the making; whoever takes the lock next removes it
     <store>/<id>/manifest.json        written last
     <store>/<id>/dump/...             mongodump's directory format, each file compressed and sealed
@@ -20,8 +21,8 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from monitor import clock
@@ -31,7 +32,7 @@ from monitor.backup.compression import Compression
 from monitor.backup.depot import LocalDepot, make_directories, sync_directory, write_new
 from monitor.backup.draft import Draft
 from monitor.backup.keys import Keyset
-from monitor.errors import InputError, Unsafe
+from monitor.errors import Busy, InputError
 
 TEMPORARY = ".tmp-"
 LOCK = ".lock"
@@ -57,17 +58,26 @@ class LocalStore(BackupStore):
         super().__init__(LocalDepot(directory), keyset, may_delete=True)
         self.directory = directory
 
-    @contextmanager
-    def exclusive(self, what: str) -> Iterator[None]:
+    def exclusive(self, what: str) -> AbstractContextManager[None]:
         """Hold the lock of the directory; the kernel releases it whatever becomes of us."""
+        return self._locked(LOCK, what)
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[Callable[[], None]]:
+        """Hold a lock of its own; it cannot be lost."""
+        with self._locked(f".{what}{LOCK}", what):
+            yield lambda: None
+
+    @contextmanager
+    def _locked(self, name: str, what: str) -> Iterator[None]:
         make_directories(self.directory)
-        descriptor = os.open(self.directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.directory / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "another process"
-                raise Unsafe(
+                raise Busy(
                     f"{what}: {holder} is writing to {self.directory}; wait until it is done, then run this again"
                 ) from None
             self._sign(descriptor, f"{what} (pid {os.getpid()}, since {clock.to_rfc3339(clock.now())})\n")

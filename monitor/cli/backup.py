@@ -11,7 +11,7 @@ import click
 
 from monitor import backup
 from monitor.addresses import bucket
-from monitor.backup import notes
+from monitor.backup import notes, set_retention
 from monitor.backup.compression import COMPRESSIONS
 from monitor.backup.opening import open_store
 from monitor.backup.policy import Policy
@@ -150,7 +150,10 @@ def _rows(home: backup.BackupStore, verdicts: dict[str, notes.Verdict]) -> list[
 def prune(
     context: Context, last: int | None, place: str | None, *, dry_run: bool, offsite: bool, as_json: bool
 ) -> None:
-    """Delete old backups; the newest that was verified always stays, and so does what is marked by `keep`."""
+    """Delete old backups, then sets, snapshots of Redis and configurations by the same policy.
+
+    The newest that was verified always stays, and so does what is marked by `keep`.
+    """
     settings = with_store(context.settings, place, offsite=offsite)
     policy = _policy(settings, last)
     home = open_store(settings, pruning=True)
@@ -159,6 +162,8 @@ def prune(
             raise Unavailable("backup prune: a verified backup must stay, so nothing is deleted")
         try:
             gone = backup.prune(home, policy, store=store, dry_run=dry_run)
+            verified = set_retention.verified_snapshots(store)
+            gone += set_retention.prune(home, policy, verified=verified, dry_run=dry_run)
         except OSError as error:
             raise InputError(f"backup prune: {home.name} does not let go: {error.strerror}") from error
     if as_json:

@@ -8,6 +8,7 @@ import threading
 
 import click
 
+from monitor.backup.opening import open_store
 from monitor.backup.oplog import owner, point
 from monitor.backup.oplog.capture import Round
 from monitor.backup.recovery import bases
@@ -40,12 +41,14 @@ def capture(context: Context, place: str | None, *, once: bool, as_json: bool) -
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         every_s = recovery.capture_every.total_seconds()
-        depot = bases.depot_of(settings, recovery.locked_for)
-        owner.run(settings, depot, newest, every_s=every_s, stop=stop, watch=_tell_round)
+        home = open_store(settings, locked_for=recovery.locked_for)
+        with home.alone("capture") as sure:
+            owner.run(settings, home.depot, newest, every_s=every_s, stop=stop, sure=sure, watch=_tell_round)
         return
+    home = open_store(settings)
     unnoticed = "an older chain that was put back would not be noticed"
-    with state(settings, without=unnoticed) as store, owner.alone(settings):
-        done = owner.once(settings, bases.depot_of(settings), store, newest)
+    with state(settings, without=unnoticed) as store, home.alone("capture"), owner.alone(settings):
+        done = owner.once(settings, home.depot, store, newest)
     if as_json:
         print_json(done.body())
     else:

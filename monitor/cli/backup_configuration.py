@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import click
 
-from monitor import clock
 from monitor.backup import configuration
-from monitor.backup.configuration import Configuration
+from monitor.backup.configuration.recorded import keep
 from monitor.backup.depot import Depot
 from monitor.backup.opening import open_store
 from monitor.cli import Context, leave, pass_settings, print_json
-from monitor.cli.backup_place import backup_login
 from monitor.cli.backup_shared import json_option, state, store_option, with_store
-from monitor.errors import Exit, InputError, Unavailable
-from monitor.settings import Settings
-from monitor.store import Store
+from monitor.errors import Exit, InputError
 
 
 @click.command("configuration")
@@ -57,19 +52,6 @@ def command(
     for missing in kept.missing:
         click.echo(f"monitor: {missing.name} is missing: {missing.reason}", err=True)
     leave(Exit.PROMISE_BROKEN if kept.missing else Exit.GOOD)
-
-
-def keep(settings: Settings, depot: Depot, store: Store | None, *, without_secrets: bool) -> Configuration:
-    """Gather and keep; record it."""
-    started = clock.now()
-    found = configuration.gather(settings, backup_login(settings))
-    kept = configuration.save(depot, found, started, without_secrets=without_secrets)
-    if store is not None:
-        try:
-            store.put("configuration", kept.id, kept.body(), at=clock.now())
-        except sqlite3.Error as error:
-            raise Unavailable(f"{kept.id} could not be recorded in {store.path} ({type(error).__name__})") from error
-    return kept
 
 
 def _extract(depot: Depot, backup_id: str | None, out: Path | None, *, as_json: bool) -> None:

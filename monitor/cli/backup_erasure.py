@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 
 from monitor import clock
-from monitor.backup import application, erasures, forgetting
+from monitor.backup import application, erasures, forgetting, set_taking
 from monitor.backup.erasures import Erasure, Subject, keys
 from monitor.backup.opening import open_store
 from monitor.cli import Context, pass_settings, print_json
-from monitor.cli.backup_place import alone, backup_client, recovery_of
+from monitor.cli.backup_place import recovery_of
 from monitor.cli.backup_shared import json_option, state, store_option, with_store
 from monitor.errors import InputError
 from monitor.settings import Settings, read_secret
 from monitor.sources.mongodb import connect
 
-LOCK = "erasures"
+NOT_REMEMBERED = "the newest entry is not remembered here, so a list that is cut off goes unnoticed"
 
 
 @click.group("erasure")
@@ -69,14 +69,13 @@ def add(
 @pass_settings
 def collect(context: Context, *, place: str | None, as_json: bool) -> None:
     """Take over whom the application has erased itself: the notes that recovery.yaml names (erasure_notes)."""
-    recovery = recovery_of(context.settings)
-    with backup_client(context.settings) as client:
-        subjects, why = erasures.collect(client, recovery)
-    added = _add(with_store(context.settings, place), subjects, "application", why)
+    settings = with_store(context.settings, place)
+    with state(settings, without=NOT_REMEMBERED) as store:
+        noted, added = set_taking.collect(settings, recovery_of(settings), open_store(settings), store)
     if as_json:
-        print_json({"noted": len(subjects), "added": len(added)})
+        print_json({"noted": noted, "added": len(added)})
     else:
-        click.echo(f"{len(subjects)} noted by the application, {len(added)} of them new to the list")
+        click.echo(f"{noted} noted by the application, {len(added)} of them new to the list")
 
 
 @command.command("list")
@@ -124,16 +123,15 @@ def apply_command(
 
 def _add(settings: Settings, subjects: list[Subject], by: str, why: str) -> tuple[Erasure, ...]:
     signing = keys.signer(settings.erasure_signing_key_file)
-    with state(
-        settings, without="the newest entry is not remembered here, so a list that is cut off goes unnoticed"
-    ) as store:
+    home = open_store(settings)
+    with state(settings, without=NOT_REMEMBERED) as store:
         return erasures.add(
-            open_store(settings).depot,
+            home.depot,
             subjects,
             by=by,
             why=why,
             keys=signing,
-            exclusive=alone(settings, LOCK),
+            exclusive=home.alone(set_taking.ERASURES),
             store=store,
         )
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from monitor import clock
 from monitor.backup import redis as snapshots
 from monitor.backup.depot import Depot, make_directories
 from monitor.backup.opening import open_store
-from monitor.backup.redis import RedisSnapshot, RedisVerification
+from monitor.backup.redis.recorded import address, remember
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_shared import json_option, state, store_option, with_store
-from monitor.errors import Exit, InputError, Unavailable
-from monitor.settings import Settings, read_secret
+from monitor.errors import Exit, InputError
+from monitor.settings import Settings
 from monitor.sources.redis import MOST_BYTES
-from monitor.sources.redis_wire import Address
-from monitor.store import Store
 
 
 @click.command("redis")
@@ -76,17 +72,6 @@ def _extract(depot: Depot, snapshot_id: str | None, out: Path | None) -> None:
     click.echo(f"{out} is the snapshot {found.id}: {found.bytes} bytes, as they were written")
 
 
-def address(settings: Settings) -> Address:
-    """Return where Redis is, and as whom it is asked for a snapshot."""
-    file = settings.redis_backup_password_file
-    return Address(
-        uri=settings.redis_uri,
-        username=settings.redis_backup_username if file else "",
-        password=read_secret(file, "redis_backup_password") if file else "",
-        ca_file=settings.redis_ca_file,
-    )
-
-
 def verify(settings: Settings, snapshot_id: str, scratch: Path | None, *, as_json: bool) -> NoReturn:
     """Verify a snapshot, tell what was found, and leave with the exit code of ``monitor backup verify``."""
     depot = open_store(settings).depot
@@ -108,14 +93,3 @@ def verify(settings: Settings, snapshot_id: str, scratch: Path | None, *, as_jso
     if verdict.reason:
         click.echo(f"monitor: snapshot {verdict.backup} could not be verified: {verdict.reason}", err=True)
     leave({"passed": Exit.GOOD, "failed": Exit.PROMISE_BROKEN, "unknown": Exit.UNKNOWN}[verdict.outcome])
-
-
-def remember(store: Store | None, result: RedisSnapshot | RedisVerification) -> None:
-    """Write a result into the monitor's memory, beside those of MongoDB but not among them."""
-    if store is None:
-        return
-    record_id = result.id if isinstance(result, RedisSnapshot) else f"{result.backup}/{result.id}"
-    try:
-        store.put("redis", record_id, result.body(), at=clock.now())
-    except sqlite3.Error as error:
-        raise Unavailable(f"{record_id} could not be recorded in {store.path} ({type(error).__name__})") from error

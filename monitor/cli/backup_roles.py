@@ -13,6 +13,7 @@ from monitor.cli.backup_shared import json_option
 from monitor.errors import InputError
 from monitor.settings import read_secret
 from monitor.sources.mongodb import connect, hosts
+from monitor.sources.mongodb_roles import ROLES
 
 USERNAME = "admin"
 
@@ -65,10 +66,10 @@ def command(
 def _print(password: str | None, *, as_json: bool) -> None:
     lines = roles.redis_lines(password)
     if as_json:
-        commands = {role.name: {"purpose": role.purpose} | role.definition() for role in roles.MONGODB}
+        commands = {role.name: {"purpose": role.purpose} | role.definition() for role in ROLES}
         print_json({"mongodb": commands, "redis": list(lines)})
         return
-    for role in roles.MONGODB:
+    for role in ROLES:
         click.echo(f"// {role.name}: {role.purpose}")
         # JSON is what mongosh reads as well.
         told = json.dumps({"createRole": role.name} | role.definition(), indent=2)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from monitor.backup import restore, scratch
-from monitor.backup.depot import make_directories
+from monitor.backup import application, forgetting, restore, scratch
+from monitor.backup.depot import Depot, make_directories
+from monitor.backup.erasures import Applied
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import point
 from monitor.backup.oplog.anchor import Memory
@@ -20,6 +21,7 @@ from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan, target
 from monitor.backup.recovery.progress import Progress
 from monitor.backup.recovery.run import Done, DumpOplog, Entries, restore_into
+from monitor.catalogue.load import load
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.cli.backup_shared import (
     Show,
@@ -118,7 +120,12 @@ def _restore_at(settings: Settings, when: Target, where: Into, *, dry_run: bool,
         if as_json:
             print_json(made.body())
         return
-    with stopped_by_sigterm(), Show() as show, bases.staged(settings, made.base, show, where.scratch) as root:
+    with (
+        stopped_by_sigterm(),
+        _forgetting(settings, depot, where) as forget,
+        Show() as show,
+        bases.staged(settings, made.base, show, where.scratch) as root,
+    ):
         dumped = restore.read_dump(root)
         with _target(settings, where, made.base.server_version) as (client, kept):
             done = restore_into(
@@ -127,6 +134,7 @@ def _restore_at(settings: Settings, when: Target, where: Into, *, dry_run: bool,
                 Entries(shelf, made.slices),
                 Progress(client, made.base.id, made.at, kept=kept),
                 begin=made.base.recovery_point,
+                forget=forget,
                 total=made.oplog_bytes,
                 progress=show,
             )
@@ -146,17 +154,34 @@ def _restore_dump(settings: Settings, dump: Path, where: Into, *, dry_run: bool,
         else:
             click.echo(f"{dump}: {len(rows)} collections{', and an oplog' if oplog else ''}")
         return
-    with stopped_by_sigterm(), Show() as show, _target(settings, where) as (client, kept):
+    with (
+        stopped_by_sigterm(),
+        _forgetting(settings, bases.depot_of(settings), where) as forget,
+        Show() as show,
+        _target(settings, where) as (client, kept),
+    ):
         done = restore_into(
             client,
             dumped,
             DumpOplog(oplog) if oplog is not None else Entries(None, ()),
             Progress(client, dump.absolute().name, END_OF_TIME, kept=kept),
             begin=point.ZERO,
+            forget=forget,
             fuzzy=oplog is not None,
             progress=show,
         )
     _tell(done, where, {"dump": str(dump)} if as_json else None)
+
+
+@contextmanager
+def _forgetting(settings: Settings, depot: Depot, where: Into) -> Iterator[Callable[[Client], Applied]]:
+    """Give what every restore ends with. The list is read first: no restore begins that could not end."""
+    recovery = load(settings.catalogue, settings.environment).recovery
+    named = None
+    if where.uri is not None:
+        named = application.Target(uri=where.uri, username=where.username, password_file=where.password_file)
+    with state(settings, without="a list of erasures that was cut off cannot be told from a short one") as store:
+        yield forgetting.after_restore(settings, depot, recovery, named, store)
 
 
 @contextmanager
@@ -212,6 +237,7 @@ def _tell(done: Done, where: Into, body: dict[str, object] | None) -> None:
     place = mongodb.hosts(where.uri) if where.uri else "a scratch server, which is gone again"
     click.echo(
         f"restored into {place}: {done.documents} documents in {done.data_seconds:.1f} s, {done.operations} operations "
-        f"of the oplog in {done.oplog_seconds:.1f} s, indexes in {done.index_seconds:.1f} s"
+        f"of the oplog in {done.oplog_seconds:.1f} s, indexes in {done.index_seconds:.1f} s; "
+        f"{done.forgotten.erasures} erasures applied, {done.forgotten.removed} had come back and are gone"
         f"{'; it went on where it was broken off' if done.resumed else ''}"
     )

@@ -5,14 +5,23 @@ from __future__ import annotations
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Recovery
 from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
-from monitor.render.dashboards_style import BAD, GOOD, NONE_WANTED_TICKET, PLAIN, WARN, YES, Steps, below
+from monitor.render.dashboards_recovery_copies import FIRST_BACKUP, NO_BACKUP, WORKER, copies
+from monitor.render.dashboards_style import (
+    BAD,
+    GOOD,
+    NONE_WANTED_TICKET,
+    PLAIN,
+    USUAL_SIZE,
+    WARN,
+    YES,
+    Steps,
+    below,
+)
 from monitor.render.links import MONITORING_DASHBOARD, RECOVERY_DASHBOARD
 
-WORKER = 'instance=~"$instance"'
 FIRST_VERIFICATION = "first_verification"
-FIRST_BACKUP = "first_backup"
 NO_VERIFICATION = "no restore has been verified yet"
-NO_BACKUP = "no backup has been taken yet"
+DAY_S = 86_400.0
 
 
 def recovery_board(catalogue: Catalogue) -> Board:
@@ -29,6 +38,8 @@ def recovery_board(catalogue: Catalogue) -> Board:
             Section(title="If it happened now", panels=_now(recovery)),
             Section(title="Backups", panels=_backups(recovery)),
             Section(title="Restores, proven", panels=_restores(recovery)),
+            Section(title="The captured oplog and the copies", panels=copies(recovery), collapsed=True),
+            Section(title="How large backups are, and how long they take", panels=_sizes(recovery), collapsed=True),
             Section(title="The jobs behind it", panels=_jobs(), collapsed=True),
         ),
     )
@@ -56,16 +67,16 @@ def _now(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="How much would be lost?",
             text=(
-                "Age of the newest recovery point: what would be lost if the databases were lost now. Good is "
-                f"below the RPO{_promised(recovery, 'rpo')}. Above it, take a backup now and see why the last one "
-                "failed."
+                "Age of the newest recovery point that outlives the primary site: of the offsite copy where there is "
+                f"one. Good is below a minute or two, and by all means below the RPO{_promised(recovery, 'rpo')}. "
+                "Otherwise see whether the capture or the copy stands still."
             ),
             kind="stat",
             unit="s",
             width=6,
             queries=(Query(f"time() - max(dr_recovery_point_timestamp_seconds{{{WORKER}}})", "would be lost"),),
             steps=_limit(_seconds(recovery, "rpo")),
-            alerts=("RecoveryPointTooOld",),
+            alerts=("RecoveryPointTooOld", "RecoveryPointLate"),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
@@ -121,35 +132,58 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
         Panel(
             title="Was there always a recent recovery point?",
             text=(
-                "Age of the newest recovery point over time: a saw whose teeth end at each backup. Good is always "
-                "below the RPO (the line); a tooth that is twice as high is a backup that failed."
+                "Age of the newest recovery point of each copy over time: a saw whose teeth end at each capture. Good "
+                "is always far below the RPO (the line); a rising edge is a capture or a copy that stands still."
             ),
             unit="s",
             width=12,
             queries=(Query(f"max by (copy) (dr_rpo_seconds{{{WORKER}}})", "{{copy}} copy"),),
             steps=_limit(_seconds(recovery, "rpo")),
             draw_thresholds=True,
-            alerts=("RecoveryPointTooOld",),
+            alerts=("RecoveryPointTooOld", "RecoveryPointLate"),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
         Panel(
             title="How old is the newest backup?",
             text=(
-                "Time since the newest complete backup, by type. Good is below its interval; twice that means that "
+                "Time since the newest complete full backup. Good is below its interval; twice that means that "
                 "one was missed. `monitor backup run` takes one at once."
             ),
             unit="s",
             width=12,
-            queries=(
-                Query(f"time() - max by (type) (dr_backup_last_success_timestamp_seconds{{{WORKER}}})", "{{type}}"),
-            ),
+            queries=(Query(f'time() - max(dr_backup_last_success_timestamp_seconds{{{WORKER},type="full"}})', "full"),),
             steps=_twice(_seconds(recovery, "full_backup_every")),
             draw_thresholds=True,
             alerts=("BackupTooOld",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
         ),
+        Panel(
+            title="How old are Redis, configuration and set?",
+            text=(
+                "Time since the newest snapshot of Redis, backup of the configuration, and set that ties them to one "
+                "of MongoDB. Good is below a day; `monitor backup set` takes all three at once and says what fails."
+            ),
+            unit="s",
+            width=12,
+            queries=(
+                Query(
+                    f'time() - max by (type) (dr_backup_last_success_timestamp_seconds{{{WORKER},type!="full"}})',
+                    "{{type}}",
+                ),
+            ),
+            steps=_twice(DAY_S),
+            draw_thresholds=True,
+            alerts=("DailyBackupTooOld",),
+            empty_until=FIRST_BACKUP,
+            nothing=NO_BACKUP,
+        ),
+    )
+
+
+def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
+    return (
         Panel(
             title="How large are backups?",
             text=(
@@ -159,9 +193,24 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
             unit="bytes",
             width=12,
             queries=(Query(f"max by (type) (dr_backup_size_bytes{{{WORKER}}})", "{{type}}"),),
-            alerts=("BackupTooOld",),
+            alerts=("BackupSizeAnomaly",),
             empty_until=FIRST_BACKUP,
             nothing=NO_BACKUP,
+        ),
+        Panel(
+            title="Is the newest one as large as usual?",
+            text=(
+                "Size of the newest full backup against the median of the seven before it. Good is near one. Half may "
+                "be data that is missing, twice a program that writes without end: find out which before older ones go."
+            ),
+            unit="percentunit",
+            width=12,
+            queries=(Query(f'max(dr_backup_size_ratio{{{WORKER},type="full"}})', "of the usual"),),
+            steps=USUAL_SIZE,
+            draw_thresholds=True,
+            alerts=("BackupSizeAnomaly",),
+            empty_until="eighth_backup",
+            nothing="there are no eight backups of more than 1 MiB yet",
         ),
         Panel(
             title="How long do backups take?",
@@ -198,6 +247,22 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
             nothing=NO_VERIFICATION,
         ),
         Panel(
+            title="How long would production take?",
+            text=(
+                "What a restore of the newest backup and a whole interval of oplog would take, from the speeds that "
+                f"the newest verification measured. Good is below half of the RTO{_promised(recovery, 'rto')}: people "
+                "need the other half."
+            ),
+            unit="s",
+            width=12,
+            queries=(Query(f"max(dr_restore_predicted_seconds{{{WORKER}}})", "predicted"),),
+            steps=_half(_seconds(recovery, "rto")),
+            draw_thresholds=True,
+            alerts=("RestorePredictedAboveRTO",),
+            empty_until=FIRST_VERIFICATION,
+            nothing=NO_VERIFICATION,
+        ),
+        Panel(
             title="Does restoring get slower?",
             text=(
                 "Time that verified restores took. Good is far below the RTO. It grows with the data: plan before it "
@@ -215,7 +280,7 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
 
 
 def _jobs() -> tuple[Panel, ...]:
-    jobs = 'exported_job=~".*backup.*|.*verif.*|.*prune.*"'
+    jobs = 'exported_job=~"backup|set|verification|offsite-copy|erasures"'
     return (
         Panel(
             title="Do backup and verification jobs succeed?",

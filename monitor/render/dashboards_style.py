@@ -66,6 +66,15 @@ OPLOG_S: Steps = above(3_600, warn=86_400)
 QUEUED: Steps = below(100, warn=10)
 """Operations that wait for a lock or a ticket; MongoDB admits 128 readers and 128 writers by default."""
 
+CAPTURE_S: Steps = below(300, warn=120)
+"""Age of the newest captured write: one is due each half minute, ten that are missing make a ticket."""
+
+OFFSITE_LAG_S: Steps = below(900, warn=300)
+"""How far the copy is behind: it runs each minute, a quarter of an hour makes a ticket."""
+
+USUAL_SIZE: Steps = ((None, WARN), (0.5, GOOD), (2.0, WARN))
+"""Of a backup against those before it."""
+
 CACHE_USED: Steps = below(0.95, warn=0.8)
 CACHE_DIRTY: Steps = below(0.2, warn=0.05)
 """WiredTiger's own limits: it evicts from 80 % and 5 % on, and lets clients do it from 95 % and 20 % on."""

@@ -45,7 +45,7 @@ COMPONENTS = (
 
 REPLICA_SET = "rs0"
 DATABASE = "appointments"
-MONGODB_USERS = ("admin", "app", "exporters", "backup", "restore")
+MONGODB_USERS = ("admin", "app", "exporters", "backup", "capture", "verify", "restore")
 REDIS_USERS = ("admin", "app", "exporters", "backup")
 
 

@@ -16,6 +16,7 @@ from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 
 from monitor.errors import Unavailable
 from monitor.settings import read_secret
+from monitor.sources import mongodb_roles
 from monitor.stack.layout import DATABASE, MONGODB_USERS, REPLICA_SET, Layout
 
 MEMBERS = ("mongo-1", "mongo-2", "mongo-3")
@@ -24,14 +25,12 @@ ROLES: dict[str, list[dict[str, str]]] = {
     "admin": [{"role": "root", "db": "admin"}],
     "app": [{"role": "readWrite", "db": DATABASE}, {"role": "readWrite", "db": "encryption"}],
     "exporters": [{"role": "clusterMonitor", "db": "admin"}, {"role": "read", "db": DATABASE}],
-    "backup": [
-        {"role": "backup", "db": "admin"},
-        {"role": "clusterMonitor", "db": "admin"},
-        {"role": "readAnyDatabase", "db": "admin"},
-    ],
-    "restore": [{"role": "restore", "db": "admin"}],
+    "backup": [{"role": "monitorBackup", "db": "admin"}],
+    "capture": [{"role": "monitorCapture", "db": "admin"}],
+    "verify": [{"role": "monitorVerify", "db": "admin"}],
+    "restore": [{"role": "monitorRestore", "db": "admin"}],
 }
-"""What each MongoDB user may do."""
+"""What each MongoDB user may do; the last four by the roles that ``monitor backup roles`` makes elsewhere."""
 
 SETTINGS = {"electionTimeoutMillis": 2000, "heartbeatIntervalMillis": 500}
 """A killed primary is replaced in about 3 s instead of 11 s (measured); see docs/decisions.md."""
@@ -124,15 +123,26 @@ async def _make_admin(layout: Layout) -> None:
 
 
 async def _make_users(layout: Layout) -> None:
+    # On every member, not a majority: whoever reads from the slowest one right after `up` must get in.
+    everywhere = {"w": len(MEMBERS), "wtimeout": EVERYWHERE_MS}
     async with _set(layout, user="admin") as client:
-        known = {user["user"] for user in (await client.admin.command("usersInfo", 1))["users"]}
+        there = {role["role"] for role in (await client.admin.command("rolesInfo", 1))["roles"]}
+        for role in mongodb_roles.ROLES:
+            command = "updateRole" if role.name in there else "createRole"
+            await client.admin.command(command, role.name, **role.definition(), writeConcern=everywhere)
+        known = {user["user"]: user["roles"] for user in (await client.admin.command("usersInfo", 1))["users"]}
         for user in MONGODB_USERS:
             if user not in known:
                 password = read_secret(layout.mongodb_password(user), f"mongodb_{user}_password")
-                # On every member, not a majority: whoever reads from the slowest one right after `up` must get in.
-                everywhere = {"w": len(MEMBERS), "wtimeout": EVERYWHERE_MS}
                 await client.admin.command("createUser", user, pwd=password, roles=ROLES[user], writeConcern=everywhere)
+            elif _named(known[user]) != _named(ROLES[user]):
+                # Made by an older version, which gave it more.
+                await client.admin.command("updateUser", user, roles=ROLES[user], writeConcern=everywhere)
         await client.admin.command("setDefaultRWConcern", 1, defaultWriteConcern={"w": "majority"})
+
+
+def _named(roles: list[dict[str, str]]) -> set[tuple[str, str]]:
+    return {(role["db"], role["role"]) for role in roles}
 
 
 async def _primary(layout: Layout) -> str:

@@ -51,7 +51,7 @@ async def home(request: web.Request) -> web.Response:
         changes=view_gate.changes(standings, holding),
         path=path,
         headline=view.headline(snapshot, cards, path),
-        facts=view.recovery_facts(snapshot.backups, console.catalogue.recovery, snapshot.at),
+        facts=view.recovery_facts(snapshot.backups, console.catalogue.recovery, snapshot.at, snapshot.captured),
         jobs=view.newest_jobs(snapshot.jobs),
     )
 

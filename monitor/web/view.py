@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from monitor import clock
@@ -53,6 +53,8 @@ class Snapshot:
     firing: tuple[AlertRecord, ...]
     resolved: tuple[AlertRecord, ...]
     backups: list[dict[str, Any]]
+    captured: tuple[Record, ...] = ()
+    """How far the oplog was captured."""
     drills: tuple[Record, ...]
     jobs: tuple[Record, ...]
     components: tuple[ComponentChange, ...]
@@ -94,6 +96,7 @@ def read(store: Store) -> Snapshot:
         firing=shown(store.firing()),
         resolved=shown(store.alerts(state="resolved", limit=20))[:5],
         backups=backups_with_verification(store),
+        captured=store.records("anchor"),
         drills=store.records("drill", limit=5),
         jobs=store.newest_jobs(),
         components=store.components(),
@@ -167,18 +170,35 @@ def slo_card(status: SloStatus) -> SloCard:
     )
 
 
-def recovery_facts(backups: Sequence[dict[str, Any]], recovery: Recovery | None, now: datetime) -> tuple[Fact, ...]:
+def recovery_facts(
+    backups: Sequence[dict[str, Any]], recovery: Recovery | None, now: datetime, captured: Sequence[Record] = ()
+) -> tuple[Fact, ...]:
     """Say how much would be lost, when it was last backed up, and whether that was ever restored."""
     passed = [backup for backup in backups if backup.get("outcome") == "passed"]
-    return (_point_age(passed, recovery, now), _last_backup(passed, now), _last_verification(backups, now))
+    return (_point_age(passed, recovery, now, captured), _last_backup(passed, now), _last_verification(backups, now))
 
 
-def _point_age(passed: Sequence[dict[str, Any]], recovery: Recovery | None, now: datetime) -> Fact:
+def _reached(points: Sequence[datetime], captured: Sequence[Record]) -> datetime:
+    """The newest of the points of backups, and of what was captured of the oplog from one of them on."""
+    best = max(points)
+    for record in captured:
+        # <seconds>.<increment>, as MongoDB's oplog has it.
+        since, end = (
+            datetime.fromtimestamp(int(record.body[name].partition(".")[0]), UTC) for name in ("since", "end")
+        )
+        if any(since <= point <= end for point in points):
+            best = max(best, end)
+    return best
+
+
+def _point_age(
+    passed: Sequence[dict[str, Any]], recovery: Recovery | None, now: datetime, captured: Sequence[Record]
+) -> Fact:
     sound = [b for b in passed if (b["verification"] or {}).get("outcome") != "failed" and b.get("recovery_point")]
     limit = f"RPO {clock.humanize(recovery.rpo)}" if recovery else "no RPO is promised"
     if not sound:
         return Fact(title="Recovery point", value="none", tone="bad", note=f"nothing can be restored; {limit}")
-    age = now - max(clock.from_rfc3339(backup["recovery_point"]) for backup in sound)
+    age = now - _reached([clock.from_rfc3339(backup["recovery_point"]) for backup in sound], captured)
     late = recovery is not None and age > recovery.rpo
     return Fact(
         title="Recovery point",

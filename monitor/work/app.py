@@ -14,7 +14,8 @@ from monitor.catalogue.model import Catalogue
 from monitor.settings import Settings
 from monitor.store import Store
 from monitor.work.capturing import Capturing
-from monitor.work.jobs import Bench, Job, Outcome, plan
+from monitor.work.job import Bench, Job, Outcome
+from monitor.work.jobs import plan
 from monitor.work.runner import Run, Runner
 from monitor.work.scrape import Achieved
 from telemetry import own

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
 from monitor.backup.model import ClusterTime, ListedBackup
+from monitor.backup.opening import open_store
 from monitor.backup.oplog import owner
-from monitor.backup.oplog.anchor import anchors
+from monitor.backup.oplog.anchor import Anchor, anchors
 from monitor.backup.oplog.capture import Round
-from monitor.backup.recovery.bases import depot_of, newest_recovery_point
+from monitor.backup.recovery.bases import newest_recovery_point
 from monitor.catalogue.model import Catalogue
 from monitor.errors import MonitorError
 from monitor.settings import Settings
@@ -55,8 +56,11 @@ class Capturing:
         while True:
             try:
                 newest = partial(newest_recovery_point, settings)
-                depot = depot_of(settings, self._recovery.locked_for)
-                owner.run(settings, depot, newest, every_s=every_s, stop=self._stop, watch=self._watch)
+                home = open_store(settings, locked_for=self._recovery.locked_for)
+                with home.alone("capture") as sure:
+                    owner.run(
+                        settings, home.depot, newest, every_s=every_s, stop=self._stop, sure=sure, watch=self._watch
+                    )
             except Exception as error:  # noqa: BLE001  # whatever it is: it must be tried again
                 log.error("backup.capture_failed", error=error)  # noqa: TRY400  # our logger's error takes it
             self._well = False
@@ -67,15 +71,18 @@ class Capturing:
         self._well = done is not None
 
 
-def reached(settings: Settings, store: Store, backups: Iterable[ListedBackup]) -> datetime | None:
-    """The newest point that the backups of the store and its slices lead to; ``None``: none was captured."""
+def captured(settings: Settings, store: Store) -> tuple[Anchor, ...]:
+    """How far the oplog was captured into the store that is in use, by replica set."""
+    try:
+        depot = open_store(settings).depot.name
+    except MonitorError:
+        return ()  # backups fail as well, and say why
+    return anchors(store, depot)
+
+
+def reached(found: Sequence[Anchor], backups: Iterable[ListedBackup]) -> datetime | None:
+    """The newest point that backups and slices lead to; ``None``: nothing was captured, or there is no backup. Pure."""
     listed = [b.recovery_point for b in backups if b.state == "complete" and b.recovery_point]
     points = tuple(ClusterTime(time=int(at.timestamp()), increment=0) for at in listed)
-    try:
-        depot = depot_of(settings).name
-    except MonitorError:
-        return None  # backups fail as well, and say why
-    if not anchors(store, depot):
-        return None
-    newest = owner.recovery_point(store, depot, points)
+    newest = owner.recovery_point(found, points) if found else None
     return None if newest is None else newest.at

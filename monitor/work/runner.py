@@ -17,9 +17,9 @@ from typing import TypeVar, cast
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from monitor import clock
-from monitor.errors import MonitorError, Unavailable
+from monitor.errors import Busy, MonitorError, Unavailable
 from monitor.store import Store
-from monitor.work.jobs import Bench, Done, Job, Stopping
+from monitor.work.job import Bench, Done, Job, Stopping
 from monitor.work.schedule import Start, start
 from telemetry import logs
 
@@ -144,6 +144,9 @@ class Runner:
         try:
             done = await self._in_thread(job.run)
         except Stopping as error:
+            done = Done(outcome="aborted", reason=str(error))
+        except Busy as error:
+            # Another worker is at it: that is what the lease is for.
             done = Done(outcome="aborted", reason=str(error))
         except Unavailable as error:
             done = Done(outcome="unknown", reason=str(error))

@@ -11,24 +11,23 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from typing import Any
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from monitor import clock, drills, metrics
+from monitor.backup.erasures.listing import known_head
 from monitor.backup.model import ListedBackup
 from monitor.backup.notes import recorded
+from monitor.backup.oplog.anchor import Anchor
 from monitor.errors import MonitorError
-from monitor.store import Record, Store
-from monitor.work import capturing
+from monitor.store import Record, RecordKind, Store
+from monitor.work import capturing, recovery_samples
 from monitor.work.alarm import CHANNEL_ID, remembered
 from monitor.work.alert_path import Path as AlertPath
-from monitor.work.jobs import Bench
+from monitor.work.job import Bench
+from monitor.work.recovery_samples import Sampled, Values
 from monitor.work.runner import Runner
 from monitor.work.schedule import overdue
 from telemetry import logs
-from telemetry.metric import Metric
-
-Values = dict[tuple[str, ...], float]
-Sampled = tuple[Metric, Values]
 
 log = logs.get_logger()
 
@@ -50,11 +49,24 @@ class Evidence:
     """Where each calendar window stood when it was last computed."""
     alert_path: AlertPath | None = None
     """How the way of alerts was found; ``None`` where nobody looks."""
-    captured: datetime | None = None
-    """The newest point that backups and captured oplog together lead to; ``None`` where nothing was captured."""
+    parts: tuple[Record, ...] = ()
+    """Snapshots of Redis, configurations and sets, newest first of each."""
+    captured: tuple[Anchor, ...] = ()
+    """How far the oplog was captured."""
+    findings: tuple[Record, ...] = ()
+    """What was noticed while it was captured."""
+    has_offsite: bool = False
+    offsite: datetime | None = None
+    """The newest recovery point of the copy in the other place; ``None`` where it is not known."""
+    erasures: int | None = None
+    """Entries of the list of erasures; ``None`` where none is kept."""
     channel: Record | None = None
     """How many addresses the second channel has, when it last took a message, and when it last did not."""
 
+
+PARTS: tuple[RecordKind, ...] = ("redis", "configuration", "set")
+NEWEST = 20
+"""Of each kind so many are enough to find the newest success; verifications of Redis stand among its snapshots."""
 
 CALENDAR_FRESH = timedelta(minutes=10)
 """A calendar window that was not computed for so long is told as unknown: it is older than two of its cells."""
@@ -75,7 +87,7 @@ class Achieved:
         """Say nothing ahead of time: registering must not read anything."""
         return ()
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Read everything once, with a handle on the store of its own."""
         with Store(self._bench.store.path) as store:
             bench = replace(self._bench, store=store)
@@ -83,7 +95,8 @@ class Achieved:
             punctual = self._punctuality(bench, seen.now)
         build: Sampled = (metrics.BUILD_INFO, {(version("appointment-sre"),): 1.0})
         for metric, values in (build, *sampled(seen), *punctual):
-            family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+            kind = CounterMetricFamily if metric.type == "counter" else GaugeMetricFamily
+            family = kind(metric.name, metric.help, labels=metric.labels)
             for labels, value in values.items():
                 family.add_metric(labels, value)
             yield family
@@ -112,7 +125,7 @@ def read(bench: Bench) -> Evidence:
     except MonitorError:
         backups = None
     verdicts = {name: verdict.outcome for name, verdict in recorded(store).items()}
-    sound = [backup for backup in backups or () if verdicts.get(backup.id) != "failed"]
+    head = known_head(store).number
     return Evidence(
         now=clock.now(),
         backups=backups,
@@ -125,64 +138,24 @@ def read(bench: Bench) -> Evidence:
         calendar=store.records("calendar"),
         alert_path=remembered(store),
         channel=store.get("watchdog", CHANNEL_ID),
-        captured=capturing.reached(bench.settings, store, sound),
+        parts=tuple(row for kind in PARTS for row in store.records(kind, limit=NEWEST)),
+        captured=capturing.captured(bench.settings, store),
+        findings=store.records("capture"),
+        has_offsite=bool(bench.settings.offsite_store),
+        offsite=bench.lookout.offsite(bench.settings),
+        erasures=head if head or bench.settings.erasure_signing_key_file else None,
     )
 
 
 def sampled(seen: Evidence) -> tuple[Sampled, ...]:
     """Turn what is known into samples. Pure."""
     return (
-        *_backups(seen),
-        *_recovery_point(seen),
-        *_verifications(seen),
+        *recovery_samples.sampled(seen),
         *_drills(seen),
         *_jobs(seen),
         *_calendar(seen),
         *_alert_path(seen),
     )
-
-
-def _backups(seen: Evidence) -> Iterator[Sampled]:
-    there = {backup.id for backup in seen.backups or () if backup.state == "complete"}
-    newest: dict[str, dict[str, Any]] = {}
-    for record in seen.backup_runs:
-        if record.body.get("outcome") == "passed" and record.id in there:
-            newest.setdefault(str(record.body["type"]), record.body)
-    times: Values = {(t,): clock.from_rfc3339(body["finished_at"]).timestamp() for t, body in newest.items()}
-    for backup in seen.backups or ():
-        # Taken without this store: its manifest still says that it is there, and how large.
-        if backup.state == "complete" and backup.at and (backup.type,) not in times:
-            times[backup.type,] = backup.at.timestamp()
-    yield metrics.BACKUP_LAST_SUCCESS, times
-    yield metrics.BACKUP_SIZE, {(t,): float(body["bytes"]) for t, body in newest.items()}
-    yield metrics.BACKUP_DURATION, {(t,): float(body["duration_seconds"]) for t, body in newest.items()}
-
-
-def _recovery_point(seen: Evidence) -> Iterator[Sampled]:
-    points = [
-        backup.recovery_point
-        for backup in seen.backups or ()
-        if backup.state == "complete" and backup.recovery_point and seen.verdicts.get(backup.id) != "failed"
-    ]
-    if not points:
-        return
-    newest = max(points).timestamp()
-    yield metrics.RECOVERY_POINT, {(): newest}
-    ages: Values = {("local",): max(0.0, seen.now.timestamp() - newest)}
-    if seen.captured is not None:
-        ages["primary",] = max(0.0, seen.now.timestamp() - max(newest, seen.captured.timestamp()))
-    yield metrics.RPO_SECONDS, ages
-
-
-def _verifications(seen: Evidence) -> Iterator[Sampled]:
-    told = [record.body for record in seen.verifications if record.body.get("outcome") in {"passed", "failed"}]
-    passed = [body for body in told if body["outcome"] == "passed"]
-    if told:
-        yield metrics.VERIFICATION_SUCCESS, {(): float(told[0]["outcome"] == "passed")}
-    if passed:
-        yield metrics.BACKUP_VERIFIED, {(): clock.from_rfc3339(passed[0]["at"]).timestamp()}
-        if passed[0].get("restore_seconds") is not None:
-            yield metrics.RESTORE_SECONDS, {(): float(passed[0]["restore_seconds"])}
 
 
 def _drills(seen: Evidence) -> Iterator[Sampled]:

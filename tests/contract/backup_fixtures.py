@@ -33,6 +33,10 @@ def place(backup_set: ReplicaSet, tmp_path: Path) -> Place:
             Settings(run_dir=tmp_path / "run"),
             mongodb_uri=theirs.mongodb_uri,
             backup_password_file=theirs.backup_password_file,
+            capture_username=theirs.capture_username,
+            capture_password_file=theirs.capture_password_file,
+            verify_username=theirs.verify_username,
+            verify_password_file=theirs.verify_password_file,
             mongod=theirs.mongod,
             # What most tests look at and damage are plain files; the others are tried in test_backup_ways.
             backup_compression="none",

@@ -123,7 +123,8 @@ def write_place(settings: Settings) -> Place:
     run_dir = settings.run_dir
     run_dir.mkdir(mode=0o700, exist_ok=True)
     names = [field.name for field in fields(settings)]
-    backups = [name for name in names if name.startswith(("mongo", "backup_", "escrow_", "offsite_"))]
+    kept = ("mongo", "backup_", "capture_", "verify_", "escrow_", "offsite_", "erasure_")
+    backups = [name for name in names if name.startswith(kept)]
     values = {name: getattr(settings, name) for name in backups}
     lines = [f"{name} = {_toml(value)}\n" for name, value in values.items() if value not in {None, ""}]
     (run_dir / "monitor.toml").write_text("".join(lines))

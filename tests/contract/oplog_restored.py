@@ -6,16 +6,18 @@ import time
 from typing import Any
 
 from monitor.backup import restore, scratch
+from monitor.backup.erasures import Applied
 from monitor.backup.oplog import owner, point
 from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan
 from monitor.backup.recovery.progress import Progress
 from monitor.backup.recovery.run import Done, Entries, restore_into
-from monitor.settings import read_secret
 from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place
 from tests.contract.oplog_load import DATABASES, Seen, catalogue
+
+NOBODY = Applied(erasures=0, removed=0)
 
 
 def capture(place: Place) -> None:
@@ -24,8 +26,7 @@ def capture(place: Place) -> None:
     One is not always enough: a member hears a moment later that what it holds is on a majority.
     """
     settings, depot = place.settings, bases.depot_of(place.settings)
-    password = read_secret(settings.backup_password_file, "backup_password")
-    with mongodb.connect(settings.mongodb_uri, settings.backup_username, password) as client:
+    with mongodb.connect(settings.mongodb_uri, *settings.capture_login()) as client:
         last = client.local["oplog.rs"].find_one(sort=[("$natural", -1)])
         replica_set = client.admin.command("hello")["setName"]
     assert last is not None
@@ -67,6 +68,7 @@ def restored(place: Place, seen: Seen) -> tuple[dict[str, Any], Done]:
             Entries(shelf, made.slices),
             Progress(copy, made.base.id, made.at, kept=False),
             begin=made.base.recovery_point,
+            forget=lambda _: NOBODY,
             progress=lambda _: None,
         )
         return differences(copy, seen), done

@@ -10,7 +10,8 @@ from typing import Any
 import pymongo
 import pytest
 
-from monitor.backup import exact, roles
+from monitor.backup import exact
+from monitor.sources import mongodb_roles
 from tests.contract.backup_server import Place, ReplicaSet
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
@@ -45,7 +46,11 @@ def rows(backup_set: ReplicaSet) -> Any:
 def test_what_was_written_after_t_is_not_seen_and_what_moved_after_t_is_unknown(rows: ReplicaSet, place: Place) -> None:
     shop = rows.admin.shop.with_options(write_concern=pymongo.WriteConcern("majority"))
     shop.orders.update_one({"_id": 0}, {"$set": {"text": "settled"}})
-    with exact.opened(place.settings) as source:
+    secret = place.run_dir / "admin"
+    secret.write_text(rows.password)
+    # As one who may read users and roles as well.
+    settings = replace(place.settings, verify_username="admin", verify_password_file=secret)
+    with exact.opened(settings) as source:
         at_t = digests(rows.admin)
         # Everything below happens after T.
         shop.orders.delete_many({"_id": {"$lt": 1000}})
@@ -109,7 +114,7 @@ def test_what_is_not_read_in_time_is_unknown(rows: ReplicaSet, place: Place, mon
 def test_the_least_role_is_enough_and_what_it_may_not_read_is_unknown(
     rows: ReplicaSet, place: Place, tmp_path: Path
 ) -> None:
-    role = next(one for one in roles.MONGODB if one.name == "monitorVerify")
+    role = next(one for one in mongodb_roles.ROLES if one.name == "monitorVerify")
     rows.admin.admin.command({"createRole": "least"} | role.definition())
     rows.admin.admin.command({"createUser": "least", "pwd": place.secret, "roles": ["least"]})
     try:

@@ -13,12 +13,16 @@ import pytest
 from bson import Timestamp
 from click.testing import CliRunner
 from pymongo.errors import OperationFailure
+from pymongo.write_concern import WriteConcern
 
-from monitor.backup import roles, take
+from monitor.backup import take
+from monitor.backup.erasures import keys as erasure_keys
 from monitor.cli import main
 from monitor.settings import Settings
+from monitor.sources import mongodb_roles
 from monitor.sources.mongodb import UNAUTHORIZED, Client
-from tests.contract.backup_server import ReplicaSet
+from tests.contract.backup_server import ReplicaSet, write_place
+from tests.contract.oplog_restored import capture
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
 
@@ -38,15 +42,16 @@ def made(backup_set: ReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> It
     for expected in ("created", "updated"):
         result = CliRunner().invoke(main, [*arguments, "--users", str(folder), "--json"], catch_exceptions=False)
         assert result.exit_code == 0, result.stderr
-        assert set(json.loads(result.stdout).values()) == {expected}
+        told = json.loads(result.stdout)
+        assert {told[user] for user in USERS} == {expected}
+        # The stack that this set is of has made them already: it runs by the same roles.
+        assert {told[role.name] for role in mongodb_roles.ROLES} == {"updated"}
     backup_set.admin.shop.orders.insert_many([{"_id": number} for number in range(10)])
     backup_set.admin.shop.create_collection("temperatures", timeseries={"timeField": "at"})
     yield backup_set
     backup_set.drop_all()
     for user in USERS:
         backup_set.admin.admin.command("dropUser", user)
-    for role in roles.MONGODB:
-        backup_set.admin.admin.command("dropRole", role.name)
 
 
 @pytest.fixture
@@ -126,6 +131,72 @@ def test_a_full_backup_is_made_with_its_role_alone(made: ReplicaSet, tmp_path: P
     record = take(settings)
     assert (record.outcome, record.reason) == ("passed", "")
     assert record.documents >= 10
+
+
+@pytest.fixture
+def clinic(made: ReplicaSet) -> Iterator[ReplicaSet]:
+    yield made
+    made.admin.drop_database("appointments")
+
+
+def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alone(
+    clinic: ReplicaSet, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text(PASSWORD)
+    settings = replace(
+        Settings(run_dir=tmp_path / "run"),
+        mongodb_uri=clinic.settings.mongodb_uri,
+        backup_username="monitor-backup",
+        backup_password_file=tmp_path / "password",
+        capture_username="monitor-capture",
+        capture_password_file=tmp_path / "password",
+        erasure_signing_key_file=tmp_path / "private",
+        erasure_verification_key_file=tmp_path / "public",
+    )
+    erasure_keys.make(tmp_path / "private", tmp_path / "public")
+    place = write_place(settings)
+    data = clinic.admin
+    gone, stays = "a" * 32, "b" * 32
+    data.appointments.patients.insert_many([{"_id": gone}, {"_id": stays}])
+    data.appointments.users.insert_one({"_id": "u", "patient": gone})
+    data.shop.create_collection("known", validator={"n": {"$gte": 0}}, collation={"locale": "de"})
+    data.shop.create_collection("few", viewOn="known", pipeline=[])
+    assert take(settings).outcome == "passed"
+    capture(place)
+    # Everything that a replay may have to do.
+    data.shop.known.insert_many([{"_id": n, "n": n} for n in range(20)])
+    data.shop.known.update_many({"n": {"$lt": 5}}, {"$inc": {"n": 100}})
+    data.shop.known.create_index("n", name="by_n", expireAfterSeconds=5000)
+    data.shop.command({"collMod": "known", "validationLevel": "moderate"})
+    data.shop.command({"collMod": "known", "index": {"name": "by_n", "expireAfterSeconds": 6000}})
+    data.shop.created.insert_one({"_id": 1})
+    data.shop.created.rename("renamed")
+    data.shop.dropped.insert_one({"_id": 1})
+    data.shop.drop_collection("dropped")
+    data.shop.log.insert_one({"_id": 1})
+    data.shop.command({"convertToCapped": "log", "size": 4096})
+    data.other.things.insert_one({"_id": 1})
+    data.drop_database("other")
+    with data.start_session() as session, session.start_transaction():
+        data.shop.known.insert_one({"_id": "in a transaction", "n": 1}, session=session)
+    data.shop.get_collection("orders", write_concern=WriteConcern("majority")).insert_one({"_id": "last"})
+    capture(place)
+    subject = ("--database", "appointments", "--collection", "patients", "--id", gone)
+    assert place.monitor("backup", "erasure", "add", *subject, "--by", "dpo", "--why", "asked").exit_code == 0
+    hosts = clinic.settings.mongodb_uri.removeprefix("mongodb://").partition("/")[0]
+    login = ("--username", "monitor-restore", "--password-file", str(tmp_path / "password"))
+    dropping = ("--overwrite", "--confirm", hosts, "--i-mean-production")
+    done = place.monitor(
+        "restore", "--at", "latest", "--into", clinic.settings.mongodb_uri, *login, *dropping, "--json"
+    )
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["erasures"]["application"]["patients"] == 1
+    assert [row["_id"] for row in data.appointments.patients.find()] == [stays]
+    assert data.shop.known.count_documents({}) == 21
+    assert data.shop.known.index_information()["by_n"]["expireAfterSeconds"] == 6000
+    assert {"renamed", "log", "few", "orders", "temperatures"} <= set(data.shop.list_collection_names())
+    assert "dropped" not in data.shop.list_collection_names()
+    assert data.shop.log.options()["capped"]
 
 
 def test_what_is_printed_can_be_pasted(tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from monitor.slo.policy import State
 from monitor.sources.prometheus import Prometheus
 from monitor.store import Store
 from monitor.store_history import SloHistory
-from monitor.work.jobs import CALENDAR_WINDOWS, Bench
+from monitor.work.job import Bench
+from monitor.work.jobs import CALENDAR_WINDOWS
 from tests.contract.history import serve
 from tests.contract.slo_past import HOUR, MIDNIGHT, MINUTE, catalogue, past, promised
 

@@ -30,17 +30,20 @@ BY_A_DRILL = ("first_drill",)
 ELSEWHERE = (
     "alertmanager_cluster",
     "connection_tracking",
+    "eighth_backup",
     "first_alert",
     "first_answer",
     "first_appointment_due",
     "first_certificate",
     "first_container",
     "first_docker_container",
+    "first_erasure",
     "first_second_channel_message",
     "first_limited_container",
     "first_redis_replica",
     "first_series_dropped",
     "first_trace_exporter",
+    "offsite_copy",
     "pressure_stall_information",
 )
 """What depends on the machine, or on something that this stack does not have; the exporters' own tests make them."""

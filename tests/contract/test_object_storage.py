@@ -14,8 +14,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from monitor.backup import lease as lease_module
+from monitor.backup.bucket import BucketStore
 from monitor.backup.lease import KEY, Lease
-from monitor.errors import InputError, SettingsError, Unavailable, Unsafe
+from monitor.errors import Busy, InputError, SettingsError, Unavailable, Unsafe
 from monitor.sources import object_client, object_storage
 from monitor.sources.object_client import connect
 from monitor.sources.object_storage import Contested, S3Depot
@@ -120,6 +121,18 @@ def test_one_writer_at_a_time_holds_the_lease(object_store: ObjectStore) -> None
             pytest.fail("two writers")
     with Lease(depot, "again").held():
         pass
+
+
+def test_who_is_alone_at_one_thing_does_not_hold_up_another(object_store: ObjectStore) -> None:
+    one, other = (BucketStore(object_store.depot("alone")) for _ in range(2))
+    with one.alone("capture") as sure, other.alone("work"), other.exclusive("backup run"):
+        sure()
+        with pytest.raises(Busy, match=r"capture \(pid \d+"), other.alone("capture"):
+            pytest.fail("two of them")
+    with other.alone("capture"):
+        pass
+    assert object_store.depot("alone").keys("leases/") == ["leases/capture.json", "leases/work.json"]
+    assert one.ids() == ()
 
 
 def test_a_lease_is_renewed_and_one_that_was_taken_away_is_noticed(

@@ -30,6 +30,7 @@ from monitor.backup.recovery.target import connected
 from monitor.catalogue.load import load
 from monitor.errors import Unavailable, Unsafe
 from monitor.settings import Settings
+from monitor.work import capturing
 from monitor.work.capturing import Capturing, reached
 from tests.contract.backup_server import Place, write_place
 from tests.contract.exporters_mongod import PASSWORD
@@ -248,27 +249,27 @@ def test_only_one_captures_at_a_time(servers: Servers, place: Place) -> None:
 async def test_work_captures_by_itself_and_writes_a_last_slice(servers: Servers, place: Place) -> None:
     catalogue = load(None, "local")
     assert catalogue.recovery is not None
-    capturing = Capturing(place.settings, catalogue)
+    running = Capturing(place.settings, catalogue)
     # Another test may have restored into this set just now, which begins a timeline; seconds are all that is compared.
     await asyncio.sleep(2 - time.time() % 1)
     assert backup.take(place.settings).outcome == "passed"
     listed = backup.list_backups(backup.open_store(place.settings))
     with place.store() as store:
-        assert reached(place.settings, store, listed) is None
-        capturing.start()
+        assert reached(capturing.captured(place.settings, store), listed) is None
+        running.start()
         ends = time.monotonic() + 30
-        while reached(place.settings, store, listed) is None:
+        while reached(capturing.captured(place.settings, store), listed) is None:
             assert time.monotonic() < ends
             await asyncio.sleep(0.05)
         with servers.primary().client() as client:
             client.shop.get_collection("orders", write_concern=WriteConcern("majority")).insert_one({"last": True})
             last = client.local["oplog.rs"].find_one({"ns": "shop.orders"}, sort=[("$natural", -1)])
-        await capturing.stop()
+        await running.stop()
         assert last is not None
         anchor = Memory(store, str(place.backups)).anchor("rs0")
         assert anchor is not None
         assert anchor.end >= point.of(last["ts"])
-        assert reached(place.settings, store, listed) == anchor.end.at
+        assert reached(capturing.captured(place.settings, store), listed) == anchor.end.at
 
 
 def test_a_restore_into_the_captured_set_begins_a_new_history(servers: Servers, place: Place, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from monitor.backup.recovery.progress import Progress
 from monitor.backup.recovery.run import Entries, restore_into
 from tests.contract.backup_server import Place, ReplicaSet
 from tests.contract.oplog_load import Load
-from tests.contract.oplog_restored import capture, restored
+from tests.contract.oplog_restored import NOBODY, capture, restored
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
 
@@ -79,6 +79,7 @@ def test_a_transaction_that_began_before_the_backup_is_whole(backup_set: Replica
             Entries(shelf, made.slices),
             kept,
             begin=between.recovery_point,
+            forget=lambda _: NOBODY,
             progress=lambda _: None,
         )
         assert copy.clinic.large.count_documents({}) == 3

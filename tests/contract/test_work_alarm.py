@@ -21,7 +21,8 @@ from monitor.settings import Settings
 from monitor.sources.second_channel import open_channel
 from monitor.store import Store
 from monitor.work.alarm import CHANNEL_ID, watch
-from monitor.work.jobs import Bench, plan
+from monitor.work.job import Bench
+from monitor.work.jobs import plan
 from monitor.work.runner import Runner
 from monitor.work.scrape import Achieved
 from tests.contract.channel_receivers import Receiver, json_receiver, mail_receiver

@@ -28,9 +28,11 @@ from monitor.errors import Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
 from monitor.store_history import SloHistory
+from monitor.work import backups
 from monitor.work import runner as runner_module
 from monitor.work.heartbeat import beat
-from monitor.work.jobs import Bench, Done, Job, plan
+from monitor.work.job import Bench, Done, Job
+from monitor.work.jobs import plan
 from monitor.work.runner import Run, Runner
 from monitor.work.schedule import Crontab, Every
 from monitor.work.scrape import Achieved
@@ -248,6 +250,40 @@ def test_a_copy_is_kept_up_where_there_is_one(tmp_path: Path) -> None:
         assert copying.run(bench) == Done(outcome="passed", reason="1 objects copied")
         assert copying.run(bench) == Done(outcome="passed")
     assert (tmp_path / "elsewhere/sets/a.json").read_bytes() == b"{}"
+
+
+async def test_a_second_worker_waits_and_does_not_count_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(run_dir=tmp_path, mongodb_uri="mongodb://127.0.0.1:1/")
+    (taking,) = (job for job in plan(settings, CATALOGUE()) if job.name == "backup")
+    with open_store(settings).alone("work"):
+        async with running(tmp_path, taking) as (store, runs):
+            await until(lambda: runs)
+            (body,) = bodies(store, "backup")
+    assert body["outcome"] == "aborted"
+    assert "work (pid" in body["reason"]
+    # The other one is done: what it took is not taken again.
+    monkeypatch.setattr(backups, "newest_backup", lambda _: clock.now())
+    with Store.open(settings.state) as store:
+        done = taking.run(Bench(settings=settings, catalogue=CATALOGUE(), store=store))
+    assert done == Done(outcome="passed", reason="there is a new one already")
+
+
+def test_a_store_that_takes_no_lock_is_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    settings = Settings(run_dir=tmp_path, backup_store=str(tmp_path / "file/store"))
+    with Store.migrate(settings.state) as store:
+        bench = Bench(settings=settings, catalogue=CATALOGUE(), store=store)
+        for name in ("backup", "set"):
+            (job,) = (job for job in plan(settings, CATALOGUE()) if job.name == name)
+            with pytest.raises(Unavailable, match="cannot write to"):
+                job.run(bench)
+
+
+def test_erasures_are_taken_over_where_there_is_a_key(tmp_path: Path) -> None:
+    names = {job.name for job in plan(Settings(run_dir=tmp_path, erasure_signing_key_file=tmp_path), CATALOGUE())}
+    assert names - {job.name for job in plan(Settings(run_dir=tmp_path), CATALOGUE())} == {"erasures"}
 
 
 async def test_sealing_waits_for_a_prometheus_that_is_not_up_yet_and_seals_then(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def backup_refused(stack: Any) -> Iterator[datetime]:
     store.mkdir(mode=0o700)
     password.write_bytes(b"it was changed at the other side")
     try:
-        # With an empty store a backup is due as soon as its scheduler starts, instead of in half an hour.
+        # With an empty store a backup is due as soon as its scheduler starts, instead of in hours.
         stack.client.kill("work", "TERM")
         started = clock.now()
         yield started

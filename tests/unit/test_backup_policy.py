@@ -134,3 +134,9 @@ def test_the_last_verified_chain_never_goes(rows: list[tuple[int, bool, bool, bo
     chains = [b for b in sorted(backups, key=lambda b: b.at) if b.usable and b.verified and b.followed]
     assert not gone & {b.id for b in chains[-1:]}
     assert not gone & {b.id for b in backups if b.marked}
+
+
+def test_of_a_period_the_newest_that_is_tied_stays() -> None:
+    backups = [at(hours, tied=hours in {14, 18, 40}) for hours in (1, 14, 18, 30, 40)]
+    # NOON is at noon: 14 to 30 hours ago is the day before, 40 the day before that.
+    assert policy.deletable(backups, Policy(last=1, daily=3), NOON) == (at(30).id, at(18).id)

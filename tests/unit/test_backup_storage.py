@@ -222,7 +222,7 @@ def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: P
     catalogue = tmp_path / "catalogue"
     shutil.copytree(BUNDLED / "slos", catalogue / "slos")
     recovery = (BUNDLED / "recovery.yaml").read_text(encoding="utf-8")
-    (catalogue / "recovery.yaml").write_text(recovery.replace("keep_full: 48", "keep_full: 2"), encoding="utf-8")
+    (catalogue / "recovery.yaml").write_text(recovery.replace("keep_full: 28", "keep_full: 2"), encoding="utf-8")
     store = LocalStore(settings.backups)
     for backup_id in (FIRST, SECOND, THIRD):
         publish(store, backup_id)

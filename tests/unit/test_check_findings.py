@@ -176,12 +176,12 @@ def test_days_that_are_sealed_are_not_lost_but_what_burn_alerts_look_back_on_is(
     )
 
 
-def test_an_rpo_that_backups_are_too_rare_for_is_found(bundled: Catalogue) -> None:
+def test_an_rpo_that_captures_are_too_rare_for_is_found(bundled: Catalogue) -> None:
     assert bundled.recovery is not None
-    rare = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(hours=6)))
+    strict = replace(bundled, recovery=replace(bundled.recovery, rpo=timedelta(seconds=89)))
 
-    assert any("RPO 1h cannot hold with a backup every 6h" in message for _, message in codes(rare))
-    assert {code for code, _ in codes(rare)} == {"rpo"}
+    assert any("RPO 89s cannot hold with the oplog captured every 30s" in message for _, message in codes(strict))
+    assert {code for code, _ in codes(strict)} == {"rpo"}
 
 
 def test_an_rpo_that_is_written_differently_in_two_places_is_found(bundled: Catalogue) -> None:
@@ -203,12 +203,28 @@ def test_an_alert_that_waits_until_the_rpo_is_broken_is_found(bundled: Catalogue
 
 def test_an_alert_that_calls_a_backup_late_before_it_is_due_is_found(bundled: Catalogue) -> None:
     assert bundled.recovery is not None
-    rare = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(minutes=50)))
+    rare = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(hours=8)))
 
     ((code, message),) = codes(rare)
 
     assert code == "rpo"
-    assert "BackupTooOld fires at 2700 s" in message
+    assert "BackupTooOld fires at 25200 s" in message
+
+
+def test_an_alert_that_waits_until_two_backups_were_missed_is_found(bundled: Catalogue) -> None:
+    assert bundled.recovery is not None
+    often = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(hours=3)))
+
+    ((code, message),) = codes(often)
+
+    assert code == "rpo"
+    assert "BackupTooOld waits until 25200 s" in message
+
+
+def test_an_alert_about_a_recovery_point_that_is_not_old_yet_is_found(bundled: Catalogue) -> None:
+    early = with_alert(bundled, "time() - dr_recovery_point_timestamp_seconds > 80", team="sre")
+
+    assert any("fires at 80 s, and a recovery point is 90 s old at times" in message for _, message in codes(early))
 
 
 def test_an_alert_of_a_team_that_nobody_is_is_found(bundled: Catalogue) -> None:

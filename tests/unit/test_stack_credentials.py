@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor import settings
+from monitor.sources import mongodb_roles
 from monitor.stack import credentials, server_files
 from monitor.stack.layout import MONGODB_USERS, REDIS_USERS, Layout
 from monitor.stack.replica_set import ROLES
@@ -77,6 +78,11 @@ def test_only_the_admin_is_root_in_mongodb() -> None:
     assert [user for user, roles in ROLES.items() if any(role["role"] == "root" for role in roles)] == ["admin"]
 
 
+def test_backups_and_restores_run_by_the_documented_roles() -> None:
+    by = {user: [role["role"] for role in ROLES[user]] for user in ("backup", "capture", "verify", "restore")}
+    assert sorted(name for names in by.values() for name in names) == sorted(role.name for role in mongodb_roles.ROLES)
+
+
 def test_the_settings_file_is_what_every_command_reads(layout: Layout) -> None:
     text = server_files.monitor_toml(layout, mongod="/opt/mongod", environment="local", catalogue=None)
     (layout.run_dir / "monitor.toml").write_text(text, encoding="utf-8")
@@ -85,6 +91,8 @@ def test_the_settings_file_is_what_every_command_reads(layout: Layout) -> None:
     assert read.control_socket == layout.control_socket
     assert read.mongodb_uri == layout.mongodb_uri
     assert read.backup_password_file == layout.mongodb_password("backup")
+    assert read.capture_password_file == layout.mongodb_password("capture")
+    assert read.verify_password_file == layout.mongodb_password("verify")
     assert read.state == layout.state
 
 

@@ -159,6 +159,16 @@ def test_a_recovery_point_older_than_the_rpo_is_bad() -> None:
     assert (point.tone, point.value, point.note) == ("bad", "1 h 1 min old", "older than RPO 1 h")
 
 
+def test_the_captured_oplog_leads_on_from_a_backup_in_it() -> None:
+    seconds = {name: int((NOW - timedelta(minutes=ago)).timestamp()) for name, ago in (("since", 200), ("end", 1))}
+    body = {name: f"{at}.3" for name, at in seconds.items()}
+    captured = (Record(kind="anchor", id="rs0 x", at=NOW, body=body),)
+    point, _, _ = view.recovery_facts([backup(190)], RECOVERY, NOW, captured)
+    assert (point.tone, point.value) == ("good", "1 min old")
+    point, _, _ = view.recovery_facts([backup(210)], RECOVERY, NOW, captured)
+    assert (point.tone, point.value) == ("bad", "3 h 30 min old")
+
+
 def test_a_backup_that_failed_its_verification_is_no_recovery_point() -> None:
     point, _, restore = view.recovery_facts([backup(5, verified="failed"), backup(40)], RECOVERY, NOW)
     assert point.value == "40 min old"

@@ -8,10 +8,12 @@ from typing import Any, Literal
 from prometheus_client import CollectorRegistry
 
 from monitor import clock
-from monitor.backup.model import ListedBackup
+from monitor.backup.model import ClusterTime, ListedBackup
+from monitor.backup.oplog.anchor import Anchor
 from monitor.store import Record, RecordKind
 from monitor.work.app import counting
-from monitor.work.jobs import UPKEEP, Done
+from monitor.work.job import Done
+from monitor.work.jobs import UPKEEP
 from monitor.work.runner import Run
 from monitor.work.scrape import Evidence, sampled
 
@@ -71,13 +73,72 @@ def test_the_recovery_point_is_that_of_the_newest_sound_backup() -> None:
     assert found["dr_recovery_point_timestamp_seconds"] == {(): ago(40).timestamp()}
 
 
+def anchor(end: float, since: float) -> Anchor:
+    first, last = (ClusterTime(time=int(ago(minutes).timestamp()), increment=1) for minutes in (since, end))
+    return Anchor(replica_set="rs0", key="k", digest="d", end=last, since=first)
+
+
 def test_the_oplog_leads_further_than_the_backups_and_never_less_far() -> None:
     backups = (listed("a", 40),)
-    found = metrics(backups=backups, captured=ago(0.5))
-    assert found["dr_rpo_seconds"] == {("local",): 2400.0, ("primary",): 30.0}
-    found = metrics(backups=backups, captured=ago(60))
-    assert found["dr_rpo_seconds"] == {("local",): 2400.0, ("primary",): 2400.0}
-    assert "dr_rpo_seconds" not in metrics(captured=ago(1)), "there is nothing to begin with"
+    found = metrics(backups=backups, captured=(anchor(0.5, 50),))
+    assert found["dr_rpo_seconds"] == {("local",): 30.0}
+    assert found["dr_recovery_point_timestamp_seconds"] == {(): ago(0.5).timestamp()}
+    assert found["dr_oplog_captured_timestamp_seconds"] == {(): ago(0.5).timestamp()}
+    assert found["dr_oplog_window_seconds"] == {(): 49.5 * 60}
+    # A timeline that began after the newest backup leads nowhere yet.
+    for late in (anchor(60, 70), anchor(0.5, 10)):
+        assert metrics(backups=backups, captured=(late,))["dr_rpo_seconds"] == {("local",): 2400.0}
+    assert "dr_rpo_seconds" not in metrics(captured=(anchor(1, 2),)), "there is nothing to begin with"
+
+
+def test_a_broken_history_is_counted_by_why_and_each_reason_is_there_from_the_start() -> None:
+    findings = [record("capture", str(n), n, reason=why) for n, why in enumerate(("first", "gap", "put back", "gap"))]
+    found = metrics(captured=(anchor(1, 2),), findings=tuple(findings))["dr_oplog_gaps_total"]
+    assert found == {("gap",): 2.0, ("put_back",): 1.0, ("damaged",): 0.0, ("restored",): 0.0}
+
+
+def test_what_counts_is_the_copy_that_outlives_the_primary_site() -> None:
+    here: dict[str, Any] = {"backups": (listed("a", 40),), "captured": (anchor(0.5, 50),), "has_offsite": True}
+    found = metrics(**here, offsite=ago(20))
+    assert found["dr_rpo_seconds"] == {("local",): 30.0, ("offsite",): 1200.0}
+    assert found["dr_recovery_point_timestamp_seconds"] == {(): ago(20).timestamp()}
+    assert found["dr_offsite_lag_seconds"] == {(): 1170.0}
+    unknown = metrics(**here)
+    assert unknown["dr_rpo_seconds"] == {("local",): 30.0}
+    assert "dr_recovery_point_timestamp_seconds" not in unknown, "a copy that nobody has seen is not known to be there"
+
+
+def test_a_size_is_held_against_the_median_of_seven() -> None:
+    sizes = [3, 8, 10, 10, 10, 10, 10, 90]
+    for least, expected in ((1, {}), (1024 * 1024, {("full",): 0.3})):
+        body: dict[str, Any] = {"type": "full", "outcome": "passed", "duration_seconds": 1.0}
+        body |= {"finished_at": clock.to_rfc3339(ago(1))}
+        runs = tuple(record("backup", f"b{n}", n, **body, bytes=size * least) for n, size in enumerate(sizes))
+        there = tuple(listed(run.id, 1) for run in runs)
+        found = metrics(backup_runs=runs, backups=there)
+        assert found.get("dr_backup_size_ratio", {}) == expected
+        assert "dr_backup_size_ratio" not in metrics(backup_runs=runs[:7], backups=there)
+
+
+def test_the_parts_of_a_set_are_told_by_type_and_half_a_set_is_none() -> None:
+    body = {"started_at": clock.to_rfc3339(ago(9)), "finished_at": clock.to_rfc3339(ago(8))}
+    parts = (
+        record("redis", "x/v", 1, backup="x", outcome="passed", at=clock.to_rfc3339(ago(1))),
+        record("redis", "x", 8, **body, bytes=5),
+        record("configuration", "y", 8, **body, bytes=6),
+        record("set", "s2", 7, **body | {"finished_at": clock.to_rfc3339(ago(7))}, missing=["redis: away"]),
+        record("set", "s1", 8, **body, missing=[]),
+    )
+    found = metrics(parts=parts)
+    eight = ago(8).timestamp()
+    expected = {("redis",): eight, ("configuration",): eight, ("set",): eight}
+    assert found["dr_backup_last_success_timestamp_seconds"] == expected
+    assert found["dr_backup_size_bytes"] == {("redis",): 5.0, ("configuration",): 6.0}
+    assert found["dr_backup_duration_seconds"] == dict.fromkeys(expected, 60.0)
+
+
+def test_erasures_are_counted_where_a_list_is_kept() -> None:
+    assert metrics(erasures=0) == {"dr_erasures": {(): 0.0}}
 
 
 def test_a_backup_that_was_deleted_no_longer_counts() -> None:
@@ -99,11 +160,13 @@ def test_a_backup_taken_without_the_store_counts_by_its_manifest() -> None:
 def test_a_verification_without_a_verdict_changes_nothing() -> None:
     unknown = record("verification", "v3", 1, outcome="unknown", at=clock.to_rfc3339(ago(1)))
     passed = record("verification", "v2", 9, outcome="passed", at=clock.to_rfc3339(ago(9)), restore_seconds=3.5)
+    passed.body["prediction"] = {"seconds": 70.5}
     assert metrics(verifications=(unknown,)) == {}
     found = metrics(verifications=(unknown, passed))
     assert found["dr_backup_verification_success"] == {(): 1.0}
     assert found["dr_backup_verified_timestamp_seconds"] == {(): ago(9).timestamp()}
     assert found["dr_restore_seconds"] == {(): 3.5}
+    assert found["dr_restore_predicted_seconds"] == {(): 70.5}
 
 
 def test_a_failed_verification_is_told_and_the_last_good_one_kept() -> None:

@@ -9,6 +9,7 @@
     artifacts    which wheels (by digest) and images these files run with
     secrecy      which files hold secrets
     archive      all of it into a depot, and out of it again
+    recorded     gathered, kept and remembered
 """
 
 from __future__ import annotations

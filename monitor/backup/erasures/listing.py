@@ -56,7 +56,7 @@ def add(
     by: str,
     why: str,
     keys: tuple[Sign, Verify],
-    exclusive: AbstractContextManager[None],
+    exclusive: AbstractContextManager[object],
     store: Store | None = None,
 ) -> tuple[Erasure, ...]:
     """Add subjects that are not in the list yet, and return their entries. One process at a time: ``exclusive``.

@@ -8,15 +8,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from monitor.backup.depot import Depot
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import source
-from monitor.backup.oplog.anchor import Memory, anchors
+from monitor.backup.oplog.anchor import Anchor, Memory
 from monitor.backup.oplog.capture import Round, capture
 from monitor.backup.oplog.shelf import Shelf
-from monitor.errors import MonitorError, Unavailable, Unsafe
+from monitor.errors import Busy, MonitorError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
 from telemetry import logs
@@ -34,7 +34,7 @@ def alone(settings: Settings) -> Iterator[None]:
     """Hold what only one capture at a time may hold; the kernel lets go of it with us.
 
     Raises:
-        Unsafe: another holds it.
+        Busy: another holds it.
     """
     folder = settings.state.parent
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def alone(settings: Settings) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Unsafe(
+            raise Busy(
                 f"backup capture: another process captures already ({folder / LOCK}): `monitor work` does so by itself"
             ) from None
         yield
@@ -81,19 +81,22 @@ def run(
     *,
     every_s: float,
     stop: threading.Event,
+    sure: Callable[[], None] = lambda: None,
     watch: Callable[[Round | None], None] = lambda _: None,
 ) -> None:
     """Capture each ``every_s`` until ``stop`` is set, and once more then. A failed round is logged and tried again.
 
-    ``watch`` is told of each round; ``None``: it failed.
+    ``watch`` is told of each round; ``None``: it failed. ``sure`` raises once another may be capturing.
 
     Raises:
-        Unsafe: another process captures.
+        Busy: another process of this machine captures.
+        Unavailable: ``sure`` said so.
     """
     failing_since: float | None = None
     with alone(settings):
         while True:
             begun, last = time.monotonic(), stop.is_set()
+            sure()
             try:
                 with Store.open(settings.state) as store:
                     done = once(settings, depot, store, newest_base)
@@ -116,12 +119,10 @@ def run(
             stop.wait(wait_s)
 
 
-def recovery_point(store: Store, depot: str, bases: tuple[ClusterTime, ...]) -> ClusterTime | None:
-    """The newest point that can be restored from a depot and these backups in it; ``None`` where there is no backup.
+def recovery_point(captured: Iterable[Anchor], bases: tuple[ClusterTime, ...]) -> ClusterTime | None:
+    """The newest point that what was captured and these backups lead to; ``None`` where there is no backup.
 
     The newest slice counts where a backup lies within its timeline, or where that begins at the latest with it.
     """
-    reached = [
-        anchor.end for anchor in anchors(store, depot) if any(anchor.since <= base <= anchor.end for base in bases)
-    ]
+    reached = [anchor.end for anchor in captured if any(anchor.since <= base <= anchor.end for base in bases)]
     return max((*reached, *bases), default=None)

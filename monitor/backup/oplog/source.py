@@ -1,6 +1,6 @@
 """Reads the oplog of one member of a replica set, never beyond what a majority holds: that can never be rolled back.
 
-Needs the roles ``backup`` (to read ``local.oplog.rs``) and ``clusterMonitor`` (``replSetGetStatus``).
+Needs the role ``monitorCapture`` (``monitor backup roles``), or MongoDB's own ``backup`` and ``clusterMonitor``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import point
 from monitor.backup.oplog.entries import Position, position
 from monitor.errors import Unavailable
-from monitor.settings import Settings, read_secret
+from monitor.settings import Settings
 from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
@@ -63,8 +63,7 @@ def members(settings: Settings) -> tuple[str, ...]:
         SettingsError: the password's file cannot be read.
     """
     uri = settings.mongodb_uri
-    password = read_secret(settings.backup_password_file, "backup_password")
-    with mongodb.connect(uri, settings.backup_username, password) as whole_set:
+    with mongodb.connect(uri, *settings.capture_login()) as whole_set:
         found = mongodb.find_members(whole_set)
     if not found:
         raise Unavailable(
@@ -88,8 +87,7 @@ def opened(settings: Settings, name: str) -> Iterator[Oplog]:
         Unavailable: it does not answer, or the user may not ask.
         SettingsError: the password's file cannot be read.
     """
-    password = read_secret(settings.backup_password_file, "backup_password")
-    with mongodb.connect_member(settings.mongodb_uri, name, settings.backup_username, password, bulk=True) as client:
+    with mongodb.connect_member(settings.mongodb_uri, name, *settings.capture_login(), bulk=True) as client:
         with mongodb.one_sentence(DOING, name):
             status = client.admin.command("replSetGetStatus")
         committed = status["optimes"]["lastCommittedOpTime"]

@@ -6,6 +6,5 @@
     plan      which of them, which slices, or in one sentence why not
     target    what is restored into: is it empty, is it production, is it told to be overwritten
     progress  how far a restore is, kept in its target, so that one that was broken off can be gone on with
-    run       data, oplog, indexes, and what comes after a restore
-    hooks     what comes after a restore
+    run       data, oplog, indexes, and forgetting whoever asked for it
 """

@@ -1,9 +1,9 @@
-"""Does a restore: data, oplog, indexes last, and what comes after a restore."""
+"""Does a restore: data, oplog, indexes, and last whoever asked to be forgotten is forgotten again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
 
 from monitor.backup import restore
+from monitor.backup.erasures import Applied
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import chain, entries, point, slices
 from monitor.backup.oplog.apply import Applier
@@ -22,7 +23,6 @@ from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.oplog.slices import Header
 from monitor.backup.progress import Progress as Shown
 from monitor.backup.progress import ShowProgress
-from monitor.backup.recovery.hooks import after_restore
 from monitor.backup.recovery.progress import Progress
 from monitor.errors import Unavailable
 from monitor.sources.mongodb import Client
@@ -40,6 +40,7 @@ class Done:
     data_seconds: float
     oplog_seconds: float
     index_seconds: float
+    forgotten: Applied
     resumed: bool = False
 
     def body(self) -> dict[str, Any]:
@@ -53,6 +54,7 @@ class Done:
             "data_seconds": round(self.data_seconds, 3),
             "oplog_seconds": round(self.oplog_seconds, 3),
             "index_seconds": round(self.index_seconds, 3),
+            "erasures": self.forgotten.body(),
             "resumed": self.resumed,
         }
 
@@ -131,18 +133,21 @@ def restore_into(
     kept: Progress,
     *,
     begin: ClusterTime,
+    forget: Callable[[Client], Applied],
     total: int = 0,
     fuzzy: bool = False,
     progress: ShowProgress,
 ) -> Done:
     """Restore a dump and replay the oplog after ``begin`` up to ``kept.state.at`` into an empty target.
 
+    ``forget`` erases those who asked for it (``forgetting``): who is restored is never left in the target without it.
     ``fuzzy``: the dump was not read at one instant; ``total`` is how many bytes of entries there are.
 
     Raises:
         DumpError, SliceError: what is restored is not as it was written.
         RestoreError, ReplayError: the target refused something.
-        Unavailable: it stopped answering. The same restore can be gone on with.
+        Unavailable: it stopped answering, or somebody could not be forgotten. The same restore can be gone on with.
+        InputError: the list of erasures cannot be trusted any more.
     """
     begun = time.monotonic()
     if kept.kept:
@@ -161,7 +166,8 @@ def restore_into(
         finished = replay(client, dump, oplog, kept, begin=begin, total=total, fuzzy=fuzzy, progress=progress)
         replayed = time.monotonic()
         build_indexes(client, finished.indexes, progress)
-        after_restore(client)
+        built = time.monotonic()
+        forgotten = forget(client)
         kept.end()
     return Done(
         at=state.at,
@@ -171,7 +177,8 @@ def restore_into(
         operations=finished.done.operations,
         data_seconds=loaded - begun,
         oplog_seconds=replayed - loaded,
-        index_seconds=time.monotonic() - replayed,
+        index_seconds=built - replayed,
+        forgotten=forgotten,
         resumed=kept.resumed,
     )
 

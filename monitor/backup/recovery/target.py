@@ -36,8 +36,8 @@ def asking(where: str) -> Iterator[None]:
             ) from error
         if code == mongodb.UNAUTHORIZED:
             raise Unavailable(
-                f"{DOING}: {where} forbids it to this user: give --username and --password-file of one with the roles "
-                "restore, readWriteAnyDatabase, dbAdminAnyDatabase"
+                f"{DOING}: {where} forbids it to this user: give --username and --password-file of one with the role "
+                "monitorRestore (`monitor backup roles`)"
             ) from error
         raise
 

@@ -8,6 +8,7 @@
     scratch        a throw-away redis-server that has loaded one
     contents       what a server holds, said so that two of them can be compared
     verification   read, hash, load, compare
+    recorded       where it is asked, and what is remembered of it
 """
 
 from __future__ import annotations
