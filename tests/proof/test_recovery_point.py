@@ -145,17 +145,13 @@ def _befall(name: str, worker: Worker, replica_set: EmbeddedStack, backup_set: R
 
 def _lose_everything(place: Place, worker: Worker, ledger: Ledger, left: Path, spans: list[tuple[float, int]]) -> int:
     """Set aside what is in the store, restore it, and return how many acknowledged writes are missing."""
-    told: list[float] = []
     # Right after the worker was killed its page is silent for some seconds.
-    await_true(lambda: told.extend(_told(worker)) or told, STARTS_WITHIN_S, "the page does not tell an age")
+    await_true(lambda: worker.recovery_point_age() is not None, STARTS_WITHIN_S, "the page does not tell an age")
+    told = worker.recovery_point_age()
+    assert told is not None
     instant = clock.now().timestamp()
-    owed = ledger.until(instant - told[0])
+    owed = ledger.until(instant - told)
     with restored_copy(copied(place.settings, left), left.parent) as (copy, _):
         found = numbers_of(copy)
-    spans.append((told[0], len(owed)))
+    spans.append((told, len(owed)))
     return len(owed - found)
-
-
-def _told(worker: Worker) -> list[float]:
-    age = worker.recovery_point_age()
-    return [] if age is None else [age]
