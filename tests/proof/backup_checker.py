@@ -65,16 +65,17 @@ def _documents(
     find: dict[str, Any] = {"find": name, "sort": order, "noCursorTimeout": False}
     if at is not None:
         find["readConcern"] = {"level": "snapshot", "atClusterTime": at}
-    cursor: Any = client[database].command(find, codec_options=_RAW)["cursor"]
-    batch = cursor["firstBatch"]
-    while True:
-        for document in batch:
-            yield document.raw
-        if not cursor["id"]:
-            return
-        more = {"getMore": cursor["id"], "collection": name}
-        cursor = client[database].command(more, codec_options=_RAW)["cursor"]
-        batch = cursor["nextBatch"]
+    with client.start_session(causal_consistency=False) as session:
+        cursor: Any = client[database].command(find, codec_options=_RAW, session=session)["cursor"]
+        batch = cursor["firstBatch"]
+        while True:
+            for document in batch:
+                yield document.raw
+            if not cursor["id"]:
+                return
+            more = {"getMore": cursor["id"], "collection": name}
+            cursor = client[database].command(more, codec_options=_RAW, session=session)["cursor"]
+            batch = cursor["nextBatch"]
 
 
 def catalogue(client: Client, databases: tuple[str, ...]) -> dict[str, Any]:
