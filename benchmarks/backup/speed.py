@@ -7,8 +7,10 @@ import subprocess
 import time
 import zlib
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from benchmarks.backup.bench import DATABASE, UNLIMITED, Bench
 from monitor.backup.keys import Keyset
@@ -67,7 +69,8 @@ def _zlib(bench: Bench, found: Measured) -> None:
         begun = time.monotonic()
         packer = zlib.compressobj(ZLIB_LEVEL)
         for name in client[DATABASE].list_collection_names():
-            for batch in client[DATABASE][name].find_raw_batches({}, batch_size=1000):
+            batches = client[DATABASE][name].find_raw_batches({}, batch_size=1000)
+            for batch in cast("Iterable[bytes]", batches):
                 file.write(packer.compress(batch))
         file.write(packer.flush())
         found.note(ZLIB, time.monotonic() - begun, stored=file.tell())

@@ -212,6 +212,7 @@ def scratch_servers(below: Path) -> list[str]:
 
 def killed_worker(sealed: Place, rng: random.Random, folder: Path) -> float:
     """`monitor work` in a new place makes a backup first thing, and captures: it is killed, and started again."""
+    folder.mkdir()
     run_dir = folder / "run"
     place = replace(sealed, run_dir=run_dir, settings=replace(sealed.settings, run_dir=run_dir)).changed()
     worker = Worker(place)
