@@ -49,7 +49,8 @@ def measure(bench: Bench, rounds: int, dump: Path | None, restore: Path | None) 
 
 def _backup(bench: Bench, found: Measured, name: str, compression: str, keys: Path) -> None:
     store = bench.layout.run_dir / "bench-store"
-    settings = {"backup_keyset_file": str(keys)} if name.startswith("sealed") else {}
+    sealed = name.startswith("sealed")
+    settings = dict.fromkeys(("backup_keyset_file", "escrow_keyset_file"), str(keys)) if sealed else {}
     place = ("--store", str(store))
     ran = bench.monitor("backup", "run", "--compression", compression, *UNLIMITED, *place, **settings)
     found.note(f"backup, {name}", ran.body["duration_seconds"], stored=ran.body["stored_bytes"], peak_mb=ran.peak_mb)

@@ -92,7 +92,8 @@ def ledger(backup_set: ReplicaSet) -> Iterator[Ledger]:
 @pytest.fixture
 def sealed(place: Place) -> Place:
     Keyset.create().write(place.run_dir / "keys.json")
-    return place.changed(backup_compression="zstd", backup_keyset_file=place.run_dir / "keys.json")
+    keys = place.run_dir / "keys.json"
+    return place.changed(backup_compression="zstd", backup_keyset_file=keys, escrow_keyset_file=keys)
 
 
 def sound(place: Place) -> set[str]:

@@ -77,7 +77,7 @@ def written_to(backup_set: ReplicaSet, done: list[int]) -> Iterator[None]:
             number = rng.randrange(MEGABYTES * 400)
             try:
                 shop.orders.update_one({"_id": number}, {"$set": {"customer": rng.randrange(10_000)}})
-                shop.orders.replace_one({"_id": -number}, _order(number, rng), upsert=True)
+                shop.orders.replace_one({"_id": -number}, _order(-number, rng), upsert=True)
                 shop.orders.delete_one({"_id": rng.randrange(MEGABYTES * 400)})
                 shapes.clustered.update_one({"_id": number}, {"$inc": {"n": 1}}, upsert=True)
                 shapes.indexed.update_one({"_id": number % 50}, {"$set": {"s": f"words {number}"}})
@@ -96,7 +96,8 @@ def written_to(backup_set: ReplicaSet, done: list[int]) -> Iterator[None]:
 
 def test_what_comes_back_is_what_was_there(filled: ReplicaSet, place: Place) -> None:
     Keyset.create().write(place.run_dir / "keys.json")
-    sealed = place.changed(backup_compression="zstd", backup_keyset_file=place.run_dir / "keys.json")
+    keys = place.run_dir / "keys.json"
+    sealed = place.changed(backup_compression="zstd", backup_keyset_file=keys, escrow_keyset_file=keys)
     done: list[int] = []
     with written_to(filled, done):
         before = len(done)
