@@ -38,6 +38,7 @@ def measure(bench: Bench, rounds: int, dump: Path | None, restore: Path | None) 
     """Run everything, interleaved."""
     found, keys = Measured(), bench.layout.run_dir / "keys.json"
     Keyset.create().write(keys)
+    shutil.copy(keys, keys.with_suffix(".copy"))
     for _ in range(rounds):
         for name, compression in WAYS.items():
             _backup(bench, found, name, compression, keys)
@@ -50,7 +51,7 @@ def measure(bench: Bench, rounds: int, dump: Path | None, restore: Path | None) 
 def _backup(bench: Bench, found: Measured, name: str, compression: str, keys: Path) -> None:
     store = bench.layout.run_dir / "bench-store"
     sealed = name.startswith("sealed")
-    settings = dict.fromkeys(("backup_keyset_file", "escrow_keyset_file"), str(keys)) if sealed else {}
+    settings = {"backup_keyset_file": str(keys), "escrow_keyset_file": str(keys.with_suffix(".copy"))} if sealed else {}
     place = ("--store", str(store))
     ran = bench.monitor("backup", "run", "--compression", compression, *UNLIMITED, *place, **settings)
     found.note(f"backup, {name}", ran.body["duration_seconds"], stored=ran.body["stored_bytes"], peak_mb=ran.peak_mb)

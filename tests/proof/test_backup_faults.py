@@ -92,8 +92,9 @@ def ledger(backup_set: ReplicaSet) -> Iterator[Ledger]:
 @pytest.fixture
 def sealed(place: Place) -> Place:
     Keyset.create().write(place.run_dir / "keys.json")
-    keys = place.run_dir / "keys.json"
-    return place.changed(backup_compression="zstd", backup_keyset_file=keys, escrow_keyset_file=keys)
+    keys, escrow = place.run_dir / "keys.json", place.run_dir / "escrow.json"
+    shutil.copy(keys, escrow)
+    return place.changed(backup_compression="zstd", backup_keyset_file=keys, escrow_keyset_file=escrow)
 
 
 def sound(place: Place) -> set[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -96,8 +97,9 @@ def written_to(backup_set: ReplicaSet, done: list[int]) -> Iterator[None]:
 
 def test_what_comes_back_is_what_was_there(filled: ReplicaSet, place: Place) -> None:
     Keyset.create().write(place.run_dir / "keys.json")
-    keys = place.run_dir / "keys.json"
-    sealed = place.changed(backup_compression="zstd", backup_keyset_file=keys, escrow_keyset_file=keys)
+    keys, escrow = place.run_dir / "keys.json", place.run_dir / "escrow.json"
+    shutil.copy(keys, escrow)
+    sealed = place.changed(backup_compression="zstd", backup_keyset_file=keys, escrow_keyset_file=escrow)
     done: list[int] = []
     with written_to(filled, done):
         before = len(done)
