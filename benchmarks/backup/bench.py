@@ -7,6 +7,7 @@ import os
 import random
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from monitor.store import Store
 
 DOCUMENT = 1000
 """About so many bytes, as an appointment with its history has."""
-WORDS = tuple(random.Random(1).randbytes(5).hex() for _ in range(3000))
+WORDS = textwrap.wrap(random.Random(1).randbytes(15_000).hex(), 10)
 DATABASE = "bench"
 UNLIMITED = ("--max-mb-per-second", "100000")
 PARTS = ("mongo-1", "mongo-2", "mongo-3", "redis", "app-1")

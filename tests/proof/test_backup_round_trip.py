@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import textwrap
 import threading
 import time
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ DATABASES = ("shop", "shapes")
 CANARY = "Hypatia-of-Alexandria"
 LARGE_BYTES = 15_900_000
 PER_DOCUMENT = 2000
-WORDS = tuple(random.Random(1).randbytes(6).hex() for _ in range(4000))
+WORDS = textwrap.wrap(random.Random(1).randbytes(24_000).hex(), 12)
 
 
 @pytest.fixture
