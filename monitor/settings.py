@@ -56,8 +56,8 @@ class Settings:
     escrow_field_key_file: Path | None = None
     """The escrowed copy of the application's field key. Only the application's own check is told where it is."""
     backup_max_bytes_per_second: float = 0.0
-    """Read no faster than this, so that the database has time for others. 0: 40 MB/s, or as fast as is needed to be done
-    within 150 s."""
+    """Read no faster than this, so that the database has time for others. 0: 40 MB/s, or as fast as it has to be to be
+    done within 150 s."""
     backup_endpoint_url: str = ""
     """Of object storage that is not Amazon's."""
     backup_region: str = ""
