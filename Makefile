@@ -92,7 +92,7 @@ bench: install-tests ## Measure the exporters side by side with Debian's, on thi
 
 .PHONY: proof-backup-faults proof-rpo proof-round-trip
 proof-backup-faults: install-tests
-	$(BIN)/python -m pytest -m proof tests/proof/test_backup_faults.py -s
+	$(BIN)/python -m pytest -m proof $(wildcard tests/proof/test_backup_faults*.py) -s
 proof-rpo: install-tests
 	$(BIN)/python -m pytest -m proof tests/proof/test_recovery_point.py -s
 proof-round-trip: install-tests

@@ -20,7 +20,7 @@ from benchmarks.backup.bench import Bench
 ROUNDS = 5
 REQUESTS = 6000
 """In all rounds together, half of them with backups."""
-PER_SECOND = 100
+PER_SECOND = 40
 """Requests begin at fixed times, whatever became of those before: a stalled app is not asked less."""
 PATIENTS = 8
 CONFLICT = 409
