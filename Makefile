@@ -49,7 +49,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr proof-backup-damage ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored, a thousand harms to a backup
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr proof-backup-damage proof-backup-faults proof-rpo proof-round-trip ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored, a thousand harms to a backup, fifty kills
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -89,6 +89,18 @@ proof-backup-damage: install-tests ## Harm a backup in a thousand ways; goes on 
 bench: install-tests ## Measure the exporters side by side with Debian's, on this machine; fails when a bar is missed
 	@deploy/install-packages.sh --peers
 	$(BIN)/python -m benchmarks.exporters
+
+.PHONY: proof-backup-faults proof-rpo proof-round-trip
+proof-backup-faults: install-tests
+	$(BIN)/python -m pytest -m proof $(wildcard tests/proof/test_backup_faults*.py) -s
+proof-rpo: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_recovery_point.py -s
+proof-round-trip: install-tests
+	$(BIN)/python -m pytest -m proof tests/proof/test_backup_round_trip.py -s
+
+.PHONY: bench-backup
+bench-backup: install-tests ## Measure backups, restores, replay and what the app notices of them; fails when a bar is missed
+	$(BIN)/python -m benchmarks.backup
 
 .PHONY: bench-slo
 bench-slo: install-tests ## Measure what SLOs' rules cost and how right they are, beside those of Sloth and Pyrra, and a thousand SLOs

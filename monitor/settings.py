@@ -56,7 +56,8 @@ class Settings:
     escrow_field_key_file: Path | None = None
     """The escrowed copy of the application's field key. Only the application's own check is told where it is."""
     backup_max_bytes_per_second: float = 0.0
-    """Read no faster than this, so that the database has time for others; 0 for no limit."""
+    """Read no faster than this, so that the database has time for others. 0: 40 MB/s, or as fast as it has to be to be
+    done within 150 s."""
     backup_endpoint_url: str = ""
     """Of object storage that is not Amazon's."""
     backup_region: str = ""
@@ -229,7 +230,7 @@ class Settings:
         if self.offsite_store and self.offsite_store == self.backup_store:
             raise SettingsError("offsite_store is backup_store: a copy in the same place is lost with it")
         if not 0 <= self.backup_max_bytes_per_second < math.inf:
-            raise SettingsError("backup_max_bytes_per_second: give a number of bytes, or 0 for no limit")
+            raise SettingsError("backup_max_bytes_per_second: give a number of bytes, or 0 for its own pace")
 
 
 def load(

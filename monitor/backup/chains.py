@@ -15,6 +15,10 @@ from monitor.backup.model import ClusterTime
 FOLDER = "oplog"
 _NAME = re.compile(rf"{FOLDER}/([^/]+)/([^/]+)/(\d+)\.(\d+)_(\d+)\.(\d+)\.slice\Z")
 
+LEAD_S = 120
+"""How long before a backup's recovery point the oplog is kept. A transaction that was open then has its first entries
+before it: twice the server's ``transactionLifetimeLimitSeconds``, 60 s."""
+
 Point = tuple[int, int]
 """Seconds and increment."""
 
@@ -54,5 +58,12 @@ def reach(point: ClusterTime, replica_set: str, slices: Iterable[Span]) -> Clust
 
 
 def unneeded(slices: Iterable[Span], oldest: ClusterTime) -> tuple[str, ...]:
-    """Return the keys of slices that end before the oldest backup's instant: nothing is restored from those."""
-    return tuple(span.key for span in slices if span.end < (oldest.time, oldest.increment))
+    """Return the keys of slices from before the oldest backup's instant: nothing is restored from those.
+
+    What ends shortly before it stays, for a transaction may have been open then; and so does the newest of all, by
+    which the capture knows where it is.
+    """
+    found = sorted(slices, key=lambda span: (span.timeline, span.end))
+    newest = {span.replica_set: span.key for span in found}.values()
+    since = (oldest.time - LEAD_S, oldest.increment)
+    return tuple(span.key for span in sorted(found) if span.end < since and span.key not in newest)

@@ -16,6 +16,7 @@ from pymongo.read_concern import ReadConcern
 
 from monitor.backup.draft import Draft
 from monitor.backup.model import FileEntry
+from monitor.backup.pace import step_back
 from monitor.backup.pipe import BATCHES_WAITING, Pipe
 from monitor.backup.progress import Progress, ShowProgress
 
@@ -40,7 +41,7 @@ class Copier:
     each spends its time in libraries that let the others work meanwhile.
     """
 
-    def __init__(self, progress: ShowProgress, total: int, max_bytes_per_second: float | None) -> None:
+    def __init__(self, progress: ShowProgress, total: int, max_bytes_per_second: float) -> None:
         self._progress = progress
         self._total = total
         self._limit = max_bytes_per_second
@@ -58,7 +59,7 @@ class Copier:
             OSError, Unavailable: writing failed.
         """
         digest, pipe = _Documents(), Pipe()
-        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="backup") as pool, pipe:
+        with ThreadPoolExecutor(max_workers=2, thread_name_prefix="backup", initializer=step_back) as pool, pipe:
             written = pool.submit(draft.write, path, pipe)
             written.add_done_callback(pipe.release)
             hashed: deque[Future[None]] = deque()
@@ -77,10 +78,9 @@ class Copier:
 
     def _advance(self, size: int) -> None:
         self._done += size
-        if self._limit:
-            ahead = self._done / self._limit - (time.monotonic() - self._begun)
-            if ahead > 0:
-                time.sleep(ahead)
+        ahead = self._done / self._limit - (time.monotonic() - self._begun)
+        if ahead > 0:
+            time.sleep(ahead)
         if time.monotonic() - self._reported >= REPORT_EVERY_S:
             self._reported = time.monotonic()
             self._progress(Progress(step="reading", done=self._done, total=max(self._total, self._done)))

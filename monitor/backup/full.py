@@ -27,6 +27,7 @@ from monitor.backup.copying import Copier
 from monitor.backup.draft import Draft
 from monitor.backup.model import BackupRecord, ClusterTime, CollectionEntry, FileEntry, Manifest, Source
 from monitor.backup.opening import open_store
+from monitor.backup.pace import pace
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.backup.recording import record
 from monitor.errors import MonitorError, Unavailable, Unsafe
@@ -210,7 +211,7 @@ def _dump(run: _Run, client: Client, member: mongodb.Member, draft: Draft) -> Ma
         total = catalog.estimate_bytes(client, before)
         _refuse_a_small_disk(draft, total)
         replica_set, server_version = client.admin.command("hello")["setName"], client.server_info()["version"]
-        copier = Copier(run.progress, total, run.max_bytes_per_second)
+        copier = Copier(run.progress, total, run.max_bytes_per_second or pace(total))
         with client.start_session(snapshot=True) as session:
             recovery_point, feature_version = _fix_the_instant(client, session)
             entries: list[CollectionEntry] = []

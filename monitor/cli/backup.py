@@ -62,7 +62,11 @@ command.add_command(verify)
 @command.command()
 @store_option
 @click.option("--compression", type=click.Choice(COMPRESSIONS), help="How files are made smaller (default: zstd).")
-@click.option("--max-mb-per-second", type=click.FloatRange(min=0, min_open=True), help="Read no faster than this.")
+@click.option(
+    "--max-mb-per-second",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Read no faster than this (default: 40, or as fast as is needed to be done within 150 s).",
+)
 @json_option
 @pass_settings
 def run(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pymongo
+import pytest
 from click.testing import CliRunner, Result
 
 from monitor.backup import BackupStore, open_store
@@ -130,3 +134,16 @@ def write_place(settings: Settings) -> Place:
     (run_dir / "monitor.toml").write_text("".join(lines))
     Store.migrate(settings.state).close()
     return Place(run_dir, settings)
+
+
+@contextmanager
+def small_disk(directory: Path, size: str) -> Iterator[None]:
+    """Put a disk of that size at ``directory``; only root may."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
+    if mount is None or umount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can be mounted by root only")
+    try:
+        yield
+    finally:
+        subprocess.run([umount, str(directory)], check=True)

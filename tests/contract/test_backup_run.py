@@ -6,7 +6,6 @@ import itertools
 import json
 import random
 import resource
-import shutil
 import signal
 import stat
 import subprocess
@@ -25,7 +24,7 @@ from monitor.backup import restore, scratch
 from monitor.backup.progress import Progress
 from monitor.backup.storage import LocalStore
 from monitor.errors import Unsafe
-from tests.contract.backup_server import Place, ReplicaSet, faults_of
+from tests.contract.backup_server import Place, ReplicaSet, faults_of, small_disk
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
 
@@ -165,7 +164,7 @@ def test_a_full_disk_is_told_and_nothing_is_left(documents: ReplicaSet, place: P
         documents.admin.small[f"c{number}"].insert_one({"_id": number})
     store = tmp_path / "disk"
     store.mkdir()
-    with _small_disk(store, "160k"):
+    with small_disk(store, "160k"):
         ran = place.monitor("backup", "run", "--store", str(store), "--json")
         left = sorted(path.name for path in store.iterdir())
     told = json.loads(ran.stdout)
@@ -192,7 +191,7 @@ def test_a_file_that_cannot_grow_is_told_and_nothing_is_left(documents: ReplicaS
 def test_a_disk_that_is_too_small_is_not_filled(documents: ReplicaSet, place: Place, tmp_path: Path) -> None:
     store = tmp_path / "disk"
     store.mkdir()
-    with _small_disk(store, "1m"):
+    with small_disk(store, "1m"):
         ran = place.monitor("backup", "run", "--store", str(store))
     assert ran.exit_code == 1
     assert "MB left" in ran.stderr
@@ -298,16 +297,3 @@ def _wait_for(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-@contextmanager
-def _small_disk(directory: Path, size: str) -> Iterator[None]:
-    """Put a disk of that size at ``directory``; only root may."""
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
-    if mount is None or umount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk can be mounted by root only")
-    try:
-        yield
-    finally:
-        subprocess.run([umount, str(directory)], check=True)

@@ -245,6 +245,16 @@ def test_what_was_broken_off_anywhere_is_gone_on_with(
         whole(client)
 
 
+def test_one_that_was_killed_before_its_first_note_is_begun_again(
+    history: str, place: Place, empty: tuple[str, Client]
+) -> None:
+    uri, client = empty
+    client.monitor_restore.create_collection("progress")
+    done = place.monitor("restore", "--at", history, "--into", uri)
+    assert done.exit_code == 0, done.output
+    whole(client)
+
+
 def test_another_restore_does_not_go_on_with_it(
     history: str, place: Place, empty: tuple[str, Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:

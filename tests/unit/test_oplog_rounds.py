@@ -12,6 +12,7 @@ import pytest
 from bson import Int64, encode
 from pymongo.errors import OperationFailure
 
+from monitor.backup.chains import LEAD_S
 from monitor.backup.depot import LocalDepot
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import capture as rounds
@@ -103,7 +104,7 @@ def test_a_first_timeline_reaches_back_before_the_newest_backup(shelf: Shelf) ->
     held = [entry(second) for second in range(1000, 1300, 10)]
     one(Member(held), shelf, newest_base=lambda: at(1250))
     (span,) = spans(shelf)
-    assert seconds(shelf, span)[0] == 1250 - rounds.LEAD_S
+    assert seconds(shelf, span)[0] == 1250 - LEAD_S
     assert span.covers(at(1250), at(1290))
 
 

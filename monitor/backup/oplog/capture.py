@@ -15,6 +15,7 @@ from typing import Any
 from pymongo.errors import OperationFailure
 
 from monitor import clock
+from monitor.backup.chains import LEAD_S
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import entries, point, slices
 from monitor.backup.oplog.anchor import Anchor, Memory, Reason
@@ -32,9 +33,6 @@ POSITION_LOST = 136
 LATER = (0.0, 0.1, 0.5, 1.0)
 """How much of what the oplog still has a new timeline does without, try by try: a server that removes its oldest
 entries does not let them be read to the end."""
-LEAD_S = 120
-"""How long before a backup's recovery point a first timeline begins. A transaction that was open then has its first
-entries before it: twice the server's ``transactionLifetimeLimitSeconds``, 60 s."""
 
 
 @dataclass(slots=True, kw_only=True)

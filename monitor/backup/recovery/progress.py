@@ -57,7 +57,8 @@ class Progress:
         found = self._collection.find_one({"_id": _ID})
         if found is None:
             try:
-                self._database.create_collection(RESTORE_COLLECTION)
+                # The driver would look first, and call one that is there, left by who was killed right here, invalid.
+                self._database.create_collection(RESTORE_COLLECTION, check_exists=False)
             except OperationFailure as error:
                 if error.code != NAMESPACE_EXISTS:
                     raise

@@ -1,4 +1,4 @@
-"""How many operations a second the oplog is replayed at, into a scratch mongod: ``python -m benchmarks.oplog_replay``.
+"""How many operations a second the oplog is replayed at, into a scratch mongod.
 
 The entries are made here, as a server of version 6.0 writes them: half inserts, half updates by a difference, some of
 them deletes, with everything (session, UUID, wall clock) that entries of retryable writes carry.
@@ -6,12 +6,8 @@ them deletes, with everything (session, UUID, wall clock) that entries of retrya
 
 from __future__ import annotations
 
-import argparse
-import os
 import random
 import resource
-import sys
-import tempfile
 import time
 import uuid
 from datetime import UTC, datetime
@@ -88,22 +84,8 @@ def _replay(raws: list[bytes], mongod: Path, parent: Path) -> tuple[float, int]:
         return replay.done.operations / (time.perf_counter() - begun), replay.done.operations
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--operations", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--mongod", default="mongod")
-    chosen = parser.parse_args()
-    raws = entries(chosen.operations, random.Random(1))
-    with tempfile.TemporaryDirectory() as folder:
-        found = [measure(raws, scratch.find_mongod(chosen.mongod), Path(folder)) for _ in range(chosen.rounds)]
-    rates, each_cpu_second = (sorted(column) for column in zip(*found, strict=True))
-    median = rates[len(rates) // 2]
-    print(f"a CPU second replays {each_cpu_second[len(rates) // 2]:,.0f}; load average {os.getloadavg()[0]:.1f}")
-    print(f"replay: {median:,.0f} operations/s (median of {len(rates)}: {', '.join(f'{rate:,.0f}' for rate in rates)})")
-    print(f"bar: {BAR:,} operations/s: {'met' if median >= BAR else 'MISSED'}")
-    return 0 if median >= BAR else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def rates(operations: int, rounds: int, mongod: Path, parent: Path) -> tuple[list[float], list[float]]:
+    """Operations a second of each round, and operations a CPU second."""
+    raws = entries(operations, random.Random(1))
+    found = [measure(raws, mongod, parent) for _ in range(rounds)]
+    return [rate for rate, _ in found], [each for _, each in found]
