@@ -29,6 +29,7 @@ from monitor.backup.recovery.run import Entries, restore_into
 from monitor.settings import Settings
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place
+from tests.contract.oplog_restored import NOBODY
 from tests.contract.telemetry_receivers import free_ports
 
 LEDGER = "ledger"
@@ -113,7 +114,7 @@ class Worker:
         self.process.terminate()
         return self.process.wait(30)
 
-    def recovery_point_age(self, copy: str = "primary") -> float | None:
+    def recovery_point_age(self, copy: str = "local") -> float | None:
         """``dr_rpo_seconds`` as it is exported; ``None`` while the page does not answer or has no such figure."""
         with suppress(OSError), urllib.request.urlopen(f"http://{self.address}/metrics", timeout=5) as page:
             for family in text_string_to_metric_families(page.read().decode()):
@@ -145,6 +146,7 @@ def restored_copy(settings: Settings, parent: Path, at: str = point.LATEST) -> I
             Entries(shelf, made.slices),
             Progress(copy, made.base.id, made.at, kept=False),
             begin=made.base.recovery_point,
+            forget=lambda _: NOBODY,
             progress=lambda _: None,
         )
         yield copy, made

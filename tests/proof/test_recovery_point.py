@@ -71,7 +71,8 @@ class Ages:
             if (told := self._worker.recovery_point_age()) is not None:
                 self.told.append(told)
             with self._place.store() as store:
-                reached = capturing.reached(self._place.settings, store, list_backups(self._place.home))
+                found = capturing.captured(self._place.settings, store)
+            reached = capturing.reached(found, list_backups(self._place.home))
             if reached is not None:
                 self.known.append((clock.now() - reached).total_seconds())
 
