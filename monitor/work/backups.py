@@ -16,6 +16,7 @@ from monitor.catalogue.model import Recovery
 from monitor.clock import now
 from monitor.errors import Unavailable
 from monitor.settings import Settings
+from monitor.work.capturing import captured, reached
 from monitor.work.job import Bench, Done, Job, last_passed
 from monitor.work.schedule import Every
 
@@ -27,6 +28,8 @@ COLLECT_EVERY = timedelta(minutes=15)
 """Whom the app erases meanwhile would come back, were both it and its database lost."""
 COPY_EVERY = timedelta(minutes=1)
 """As often as slices are written: the copy is what is left when the primary site is lost."""
+LOOK_EVERY = timedelta(minutes=1)
+"""How soon after a gap a full backup is taken: until then the newest recovery point stands still."""
 AGAIN = timedelta(minutes=1)
 
 
@@ -36,9 +39,19 @@ def jobs_of(settings: Settings, recovery: Recovery) -> Iterator[Job]:
         name="backup",
         schedule=Every(span=recovery.full_backup_every),
         run=_run_backup,
-        last_success=newest_backup,
+        last_success=newest_leading,
         then=("verification", "set"),
         retry_after=AGAIN,
+    )
+    yield Job(
+        name="oplog-chain",
+        schedule=Every(span=LOOK_EVERY),
+        run=_look_at_chain,
+        last_success=lambda bench: last_passed(bench, "oplog-chain"),
+        # At first a backup is taken anyway.
+        possible=lambda bench: newest_backup(bench) is not None,
+        then=("backup",),
+        history=False,
     )
     yield Job(
         name="set",
@@ -76,6 +89,25 @@ def newest_backup(bench: Bench) -> datetime | None:
     return max(known, default=None)
 
 
+def newest_leading(bench: Bench) -> datetime | None:
+    """Return when the newest backup was finished; ``None`` as well where what was captured leads on from none of them.
+
+    That is so after a gap, and where capturing began after the backup: a new one is due at once then.
+    """
+    anchors = captured(bench.settings, bench.store)
+    if anchors:
+        point = reached(anchors, bench.lookout.backups(bench.settings) or ())
+        if point is None or point < max(anchor.end.at for anchor in anchors):
+            return None
+    return newest_backup(bench)
+
+
+def _look_at_chain(bench: Bench) -> Done:
+    """The schedule does the rest: a backup that is due by ``newest_leading`` follows a look."""
+    leads = newest_leading(bench) is not None
+    return Done(outcome="passed", reason="" if leads else "the captured oplog leads on from no backup: one is due")
+
+
 @contextmanager
 def _writing(bench: Bench) -> Iterator[None]:
     """Be the only worker that writes into the store, and look at it anew afterwards.
@@ -98,7 +130,7 @@ def _run_backup(bench: Bench) -> Done:
     recovery, settings = bench.recovery, bench.settings
     with _writing(bench):
         bench.lookout.forget()
-        newest = newest_backup(bench)
+        newest = newest_leading(bench)
         if newest is not None and now() - newest < min(FRESH, recovery.full_backup_every / 2):
             return Done(outcome="passed", reason="there is a new one already")
         taken = full.take(settings, store=bench.store, progress=bench.progress, locked_for=recovery.locked_for)

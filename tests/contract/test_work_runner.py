@@ -23,6 +23,8 @@ import pytest
 
 from monitor import clock
 from monitor.backup import open_store
+from monitor.backup.model import ClusterTime, ListedBackup
+from monitor.backup.oplog.anchor import Anchor
 from monitor.backup.progress import Progress
 from monitor.errors import Unavailable
 from monitor.settings import Settings
@@ -33,6 +35,7 @@ from monitor.work import runner as runner_module
 from monitor.work.heartbeat import beat
 from monitor.work.job import Bench, Done, Job
 from monitor.work.jobs import plan
+from monitor.work.lookout import Lookout
 from monitor.work.runner import Run, Runner
 from monitor.work.schedule import Crontab, Every
 from monitor.work.scrape import Achieved
@@ -268,6 +271,29 @@ async def test_a_second_worker_waits_and_does_not_count_as_failed(
     with Store.open(settings.state) as store:
         done = taking.run(Bench(settings=settings, catalogue=CATALOGUE(), store=store))
     assert done == Done(outcome="passed", reason="there is a new one already")
+
+
+def test_after_a_gap_a_backup_is_due_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = clock.now().replace(microsecond=0)
+    listed = ListedBackup(id="b", state="complete", type="full", at=at, recovery_point=at)
+    monkeypatch.setattr(Lookout, "backups", lambda *_: (listed,))
+
+    def history(since: int, end: int) -> Anchor:
+        first, last = (ClusterTime(time=int(at.timestamp()) + seconds, increment=1) for seconds in (since, end))
+        return Anchor(replica_set="rs0", key="k", digest="d", since=first, end=last)
+
+    settings = Settings(run_dir=tmp_path)
+    jobs = {job.name: job for job in plan(settings, CATALOGUE())}
+    assert "backup" in jobs["oplog-chain"].then
+    found: list[Anchor] = []
+    monkeypatch.setattr(backups, "captured", lambda *_: found)
+    with Store.migrate(settings.state) as store:
+        bench = Bench(settings=settings, catalogue=CATALOGUE(), store=store)
+        for since, end, expected in ((-60, 60, at), (-120, -60, at), (10, 60, None)):
+            found[:] = [history(since, end)]
+            assert jobs["backup"].last_success(bench) == expected
+            reason = jobs["oplog-chain"].run(bench).reason
+            assert ("one is due" in reason) == (expected is None)
 
 
 def test_a_store_that_takes_no_lock_is_said_in_a_sentence(tmp_path: Path) -> None:
