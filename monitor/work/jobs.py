@@ -23,6 +23,7 @@ from monitor.work.backups import jobs_of, newest_backup
 from monitor.work.job import Bench, Done, Job, last_passed
 from monitor.work.schedule import Crontab, Every
 
+EXACT_PROOF = "exact-proof"
 SEALING_TIMEOUT_S = 60.0
 """The first run may read more than a year of samples."""
 
@@ -31,7 +32,8 @@ def plan(settings: Settings, catalogue: Catalogue) -> tuple[Job, ...]:
     """Return the jobs that hold here. Whether their schedules can be read is seen when each is scheduled."""
     jobs: list[Job] = [UPKEEP]
     if catalogue.recovery is not None:
-        jobs += [*jobs_of(settings, catalogue.recovery), _verification(catalogue.recovery)]
+        jobs += jobs_of(settings, catalogue.recovery)
+        jobs += [_verification(catalogue.recovery), _exact_proof(catalogue.recovery)]
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
     if catalogue.slos:
         jobs += [_sealing(zone), _monthly_report(zone)]
@@ -58,7 +60,29 @@ def _verification(recovery: Recovery) -> Job:
 
 
 def _run_verification(bench: Bench) -> Done:
-    found = verify(bench.settings, recovery=bench.recovery, store=bench.store, progress=bench.progress)
+    return _verified(bench, by_chance=True)
+
+
+def _exact_proof(recovery: Recovery) -> Job:
+    """At night: it reads the whole live source once more."""
+    return Job(
+        name=EXACT_PROOF,
+        schedule=Crontab(text="30 3 * * *", time_zone=recovery.time_zone),
+        run=lambda bench: _verified(bench, against_source=True),
+        last_success=lambda bench: last_passed(bench, EXACT_PROOF),
+        possible=lambda _: False,
+    )
+
+
+def _verified(bench: Bench, *, by_chance: bool = False, against_source: bool = False) -> Done:
+    found = verify(
+        bench.settings,
+        by_chance=by_chance,
+        against_source=against_source,
+        recovery=bench.recovery,
+        store=bench.store,
+        progress=bench.progress,
+    )
     faults = "; ".join(str(fault) for fault in found.faults[:3])
     return Done(outcome=found.outcome, reason=faults or found.reason)
 
