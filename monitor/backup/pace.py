@@ -6,8 +6,8 @@ import os
 import threading
 
 CALM_BYTES_PER_SECOND = 40e6
-"""Measured (docs/benchmarks-backup.md): on two processors that three members share with the app, an app's 99th
-percentile stays below twice its usual."""
+"""So that reading leaves most of a processor to the members and the app, where they share two; what the app notices is
+measured in docs/benchmarks-backup.md."""
 DONE_WITHIN_S = 150.0
 """Half of the 300 s for which a server keeps a snapshot unless it is told otherwise."""
 NICENESS = 10
