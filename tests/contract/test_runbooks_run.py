@@ -23,12 +23,16 @@ HERE = frozenset(
 """Programs that this machine has; Docker, systemd and other servers' shells are not here."""
 
 PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
+ELSEWHERE = "--offsite"
+"""The stack keeps no copy in another place."""
 UNKNOWN = 3
 
 
 def runnable() -> list[str]:
     found = {command.text for page in PAGES for command in commands(page) if command.mark == READ_ONLY}
-    return sorted(text for text in found if text.split()[0] in HERE and not PLACEHOLDER.search(text))
+    return sorted(
+        text for text in found if text.split()[0] in HERE and not PLACEHOLDER.search(text) and ELSEWHERE not in text
+    )
 
 
 def test_commands_that_only_read_run_on_the_stack(stack: Any, tmp_path: Path) -> None:
