@@ -19,12 +19,13 @@ from bson import decode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
-from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
 
 from monitor.backup import dumpformat
 from monitor.backup.oplog.indexes import Indexes
 from monitor.backup.progress import Progress, ShowProgress, quiet
 from monitor.errors import InputError, Unavailable
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
 BATCH_DOCUMENTS = 1000
@@ -305,7 +306,7 @@ def _create(client: Client, dumped: Dumped, *, anew: bool) -> None:
     try:
         if anew:
             client[dumped.database].drop_collection(dumped.name)
-        client[dumped.database].command(command)
+        mongodb.write(client, dumped.database, command)
     except PyMongoError as error:
         raise refused(dumped.metadata, "the collection could not be created", error) from error
 
@@ -319,7 +320,7 @@ def _merge_users(client: Client, dump: list[Dumped]) -> None:
         if name in there:
             command[field] = f"admin.{_TEMPORARY[name]}"
     try:
-        client.admin.command(command)
+        mongodb.write(client, "admin", command)
         for name in there:
             client.admin.drop_collection(_TEMPORARY[name])
     except PyMongoError as error:
@@ -332,7 +333,7 @@ def _build_indexes(client: Client, dumped: Dumped) -> None:
     indexes.seed(dumped.database, dumped.name, dumped.options, dumped.indexes)
     for database, name, wanted in indexes.wanted():
         try:
-            client[database].command({"createIndexes": name, "indexes": wanted})
+            mongodb.write(client, database, {"createIndexes": name, "indexes": wanted})
         except PyMongoError as error:
             raise refused(dumped.metadata, "its indexes could not be built", error) from error
 
@@ -342,6 +343,8 @@ def refused(file: Path, what: str, error: PyMongoError) -> RestoreError | Unavai
     if isinstance(error, ConnectionFailure):
         return Unavailable(f"the server that {file.name} was being restored into stopped answering: is its disk full?")
     details = getattr(error, "details", None) or {}
+    if isinstance(error, WriteConcernError) or (details.get("writeConcernErrors") and not details.get("writeErrors")):
+        return Unavailable(f"no majority of the set that {file.name} was being restored into has it: is a member away?")
     code = details.get("codeName") or next((e.get("code") for e in details.get("writeErrors", ())), None)
     return RestoreError(file, f"{what} ({type(error).__name__}{f' {code}' if code is not None else ''})")
 

@@ -5,7 +5,7 @@ Nothing here prints or returns a password, and no exception text of the driver r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +20,7 @@ from pymongo.errors import (
     InvalidURI,
     OperationFailure,
     PyMongoError,
+    WriteConcernError,
     WTimeoutError,
 )
 
@@ -48,12 +49,20 @@ class Member:
 
 
 def connect(
-    uri: str, username: str, password: str, *, direct: bool = False, timeout_s: float = 10.0, bulk: bool = False
+    uri: str,
+    username: str,
+    password: str,
+    *,
+    direct: bool = False,
+    timeout_s: float = 10.0,
+    bulk: bool = False,
+    durable: bool = False,
 ) -> Client:
     """Make a client; the first operation connects.
 
     ``timeout_s`` bounds every operation as a whole. ``bulk`` is for scans that rightly take minutes: then it bounds
     finding a server, and each answer may take six times as long. ``direct`` talks to the one member named in ``uri``.
+    ``durable`` holds every write to the majority, whatever the set's own default is: no failover takes it back.
 
     Raises:
         InputError: the URI cannot be understood.
@@ -74,6 +83,7 @@ def connect(
             appname="monitor",
             serverSelectionTimeoutMS=milliseconds,
             connectTimeoutMS=milliseconds,
+            **({"w": "majority"} if durable else {}),
             **manner,
         )
 
@@ -97,6 +107,22 @@ def member_uri(uri: str, member: str) -> str:
 def hosts(uri: str) -> str:
     """Return the host list of a URI, for messages: never user or password."""
     return uri.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+
+
+def write(client: Client, database: str, command: Mapping[str, Any]) -> dict[str, Any]:
+    """Run a command that writes, held to the client's write concern: by itself the driver holds only its helpers to it.
+
+    Raises:
+        WriteConcernError: it was done, but is not as durable as was asked for.
+        PyMongoError: as any command.
+    """
+    concern = client.write_concern
+    if concern.is_server_default:
+        return client[database].command(command)
+    reply = client[database].command({**command, "writeConcern": concern.document})
+    if (error := reply.get("writeConcernError")) is not None:
+        raise WriteConcernError(str(error.get("codeName", "")), error.get("code"), error)
+    return reply
 
 
 def find_members(client: Client) -> tuple[Member, ...]:

@@ -7,14 +7,19 @@ import json
 import random
 import re
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pymongo
 import pytest
 from bson import Int64, decode_all, encode
 from bson.binary import Binary
 from bson.timestamp import Timestamp
+from pymongo.errors import WriteConcernError
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 from pymongo.write_concern import WriteConcern
 
 from monitor import backup
@@ -24,6 +29,7 @@ from monitor.backup.keys import Keyset
 from monitor.backup.opening import open_store
 from monitor.backup.oplog import apply, point
 from monitor.backup.recovery import run
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place, ReplicaSet
 from tests.contract.oplog_restored import capture
@@ -36,8 +42,6 @@ pytest_plugins = ("tests.contract.backup_fixtures",)
 def target(tmp_path_factory: pytest.TempPathFactory, backup_set: ReplicaSet) -> Iterator[tuple[str, Client]]:
     """A server with nobody's data and no passwords, by an address."""
     import subprocess  # noqa: PLC0415
-
-    import pymongo  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("target")
     port = free_ports("target")["target"]
@@ -176,6 +180,46 @@ def test_an_empty_server_is_restored_into_and_a_full_one_is_not(
     assert over.exit_code == 0, over.output
     whole(client)
     assert "stray" not in client.list_database_names()
+
+
+class _Heard(CommandListener):
+    """What was told to servers to write, and how durably."""
+
+    WRITES = frozenset({"applyOps", "create", "createIndexes", "insert", "update", "renameCollection"})
+
+    def __init__(self) -> None:
+        self.concerns: list[tuple[str, object]] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command_name in self.WRITES:
+            self.concerns.append((event.command_name, event.command.get("writeConcern")))
+
+    def succeeded(self, event: object) -> None:
+        """Nobody asks."""
+
+    def failed(self, event: object) -> None:
+        """Nobody asks."""
+
+
+def test_no_failover_takes_back_what_was_restored(
+    history: str, place: Place, empty: tuple[str, Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = _Heard()
+    monkeypatch.setattr(pymongo, "MongoClient", partial(pymongo.MongoClient, event_listeners=[heard]))
+    done = place.monitor("restore", "--at", history, "--into", empty[0])
+    assert done.exit_code == 0, done.output
+    assert {name for name, _ in heard.concerns} >= {"applyOps", "create", "createIndexes", "insert", "renameCollection"}
+    assert [one for one in heard.concerns if one[1] != {"w": "majority"}] == []
+
+
+def test_a_command_that_is_not_as_durable_as_was_asked_is_told_from_one_that_is(backup_set: ReplicaSet) -> None:
+    login = {"username": "admin", "password": backup_set.password}
+    client: Client
+    for most in (1, 50):
+        client = pymongo.MongoClient(backup_set.settings.mongodb_uri, w=most, **login)
+        with client, nullcontext() if most == 1 else pytest.raises(WriteConcernError):
+            mongodb.write(client, "shop", {"create": f"held-by-{most}"})
+    backup_set.drop_all()
 
 
 @pytest.fixture

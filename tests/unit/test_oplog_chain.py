@@ -133,6 +133,42 @@ def test_of_two_histories_the_last_one_happened() -> None:
     assert {one.timeline for one in found.slices} == {"000002-bbbb"}
 
 
+def test_a_damaged_slice_stops_only_who_has_no_other_way() -> None:
+    ours, theirs = made([0, 10, 20, 30]), made([0, 10, 25])
+
+    def read(damaged: set[str]) -> Span | Gap:
+        by_key = {header.key: header for header in [*ours, *theirs]}
+
+        def header(name: Name) -> Header:
+            if name.key in damaged:
+                raise SliceError(f"{name.key}: it was damaged")
+            return by_key[name.key]
+
+        return chain.way(named([*ours, theirs[1]]), at(0), at(22), header)
+
+    for damaged, other in ((ours[2], theirs[1]), (theirs[1], ours[2])):
+        found = read({damaged.key})
+        assert isinstance(found, Span)
+        assert found.slices[-1] == other
+    with pytest.raises(SliceError, match="it was damaged"):
+        read({ours[2].key, theirs[1].key})
+    with pytest.raises(SliceError, match="it was damaged"):
+        read({ours[0].key})
+
+
+def test_no_older_history_stands_in_for_a_damaged_one() -> None:
+    old, new = made([0, 10, 20, 30]), made([0, 22, 40], timeline="000002-bbbb")
+    by_key = {header.key: header for header in [*old, *new]}
+
+    def read(name: Name) -> Header:
+        if name.timeline == "000002-bbbb":
+            raise SliceError(f"{name.key}: it was damaged")
+        return by_key[name.key]
+
+    with pytest.raises(SliceError, match="000002-bbbb"):
+        chain.way(named([*old, *new]), at(0), at(25), read)
+
+
 @given(st.binary(max_size=3000), st.integers(0, 2**32 - 1))
 def test_a_slice_is_read_back_as_it_was_written(raw: bytes, increment: int) -> None:
     header = _of(raw, increment)

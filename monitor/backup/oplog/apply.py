@@ -9,9 +9,10 @@ from __future__ import annotations
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, WriteConcernError
 
 from monitor.backup.oplog.steps import Change, Write
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
 BATCH_OPERATIONS = 500
@@ -119,7 +120,9 @@ class Applier:
 
     def _run(self, command: dict[str, Any]) -> OperationFailure | None:
         try:
-            self._client.admin.command(command)
+            mongodb.write(self._client, "admin", command)
+        except WriteConcernError:
+            raise  # it was applied
         except OperationFailure as error:
             return error
         return None

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from monitor.backup.model import ClusterTime
-from monitor.backup.oplog.slices import Header, Name
+from monitor.backup.oplog.slices import Header, Name, SliceError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,11 @@ def gaps(found: Sequence[Span]) -> tuple[Gap, ...]:
 def way(names: Sequence[Name], start: ClusterTime, end: ClusterTime, read: Callable[[Name], Header]) -> Span | Gap:
     """The slices from ``start`` to ``end``; reads only the headers on the way. A gap where there is no way.
 
-    Of several timelines that reach ``end`` the newest is taken: what came last is what happened.
+    Of several timelines that reach ``end`` the newest is taken: what came last is what happened. For the same reason no
+    older one stands in for it where a slice of it is damaged and no other there leads the same way.
+
+    Raises:
+        SliceError: such a slice.
     """
     best: Gap | None = None
     for timeline in sorted({name.timeline for name in names}, reverse=True):
@@ -69,12 +73,19 @@ def way(names: Sequence[Name], start: ClusterTime, end: ClusterTime, read: Calla
         by_end: dict[ClusterTime, list[Name]] = {}
         for name in of_it:
             by_end.setdefault(name.end, []).append(name)
+        refused: SliceError | None = None
         for last in (name for name in of_it if name.begin < end <= name.end):
-            span = _walk(read(last), by_end, start, read)
+            try:
+                span = _walk(read(last), by_end, start, read)
+            except SliceError as error:
+                refused = refused or error
+                continue
             if span.covers(start, end):
                 return span
             found = Gap(after=_reached(names, start, span.begin), before=span.begin)
             best = found if best is None or found.before < best.before else best
+        if refused is not None:
+            raise refused
     if best is not None:
         return best
     return Gap(after=_reached(names, start, end), before=min((n.begin for n in names if n.begin >= end), default=end))
@@ -85,12 +96,27 @@ def _walk(
 ) -> Span:
     walked = [last]
     while walked[-1].begin > start and walked[-1].previous:
-        candidates = (read(name) for name in by_end.get(walked[-1].begin, ()))
-        before = next((header for header in candidates if _follows(header, walked[-1])), None)
+        before = _before(walked[-1], by_end.get(walked[-1].begin, ()), read)
         if before is None:
             break
         walked.append(before)
     return Span(begin=walked[-1].begin, end=last.end, slices=tuple(reversed(walked)))
+
+
+def _before(after: Header, names: Sequence[Name], read: Callable[[Name], Header]) -> Header | None:
+    """The one of these slices that is followed by ``after``; a damaged one matters only where no other is."""
+    refused: SliceError | None = None
+    for name in names:
+        try:
+            header = read(name)
+        except SliceError as error:
+            refused = refused or error
+        else:
+            if _follows(header, after):
+                return header
+    if refused is not None:
+        raise refused
+    return None
 
 
 def _back(end: Header, find: Callable[[str], Header | None]) -> Span:

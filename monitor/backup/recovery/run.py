@@ -25,6 +25,7 @@ from monitor.backup.progress import Progress as Shown
 from monitor.backup.progress import ShowProgress
 from monitor.backup.recovery.progress import Progress
 from monitor.errors import Unavailable
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
 
@@ -247,6 +248,6 @@ def build_indexes(client: Client, indexes: Indexes, progress: ShowProgress) -> N
     for number, (database, name, specifications) in enumerate(wanted):
         progress(Shown(step="building indexes", done=number, total=len(wanted), unit="collections"))
         try:
-            client[database].command({"createIndexes": name, "indexes": specifications})
+            mongodb.write(client, database, {"createIndexes": name, "indexes": specifications})
         except PyMongoError as error:
             raise restore.refused(Path(f"{database}.{name}"), "its indexes could not be built", error) from error

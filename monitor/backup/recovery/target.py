@@ -62,7 +62,7 @@ def connected(uri: str, username: str, password_file: Path | None) -> Iterator[C
     if bool(username) != bool(password_file):
         raise InputError(f"{DOING}: --username and --password-file go together: give both, or neither")
     password = read_secret(password_file, "restore_password") if username else ""
-    with mongodb.connect(uri, username, password, bulk=True) as client:
+    with mongodb.connect(uri, username, password, bulk=True, durable=True) as client:
         with asking(mongodb.hosts(uri)):
             hello = client.admin.command("hello")
         if not hello.get("isWritablePrimary"):
