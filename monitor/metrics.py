@@ -146,6 +146,11 @@ RPO_SECONDS = Metric(
     unit="seconds",
     labels=("copy",),
 )
+OFFSITE_CONFIGURED = Metric(
+    name="dr_offsite_configured",
+    type="gauge",
+    help="1 where backups are copied to another place, which then is what outlives the primary site; 0 where none is.",
+)
 OFFSITE_LAG = Metric(
     name="dr_offsite_lag_seconds",
     type="gauge",
@@ -309,6 +314,7 @@ METRICS = (
     RESTORE_PREDICTED,
     RECOVERY_POINT,
     RPO_SECONDS,
+    OFFSITE_CONFIGURED,
     OFFSITE_LAG,
     OPLOG_CAPTURED,
     OPLOG_WINDOW,

@@ -85,6 +85,7 @@ def _recovery_points(seen: Evidence) -> Iterator[Sampled]:
     points = {"local": local, "offsite": seen.offsite if seen.has_offsite else None}
     known = {copy: at.timestamp() for copy, at in points.items() if at is not None}
     yield metrics.RPO_SECONDS, {(copy,): max(0.0, seen.now.timestamp() - at) for copy, at in known.items()}
+    yield metrics.OFFSITE_CONFIGURED, {(): float(seen.has_offsite)}
     survivor = known.get("offsite" if seen.has_offsite else "local")
     if survivor is not None:
         yield metrics.RECOVERY_POINT, {(): survivor}
