@@ -42,7 +42,7 @@ WEB_USERS = ("operator", "prometheus", "alertmanager")
 
 WORKER_FILES = (
     *("mongodb-backup", "mongodb-capture", "mongodb-verify"),
-    *("redis-backup", "escrow-field-key", "web-config.yml"),
+    *("redis-backup", "escrow-field-key", "erasure-signing-key", "erasure-verification-key", "web-config.yml"),
 )
 
 HANDED_OUT: Mapping[str, tuple[int, tuple[str, ...]]] = {

@@ -8,10 +8,11 @@ from functools import partial
 from monitor.backup import application, erasures, sets
 from monitor.backup.application import Target
 from monitor.backup.depot import Depot
-from monitor.backup.erasures import Applied, Erasure, keys, listing
+from monitor.backup.erasures import Applied, Erasure, listing
 from monitor.catalogue.model import Recovery
 from monitor.errors import Unavailable
 from monitor.settings import Settings
+from monitor.sources import signing_keys
 from monitor.sources.mongodb import Client
 from monitor.store import Store
 
@@ -24,7 +25,7 @@ def trusted_list(settings: Settings, depot: Depot, store: Store | None) -> tuple
         SettingsError: no key is set that verifies it.
         Unavailable: the depot does not answer.
     """
-    verify = keys.verifier(settings.erasure_verification_key_file)
+    verify = signing_keys.verifier(settings.erasure_verification_key_file)
     return listing.load(depot, verify, [listing.known_head(store), sets.erasures_head(depot)])
 
 

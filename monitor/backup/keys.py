@@ -3,6 +3,9 @@
 Streaming AEAD, AES-256-GCM in segments of 1 MB, a key for each object derived from the keyset's by HKDF. A keyset holds
 several keys: the primary seals, all of them open. Rotating adds one and makes it the primary, so what was sealed before
 can still be opened. Neither messages nor manifests hold more of a key than its number.
+
+The file itself may be sealed by a key management service: it then is Tink's encrypted keyset with the name of that key
+beside it (``kmsKey``), and is of no use to who has nothing but the file.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,9 +23,12 @@ from tink import secret_key_access, streaming_aead
 from monitor.backup.depot import CHUNK, Damaged, make_directories, sync_directory, write_new
 from monitor.backup.streams import Gatherer, Reader
 from monitor.errors import InputError, SettingsError
+from monitor.sources import key_management
 
 MAX_BYTES = 1024 * 1024
 """A keyset of a thousand keys is a fifth of this."""
+
+_KMS_KEY = "kmsKey"
 
 streaming_aead.register()
 
@@ -29,29 +36,36 @@ streaming_aead.register()
 class Keyset:
     """Keys by their numbers. ``primary`` is the one that seals."""
 
-    def __init__(self, document: dict[str, Any]) -> None:
+    def __init__(self, document: dict[str, Any], kms_key: str = "") -> None:
+        self.kms_key = kms_key
+        """What the file is sealed with; empty where it is plain."""
         self.primary = int(document["primaryKeyId"])
         self.ids = tuple(int(key["keyId"]) for key in document["key"])
         self._document = document
         self._openers = {key_id: _primitive(document, key_id) for key_id in self.ids}
 
     @classmethod
-    def create(cls) -> Self:
-        """Make a keyset of one new key."""
+    def create(cls, kms_key: str = "") -> Self:
+        """Make a keyset of one new key, whose file is to be sealed with ``kms_key``."""
         new = _new_key()
-        return cls({"primaryKeyId": new["keyId"], "key": [new]})
+        return cls({"primaryKeyId": new["keyId"], "key": [new]}, kms_key)
 
     @classmethod
     def read(cls, file: Path) -> Self:
         """Read a keyset.
 
         Raises:
-            SettingsError: the file cannot be read, or holds none.
+            SettingsError: the file cannot be read, or holds none; or the service that sealed it refuses.
+            Unavailable: that service does not answer.
         """
         try:
             with file.open("rb") as stream:
                 content = stream.read(MAX_BYTES)
-            return cls(json.loads(content))
+            document = json.loads(content)
+            if isinstance(document, dict) and _KMS_KEY in document:
+                kms_key = str(document.pop(_KMS_KEY))
+                return cls(json.loads(_unsealed(json.dumps(document), kms_key)), kms_key)
+            return cls(document)
         except OSError as error:
             raise SettingsError(f"cannot read the backup keys from {file}: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, tink.TinkError):
@@ -64,16 +78,21 @@ class Keyset:
         new = _new_key()
         while new["keyId"] in self.ids:
             new = _new_key()
-        return Keyset({"primaryKeyId": new["keyId"], "key": [*self._document["key"], new]})
+        return Keyset({"primaryKeyId": new["keyId"], "key": [*self._document["key"], new]}, self.kms_key)
+
+    def sealed_with(self, kms_key: str) -> Keyset:
+        """Return the same keys, for a file that is sealed with another key; plain where that is empty."""
+        return Keyset(self._document, kms_key)
 
     def write(self, file: Path, *, replace: bool = False) -> None:
         """Write the keyset, for its owner alone, durably.
 
         Raises:
             InputError: there is a file already, and ``replace`` is not asked for.
+            SettingsError, Unavailable: the service that is to seal it refuses, or does not answer.
             OSError: it cannot be written.
         """
-        content = json.dumps(self._document).encode()
+        content = (_sealed(self._document, self.kms_key) if self.kms_key else json.dumps(self._document)).encode()
         make_directories(file.parent)
         temporary = file.with_name(f".{file.name}.new")
         temporary.unlink(missing_ok=True)
@@ -116,6 +135,23 @@ class Keyset:
             if source.failed is not None:
                 raise source.failed from error
             raise Damaged("it was changed, cut off, or put in another's place after it was sealed") from error
+
+
+def _sealed(document: dict[str, Any], kms_key: str) -> str:
+    service = key_management.key(kms_key)
+    handle = tink.json_proto_keyset_format.parse(json.dumps(document), secret_key_access.TOKEN)
+    with key_management.one_sentence(kms_key):
+        sealed = tink.json_proto_keyset_format.serialize_encrypted(handle, service, b"")
+    return json.dumps({_KMS_KEY: kms_key} | json.loads(sealed))
+
+
+@lru_cache(maxsize=4)
+def _unsealed(sealed: str, kms_key: str) -> str:
+    """The keyset in the clear. Kept, as its keys are anyway: stores are opened each minute, and would ask each time."""
+    service = key_management.key(kms_key)
+    with key_management.one_sentence(kms_key):
+        handle = tink.json_proto_keyset_format.parse_encrypted(sealed, service, b"")
+    return str(tink.json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN))
 
 
 def _new_key() -> dict[str, Any]:

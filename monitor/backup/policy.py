@@ -28,6 +28,8 @@ class Policy:
     yearly: int = 0
     locked_for: timedelta = timedelta(0)
     """No backup goes that is younger: object storage would not let it."""
+    oplog: timedelta | None = None
+    """How far back every second stays restorable; from the oldest backup on where it is ``None``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,21 @@ def deletable(backups: Iterable[Candidate], policy: Policy, now: datetime) -> tu
         and not backup.marked
         and backup.at + policy.locked_for <= now
     )
+
+
+def oplog_since(backups: Iterable[Candidate], policy: Policy, now: datetime) -> str | None:
+    """Return the id of the backup from which on slices are kept; ``None`` where all of them are.
+
+    It is the newest that still leads to everything the policy promises; or, if that is older, the last chain of rule 3
+    that is proven, until a newer one is.
+    """
+    usable = sorted((one for one in backups if one.usable), key=lambda backup: (backup.at, backup.id))
+    if not usable:
+        return None
+    before = [one for one in usable if policy.oplog is not None and one.at <= now - policy.oplog]
+    proven = [one for one in usable if one.verified and one.followed]
+    wanted = [found[-1] for found in (before or usable[:1], proven) if found]
+    return min(wanted, key=lambda backup: (backup.at, backup.id)).id
 
 
 def _of_periods(usable: Sequence[Candidate], policy: Policy) -> set[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from monitor import clock
 from monitor.backup import chains, notes, sets
 from monitor.backup.backup_store import BackupStore
 from monitor.backup.listing import list_backups
 from monitor.backup.manifest import begun
-from monitor.backup.model import ClusterTime, ListedBackup, Manifest
-from monitor.backup.policy import Candidate, Policy, deletable
+from monitor.backup.model import ListedBackup, Manifest
+from monitor.backup.policy import Candidate, Policy, deletable, oplog_since
+from monitor.backup.sealed import NoKey
 from monitor.catalogue.model import Recovery
 from monitor.store import Store
 
@@ -23,14 +26,15 @@ def policy_of(recovery: Recovery) -> Policy:
         monthly=recovery.keep_monthly,
         yearly=recovery.keep_yearly,
         locked_for=recovery.locked_for,
+        oplog=recovery.keep_oplog or None,
     )
 
 
 def prune(home: BackupStore, policy: Policy, *, store: Store | None = None, dry_run: bool = False) -> tuple[str, ...]:
     """Delete what the policy allows, and return the ids, oldest first.
 
-    Slices of the oplog from before the oldest backup that is left go too. ``store`` tells of verifications that the
-    backup store does not know.
+    Slices of the oplog from before what is left go too, and those that are older than the policy wants them. ``store``
+    tells of verifications that the backup store does not know.
 
     Raises:
         Unsafe: a backup or another pruning is running.
@@ -41,12 +45,14 @@ def prune(home: BackupStore, policy: Policy, *, store: Store | None = None, dry_
     with home.exclusive("backup prune"):
         slices = chains.spans(home.stored.keys(f"{chains.FOLDER}/"))
         listed = list_backups(home)
-        gone = deletable(_candidates(home, listed, slices, store), policy, clock.now())
+        candidates, now = _candidates(home, listed, slices, store), clock.now()
+        gone = deletable(candidates, policy, now)
         if dry_run:
             return gone
         home.remove_leftovers()
         removed = tuple(backup_id for backup_id in gone if home.remove(backup_id))
-        _prune_slices(home, [backup for backup in listed if backup.id not in removed], slices)
+        left = [candidate for candidate in candidates if candidate.id not in removed]
+        _prune_slices(home, oplog_since(left, policy, now), slices)
         return removed
 
 
@@ -74,13 +80,10 @@ def _followed(manifest: Manifest, slices: tuple[chains.Span, ...]) -> bool:
     return chains.reach(point, manifest.source.replica_set, slices) != point
 
 
-def _prune_slices(home: BackupStore, left: list[ListedBackup], slices: tuple[chains.Span, ...]) -> None:
-    """Delete slices that no backup that is left begins before. Where one cannot be read, all of them stay."""
-    if not left or any(backup.state == "sealed" for backup in left):
+def _prune_slices(home: BackupStore, since: str | None, slices: tuple[chains.Span, ...]) -> None:
+    """Delete slices from before a backup. Where it cannot be read, all of them stay."""
+    if since is None:
         return
-    points = [home.manifest(backup.id).recovery_point for backup in left if backup.state == "complete"]
-    if not points:
-        return
-    oldest: ClusterTime = min(points, key=lambda point: (point.time, point.increment))
-    for key in chains.unneeded(slices, oldest):
-        home.stored.delete(key)
+    with suppress(NoKey):
+        for key in chains.unneeded(slices, home.manifest(since).recovery_point):
+            home.stored.delete(key)

@@ -12,7 +12,7 @@ from monitor.backup.access import backup_client
 from monitor.backup.backup_store import BackupStore
 from monitor.backup.configuration.recorded import keep
 from monitor.backup.depot import Depot
-from monitor.backup.erasures import Erasure, Head, keys, listing
+from monitor.backup.erasures import Erasure, Head, listing
 from monitor.backup.opening import open_store
 from monitor.backup.progress import ShowProgress, quiet
 from monitor.backup.redis import take as take_snapshot
@@ -21,6 +21,7 @@ from monitor.backup.sets import BackupSet, Member
 from monitor.catalogue.model import Recovery
 from monitor.errors import InputError, MonitorError, Unavailable
 from monitor.settings import Settings
+from monitor.sources import signing_keys
 from monitor.store import Store
 
 ERASURES = "erasures"
@@ -83,7 +84,7 @@ def collect(
         SettingsError: no key is set that signs it.
         Unavailable, Unsafe: MongoDB or the depot does not answer, or another process adds to the list.
     """
-    signing = keys.signer(settings.erasure_signing_key_file)
+    signing = signing_keys.signer(settings.erasure_signing_key_file)
     with backup_client(settings) as client:
         subjects, why = erasures.collect(client, recovery)
     exclusive = home.alone(ERASURES)
@@ -101,7 +102,7 @@ def _head(
         return None
     try:
         collect(settings, recovery, home, store)
-        _, verify = keys.signer(settings.erasure_signing_key_file)
+        _, verify = signing_keys.signer(settings.erasure_signing_key_file)
         entries = listing.load(home.depot, verify, [listing.known_head(store), sets.erasures_head(home.depot)])
     except MonitorError as error:
         missing.append(f"erasures: {error}")

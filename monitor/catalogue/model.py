@@ -277,6 +277,8 @@ class Recovery:
     keep_weekly: int = 0
     keep_monthly: int = 0
     keep_yearly: int = 0
+    keep_oplog: timedelta = timedelta(0)
+    """How far back every second can be restored; zero: from the oldest backup on. Older ones hold one instant each."""
     locked_for: timedelta = timedelta(0)
     """How long a bucket's object lock keeps each backup from being removed by anybody; none where it is zero."""
     application_check: tuple[str, ...] = ()

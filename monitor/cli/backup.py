@@ -10,14 +10,12 @@ from typing import Any
 import click
 
 from monitor import backup
-from monitor.addresses import bucket
 from monitor.backup import notes, set_retention
 from monitor.backup.compression import COMPRESSIONS
 from monitor.backup.opening import open_store
 from monitor.backup.policy import Policy
 from monitor.backup.retention import policy_of
 from monitor.catalogue.load import load
-from monitor.catalogue.model import Recovery
 from monitor.cli import (
     Context,
     backup_configuration,
@@ -35,6 +33,7 @@ from monitor.cli.backup_shared import (
     Show,
     json_option,
     keyset_option,
+    locked_for,
     offsite_option,
     size,
     state,
@@ -79,9 +78,9 @@ def run(
     """
     settings = with_store(context.settings, place, compression=compression)
     limit = max_mb_per_second * 1e6 if max_mb_per_second else None
-    locked_for = _locked_for(settings)
+    locked = locked_for(settings)
     with stopped_by_sigterm(), state(settings) as store, Show() as show:
-        record = backup.take(settings, store=store, progress=show, max_bytes_per_second=limit, locked_for=locked_for)
+        record = backup.take(settings, store=store, progress=show, max_bytes_per_second=limit, locked_for=locked)
     if as_json:
         print_json(record.body())
     elif record.outcome == "passed":
@@ -231,7 +230,7 @@ def copy(context: Context, place: str | None, *, as_json: bool) -> None:
     Exit code 1: a backup was left out, because it is not as it was written.
     """
     offsite = context.settings.offsite
-    target = open_store(offsite, locked_for=_locked_for(offsite))
+    target = open_store(offsite, locked_for=locked_for(offsite))
     source = open_store(with_store(context.settings, place))
     with stopped_by_sigterm(), Show() as show:
         done = backup.copy(source, target, progress=show)
@@ -246,20 +245,8 @@ def copy(context: Context, place: str | None, *, as_json: bool) -> None:
     leave(Exit.PROMISE_BROKEN if done.left_out else Exit.GOOD)
 
 
-def _recovery(settings: Settings) -> Recovery | None:
-    return load(settings.catalogue, settings.environment).recovery
-
-
-def _locked_for(settings: Settings) -> timedelta | None:
-    """How long a bucket locks what is written. For a directory the catalogue is not even read: it may be broken."""
-    if bucket("backup_store", settings.backup_store) is None:
-        return None
-    recovery = _recovery(settings)
-    return recovery.locked_for if recovery else None
-
-
 def _policy(settings: Settings, last: int | None) -> Policy:
-    recovery = _recovery(settings)
+    recovery = load(settings.catalogue, settings.environment).recovery
     if last is not None:
         return Policy(last=last, locked_for=recovery.locked_for if recovery else timedelta(0))
     if recovery is None:

@@ -14,7 +14,7 @@ from monitor.backup.oplog.capture import Round
 from monitor.backup.recovery import bases
 from monitor.catalogue.load import load
 from monitor.cli import Context, pass_settings, print_json
-from monitor.cli.backup_shared import json_option, size, state, store_option, with_store
+from monitor.cli.backup_shared import json_option, locked_for, size, state, store_option, with_store
 from monitor.errors import InputError
 from monitor.store import Store
 
@@ -45,7 +45,7 @@ def capture(context: Context, place: str | None, *, once: bool, as_json: bool) -
         with home.alone("capture") as sure:
             owner.run(settings, home.depot, newest, every_s=every_s, stop=stop, sure=sure, watch=_tell_round)
         return
-    home = open_store(settings)
+    home = open_store(settings, locked_for=locked_for(settings))
     unnoticed = "an older chain that was put back would not be noticed"
     with state(settings, without=unnoticed) as store, home.alone("capture"), owner.alone(settings):
         done = owner.once(settings, home.depot, store, newest)

@@ -8,13 +8,14 @@ import click
 
 from monitor import clock
 from monitor.backup import application, erasures, forgetting, set_taking
-from monitor.backup.erasures import Erasure, Subject, keys
+from monitor.backup.erasures import Erasure, Subject
 from monitor.backup.opening import open_store
 from monitor.cli import Context, pass_settings, print_json
 from monitor.cli.backup_place import recovery_of
 from monitor.cli.backup_shared import json_option, state, store_option, with_store
 from monitor.errors import InputError
 from monitor.settings import Settings, read_secret
+from monitor.sources import signing_keys
 from monitor.sources.mongodb import connect
 
 NOT_REMEMBERED = "the newest entry is not remembered here, so a list that is cut off goes unnoticed"
@@ -30,7 +31,7 @@ def command() -> None:
 @click.option("--public", required=True, type=click.Path(path_type=Path), help="Where the verifying keyset goes.")
 def key_command(private: Path, public: Path) -> None:
     """Make the pair of keysets that signs and verifies the list. Files that are there are never replaced."""
-    keys.make(private, public)
+    signing_keys.make(private, public)
     click.echo(f"{private} signs, {public} verifies: keep a copy of both away from here")
 
 
@@ -122,7 +123,7 @@ def apply_command(
 
 
 def _add(settings: Settings, subjects: list[Subject], by: str, why: str) -> tuple[Erasure, ...]:
-    signing = keys.signer(settings.erasure_signing_key_file)
+    signing = signing_keys.signer(settings.erasure_signing_key_file)
     home = open_store(settings)
     with state(settings, without=NOT_REMEMBERED) as store:
         return erasures.add(

@@ -18,14 +18,23 @@ def keys() -> None:
     """Make and look after the keys that backups are sealed with."""
 
 
+_kms_option = click.option(
+    "--kms-key",
+    metavar="URI",
+    default="",
+    help="Have the file sealed by this key of a service (aws-kms://ARN); who asks is set as AWS's tools have it.",
+)
+
+
 @keys.command()
 @click.option("--out", type=click.Path(path_type=Path), help="Where to (default: backup_keyset_file).")
+@_kms_option
 @pass_settings
-def create(context: Context, out: Path | None) -> None:
+def create(context: Context, out: Path | None, kms_key: str) -> None:
     """Make a keyset; a file that is there already stays as it is."""
     file = out or _file(context.settings)
     _refuse_the_store(context.settings, file)
-    keyset = Keyset.create()
+    keyset = Keyset.create(kms_key)
     keyset.write(file)
     click.echo(
         f"key {keyset.primary} made in {file}: who loses it loses every backup sealed with it. "
@@ -45,12 +54,17 @@ def rotate(context: Context) -> None:
 
 @keys.command()
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A file that is not there yet.")
+@_kms_option
 @pass_settings
-def escrow(context: Context, out: Path) -> None:
-    """Write a copy of the keyset, to be kept where neither backups nor databases are."""
+def escrow(context: Context, out: Path, kms_key: str) -> None:
+    """Write a copy of the keyset, to be kept where neither backups nor databases are.
+
+    Whatever the keyset's own file is sealed with, the copy is plain unless --kms-key names a key: one that is lost
+    together with this site opens nothing afterwards.
+    """
     file = _file(context.settings)
     _refuse_the_store(context.settings, out)
-    keyset = Keyset.read(file)
+    keyset = Keyset.read(file).sealed_with(kms_key)
     keyset.write(out)
     if Keyset.read(out).ids != keyset.ids:
         raise InputError(f"{out} does not read as it was written: is its medium good?")

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NoReturn, Self, cast
 
@@ -16,6 +17,7 @@ import click
 from monitor.addresses import bucket
 from monitor.backup import Progress
 from monitor.backup.compression import Compression
+from monitor.catalogue.load import load
 from monitor.errors import InputError, Unavailable
 from monitor.settings import Settings
 from monitor.store import Store
@@ -69,6 +71,18 @@ def with_store(
         place = str(Path(place).absolute())
     # The copy is another place's: it is not the one that was named.
     return dataclasses.replace(settings, backup_store=place, offsite_store="")
+
+
+def locked_for(settings: Settings) -> timedelta | None:
+    """How long a bucket locks what is written. For a directory the catalogue is not even read: it may be broken.
+
+    Raises:
+        InputError: the catalogue cannot be read.
+    """
+    if bucket("backup_store", settings.backup_store) is None:
+        return None
+    recovery = load(settings.catalogue, settings.environment).recovery
+    return recovery.locked_for if recovery else None
 
 
 @contextmanager

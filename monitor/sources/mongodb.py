@@ -5,7 +5,7 @@ Nothing here prints or returns a password, and no exception text of the driver r
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +72,8 @@ def connect(
     if bulk:
         # timeoutMS would bound a cursor's whole life. Dates beyond Python's years must come through unharmed.
         manner = {"socketTimeoutMS": milliseconds * 6, "datetime_conversion": "DATETIME_MS"}
+    if durable:
+        manner["w"] = "majority"
     with one_sentence("reading mongodb_uri", hosts(uri)):
         return pymongo.MongoClient(
             uri,
@@ -83,7 +85,6 @@ def connect(
             appname="monitor",
             serverSelectionTimeoutMS=milliseconds,
             connectTimeoutMS=milliseconds,
-            **({"w": "majority"} if durable else {}),
             **manner,
         )
 
@@ -109,7 +110,7 @@ def hosts(uri: str) -> str:
     return uri.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
 
 
-def write(client: Client, database: str, command: Mapping[str, Any]) -> dict[str, Any]:
+def write(client: Client, database: str, command: dict[str, Any]) -> dict[str, Any]:
     """Run a command that writes, held to the client's write concern: by itself the driver holds only its helpers to it.
 
     Raises:

@@ -8,6 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
+from monitor.sources import signing_keys
 from monitor.stack.layout import MONGODB_USERS, REDIS_USERS, Layout
 
 REDIS_RULES = {
@@ -39,6 +40,7 @@ def make(layout: Layout) -> None:
     _once(layout.escrowed_field_key, layout.field_key.read_bytes())
     _once(layout.jwt_key, secrets.token_urlsafe(48).encode())
     _once(layout.synthetic_secret, secrets.token_urlsafe(48).encode())
+    signing_keys.make_once(layout.erasure_signing_key, layout.erasure_verification_key)
     write_private(redis_acl_file(layout), redis_acl(layout))
 
 

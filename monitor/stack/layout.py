@@ -143,6 +143,16 @@ class Layout:
         return self.secrets / "escrow-field-key"
 
     @property
+    def erasure_signing_key(self) -> Path:
+        """The private keyset that signs the list of those who asked to be forgotten."""
+        return self.secrets / "erasure-signing-key"
+
+    @property
+    def erasure_verification_key(self) -> Path:
+        """The public one, by which every restore trusts that list."""
+        return self.secrets / "erasure-verification-key"
+
+    @property
     def jwt_key(self) -> Path:
         """The signing key of the app's access tokens."""
         return self.secrets / "app-jwt-key"

@@ -86,6 +86,8 @@ def monitor_toml(layout: Layout, *, mongod: str, environment: str, catalogue: st
         "verify_username": "verify",
         "verify_password_file": str(layout.mongodb_password("verify")),
         "escrow_field_key_file": str(layout.escrowed_field_key),
+        "erasure_signing_key_file": str(layout.erasure_signing_key),
+        "erasure_verification_key_file": str(layout.erasure_verification_key),
         "redis_uri": layout.redis_uri,
         "redis_backup_username": "backup",
         "redis_backup_password_file": str(layout.redis_password("backup")),

@@ -15,7 +15,8 @@ import redis as redis_py
 
 from monitor import clock
 from monitor.backup import application, erasures, scratch
-from monitor.backup.erasures import Subject, keys
+from monitor.backup.erasures import Subject
+from monitor.sources import signing_keys
 from monitor.stack.programs import locate
 from tests.contract.backup_server import Place, ReplicaSet
 from tests.contract.telemetry_receivers import free_ports
@@ -35,7 +36,7 @@ def ready(place: Place, tmp_path: Path) -> Iterator[Place]:
     folder = tmp_path / "redis"
     folder.mkdir()
     process = subprocess.Popen([locate("redis-server"), "--port", str(port), "--save", "", "--dir", str(folder)])
-    keys.make(tmp_path / "private", tmp_path / "public")
+    signing_keys.make(tmp_path / "private", tmp_path / "public")
     file = place.run_dir / "monitor.toml"
     lines = [
         f'redis_uri = "redis://127.0.0.1:{port}/0"',

@@ -16,10 +16,9 @@ from pymongo.errors import OperationFailure
 from pymongo.write_concern import WriteConcern
 
 from monitor.backup import take
-from monitor.backup.erasures import keys as erasure_keys
 from monitor.cli import main
 from monitor.settings import Settings
-from monitor.sources import mongodb_roles
+from monitor.sources import mongodb_roles, signing_keys
 from monitor.sources.mongodb import UNAUTHORIZED, Client
 from tests.contract.backup_server import ReplicaSet, write_place
 from tests.contract.oplog_restored import capture
@@ -153,7 +152,7 @@ def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alon
         erasure_signing_key_file=tmp_path / "private",
         erasure_verification_key_file=tmp_path / "public",
     )
-    erasure_keys.make(tmp_path / "private", tmp_path / "public")
+    signing_keys.make(tmp_path / "private", tmp_path / "public")
     place = write_place(settings)
     data = clinic.admin
     gone, stays = "a" * 32, "b" * 32

@@ -17,10 +17,10 @@ from bson import ObjectId
 
 from monitor import clock
 from monitor.backup import erasures, manifest, scratch
-from monitor.backup.erasures import keys as erasure_keys
 from monitor.backup.keys import Keyset
 from monitor.backup.model import Verification
 from monitor.backup.oplog.point import Target
+from monitor.sources import signing_keys
 from monitor.sources.mongodb import Client
 from monitor.store import Store
 from tests.contract.backup_server import write_place
@@ -305,7 +305,7 @@ def test_an_older_manifest_put_back(lost: Ground) -> None:
 def erased(lost: Ground, tmp_path: Path) -> tuple[Ground, str]:
     """One patient asked to be forgotten after the backups were taken."""
     private, public = tmp_path / "sign", tmp_path / "verify"
-    erasure_keys.make(private, public)
+    signing_keys.make(private, public)
     ground = replace_settings(lost, lost.store, erasure_signing_key_file=private, erasure_verification_key_file=public)
     patient = next(iter(ground.admin.appointments.patients.find({}, {"_id": 1})))["_id"]
     erasures.add(
@@ -313,7 +313,7 @@ def erased(lost: Ground, tmp_path: Path) -> tuple[Ground, str]:
         [erasures.Subject(database="appointments", collection="patients", id=str(patient))],
         by="a test",
         why="asked for",
-        keys=erasure_keys.signer(private),
+        keys=signing_keys.signer(private),
         exclusive=ground.home.exclusive("erasure"),
         store=ground.store,
     )

@@ -24,12 +24,11 @@ from pymongo.write_concern import WriteConcern
 
 from monitor import backup
 from monitor.backup import dumpformat, restore, scratch
-from monitor.backup.erasures import keys as erasure_keys
 from monitor.backup.keys import Keyset
 from monitor.backup.opening import open_store
 from monitor.backup.oplog import apply, point
 from monitor.backup.recovery import run
-from monitor.sources import mongodb
+from monitor.sources import mongodb, signing_keys
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place, ReplicaSet
 from tests.contract.oplog_restored import capture
@@ -213,10 +212,11 @@ def test_no_failover_takes_back_what_was_restored(
 
 
 def test_a_command_that_is_not_as_durable_as_was_asked_is_told_from_one_that_is(backup_set: ReplicaSet) -> None:
-    login = {"username": "admin", "password": backup_set.password}
     client: Client
     for most in (1, 50):
-        client = pymongo.MongoClient(backup_set.settings.mongodb_uri, w=most, **login)
+        client = pymongo.MongoClient(
+            backup_set.settings.mongodb_uri, username="admin", password=backup_set.password, w=most
+        )
         with client, nullcontext() if most == 1 else pytest.raises(WriteConcernError):
             mongodb.write(client, "shop", {"create": f"held-by-{most}"})
     backup_set.drop_all()
@@ -236,7 +236,7 @@ def test_no_restore_brings_back_who_was_erased(
 ) -> None:
     uri, client = empty
     gone, stays = "a" * 32, "b" * 32
-    erasure_keys.make(tmp_path / "private", tmp_path / "public")
+    signing_keys.make(tmp_path / "private", tmp_path / "public")
     place = place.changed(
         erasure_signing_key_file=tmp_path / "private", erasure_verification_key_file=tmp_path / "public"
     )

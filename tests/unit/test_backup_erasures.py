@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from monitor.backup.depot import LocalDepot
-from monitor.backup.erasures import ErasuresRefused, Head, Subject, add, keys, load
+from monitor.backup.erasures import ErasuresRefused, Head, Subject, add, load
 from monitor.backup.erasures.chain import Sign, Verify
 from monitor.backup.erasures.listing import key, known_head
 from monitor.errors import InputError, SettingsError
+from monitor.sources import signing_keys
 from monitor.store import Store
 
 PATIENTS = [Subject(database="appointments", collection="patients", id=f"{number:032x}") for number in range(4)]
@@ -22,20 +23,20 @@ PATIENTS = [Subject(database="appointments", collection="patients", id=f"{number
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("keys")
-    keys.make(folder / "private", folder / "public")
+    signing_keys.make(folder / "private", folder / "public")
     return folder / "private", folder / "public"
 
 
 @pytest.fixture
 def depot(tmp_path: Path, pair: tuple[Path, Path]) -> LocalDepot:
     depot = LocalDepot(tmp_path / "depot")
-    put(depot, PATIENTS, keys.signer(pair[0]))
+    put(depot, PATIENTS, signing_keys.signer(pair[0]))
     return depot
 
 
 @pytest.fixture
 def verify(pair: tuple[Path, Path]) -> Verify:
-    return keys.verifier(pair[1])
+    return signing_keys.verifier(pair[1])
 
 
 def put(
@@ -49,7 +50,7 @@ def put(
 def test_what_was_added_is_read_in_order(depot: LocalDepot, verify: Verify, pair: tuple[Path, Path]) -> None:
     entries = load(depot, verify)
     assert [entry.subject for entry in entries] == PATIENTS
-    assert put(depot, PATIENTS[:2], keys.signer(pair[0])) == [], "once is enough"
+    assert put(depot, PATIENTS[:2], signing_keys.signer(pair[0])) == [], "once is enough"
     assert load(depot, verify, [Head(), entries[1].head, entries[3].head]) == entries
     assert pair[0].stat().st_mode & 0o777 == 0o600
 
@@ -100,21 +101,21 @@ def test_a_list_that_was_cut_off_or_replaced_is_known_by_its_anchor(
 ) -> None:
     with Store.migrate(tmp_path / "monitor.db") as store:
         subject = Subject(database="appointments", collection="patients", id="f" * 32)
-        assert put(depot, [subject], keys.signer(pair[0]), store) == [5]
+        assert put(depot, [subject], signing_keys.signer(pair[0]), store) == [5]
         anchor = known_head(store)
         depot.delete(key(5))
         with pytest.raises(ErasuresRefused, match="it was cut off"):
             load(depot, verify, [anchor])
         with pytest.raises(ErasuresRefused, match="it was cut off"):
-            put(depot, [subject], keys.signer(pair[0]), store)
-        put(depot, [PATIENTS[0], Subject(database="a", collection="b", id="c")], keys.signer(pair[0]))
+            put(depot, [subject], signing_keys.signer(pair[0]), store)
+        put(depot, [PATIENTS[0], Subject(database="a", collection="b", id="c")], signing_keys.signer(pair[0]))
         with pytest.raises(ErasuresRefused, match="the list was replaced"):
             load(depot, verify, [anchor])
 
 
 def test_who_signs_with_another_key_is_not_believed(depot: LocalDepot, verify: Verify, tmp_path: Path) -> None:
-    keys.make(tmp_path / "private", tmp_path / "public")
-    signing = keys.signer(tmp_path / "private")
+    signing_keys.make(tmp_path / "private", tmp_path / "public")
+    signing = signing_keys.signer(tmp_path / "private")
     with pytest.raises(ErasuresRefused, match="not signed"):
         load(depot, signing[1])
     other = LocalDepot(tmp_path / "other")
@@ -126,15 +127,15 @@ def test_who_signs_with_another_key_is_not_believed(depot: LocalDepot, verify: V
 
 def test_a_keyset_is_never_replaced_and_never_quoted(pair: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there already"):
-        keys.make(tmp_path / "new", pair[1])
+        signing_keys.make(tmp_path / "new", pair[1])
     assert not (tmp_path / "new").exists()
     secret = json.loads(pair[0].read_text())["key"][0]["keyData"]["value"]
     with pytest.raises(SettingsError) as wrong:
-        keys.verifier(pair[0])
+        signing_keys.verifier(pair[0])
     assert secret not in str(wrong.value)
     for file in (None, tmp_path / "nowhere", pair[1]):
         with pytest.raises(SettingsError):
-            keys.signer(file)
+            signing_keys.signer(file)
 
 
 @pytest.mark.parametrize(
@@ -159,5 +160,5 @@ def test_no_address_in_a_reason(why: str, tmp_path: Path, pair: tuple[Path, Path
     depot = LocalDepot(tmp_path / "depot")
     exclusive = contextlib.nullcontext()
     with pytest.raises(InputError):
-        add(depot, PATIENTS, by="dpo", why=why, keys=keys.signer(pair[0]), exclusive=exclusive)
+        add(depot, PATIENTS, by="dpo", why=why, keys=signing_keys.signer(pair[0]), exclusive=exclusive)
     assert depot.keys() == []

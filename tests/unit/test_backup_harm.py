@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.backup.compression import Compression
 from monitor.backup.keys import Keyset
-from monitor.backup.manifest import SCHEMA_VERSION, begun
-from monitor.backup.model import ClusterTime, Manifest, Source
 from monitor.backup.staging import BackupDamaged, check_files, read_manifest, staged
 from monitor.backup.storage import LocalStore
 from monitor.errors import Fault
+from tests.made_manifests import made_manifest
 
 ID = "20261122T100000Z-full-0001"
 OTHER = "20261122T110000Z-full-0002"
@@ -30,28 +28,7 @@ def take(home: LocalStore, backup_id: str, compression: Compression) -> Path:
             draft.write(f"dump/shop/{name}.bson", [random.randbytes(size // 2), bytes(size // 2)])
             for name, size in (("orders", 60_000), ("patients", 60_000), ("empty", 0), ("one", 2))
         )
-        draft.publish(
-            Manifest(
-                schema_version=SCHEMA_VERSION,
-                id=backup_id,
-                type="full",
-                tool_version="0",
-                started_at=begun(backup_id),
-                finished_at=begun(backup_id) + timedelta(seconds=1),
-                recovery_point=ClusterTime(time=1, increment=1),
-                source=Source(
-                    replica_set="rs0",
-                    member="m:1",
-                    role="primary",
-                    server_version="6.0.5",
-                    feature_compatibility_version="6.0",
-                ),
-                files=files,
-                collections=(),
-                compression=draft.compression,
-                key_id=draft.key_id,
-            )
-        )
+        draft.publish(made_manifest(backup_id, files, compression=draft.compression, key_id=draft.key_id))
     return home.directory / backup_id
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,22 @@ def test_a_damaged_one_does_not_count_and_goes_with_age() -> None:
 
 def test_where_nothing_is_usable_nothing_goes() -> None:
     assert deletable([candidate(1, usable=False), candidate(2, usable=False)], keep=1) == ()
+
+
+def test_slices_are_kept_from_the_newest_backup_that_reaches_the_whole_window() -> None:
+    backups = [candidate(hours) for hours in (10, 20, 30, 40)]
+    for hours, first in ((5, "b090"), (10, "b090"), (11, "b080"), (25, "b070"), (1000, "b060")):
+        assert policy.oplog_since(backups, Policy(last=1, oplog=timedelta(hours=hours)), NOON) == first
+    assert policy.oplog_since(backups, Policy(last=1), NOON) == "b060"
+    assert policy.oplog_since([candidate(1, usable=False)], Policy(last=1), NOON) is None
+
+
+def test_the_last_proven_chain_keeps_its_slices_until_a_newer_one_is_proven() -> None:
+    proven = replace(candidate(40, verified=True), followed=True)
+    newer = replace(candidate(20, verified=True), followed=True)
+    wanted = Policy(last=1, oplog=timedelta(hours=5))
+    assert policy.oplog_since([candidate(10), proven, candidate(50)], wanted, NOON) == proven.id
+    assert policy.oplog_since([candidate(10), proven, newer], wanted, NOON) == newer.id
 
 
 @given(

@@ -10,6 +10,7 @@ import shutil
 import stat
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import pytest
 from click.testing import CliRunner
 
 from monitor import backup, clock
-from monitor.backup.manifest import SCHEMA_VERSION, begun
-from monitor.backup.model import ClusterTime, Manifest, Source
+from monitor.backup import retention
+from monitor.backup.manifest import begun
+from monitor.backup.model import ClusterTime
 from monitor.backup.policy import Policy
 from monitor.backup.storage import LocalStore
 from monitor.catalogue.load import BUNDLED
@@ -26,36 +28,18 @@ from monitor.cli import main
 from monitor.errors import InputError, Unsafe
 from monitor.settings import Settings
 from monitor.store import Store
+from tests.made_manifests import made_manifest
 
 FIRST = "20261122T100000Z-full-0001"
 SECOND = "20261122T110000Z-full-0002"
 THIRD = "20261122T120000Z-full-0003"
 
 
-def publish(store: LocalStore, backup_id: str, content: bytes = b"some bytes") -> Path:
+def publish(store: LocalStore, backup_id: str, content: bytes = b"some bytes", **others: Any) -> Path:
     """Make a backup of one file."""
     with store.exclusive("test"), store.draft(backup_id) as draft:
         entry = draft.put("dump/db/c.bson", content)
-        draft.publish(
-            Manifest(
-                schema_version=SCHEMA_VERSION,
-                id=backup_id,
-                type="full",
-                tool_version="0",
-                started_at=begun(backup_id),
-                finished_at=begun(backup_id) + timedelta(seconds=1),
-                recovery_point=ClusterTime(time=1, increment=1),
-                source=Source(
-                    replica_set="rs0",
-                    member="m:1",
-                    role="primary",
-                    server_version="6.0.5",
-                    feature_compatibility_version="6.0",
-                ),
-                files=(entry,),
-                collections=(),
-            )
-        )
+        draft.publish(made_manifest(backup_id, (entry,), **others))
     return store.directory / backup_id
 
 
@@ -233,6 +217,25 @@ def test_without_a_number_as_many_are_kept_as_the_catalogue_promises(tmp_path: P
 
     assert (done.exit_code, done.output) == (0, f"deleted {FIRST}\n")
     assert store.ids() == (SECOND, THIRD)
+
+
+@pytest.mark.parametrize(("window", "left"), [(None, 4), (timedelta(minutes=30), 2), (timedelta(minutes=90), 3)])
+def test_slices_go_back_as_far_as_every_second_is_promised(
+    store: LocalStore, window: timedelta | None, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = (FIRST, SECOND, THIRD)
+    for backup_id in ids:
+        publish(store, backup_id, recovery_point=ClusterTime(time=int(begun(backup_id).timestamp()), increment=1))
+    points = [int(begun(FIRST).timestamp()) + minutes * 60 for minutes in (-60, 0, 60, 120, 150)]
+    for begin, end in pairwise(points):
+        store.depot.put(f"oplog/rs0/000001-aaaa/{begin}.1_{end}.1.slice", [b"x"])
+    monkeypatch.setattr(clock, "now", lambda: begun(THIRD) + timedelta(minutes=40))
+
+    assert retention.prune(store, Policy(last=3, oplog=window)) == ()
+
+    # One that ends where a backup begins is kept with it: a transaction may have been open then.
+    assert len(list(store.depot.keys("oplog/"))) == left
+    assert store.ids() == ids
 
 
 @pytest.mark.parametrize("place", ["", "ftp://host/x", "s3://", "s3://UPPER/x", "s3://bucket/../x", "s3://b"])

@@ -3,13 +3,12 @@
 ::
 
     chain      entries, their signatures and how they hang together (pure)
-    keys       the keysets that sign and that verify, from files
     listing    the list in a depot, and its head in the monitor's store
     notes      erasures that the application made and noted itself
     applying   what is done with the list after a restore
 
 A backup holds everybody who was there when it was taken. So whoever restores one applies the list, before anybody else
-is let in. It holds opaque ids only.
+is let in. It holds opaque ids only. What signs it and verifies it: ``monitor.sources.signing_keys``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The keysets of the list of erasures (Tink, Ed25519): the monitor's own signs, the one at the restore side verifies.
+"""Keysets of signatures (Tink, Ed25519): the monitor's own signs the list of erasures, where it restores one verifies.
 
 Keysets, not keys: a second key is added before the first is retired, and old entries stay valid.
 """
@@ -6,15 +6,19 @@ Keysets, not keys: a second key is added before the first is retired, and old en
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import tink
 from tink import json_proto_keyset_format, secret_key_access, signature
 
-from monitor.backup.erasures.chain import Sign, Verify
 from monitor.errors import InputError, SettingsError
 
 signature.register()
+
+Sign = Callable[[bytes], bytes]
+Verify = Callable[[bytes, bytes], bool]
+"""Of a signature, then of what it should be of."""
 
 
 def make(private: Path, public: Path) -> None:
@@ -28,7 +32,23 @@ def make(private: Path, public: Path) -> None:
             raise InputError(f"{file} is there already: a lost key makes the list useless, so it is not replaced")
     handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
     _write(private, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN), 0o600)
-    _write(public, json_proto_keyset_format.serialize_without_secret(handle.public_keyset_handle()), 0o644)
+    _publish(handle, public, 0o644)
+
+
+def make_once(private: Path, public: Path) -> None:
+    """Make the pair if it is not there, for its owner alone; whoever was killed in between is followed up.
+
+    Raises:
+        SettingsError: there is a private file that holds no keyset.
+    """
+    if not private.exists():
+        public.unlink(missing_ok=True)
+        handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
+        _write(private, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN), 0o600)
+    if not public.exists():
+        _publish(_private(private), public, 0o600)
+    for file in (private, public):
+        file.chmod(0o600)
 
 
 def signer(file: Path | None) -> tuple[Sign, Verify]:
@@ -37,13 +57,8 @@ def signer(file: Path | None) -> tuple[Sign, Verify]:
     Raises:
         SettingsError: no file is set, or it holds no such keyset; the message quotes nothing of it.
     """
-    text = _read(file, "erasure_signing_key")
-    try:
-        handle = json_proto_keyset_format.parse(text, secret_key_access.TOKEN)
-        sign = handle.primitive(signature.PublicKeySign)
-        return sign.sign, _verify(handle.public_keyset_handle())
-    except tink.TinkError as error:
-        raise SettingsError(f"{file} holds no private keyset for signatures: give that of `erasure key`") from error
+    handle = _private(file)
+    return handle.primitive(signature.PublicKeySign).sign, _verify(handle.public_keyset_handle())
 
 
 def verifier(file: Path | None) -> Verify:
@@ -57,6 +72,20 @@ def verifier(file: Path | None) -> Verify:
         return _verify(json_proto_keyset_format.parse_without_secret(text))
     except tink.TinkError as error:
         raise SettingsError(f"{file} holds no public keyset for signatures: give that of `erasure key`") from error
+
+
+def _private(file: Path | None) -> tink.KeysetHandle:
+    text = _read(file, "erasure_signing_key")
+    try:
+        handle = json_proto_keyset_format.parse(text, secret_key_access.TOKEN)
+        handle.public_keyset_handle()  # what signs nothing has no other half
+    except tink.TinkError as error:
+        raise SettingsError(f"{file} holds no private keyset for signatures: give that of `erasure key`") from error
+    return handle
+
+
+def _publish(private: tink.KeysetHandle, file: Path, mode: int) -> None:
+    _write(file, json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle()), mode)
 
 
 def _verify(public: tink.KeysetHandle) -> Verify:
@@ -84,6 +113,15 @@ def _read(file: Path | None, what: str) -> str:
 
 
 def _write(file: Path, text: str, mode: int) -> None:
+    """Write a file that is there whole, or not at all."""
+    partial = file.with_name(f".{file.name}.new")
+    partial.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(file, flags, mode), "w", encoding="utf-8") as stream:
-        stream.write(text + "\n")
+    try:
+        with os.fdopen(os.open(partial, flags, mode), "w", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
