@@ -14,6 +14,8 @@ from tests.dashboard_files import FILES, Query, load, queries
 
 WINDOW = timedelta(minutes=5)
 STEP = timedelta(seconds=15)
+BY_A_DRILL = ("first_drill", "first_alert", "first_answer")
+"""What panels are empty until: a drill makes an alert, and somebody answers it."""
 
 
 def asked(*, empty_until: Iterable[str]) -> list[Query]:
