@@ -8,7 +8,7 @@
     list_backups, prune   what is there, what may go              listing, notes, retention, chains, policy (pure)
     copy                  to another place                        offsite
     export                opened and checked, for stock tools     staging, export
-    verify                restored, compared with manifest,       verifying, exact, scratch, restore, comparison,
+    verify                restored, compared with manifest,       verifying, exact, scratch, mongodump, restore, comparison,
                           source and history, and looked at       application, erasures
 
 All calls block; use a thread where an event loop runs.

@@ -9,9 +9,10 @@ from typing import Any, cast
 
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from monitor.backup import dumpformat, restore
+from monitor.backup import dumpformat
 from monitor.backup.manifest import DUMP
 from monitor.backup.model import CollectionEntry, Manifest
+from monitor.backup.mongodump import Dumped
 from monitor.errors import Fault, Unavailable
 from monitor.sources.mongodb import Client
 
@@ -26,7 +27,7 @@ class Compared:
     documents: int
 
 
-def compare(client: Client, manifest: Manifest, dump: tuple[restore.Dumped, ...]) -> Compared:
+def compare(client: Client, manifest: Manifest, dump: tuple[Dumped, ...]) -> Compared:
     """Compare every collection: documents, digest, options, and the index on ``_id``; the others may not be built yet.
 
     Raises:
@@ -54,7 +55,7 @@ def compare(client: Client, manifest: Manifest, dump: tuple[restore.Dumped, ...]
 
 
 def _compare(
-    client: Client, entry: CollectionEntry, dumped: restore.Dumped, digests: Mapping[str, str]
+    client: Client, entry: CollectionEntry, dumped: Dumped, digests: Mapping[str, str]
 ) -> tuple[int, list[Fault]]:
     """Compare one collection; returns its documents and what differs."""
     if dumped.is_server_state:
@@ -73,7 +74,7 @@ def _compare(
 
 
 def _compare_data(
-    client: Client, entry: CollectionEntry, dumped: restore.Dumped, digests: Mapping[str, str]
+    client: Client, entry: CollectionEntry, dumped: Dumped, digests: Mapping[str, str]
 ) -> tuple[int, list[tuple[str, str]]]:
     found, differences = client[entry.database][dumped.data_name].estimated_document_count(), []
     if found != entry.documents:
@@ -94,7 +95,7 @@ def _natural_md5(client: Client, entry: CollectionEntry) -> str:
     return digest.hexdigest()
 
 
-def _compare_description(client: Client, dumped: restore.Dumped, there: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _compare_description(client: Client, dumped: Dumped, there: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     namespace = f"{dumped.database}.{dumped.name}"
     if _fields(there.get("options", {})) != _fields(dumped.options):
         yield "options", f"{namespace}: the restored collection has other options"
@@ -102,7 +103,7 @@ def _compare_description(client: Client, dumped: restore.Dumped, there: Mapping[
         yield from _differing(client, dumped, lambda name: name == BY_ID)
 
 
-def compare_indexes(client: Client, dump: tuple[restore.Dumped, ...]) -> tuple[Fault, ...]:
+def compare_indexes(client: Client, dump: tuple[Dumped, ...]) -> tuple[Fault, ...]:
     """Compare every index with what a dump says, other than those on ``_id``.
 
     Raises:
@@ -135,7 +136,7 @@ def validate(client: Client) -> tuple[Fault, ...]:
     )
 
 
-def _differing(client: Client, dumped: restore.Dumped, concerned: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+def _differing(client: Client, dumped: Dumped, concerned: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
     namespace = f"{dumped.database}.{dumped.name}"
     restored = {str(index["name"]): _fields(index) for index in client[dumped.database][dumped.name].list_indexes()}
     backed_up = {str(index["name"]): _fields(index) for index in dumped.indexes}

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO, cast
-from urllib.parse import unquote_plus
+from typing import Any
 
 from bson import decode
 from bson.codec_options import CodecOptions
@@ -21,10 +18,11 @@ from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
 
-from monitor.backup import dumpformat
+from monitor.backup import mongodump
+from monitor.backup.mongodump import Dumped
 from monitor.backup.oplog.indexes import Indexes
 from monitor.backup.progress import Progress, ShowProgress, quiet
-from monitor.errors import InputError, Unavailable
+from monitor.errors import Unavailable
 from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
@@ -32,24 +30,11 @@ BATCH_DOCUMENTS = 1000
 BATCH_BYTES = 16 * 1024 * 1024
 INSERTERS = 2
 DUPLICATE_KEY = 11000
-LARGEST_DOCUMENT = 16 * 1024 * 1024 + 16 * 1024
-"""MongoDB's own limit, with what it allows itself."""
-
-USERS, ROLES = "system.users", "system.roles"
-_TEMPORARY = {USERS: "tempusers", ROLES: "temproles"}
+_TEMPORARY = {mongodump.USERS: "tempusers", mongodump.ROLES: "temproles"}
 """Users and roles come in through the server's own merge, as mongorestore does it."""
 
 _RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 _ZERO_TIMESTAMP = re.compile(rb"\x11[^\x00]+\x00\x00{8}")
-
-
-class DumpError(InputError):
-    """A dump file cannot be read; ``file`` is its path, the message says why."""
-
-    def __init__(self, file: Path, why: str) -> None:
-        self.file = file
-        self.why = why
-        super().__init__(f"{file}: {why}")
 
 
 class RestoreError(Exception):
@@ -62,39 +47,6 @@ class RestoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Dumped:
-    """One collection of a dump directory. ``data`` is ``None`` for views."""
-
-    database: str
-    name: str
-    type: str
-    options: dict[str, Any]
-    indexes: tuple[dict[str, Any], ...]
-    metadata: Path
-    data: Path | None
-
-    @property
-    def namespace(self) -> str:
-        """``database.name``."""
-        return f"{self.database}.{self.name}"
-
-    @property
-    def data_name(self) -> str:
-        """The collection that its documents go into."""
-        return dumpformat.BUCKETS + self.name if self.type == "timeseries" else self.name
-
-    @property
-    def is_authorization(self) -> bool:
-        """Whether it holds users or roles."""
-        return self.database == "admin" and self.name in _TEMPORARY
-
-    @property
-    def is_server_state(self) -> bool:
-        """Whether the server keeps it by itself: feature version and the like are not restored."""
-        return self.database == "admin" and self.name == "system.version"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
     """How long loading took, and how much."""
 
@@ -102,38 +54,6 @@ class Restored:
     index_seconds: float
     documents: int
     bytes: int
-
-
-def read_dump(root: Path) -> tuple[Dumped, ...]:
-    """Read what a dump directory holds; where mongodump wrote it with ``--gzip``, every file ends in ``.gz``.
-
-    Raises:
-        DumpError: a metadata file is no metadata.
-    """
-    found = []
-    for file in sorted((*root.glob("*/*.metadata.json"), *root.glob("*/*.metadata.json.gz"))):
-        try:
-            with _open(file) as stream:
-                fields = dumpformat.read_metadata(stream.read())
-            kind = str(fields.get("type", "collection"))
-            # Before 100.0 mongodump did not write the name.
-            name = str(fields.get("collectionName") or unquote_plus(file.name.partition(".metadata.json")[0]))
-        except (OSError, EOFError, zlib.error, ValueError) as error:
-            raise DumpError(file, f"it cannot be read as metadata ({type(error).__name__})") from error
-        stem = dumpformat.file_name(dumpformat.BUCKETS + name if kind == "timeseries" else name)
-        data = file.parent / f"{stem}.bson{'.gz' if file.suffix == '.gz' else ''}"
-        found.append(
-            Dumped(
-                database=file.parent.name,
-                name=name,
-                type=kind,
-                options=dict(fields.get("options", {})),
-                indexes=tuple(fields.get("indexes", ())),
-                metadata=file,
-                data=None if kind == "view" else data,
-            )
-        )
-    return tuple(found)
 
 
 def load(client: Client, dump: tuple[Dumped, ...], *, progress: ShowProgress = quiet) -> Restored:
@@ -178,7 +98,7 @@ def load_data(
     for dumped in sorted(wanted, key=lambda d: d.type == "view"):
         if not dumped.is_authorization:
             _create(client, dumped, anew=there is not None)
-    loader = _Loader(progress, sum(_size(d.data) for d in wanted if d.data is not None), twice=twice)
+    loader = _Loader(progress, sum(mongodump.size(d.data) for d in wanted if d.data is not None), twice=twice)
     for dumped in wanted:
         if dumped.data is not None and not dumped.is_authorization:
             loader.load(_target(client, dumped), dumped)
@@ -193,39 +113,6 @@ def load_data(
     for dumped in users:
         loaded(dumped.namespace)
     return loader.documents, loader.bytes
-
-
-def oplog_of(root: Path) -> Path | None:
-    """The oplog in a dump directory, if it holds one."""
-    return next((file for name in ("oplog.bson", "oplog.bson.gz") if (file := root / name).exists()), None)
-
-
-def documents(file: Path) -> Iterator[bytes]:
-    """Yield the raw documents of a ``.bson`` file; packed where its name ends in ``.gz``, or its neighbours' do.
-
-    Raises:
-        DumpError: it ends within a document, or holds something else.
-    """
-    try:
-        with _open(file) as stream:
-            while head := stream.read(4):
-                size = int.from_bytes(head, "little")
-                if len(head) < 4 or not 5 <= size <= LARGEST_DOCUMENT:  # noqa: PLR2004  # BSON: 4 bytes of length, 1 of end
-                    raise DumpError(file, "it holds something that is no BSON document")
-                rest = stream.read(size - 4)
-                if len(rest) != size - 4 or rest[-1] != 0:
-                    raise DumpError(file, "it ends within a document")
-                yield head + rest
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DumpError(file, "it cannot be unpacked: it was damaged or cut off") from error
-    except OSError as error:
-        raise DumpError(file, f"it cannot be read: {error.strerror}") from error
-
-
-def _open(file: Path) -> BinaryIO:
-    # With --gzip mongodump packs the oplog as well, but leaves it its name.
-    packed = file.suffix == ".gz" or (file.name == "oplog.bson" and any(file.parent.glob("*/*.gz")))
-    return cast("BinaryIO", gzip.open(file, "rb")) if packed else file.open("rb")
 
 
 class _Loader:
@@ -244,7 +131,7 @@ class _Loader:
         capped = bool(dumped.options.get("capped"))
         waiting: deque[Future[None]] = deque()
         with ThreadPoolExecutor(max_workers=1 if capped else INSERTERS, thread_name_prefix="restore") as pool:
-            for batch in _batches(documents(dumped.data)):
+            for batch in _batches(mongodump.documents(dumped.data)):
                 waiting.append(pool.submit(_insert, target, batch, ordered=capped, twice=self._twice))
                 if len(waiting) > INSERTERS:
                     self._settle(waiting.popleft(), dumped)
@@ -284,7 +171,8 @@ def _insert(target: Collection[RawBSONDocument], batch: list[bytes], *, ordered:
             try:
                 target.insert_many(plain, ordered=ordered and not twice, bypass_document_validation=True)
             except BulkWriteError as error:
-                if not twice or any(one["code"] != DUPLICATE_KEY for one in error.details["writeErrors"]):
+                known = all(one["code"] == DUPLICATE_KEY for one in error.details["writeErrors"])
+                if not twice or not known or error.details.get("writeConcernErrors"):
                     raise
             continue
         for raw in raws:
@@ -316,7 +204,7 @@ def _merge_users(client: Client, dump: list[Dumped]) -> None:
     if not there:
         return
     command: dict[str, Any] = {"_mergeAuthzCollections": 1, "db": "", "drop": False}
-    for name, field in ((USERS, "tempUsersCollection"), (ROLES, "tempRolesCollection")):
+    for name, field in ((mongodump.USERS, "tempUsersCollection"), (mongodump.ROLES, "tempRolesCollection")):
         if name in there:
             command[field] = f"admin.{_TEMPORARY[name]}"
     try:
@@ -347,10 +235,3 @@ def refused(file: Path, what: str, error: PyMongoError) -> RestoreError | Unavai
         return Unavailable(f"no majority of the set that {file.name} was being restored into has it: is a member away?")
     code = details.get("codeName") or next((e.get("code") for e in details.get("writeErrors", ())), None)
     return RestoreError(file, f"{what} ({type(error).__name__}{f' {code}' if code is not None else ''})")
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError as error:
-        raise DumpError(file, f"it cannot be read: {error.strerror}") from error

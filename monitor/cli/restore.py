@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from monitor.backup import application, forgetting, restore, scratch
+from monitor.backup import application, forgetting, mongodump, restore, scratch
 from monitor.backup.depot import Depot, make_directories
 from monitor.backup.erasures import Applied
 from monitor.backup.model import ClusterTime
@@ -126,7 +126,7 @@ def _restore_at(settings: Settings, when: Target, where: Into, *, dry_run: bool,
         Show() as show,
         bases.staged(settings, made.base, show, where.scratch) as root,
     ):
-        dumped = restore.read_dump(root)
+        dumped = mongodump.read_dump(root)
         with _target(settings, where, made.base.server_version) as (client, kept):
             done = restore_into(
                 client,
@@ -142,8 +142,8 @@ def _restore_at(settings: Settings, when: Target, where: Into, *, dry_run: bool,
 
 
 def _restore_dump(settings: Settings, dump: Path, where: Into, *, dry_run: bool, as_json: bool) -> None:
-    dumped = restore.read_dump(dump)
-    oplog = restore.oplog_of(dump)
+    dumped = mongodump.read_dump(dump)
+    oplog = mongodump.oplog_of(dump)
     if not dumped and oplog is None:
         raise InputError(f"restore: {dump} is no mongodump directory: it holds no DATABASE/COLLECTION.metadata.json")
     if dry_run:

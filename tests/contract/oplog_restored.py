@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from monitor.backup import restore, scratch
+from monitor.backup import mongodump, scratch
 from monitor.backup.erasures import Applied
 from monitor.backup.oplog import owner, point
 from monitor.backup.oplog.shelf import Shelf
@@ -64,7 +64,7 @@ def restored(place: Place, seen: Seen) -> tuple[dict[str, Any], Done]:
     ):
         done = restore_into(
             copy,
-            restore.read_dump(root),
+            mongodump.read_dump(root),
             Entries(shelf, made.slices),
             Progress(copy, made.base.id, made.at, kept=False),
             begin=made.base.recovery_point,

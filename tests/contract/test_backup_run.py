@@ -20,7 +20,7 @@ import pytest
 from pymongo.client_session import ClientSession
 
 from monitor import backup, clock
-from monitor.backup import restore, scratch
+from monitor.backup import mongodump, restore, scratch
 from monitor.backup.progress import Progress
 from monitor.backup.storage import LocalStore
 from monitor.errors import Unsafe
@@ -73,7 +73,7 @@ def test_a_backup_under_load_is_what_was_there_at_one_instant(documents: Replica
 
     mongod = scratch.find_mongod(place.settings.mongod)
     with scratch.scratch_mongod(mongod, place.run_dir) as copy:
-        restore.load(copy, restore.read_dump(place.backups / record.id / "dump"))
+        restore.load(copy, mongodump.read_dump(place.backups / record.id / "dump"))
         checking, savings = (
             {row["_id"]: row["balance"] for row in copy.bank[name].find()} for name in ("checking", "savings")
         )

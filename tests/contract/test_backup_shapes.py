@@ -11,7 +11,7 @@ import pytest
 from bson.timestamp import Timestamp
 
 from monitor import backup
-from monitor.backup import dumpformat, restore, scratch
+from monitor.backup import dumpformat, mongodump, restore, scratch
 from monitor.backup.keys import Keyset
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place, ReplicaSet
@@ -49,7 +49,7 @@ def test_a_restored_copy_has_the_options_indexes_and_users_of_the_original(shape
     record = backup.take(place.settings)
     mongod = scratch.find_mongod(place.settings.mongod)
     with scratch.scratch_mongod(mongod, place.run_dir) as copy:
-        restore.load(copy, restore.read_dump(place.backups / record.id / "dump"))
+        restore.load(copy, mongodump.read_dump(place.backups / record.id / "dump"))
         assert _described(copy) == _described(shapes)
         assert _logins(copy) == _logins(shapes)
         natural = [row["_id"] for row in shapes.shapes.capped.find()]

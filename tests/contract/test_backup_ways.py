@@ -15,7 +15,7 @@ import pytest
 
 from monitor import backup
 from monitor.backup import manifest as manifest_module
-from monitor.backup import open_store, restore
+from monitor.backup import mongodump, open_store
 from monitor.backup.keys import Keyset
 from monitor.backup.manifest import NAME
 from monitor.backup.offsite import newest_recovery_point
@@ -236,7 +236,7 @@ def test_a_backup_from_before_there_were_versions_is_listed_verified_and_exporte
     place = with_keys(place)
     assert place.monitor("backup", "verify").exit_code == 0
     assert place.monitor("backup", "export", taken.name, "--out", str(tmp_path / "out")).exit_code == 0
-    assert len(restore.read_dump(tmp_path / "out")) == len(manifest_module.load(taken).collections)
+    assert len(mongodump.read_dump(tmp_path / "out")) == len(manifest_module.load(taken).collections)
 
 
 @pytest.mark.usefixtures("identity_of_tests")

@@ -10,7 +10,7 @@ import pytest
 from pymongo.client_session import ClientSession
 
 from monitor import backup
-from monitor.backup import restore, scratch
+from monitor.backup import mongodump, scratch
 from monitor.backup.oplog import point
 from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan
@@ -72,7 +72,7 @@ def test_a_transaction_that_began_before_the_backup_is_whole(backup_set: Replica
     with scratch.scratch_mongod(scratch.find_mongod(place.settings.mongod), place.run_dir) as copy:
         copy.clinic.create_collection("large")
         kept = Progress(copy, base.id, made.at, kept=False)
-        nothing: tuple[restore.Dumped, ...] = ()
+        nothing: tuple[mongodump.Dumped, ...] = ()
         restore_into(
             copy,
             nothing,

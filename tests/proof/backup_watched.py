@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pymongo.errors import PyMongoError
 
 from monitor import clock
-from monitor.backup import restore, scratch
+from monitor.backup import mongodump, scratch
 from monitor.backup.oplog import point
 from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan
@@ -142,7 +142,7 @@ def restored_copy(settings: Settings, parent: Path, at: str = point.LATEST) -> I
     ):
         restore_into(
             copy,
-            restore.read_dump(root),
+            mongodump.read_dump(root),
             Entries(shelf, made.slices),
             Progress(copy, made.base.id, made.at, kept=False),
             begin=made.base.recovery_point,

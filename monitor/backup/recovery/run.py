@@ -12,7 +12,7 @@ from typing import Any
 from bson.timestamp import Timestamp
 from pymongo.errors import OperationFailure, PyMongoError
 
-from monitor.backup import restore
+from monitor.backup import mongodump, restore
 from monitor.backup.erasures import Applied
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import chain, entries, point, slices
@@ -106,7 +106,7 @@ class DumpOplog(Entries):
     def slices(self) -> Iterator[tuple[int, Iterable[bytes]]]:
         """The file, a thousand entries at a time."""
         batch: list[bytes] = []
-        for raw in restore.documents(self._file):
+        for raw in mongodump.documents(self._file):
             batch.append(raw)
             if len(batch) == 1000:  # noqa: PLR2004  # any number does
                 yield sum(map(len, batch)), batch
@@ -120,7 +120,7 @@ class DumpOplog(Entries):
         Raises:
             KeyError: it is not in the file.
         """
-        for raw in restore.documents(self._file):
+        for raw in mongodump.documents(self._file):
             entry = entries.parse(raw)
             if entry["ts"] == at:
                 return entry
@@ -129,7 +129,7 @@ class DumpOplog(Entries):
 
 def restore_into(
     client: Client,
-    dump: tuple[restore.Dumped, ...],
+    dump: tuple[mongodump.Dumped, ...],
     oplog: Entries,
     kept: Progress,
     *,
@@ -202,7 +202,7 @@ def _sentence() -> Iterator[None]:
 
 def replay(
     client: Client,
-    dump: tuple[restore.Dumped, ...],
+    dump: tuple[mongodump.Dumped, ...],
     oplog: Entries,
     kept: Progress,
     *,
@@ -234,7 +234,7 @@ def replay(
     return replaying
 
 
-def _indexes(dump: tuple[restore.Dumped, ...]) -> Indexes:
+def _indexes(dump: tuple[mongodump.Dumped, ...]) -> Indexes:
     indexes = Indexes()
     for dumped in dump:
         if not dumped.is_authorization and not dumped.is_server_state and dumped.type != "view":

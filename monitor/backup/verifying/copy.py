@@ -11,7 +11,7 @@ from typing import Any
 from pymongo.errors import PyMongoError
 
 from monitor import clock
-from monitor.backup import comparison, dumpformat, restore
+from monitor.backup import comparison, dumpformat, mongodump, restore
 from monitor.backup import manifest as manifest_module
 from monitor.backup.depot import Damaged
 from monitor.backup.model import ClusterTime, Manifest
@@ -61,7 +61,7 @@ def make(bench: Bench, client: Client, manifest: Manifest, root: Path, way: Way)
     """
     findings = bench.findings
     try:
-        dump = restore.read_dump(root / manifest_module.DUMP)
+        dump = mongodump.read_dump(root / manifest_module.DUMP)
         findings.expiring = frozenset(one.namespace for one in dump if _expires(one))
         begun = time.monotonic()
         restore.load_data(client, dump, progress=bench.progress)
@@ -83,7 +83,7 @@ def make(bench: Bench, client: Client, manifest: Manifest, root: Path, way: Way)
         building = time.monotonic()
         build_indexes(client, replayed.indexes, bench.progress)
         built = time.monotonic()
-    except (restore.DumpError, restore.RestoreError) as error:
+    except (mongodump.DumpError, restore.RestoreError) as error:
         findings.faults.append(Fault(file=_named(error.file, root), code="restore-failed", message=error.why))
         return None
     except ReplayError as error:
@@ -109,7 +109,7 @@ def make(bench: Bench, client: Client, manifest: Manifest, root: Path, way: Way)
     )
 
 
-def _expires(dumped: restore.Dumped) -> bool:
+def _expires(dumped: mongodump.Dumped) -> bool:
     by_age = any("expireAfterSeconds" in described for described in (dumped.options, *dumped.indexes))
     return by_age or bool(dumped.options.get("capped"))
 
@@ -153,7 +153,7 @@ def unchanged(client: Client, before: Mapping[str, str]) -> Iterator[Fault]:
         raise Unavailable(f"the scratch mongod stopped answering ({type(error).__name__})") from error
 
 
-def _indexes(client: Client, dump: tuple[restore.Dumped, ...], wanted: Wanted | None) -> tuple[Fault, ...]:
+def _indexes(client: Client, dump: tuple[mongodump.Dumped, ...], wanted: Wanted | None) -> tuple[Fault, ...]:
     """Return what is wrong with indexes: held against the dump, or against what the oplog made of it."""
     try:
         if wanted is None:
