@@ -8,8 +8,8 @@
     list_backups, prune   what is there, what may go              listing, notes, retention, chains, policy (pure)
     copy                  to another place                        offsite
     export                opened and checked, for stock tools     staging, export
-    verify                restored, compared with manifest,       verifying, exact, scratch, mongodump, restore, comparison,
-                          source and history, and looked at       application, erasures
+    verify                restored, compared with manifest,       verifying, exact, scratch, mongodump, restore,
+                          source and history, and looked at       comparison, application, erasures
 
 All calls block; use a thread where an event loop runs.
 """
