@@ -142,9 +142,17 @@ def _target(series: str) -> tuple[tuple[str, str], ...]:
     return tuple((name, labels[name]) for name in _TARGET)
 
 
+def _asked_first(sli: ThresholdSli) -> ql.Expr:
+    """The query, or of several that stand in for one another (``a or b``) the first: where it answers, no other does."""
+    expr = parse(sli.query)
+    while isinstance(expr, ql.BinaryExpr) and str(expr.op) == "or":
+        expr = expr.lhs
+    return expr
+
+
 def _judged(sli: ThresholdSli) -> ql.Expr:
     """What is held against the value; of ``time() - x`` the instant ``x``."""
-    expr = parse(sli.query)
+    expr = _asked_first(sli)
     return expr.rhs if isinstance(expr, ql.BinaryExpr) and _is_an_age(expr) else expr
 
 
@@ -234,7 +242,7 @@ def _gauge(sli: ThresholdSli, phases: tuple[Phase, ...]) -> Series:
     beyond = sli.value * 2 + 1
     low, high = Decimal(0), beyond
     good, bad = (low, high) if sli.op in {"lt", "lte"} else (high, low)
-    if _is_an_age(parse(sli.query)):  # what is old lies far back, and what is young ahead of a test's whole time
+    if _is_an_age(_asked_first(sli)):  # what is old lies far back, and what is young ahead of a test's whole time
         good, bad = (_AHEAD, -beyond) if sli.op in {"lt", "lte"} else (-beyond, _AHEAD)
     parts = [str(good)]
     for phase in phases:

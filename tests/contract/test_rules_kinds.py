@@ -39,6 +39,7 @@ BELOW = "Timeslices", "targetPercent: 99, op: lt, value: 0.2, timeSliceTarget: 1
 ALIVE = "Timeslices", "targetPercent: 99.9, op: gte, value: 1, timeSliceTarget: 1, timeSliceWindow: 1m"
 YOUNG = "Timeslices", "targetPercent: 99, op: lt, value: 21600, timeSliceTarget: 1, timeSliceWindow: 1m"
 
+AGE = 'time() - max(made_timestamp_seconds{type="%s"})'
 PARTS = """
       ratioMetric:
         counter: true
@@ -57,7 +58,7 @@ KINDS = {
     "mean": (ROLLING, GAUGE % MEAN, BELOW),
     "mean-calendar": (CALENDAR, GAUGE % MEAN, BELOW),
     "probe": (ROLLING, GAUGE % 'min(probe_success{probe="page"})', ALIVE),
-    "age": (ROLLING, GAUGE % 'time() - max(made_timestamp_seconds{type="full"})', YOUNG),
+    "age": (ROLLING, GAUGE % f"{AGE % 'full'} or {AGE % 'other'}", YOUNG),
     "year": ("duration: 1Y, isRolling: true", BLIND, OCCURRENCES),
 }
 
