@@ -143,7 +143,7 @@ def _target(series: str) -> tuple[tuple[str, str], ...]:
 
 
 def _asked_first(sli: ThresholdSli) -> ql.Expr:
-    """The query, or of several that stand in for one another (``a or b``) the first: where it answers, no other does."""
+    """The query; of several that stand in for one another (``a or b``) the first: where it answers, no other does."""
     expr = parse(sli.query)
     while isinstance(expr, ql.BinaryExpr) and str(expr.op) == "or":
         expr = expr.lhs
