@@ -32,12 +32,18 @@ _PLAIN = re.compile(
     (?:[ ][A-Za-z0-9_./(][A-Za-z0-9_./,()+-]*)*""",
     re.VERBOSE,
 )
-_NOT_TEXT = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|~|[0-9]+e[0-9]+")
+_NOT_TEXT = re.compile(r"(?i)y|n|yes|no|on|off|true|false|null|~|[0-9]+e[0-9]+|0[box][0-9a-f]+")
 _REMEMBERED = 10_000
 """How many texts are kept as they are written: names of fields come back by the thousand, an SLO's series a few times.
 """
 
-_NEEDS_ESCAPES = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufffd]")
+_SEEN = r"\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+"""Characters that every reader of YAML takes as they stand, wherever they stand."""
+
+_NEEDS_ESCAPES = re.compile(f"[^{_SEEN}]")
+_LEFT_BY_JSON = re.compile(rf"[^\x00-\x7e{_SEEN}]")
+_BLOCK = re.compile(rf"(?![ \t])[\n\t{_SEEN}]*(?<!\n)")
+"""Texts that a block gives back: one tells the indentation by its first line, and drops line breaks at the end."""
 
 
 def document(value: Value) -> str:
@@ -67,7 +73,7 @@ def inline(value: str) -> str:
         return value
     elif value.isascii() and value.isprintable() and "\\" not in value:
         return f'"{value}"'
-    return json.dumps(value, ensure_ascii=False)
+    return _LEFT_BY_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def field(name: str, value: str) -> str:
@@ -84,7 +90,7 @@ def _add(lines: list[str], value: Value, first: str, indent: str) -> None:
     if isinstance(value, dict):
         for key, item in value.items():
             if isinstance(item, str):
-                if "\n" in item:
+                if "\n" in item and _BLOCK.fullmatch(item):
                     lines.append(f"{head}{inline(key)}: |-")
                     lines.extend([f"{inner}{line}" if line else "" for line in item.split("\n")])
                 else:

@@ -65,9 +65,8 @@ def parse(text: str) -> tuple[Matcher, ...]:
     Raises:
         ValueError: the text is none; the message begins with it.
     """
-    inner = text.strip()
-    if inner.startswith("{") and inner.endswith("}"):
-        inner = inner[1:-1]
+    # Each brace by itself, as Alertmanager does: of a=~x{2}, not in quotes, it takes x{2 for the value.
+    inner = text.strip().removeprefix("{").removesuffix("}")
     return tuple(_one(part) for part in _parts(inner) if part.strip())
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue, Contacts, Receiver, Team
@@ -51,6 +53,14 @@ def test_what_is_written_is_read_back_as_it_was() -> None:
     }
 
     assert yaml.safe_load(document(value)) == value  # type: ignore[arg-type]  # nested literals are invariant to mypy
+
+
+@given(st.text(st.sampled_from("a0x1f \n\t\r:#-'\"\\\x1b\x7f\x85\u2028\ufeff\uffff\U0001f600"), max_size=6))
+@example(" - indented\nfirst line")
+@example("0x1f")
+def test_any_text_is_read_back_as_it_was(text: str) -> None:
+    for value in ({"key": text}, {text: "value"}, [{"list": [text], "more": ""}]):
+        assert yaml.safe_load(document(value)) == value  # type: ignore[arg-type]  # as above
 
 
 def test_every_alert_carries_links_and_its_query(catalogue: Catalogue) -> None:

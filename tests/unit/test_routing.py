@@ -97,6 +97,7 @@ def test_a_pattern_that_kills_other_engines_takes_no_time() -> None:
         ('{a="b", c!~"d,e"}', [("a", "=", "b"), ("c", "!~", "d,e")]),
         (r'a="say \"hi\" \\ \n"', [("a", "=", 'say "hi" \\ \n')]),
         ('a=""', [("a", "=", "")]),
+        ("a=~x{2}", [("a", "=~", "x{2")]),
     ],
 )
 def test_matchers_are_read_as_alertmanager_does(text: str, expected: list[tuple[str, str, str]]) -> None:
