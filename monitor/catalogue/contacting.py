@@ -42,9 +42,9 @@ def read(document: Document) -> tuple[Contacts, list[Fault]]:
         faults += _strangers(document, "drills", found.get("drills"), known)
         for index, team in enumerate(teams):
             faults += _strangers_of(document, f"teams[{index}]", team, known)
-    owners = {team["name"] for team in teams if "name" in team}
+    seen = {team["name"] for team in teams if "name" in team}
     for index, team in enumerate(teams):
-        faults += _parts(document, f"teams[{index}].services", team, owners)
+        faults += _parts(document, f"teams[{index}].services", team, seen)
     whole = Contacts(
         teams=tuple(team for team in (plain.whole(Team, team) for team in teams) if team is not None),
         receivers=tuple(item for item in (plain.whole(Receiver, item) for item in named) if item is not None),
@@ -81,11 +81,15 @@ def _strangers(document: Document, here: str, listed: Sequence[str] | None, know
     for number, name in enumerate(listed or ()):
         if name not in known:
             yield document.fault("reference", f"receiver {name} does not exist", f"{here}[{number}]")
+        elif name in (listed or ())[:number]:
+            yield document.fault("duplicate", f"receiver {name} would hear everything twice", f"{here}[{number}]")
 
 
-def _parts(document: Document, here: str, team: Mapping[str, Any], teams: Collection[str]) -> Iterator[Fault]:
-    """Say what is wrong with the parts of a team: each is known by its labels' values, ``team/mongodb``."""
-    seen = set(teams)
+def _parts(document: Document, here: str, team: Mapping[str, Any], seen: set[str]) -> Iterator[Fault]:
+    """Say what is wrong with the parts of a team: each is known by its labels' values, ``team/mongodb``.
+
+    ``seen`` are the names of teams, and of parts before; it grows.
+    """
     for number, part in enumerate(team.get("services", ())):
         place = f"{here}[{number}].labels"
         if not part.labels:

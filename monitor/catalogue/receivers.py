@@ -5,14 +5,20 @@ Only settings that are one text: those are what ``contacts.yaml`` can say. Tried
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from monitor.catalogue import templates
 
 CONSOLE = "console"
 """The receiver that is always there; its address is the environment's ``webhook_url``."""
 
 FLAGS = {"true": True, "false": False}
+
+_HOST_AND_PORT = re.compile(r"(?:\[[^]\s]+\]|[^][:\s]+):[^][:\s]+")
+_NOT_IN_URLS = re.compile(r"[\x00-\x20\x7f]|%(?![0-9A-Fa-f]{2})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +98,18 @@ def _wrong(kind: str, setting: str, value: str, known: frozenset[str]) -> Iterat
         yield 'must be "true" or "false", in quotes'
     elif setting in rules.urls:
         yield from _url(value)
+    elif setting == "smarthost" and not _HOST_AND_PORT.fullmatch(value):
+        yield "is no host with its port, such as mail.example:587"
+    elif not setting.endswith("_file"):
+        yield from _template(value)
+
+
+def _template(value: str) -> Iterator[str]:
+    """Alertmanager takes any text when it starts, and sends nothing when it cannot read one as a template."""
+    try:
+        templates.check(value, templates.ALERTMANAGER)
+    except ValueError as error:
+        yield str(error)
 
 
 def _instead(setting: str, known: frozenset[str]) -> str:
@@ -103,10 +121,11 @@ def _instead(setting: str, known: frozenset[str]) -> str:
 def _url(value: str) -> Iterator[str]:
     try:
         address = urlsplit(value)
+        _ = address.port
     except ValueError:
         yield "is not an address such as https://pager.example/hook"
         return
-    if address.scheme not in {"http", "https"} or not address.netloc or " " in value:
+    if address.scheme not in {"http", "https"} or not address.netloc or _NOT_IN_URLS.search(value):
         yield "is not an address such as https://pager.example/hook"
     elif "@" in address.netloc:
         yield "has a password in it, which would stand in a generated file: use url_file"

@@ -1,13 +1,15 @@
-"""Texts that Prometheus reads as Go templates (labels and annotations of alerts): would it take them? Pure.
+"""Texts that Prometheus or Alertmanager read as Go templates: would they take them? Pure.
 
-Not a whole parser: it finds what keeps Prometheus from loading a file (an action that is not closed, a block without
-its end, a name that nobody knows). What a template gives is for promtool's tests to say.
+Not a whole parser: it finds what keeps Prometheus from loading a file, and Alertmanager from sending a notification (an
+action that is not closed, a block without its end, a name that nobody knows). What a template gives is for promtool's
+tests to say.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 _OPENS = frozenset({"if", "range", "with", "define", "block"})
 _WORDS = frozenset({"else", "end", "template", "true", "false", "nil"}) | _OPENS
@@ -17,10 +19,35 @@ _OF_PROMETHEUS = """
     reReplaceAll args safeHtml strvalue
 """
 _OF_GO = "and call html index slice js len not or print printf println urlquery eq ge gt le lt ne"
-_FUNCTIONS = frozenset(f"{_OF_PROMETHEUS} {_OF_GO}".split())
+_OF_ALERTMANAGER = """
+    toUpper toLower title join match safeHtml reReplaceAll stringSlice trimSpace
+    append date dict humanizeDuration list now safeUrl since toJson tz urlUnescape break continue
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """Who reads a template, and which names it knows there."""
+
+    reader: str
+    functions: frozenset[str]
+    variables: frozenset[str]
+
+
+PROMETHEUS = Dialect(
+    reader="Prometheus",
+    functions=frozenset(f"{_OF_PROMETHEUS} {_OF_GO}".split()),
+    variables=frozenset({"$", "$labels", "$externalLabels", "$externalURL", "$value"}),
+)
 """As of Prometheus 2.42, the oldest that is run here."""
 
-_VARIABLES = frozenset({"$", "$labels", "$externalLabels", "$externalURL", "$value"})
+ALERTMANAGER = Dialect(
+    reader="Alertmanager",
+    functions=frozenset(f"{_OF_ALERTMANAGER} {_OF_GO}".split()),
+    variables=frozenset({"$"}),
+)
+"""The first line as of 0.25, the second as of 0.33 (tried with amtool)."""
+
 _TOKEN = re.compile(
     r"""(?P<text>"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)*')
     |(?P<field>\.[A-Za-z_]\w*)
@@ -50,32 +77,37 @@ def shown(text: str) -> str | None:
     return None if any("{{" in part for part in parts) else "{{".join(parts)
 
 
-def check(text: str) -> None:
-    """See whether Prometheus would load a text.
+def check(text: str, dialect: Dialect = PROMETHEUS) -> None:
+    """See whether its reader would take a text.
 
     Raises:
         ValueError: it would not; the message says why.
     """
-    declared = set(_VARIABLES)
+    try:
+        _check(text, dialect)
+    except ValueError as error:
+        raise ValueError(f"is no template that {dialect.reader} reads: {error}") from error
+
+
+def _check(text: str, dialect: Dialect) -> None:
+    declared = set(dialect.variables)
     blocks: list[str] = []
     for action in _actions(_COMMENT.sub("", text)):
         tokens = list(_tokens(action))
         first = tokens[0][1] if tokens else ""
         if not first:
-            raise ValueError("is no template that Prometheus reads: {{ }} is empty")
+            raise ValueError("{{ }} is empty")
         if first in _OPENS and len(tokens) == 1:
-            raise ValueError(f"is no template that Prometheus reads: {{{{ {first} }}}} says nothing of what")
+            raise ValueError(f"{{{{ {first} }}}} says nothing of what")
         if first in _OPENS:
             blocks.append(first)
         elif first in {"end", "else"} and not blocks:
-            raise ValueError(
-                f"is no template that Prometheus reads: {{{{ {first} }}}} has no if, range or with before it"
-            )
+            raise ValueError(f"{{{{ {first} }}}} has no if, range or with before it")
         elif first == "end":
             blocks.pop()
-        _names(tokens, declared)
+        _names(tokens, declared, dialect.functions)
     if blocks:
-        raise ValueError(f"is no template that Prometheus reads: {{{{ {blocks[-1]} }}}} has no {{{{ end }}}}")
+        raise ValueError(f"{{{{ {blocks[-1]} }}}} has no {{{{ end }}}}")
 
 
 def _actions(text: str) -> Iterator[str]:
@@ -85,9 +117,7 @@ def _actions(text: str) -> Iterator[str]:
     while (start := text.find("{{", at)) >= 0:
         found = end.match(text, start + 2)
         if found is None:
-            raise ValueError(
-                f"is no template that Prometheus reads: {text[start : start + 40]} is never closed by }}}}"
-            )
+            raise ValueError(f"{text[start : start + 40]} is never closed by }}}}")
         at = found.end()
         yield text[start + 2 : at - 2].removeprefix("- ").removesuffix(" -").strip()
 
@@ -97,7 +127,7 @@ def _tokens(action: str) -> Iterator[tuple[str, str]]:
     while at < len(action):
         found = _TOKEN.match(action, at)
         if found is None:
-            raise ValueError(f"is no template that Prometheus reads: {action[at : at + 20]} is not understood")
+            raise ValueError(f"{action[at : at + 20]} is not understood")
         at = found.end()
         depth += (found[0] == "(") - (found[0] == ")")
         if depth < 0:
@@ -105,16 +135,16 @@ def _tokens(action: str) -> Iterator[tuple[str, str]]:
         if found.lastgroup != "gap":
             yield str(found.lastgroup), found[0]
     if depth:
-        raise ValueError(f"is no template that Prometheus reads: {action[:40]} has brackets that do not match")
+        raise ValueError(f"{action[:40]} has brackets that do not match")
 
 
-def _names(tokens: list[tuple[str, str]], declared: set[str]) -> None:
+def _names(tokens: list[tuple[str, str]], declared: set[str], functions: frozenset[str]) -> None:
     for index, (kind, word) in enumerate(tokens):
         following = tokens[index + 1][1] if index + 1 < len(tokens) else ""
         if kind == "variable" and (following == ":=" or (following == "," and tokens[0][1] == "range")):
             declared.add(word)
         unknown = (kind == "variable" and word not in declared) or (
-            kind == "word" and word not in _WORDS and word not in _FUNCTIONS
+            kind == "word" and word not in _WORDS and word not in functions
         )
         if unknown:
-            raise ValueError(f"is no template that Prometheus reads: it knows no {word}")
+            raise ValueError(f"it knows no {word}")

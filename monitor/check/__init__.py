@@ -51,6 +51,7 @@ def findings(
         *routes.unrouted(catalogue, rules),
         *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),
+        *routes.unsendable(catalogue),
         *routes.always_muted(catalogue),
         *recovery.impossible_rpo(catalogue),
     }

@@ -54,6 +54,7 @@ def coverage(catalogue: Catalogue, runbooks: Mapping[str, str]) -> Coverage:
         *routes.unrouted(catalogue, rules),
         *routes.unreachable(catalogue, rules),
         *routes.unsupported(catalogue),
+        *routes.unsendable(catalogue),
         *routes.always_muted(catalogue),
         *inhibitions.unfit_inhibitions(catalogue, rules),
         *alerts.untested(catalogue),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
@@ -9,6 +10,7 @@ from monitor.catalogue.model import REPEAT_LABEL, AlertRule, Attention, Catalogu
 from monitor.catalogue.receivers import CONSOLE
 from monitor.check.finding import Finding, finding
 from monitor.render.alertmanager import DRILLS, PATH, WATCHDOG, alertmanager_config, leaves, people
+from monitor.render.notifications import notification_templates
 from monitor.routing import intervals
 from monitor.routing.config import Config, Route, read
 from monitor.routing.reach import Reach, reaches
@@ -74,6 +76,23 @@ def unsupported(catalogue: Catalogue) -> Iterator[Finding]:
                 what = f"receivers of kind {kind}" if not setting else f"{setting} in receivers of kind {kind}"
                 message = f"receiver {receiver.name}: Alertmanager knows {what} since {since}, and {version} runs here"
                 yield finding(CONTACTS, "unsupported-receiver", message, "use another kind, or a newer Alertmanager")
+
+
+_NAMED = re.compile(r'\{\{-?\s*template\s+"([^"]+)"')
+_DEFINED = re.compile(r'\{\{-?\s*define\s+"([^"]+)"')
+_BUILT_IN = re.compile(r"__.*|.*\.default\..*")
+"""What Alertmanager's own templates are called."""
+
+
+def unsendable(catalogue: Catalogue) -> Iterator[Finding]:
+    """Messages that name a template nobody defines: Alertmanager starts with one, and then sends nothing."""
+    defined = set(_DEFINED.findall(notification_templates(catalogue.environment)))
+    for receiver in catalogue.contacts.receivers:
+        for setting, text in receiver.settings.items():
+            for name in _NAMED.findall(text):
+                if name not in defined and not _BUILT_IN.fullmatch(name):
+                    message = f"receiver {receiver.name}: {setting} names the template {name}, which nobody defines"
+                    yield finding(CONTACTS, "unknown-template", message, "write the text itself, or one of ours: sre.*")
 
 
 def number(version: str) -> tuple[int, ...]:

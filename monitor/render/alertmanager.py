@@ -165,9 +165,10 @@ def _leaves(team: Team, part: TeamPart | None) -> Iterator[Leaf]:
     critical, warning = (matcher("severity", one.value) for one in (Severity.CRITICAL, Severity.WARNING))
     yield from _waiting(team, part, (*taken, critical, matcher(URGENCY_LABEL, Attention.WORKING_HOURS.value)))
     for attention, severity in ((Attention.NOW, critical), (Attention.TICKET, warning)):
-        own = part is None or (part.critical if attention is Attention.NOW else part.warning) is not None
-        if own and (heard_by := team.hears(attention, part)):
-            name, wakes = receiver_name(team, attention, part), attention is Attention.NOW
+        heard_by, wakes = team.hears(attention, part), attention is Attention.NOW
+        own = bool(heard_by) if part is None else (part.critical if wakes else part.warning) is not None
+        if own:
+            name = receiver_name(team, attention, part) if heard_by else CONSOLE
             yield Leaf(receiver=name, heard_by=heard_by, matchers=(*taken, severity), at_once=wakes)
 
 
@@ -186,7 +187,7 @@ def _waiting(team: Team, part: TeamPart | None, taken: tuple[str, ...]) -> Itera
         yield Leaf(receiver=name, heard_by=called, matchers=taken, in_working_hours=True)
     owner = part if part is not None and part.warning is not None else None
     name = receiver_name(team, Attention.TICKET, owner) if ticket else CONSOLE
-    if called or ticket:
+    if called or ticket or team.critical:
         yield Leaf(receiver=name, heard_by=ticket, matchers=taken)
 
 

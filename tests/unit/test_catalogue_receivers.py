@@ -32,7 +32,9 @@ receivers:
         ("webhook", "url_file: /run/secrets/hook"),
         ("email", "to: a@b, from: c@d, smarthost: 'mail:25', auth_username: u, auth_password_file: /run/secrets/mail"),
         ("email", "to: a@b, from: c@d, smarthost: 'mail:25', require_tls: 'false'"),
+        ("email", "to: a@b, from: c@d, smarthost: '[::1]:25'"),
         ("slack", "api_url_file: /run/secrets/slack, channel: alerts"),
+        ("slack", "api_url_file: a, title: '{{ range .Alerts }}{{ .Labels.x | toUpper }}{{ end }}'"),
         ("pagerduty", "routing_key_file: /run/secrets/key, severity: critical"),
         ("pagerduty", "service_key_file: /run/secrets/key"),
         ("msteams", "webhook_url_file: /run/secrets/teams"),
@@ -62,6 +64,13 @@ def test_a_receiver_of_each_kind_is_taken(root: Path, kind: str, settings: str) 
         ("webhook", "url: 'ftp://pager/'", ["url"]),
         ("webhook", "url: 'http://[pager/'", ["url"]),
         ("webhook", "url: http://pager, url_file: x", ["url_file"]),
+        ("webhook", "url: 'http://pager:port'", ["url"]),
+        ("webhook", "url: 'http://pager/%zz'", ["url"]),
+        ("webhook", 'url: "http://pager/\\n"', ["url"]),
+        ("email", "to: a@b, from: c@d, smarthost: mail", ["smarthost"]),
+        ("email", "to: a@b, from: c@d, smarthost: '::1:25'", ["smarthost"]),
+        ("slack", "api_url_file: a, title: '{{ .Status'", ["title"]),
+        ("slack", "api_url_file: a, title: '{{ nothing . }}'", ["title"]),
     ],
 )
 def test_settings_that_alertmanager_refuses_or_that_are_secrets_are_faults(

@@ -100,6 +100,21 @@ def test_teams_hear_by_urgency_service_and_hour(root: Path) -> None:
     assert heard(catalogue, alertname="Watchdog", drill="true") == ("room",)
 
 
+def test_a_list_of_nobody_is_kept_and_no_wider_route_takes_what_is_left_to_it(root: Path) -> None:
+    """Or those who are not to hear of it would be called, and of what can wait at night."""
+    nobody = loaded(
+        root,
+        CONTACTS.replace("critical: [dba]", "critical: []")
+        .replace("critical_working_hours: [chat]", "critical_working_hours: []")
+        .replace("warning: [tickets]", "warning: []"),
+    )
+    assert heard(nobody) == ("pager",)
+    assert heard(nobody, urgency="working-hours") == ()
+    assert heard(nobody, component="mongodb") == ()
+    assert heard(nobody, component="mongodb", urgency="working-hours") == ()
+    assert "no-route" in {code for code, _ in found(nobody, nobody.contacts)}
+
+
 @pytest.mark.parametrize(
     ("at", "works"),
     [
@@ -144,6 +159,7 @@ def test_hours_over_midnight_are_two_entries_and_spans_that_touch_are_one() -> N
         ("drills: [room]", "drills: [nobody]", "drills[0]"),
         ("critical: [dba]", "critical: [nobody]", "teams[0].services[0].critical[0]"),
         ("critical_working_hours: [chat]", "critical_working_hours: [nobody]", "teams[0].critical_working_hours[0]"),
+        ("critical: [pager]", "critical: [pager, pager]", "teams[0].critical[1]"),
         ("{component: mongodb}", "{}", "teams[0].services[0].labels"),
         ("{component: mongodb}", "{severity: critical}", "teams[0].services[0].labels.severity"),
         ("{component: mongodb}", "{a-b: c}", "teams[0].services[0].labels.a-b"),
@@ -161,6 +177,21 @@ def test_a_part_given_twice_is_a_fault(root: Path) -> None:
     twice = CONTACTS.replace("        critical: [dba]\n", "        critical: [dba]\n      - labels: {job: mongodb}\n")
     with pytest.raises(CatalogueError, match=r"sre/mongodb is given twice"):
         loaded(root, twice)
+
+
+def test_parts_of_two_teams_are_told_apart(root: Path) -> None:
+    """Or the receiver of one would stand for both."""
+    part = "critical: [pager], warning: [pager], services: [{labels: {job: %s}, critical: [dba]}]"
+    teams = f"  - {{name: a, {part % 'b/c'}}}\n  - {{name: a/b, {part % 'c'}}}\n"
+    with pytest.raises(CatalogueError, match=r"teams\[2\]\S* a/b/c is given twice"):
+        loaded(root, CONTACTS.replace("receivers:\n", f"{teams}receivers:\n"))
+
+
+def test_a_template_that_nobody_defines_is_found_before_a_page_is_lost(root: Path) -> None:
+    title = "title: '{{ template \"%s\" . }}'"
+    for name, wrong in (("slack.mine", True), ("sre.slack.title", False), ("slack.default.title", False)):
+        own = CONTACTS.replace("api_url_file: /run/secrets/c", f"api_url_file: /c, {title % name}")
+        assert [one.code for one in routes.unsendable(loaded(root, own))] == ["unknown-template"] * wrong
 
 
 def test_an_urgency_must_be_one_that_is_known(root: Path) -> None:
