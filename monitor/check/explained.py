@@ -10,6 +10,7 @@ from monitor import clock
 from monitor.catalogue.model import URGENCY_LABEL, AlertRule, Catalogue
 from monitor.render import carried
 from monitor.render.alertmanager import people
+from monitor.render.inhibitions import APART
 from monitor.render.rules import all_alerts
 from monitor.routing.config import Config, InhibitRule, Route
 from monitor.routing.walk import Delivery, Step, deliveries, delivery, inhibited_by, mutes, steps
@@ -149,7 +150,7 @@ def _can_mute(rule: InhibitRule, source: AlertRule, target: Mapping[str, str], m
     same = {
         label: target[label]
         for label in rule.equal
-        if label in target and label not in source.labels and (possible is None or label in possible)
+        if label in target and label not in source.labels and (possible is None or label in {*possible, *APART})
     }
     return mutes(rule, {"alertname": source.name, **same, **source.labels}, target)
 

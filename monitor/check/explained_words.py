@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from monitor.catalogue.receivers import CONSOLE
 from monitor.check.explained import Explained, Muting, Sent
 from monitor.render import report_words as words
-from monitor.render.inhibitions import DRILL_LABEL
+from monitor.render.inhibitions import APART, ENVIRONMENT_LABEL
 from monitor.routing.matchers import Matcher
 from monitor.routing.walk import Step
 
@@ -51,9 +51,9 @@ def _sent_lines(sent: Sent, labels: Mapping[str, str], zone: str) -> Iterator[st
     route = sent.delivery.route
     integrations = ", ".join(sent.kinds) or "nothing is configured there"
     yield f"{route.receiver} ({integrations}): {_told(sent, zone)}"
-    grouped = (
-        " ".join(f"{label}={labels.get(label, '') or '-'}" for label in route.group_by) or "all alerts of the route"
-    )
+    # Which environment it is goes without saying, unless it was asked about.
+    group = [label for label in route.group_by if label != ENVIRONMENT_LABEL or label in labels]
+    grouped = " ".join(f"{label}={labels.get(label, '') or '-'}" for label in group) or "all alerts of the route"
     yield f"  one notification for {grouped}"
     yield (
         f"  {route.group_wait} after the first alert, news of the same group each {route.group_interval}, "
@@ -74,5 +74,5 @@ def _told(sent: Sent, zone: str) -> str:
 
 def _muting(muting: Muting) -> str:
     alerts = ", ".join(muting.alerts) or ", ".join(map(str, muting.rule.source))
-    equal = [label for label in muting.rule.equal if label != DRILL_LABEL] if muting.alerts else list(muting.rule.equal)
+    equal = [label for label in muting.rule.equal if label not in APART] if muting.alerts else list(muting.rule.equal)
     return f"{alerts} (line {muting.rule.line}{', with the same ' + ', '.join(equal) if equal else ''})"

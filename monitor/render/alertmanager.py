@@ -36,11 +36,13 @@ WATCHDOG_ALERT = "Watchdog"
 WATCHDOG_REPEAT = timedelta(minutes=1)
 DRILLS = "drills"
 DRILL_LABEL = inhibitions.DRILL_LABEL
+ENVIRONMENT_LABEL = inhibitions.ENVIRONMENT_LABEL
 WATCHDOG_INTERVAL = timedelta(seconds=10)
 """Alertmanager repeats at the first of these after ``WATCHDOG_REPEAT``: the Watchdog comes each 60 to 70 s."""
 
-GROUP_BY = ("alertname", names.SLO_LABEL, "severity")
-"""One notification for one alert of one SLO, however many series it has."""
+GROUP_BY = ("alertname", names.SLO_LABEL, "severity", ENVIRONMENT_LABEL)
+"""One notification for one alert of one SLO, however many series it has; and none for two environments, or whoever has
+acknowledged the one would not hear of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,13 +143,13 @@ def _repeated(leaf: Leaf, patient: Sequence[AlertRule]) -> Iterator[Value]:
 
 _BURNING: Value = {
     "matchers": [inhibitions.named([pair.alert for pair in windows.BURN_PAIRS])],
-    "group_by": [names.SLO_LABEL, "severity"],
+    "group_by": [names.SLO_LABEL, "severity", ENVIRONMENT_LABEL],
 }
 """How fast a budget burns does not make another incident: one ticket an SLO, to whomever its alerts go."""
 
 _SUFFERING: Value = {
     "matchers": [f'{names.SERVICE_LABEL}=~".+"'],
-    "group_by": [names.SERVICE_LABEL, "severity"],
+    "group_by": [names.SERVICE_LABEL, "severity", ENVIRONMENT_LABEL],
 }
 """Whatever says that a service's users suffer now is one incident, and one page that grows: which of its alerts comes
 first depends on intervals, so muting cannot make it one."""

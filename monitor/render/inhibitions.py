@@ -17,6 +17,12 @@ from monitor.slo.spending import SPENT
 DRILL_LABEL = "drill"
 """``drill="true"``: a rehearsal that nobody may take for the real thing."""
 
+ENVIRONMENT_LABEL = "environment"
+"""What Prometheus adds to every alert that it sends: one Alertmanager may serve several environments."""
+
+APART = (DRILL_LABEL, ENVIRONMENT_LABEL)
+"""Labels that are in every ``equal``. They are the ones whose absence on both sides is meant to count."""
+
 
 def inhibitions(catalogue: Catalogue) -> tuple[Inhibition, ...]:
     """Every inhibition by name: those of burning and spent budgets, the graver first; then what the catalogue says."""
@@ -27,8 +33,8 @@ def rules(catalogue: Catalogue) -> list[Value]:
     """Alertmanager's ``inhibit_rules``.
 
     Each has ``drill`` in ``equal``: what is real carries no such label, so that it mutes what is real, and a rehearsal
-    mutes rehearsals. It is the one label whose absence on both sides is meant to count. Where an alert has a label of
-    that name with a meaning of its own, rehearsals are left out as sources instead.
+    mutes rehearsals. Where an alert has a label of that name with a meaning of its own, rehearsals are left out as
+    sources instead. And each has ``environment``: what fails where it is tried out mutes nothing where patients are.
     """
     meant = _alerts_about_drills(catalogue)
     return [
@@ -38,12 +44,12 @@ def rules(catalogue: Catalogue) -> list[Value]:
 
 
 def _rule(inhibition: Inhibition, *, own: bool) -> Value:
-    source, target, equal = [named(inhibition.source)], [named(inhibition.target)], list(inhibition.equal)
+    source, target, apart = [named(inhibition.source)], [named(inhibition.target)], APART
     if own:
         source.append(f'{DRILL_LABEL}!="true"')
-    else:
-        equal = [DRILL_LABEL, *(label for label in equal if label != DRILL_LABEL)]
-    return {"source_matchers": source, "target_matchers": target, **({"equal": equal} if equal else {})}
+        apart = (ENVIRONMENT_LABEL,)
+    equal = [*apart, *(label for label in inhibition.equal if label not in apart)]
+    return {"source_matchers": source, "target_matchers": target, "equal": equal}
 
 
 def _alerts_about_drills(catalogue: Catalogue) -> frozenset[str]:
@@ -70,7 +76,7 @@ def _of_two_severities(catalogue: Catalogue) -> Iterator[Value]:
             if left is not None and right is not None:
                 same_series = (left & right) - {"alertname", *louder.labels, *milder.labels}
                 source, target = ([named([name]), f'severity="{rule.severity}"'] for rule in (louder, milder))
-                equal = sorted({DRILL_LABEL, *same_series})
+                equal = sorted({*APART, *same_series})
                 yield {"source_matchers": source, "target_matchers": target, "equal": equal}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import Environment
+from monitor.render.inhibitions import ENVIRONMENT_LABEL
 from monitor.render.yaml_text import Value, document
 
 ALERTMANAGER_JOB = "alertmanager"
@@ -21,7 +22,7 @@ def scrape_config(environment: Environment, rule_files: Sequence[str]) -> str:
                 "scrape_interval": scrape,
                 "scrape_timeout": scrape,
                 "evaluation_interval": durations.text(environment.evaluation_interval),
-                "external_labels": {"environment": environment.name},
+                "external_labels": {ENVIRONMENT_LABEL: environment.name},
             },
             "rule_files": list(rule_files),
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": alertmanagers}]}]},

@@ -164,7 +164,7 @@ def test_where_an_alert_goes_is_told_with_why() -> None:
     assert done.exit_code == 0, done.output
     for line in (
         "(the catalogue says component, severity, team)",
-        'routes[0] (line 14) drill="true" -> drills: no, it has no drill',
+        'routes[0] (line 15) drill="true" -> drills: no, it has no drill',
         "-> sre-warning: matches, delivers",
         "Sent at 26 Nov 2026, 22:00 (Europe/Berlin) to:",
         "5s after the first alert, news of the same group each 30s, repeated each 4h",
@@ -208,7 +208,7 @@ def test_the_answer_for_programs_has_all_of_it() -> None:
     (delivery,) = told["deliveries"]
     assert (delivery["integrations"], delivery["repeat_interval"]) == (["webhook"], "4h")
     # However fast it burns, it is one page an SLO.
-    assert delivery["group_by"] == {"slo": "availability", "severity": "warning"}
+    assert delivery["group_by"] == {"slo": "availability", "severity": "warning", "environment": ""}
     assert {name for rule in told["inhibited_by"] for name in rule["alerts"]} >= {
         "ErrorBudgetBurnFast",
         "EdgeHasNoBackend",
@@ -222,6 +222,13 @@ def test_an_alert_of_another_slo_mutes_nothing(bundled: Catalogue) -> None:
     assert by_slo, "its own faster alerts do"
     foreign = explain(routes.rendered(bundled), labels | {"slo": "nobodys"}, MONDAY, bundled)
     assert [muting for muting in foreign.inhibited_by if "slo" in muting.rule.equal] == []
+
+
+@pytest.mark.parametrize("apart", ["environment", "drill"])
+def test_what_mutes_an_alert_is_told_wherever_it_comes_from(bundled: Catalogue, apart: str) -> None:
+    config, labels = routes.rendered(bundled), {"alertname": "ErrorBudgetBurnSlow", "slo": "backup-age"}
+    plain = explain(config, labels, MONDAY, bundled)
+    assert explain(config, labels | {apart: "true"}, MONDAY, bundled).inhibited_by == plain.inhibited_by
 
 
 def test_any_configuration_is_judged_and_its_dead_routes_are_named(tmp_path: Path) -> None:

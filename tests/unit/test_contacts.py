@@ -307,7 +307,7 @@ def test_two_severities_of_one_alert_are_one_page(root: Path) -> None:
     assert config(load(root, "local"))["inhibit_rules"][-1] == {
         "source_matchers": ['alertname="LagHigh"', 'severity="critical"'],
         "target_matchers": ['alertname="LagHigh"', 'severity="warning"'],
-        "equal": ["drill", "member"],
+        "equal": ["drill", "environment", "member"],
     }
 
 

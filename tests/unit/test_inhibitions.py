@@ -18,6 +18,8 @@ from monitor.errors import CatalogueError
 from monitor.render import carried
 from monitor.render.alertmanager import alertmanager_config
 from monitor.render.rules import all_alerts
+from monitor.routing.config import read
+from monitor.routing.walk import mutes, routes
 from monitor.slo.alerts import alerts as slo_alerts
 from tests.catalogue_files import ALERTS, SLO
 
@@ -116,7 +118,7 @@ def test_entries_are_rendered_after_those_of_the_slos(bundled: Catalogue) -> Non
         {
             "source_matchers": ['alertname="RedisDown"'],
             "target_matchers": ['alertname=~"JobOverdue|BackupTooOld"'],
-            "equal": ["drill", "team"],
+            "equal": ["drill", "environment", "team"],
         }
     ]
 
@@ -161,6 +163,24 @@ def test_only_what_is_as_urgent_mutes_where_severity_must_be_equal(bundled: Cata
     assert found(bundled, entry("ErrorBudgetBurnFast", "MongoNoPrimary", "severity")) == []
 
 
+def test_what_fails_in_one_environment_mutes_nothing_in_another(bundled: Catalogue) -> None:
+    """One Alertmanager may serve several, and Prometheus adds to each alert whose it is."""
+    config = read(alertmanager_config(bundled), "alertmanager.yml")
+    gone, burning = {"alertname": "EdgeHasNoBackend"}, {"alertname": "ErrorBudgetBurnFast"}
+    here, there = {"environment": "trial"}, {"environment": "clinic"}
+
+    def muted(source: dict[str, str], target: dict[str, str]) -> bool:
+        return any(mutes(rule, source, target) for rule in config.inhibit_rules)
+
+    assert muted(gone | here, burning | here)
+    assert muted(gone, burning)
+    assert not muted(gone | here, burning | there)
+    assert all("environment" in rule.equal for rule in config.inhibit_rules)
+    # Nor are they one incident: whoever has taken the one would not hear of the other.
+    grouping = [route for route in routes(config.route) if route.receiver != "watchdog"]
+    assert all("environment" in route.group_by for route in grouping)
+
+
 def test_an_alert_about_a_drill_is_no_rehearsal(bundled: Catalogue) -> None:
     expr = "max by (drill) (dr_drill_success) == 0"
     rule = AlertRule(name="DrillFailed", expr=expr, labels={"severity": "warning"}, place=HERE)
@@ -173,11 +193,12 @@ def test_an_alert_about_a_drill_is_no_rehearsal(bundled: Catalogue) -> None:
         {
             "source_matchers": ['alertname="RecoveryPointTooOld"', 'drill!="true"'],
             "target_matchers": ['alertname="DrillFailed"'],
+            "equal": ["environment"],
         },
         {
             "source_matchers": ['alertname="DrillFailed"', 'drill!="true"'],
             "target_matchers": ['alertname="JobOverdue"'],
-            "equal": ["drill"],
+            "equal": ["environment", "drill"],
         },
     ]
 
