@@ -187,6 +187,31 @@ async def test_text_that_would_be_markup_stays_text(tmp_path: Path) -> None:
     assert "\n*RESOLVED" not in message["text"]
 
 
+async def test_texts_without_end_are_cut_before_a_channel_refuses_them(tmp_path: Path) -> None:
+    endless = {name: "*<" * 50_000 for name in ("summary", "impact", "value", "action")}
+    async with inbox() as box, alertmanager(tmp_path, clinic(box, tmp_path, version=version())) as url:
+        await tell(url, [alert("Endless", "critical", **endless)])
+        assert len(json.dumps(await box.next("slack"))) < 40_000
+        assert len(json.dumps(await box.next("pagerduty"))) < 40_000
+        if version() != "0.25":
+            assert len(json.dumps(await box.next("teams"))) < 28_000
+
+
+async def test_the_links_of_an_incident_are_those_of_what_still_fires(tmp_path: Path) -> None:
+    service = {"slo_service": "appointments"}
+    over, lasting = (alert(name, "critical", labels=service) for name in ("AlreadyOver", "StillFiring"))
+    number = 0
+    async with inbox() as box, alertmanager(tmp_path, clinic(box, tmp_path, version=version())) as url:
+        await tell(url, [over, lasting])
+        # Newer Alertmanagers send numbers, older ones their text.
+        while int((await box.next("pagerduty", number))["payload"]["custom_details"]["num_firing"]) != 2:  # noqa: PLR2004  # both
+            number += 1
+        await tell(url, [{**over, "endsAt": ENDED}])
+        while not int((message := await box.next("pagerduty", number))["payload"]["custom_details"]["num_resolved"]):
+            number += 1
+    assert message["links"][0]["href"].endswith("/runbooks/StillFiring")
+
+
 async def test_a_rehearsal_reaches_those_who_rehearse_and_nobody_else(tmp_path: Path) -> None:
     async with inbox() as box, alertmanager(tmp_path, clinic(box, tmp_path, version=version())) as url:
         await tell(url, [alert("MongoNoPrimary", "critical", labels={"drill": "true"})])
