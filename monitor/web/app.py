@@ -105,7 +105,7 @@ def _add_routes(app: web.Application) -> None:
             web.get("/slos/{name}", pages.slo),
             web.get("/drills/{id}", pages.drill),
             web.get("/runbooks", pages.runbooks),
-            web.get("/runbooks/{name}", pages.runbook),
+            web.get("/runbooks/{name:(?:procedures/)?[^/]+}", pages.runbook),
             web.get("/static/chart.css", _charts),
             web.static("/static", STATIC),
         ]

@@ -54,12 +54,16 @@ async def fields_of(request: web.Request, tokens: FormTokens) -> Mapping[str, li
     """Read a form of ours.
 
     Raises:
+        HTTPBadRequest: it holds what is no text.
         HTTPForbidden: no page of ours made it, or one from before a restart.
         HTTPUnsupportedMediaType: it is no form.
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise web.HTTPUnsupportedMediaType(text="a form of this console is expected")
-    form = await request.post()
+    try:
+        form = await request.post()
+    except (LookupError, UnicodeError) as error:
+        raise web.HTTPBadRequest(text="the form is not text of the kind that it says") from error
     fields: dict[str, list[str]] = {}
     for name, value in form.items():
         fields.setdefault(name, []).append(str(value))

@@ -17,11 +17,11 @@ MOST_QUERIES = 20
 MOST_ROWS = 10
 
 
-async def render(text: str, prometheus: Prometheus) -> Markup:
-    """A runbook as HTML, each query with what it gives right now."""
+async def render(text: str, prometheus: Prometheus, *, name: str) -> Markup:
+    """A runbook of that name as HTML, each query with what it gives right now."""
     asked = runbooks.queries(text)[:MOST_QUERIES]
     said = await asyncio.gather(*(asyncio.to_thread(_value, prometheus, query) for query in asked))
-    return runbooks.render(text, dict(zip(asked, said, strict=True)))
+    return runbooks.render(text, dict(zip(asked, said, strict=True)), name=name)
 
 
 def _value(prometheus: Prometheus, query: str) -> Markup:

@@ -190,8 +190,9 @@ async def _drawing(
 
 
 async def _runbook(console: Console, one: AlertRecord) -> Markup | None:
-    text = await asyncio.to_thread(books.read, console.runbooks, one.labels.get("alertname", ""))
-    return None if text is None else await live.render(books.prose(text), console.prometheus)
+    name = one.labels.get("alertname", "")
+    text = await asyncio.to_thread(books.read, console.runbooks, name)
+    return None if text is None else await live.render(books.prose(text), console.prometheus, name=name)
 
 
 def _zone(console: Console) -> str:

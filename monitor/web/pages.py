@@ -114,7 +114,7 @@ async def runbook(request: web.Request) -> web.Response:
     if text is None:
         raise web.HTTPNotFound(text="There is no runbook of that name.")
     history = await console.store.call(lambda store: _history(store, name))
-    body = await live.render(text, console.prometheus)
+    body = await live.render(text, console.prometheus, name=name)
     return page(request, "runbook.html", name=name, body=body, **history)
 
 

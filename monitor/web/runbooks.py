@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urljoin
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -51,14 +53,18 @@ def queries(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def render(text: str, values: Mapping[str, Markup] = MappingProxyType({})) -> Markup:
+def render(text: str, values: Mapping[str, Markup] = MappingProxyType({}), *, name: str = "") -> Markup:
     """Turn Markdown into HTML; the markers of generated parts and the front matter are left out.
 
-    ``values`` is what stands under a query, by the query's text.
+    ``values`` is what stands under a query, by the query's text. Links to other runbooks begin where the one of this
+    ``name`` stands, whichever page shows it.
     """
     tokens: list[Token] = []
     for token in _tokens(text):
         tokens.append(token)
+        for link in (child for child in token.children or () if child.type == "link_open"):
+            with suppress(ValueError):  # no address at all: it stays as it was written
+                link.attrSet("href", urljoin(f"/runbooks/{name}", str(link.attrGet("href"))))
         if _is_query(token) and (value := values.get(token.content.strip())):
             tokens.append(Token("html_block", "", 0, content=str(value)))
     html = _markdown.renderer.render(tokens, _markdown.options, {})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -234,6 +235,28 @@ async def test_a_runbook_is_joined_with_what_is_known_about_its_alert(tmp_path: 
         assert "never" in page
         assert "RedisDown" in await (await client.get("/runbooks")).text()
         assert (await client.get("/runbooks/RedisDown.md")).status == 200
+
+
+async def test_runbooks_lead_to_each_other_from_every_page_that_shows_them(tmp_path: Path) -> None:
+    (tmp_path / "runbooks" / "procedures").mkdir(parents=True)
+    written = {
+        "RedisDown": "[rebuild](procedures/rebuild.md) [disk](DiskFull.md) [docs](https://redis.io/) [odd](http://[x)",
+        "DiskFull": "x",
+        "procedures/rebuild": "[back](../RedisDown.md) [next](verify.md)",
+        "procedures/verify": "x",
+    }
+    for name, text in written.items():
+        (tmp_path / "runbooks" / f"{name}.md").write_text(text, encoding="utf-8")
+    async with console(tmp_path) as (client, _):
+        assert (await client.post("/hooks/alertmanager", json=notification(fingerprint="f"))).status == 204
+        for page in ("/runbooks", "/alerts/f", *(f"/runbooks/{name}" for name in written)):
+            answer = await client.get(page)
+            assert answer.status == 200, page
+            links = re.findall(r'<a href="([^"#]+)"', await answer.text())
+            assert all(link.startswith(("/", "http://", "https://")) for link in links)
+            for link in {link for link in links if link.startswith("/runbooks/")}:
+                assert (await client.get(link)).status == 200, (page, link)
+        assert 'href="https://redis.io/"' in await (await client.get("/alerts/f")).text()
 
 
 @pytest.mark.parametrize(

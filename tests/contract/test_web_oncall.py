@@ -117,6 +117,17 @@ async def test_a_form_that_no_page_of_ours_made_changes_nothing(tmp_path: Path, 
         assert Actions(store).of(alert.fingerprint, alert.starts_at) == ()
 
 
+@pytest.mark.parametrize(
+    ("charset", "body"), [("nothing", b"token=x"), ("utf-16", b"token=x"), ("utf-8", b"token=\xff\xfe")]
+)
+async def test_a_form_that_is_no_text_is_the_senders_fault(tmp_path: Path, charset: str, body: bytes) -> None:
+    """Whoever may reach the console could else set off the alert about its own errors."""
+    kind = {"Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    async with console(tmp_path) as (client, store):
+        record(store)
+        assert (await client.post("/alerts/fRedisDown/note", data=body, headers=kind)).status == 400
+
+
 async def test_with_users_whoever_is_logged_in_is_who_did_it(tmp_path: Path) -> None:
     protection = WebConfig(users={name: hash_password("secret", cost=4) for name in ("ada", "eve")})
     async with console(tmp_path, protection=protection) as (client, store):
