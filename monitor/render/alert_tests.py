@@ -23,6 +23,7 @@ from monitor.catalogue.model import (
     QueryCase,
 )
 from monitor.catalogue.templates import shown
+from monitor.render import links
 from monitor.render.rules import complete, group_file
 from monitor.render.slo_checks import FOLDER, at_time
 from monitor.render.yaml_text import Value, document
@@ -91,7 +92,8 @@ def _sample(sample: ExpectedSample) -> Value:
 def _expected(case: AlertCase, expected: ExpectedAlert, alerts: list[AlertRule]) -> Value:
     annotations = dict(expected.exp_annotations)
     for rule in _candidates(case.alertname, expected.exp_labels, alerts):
-        filled = rule.annotations | {"dashboard_url": at_time(rule.annotations["dashboard_url"], case.eval_time)}
+        address = links.with_labels(rule.annotations["dashboard_url"], expected.exp_labels)
+        filled = rule.annotations | {"dashboard_url": at_time(address, case.eval_time)}
         annotations = {name: text for name, made in filled.items() if (text := shown(made)) is not None} | annotations
     labels = dict(sorted(expected.exp_labels.items()))
     return {"exp_labels": labels, "exp_annotations": dict(sorted(annotations.items()))}

@@ -42,8 +42,8 @@ _SEEN = r"\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-
 
 _NEEDS_ESCAPES = re.compile(f"[^{_SEEN}]")
 _LEFT_BY_JSON = re.compile(rf"[^\x00-\x7e{_SEEN}]")
-_BLOCK = re.compile(rf"(?![ \t])[\n\t{_SEEN}]*(?<!\n)")
-"""Texts that a block gives back: one tells the indentation by its first line, and drops line breaks at the end."""
+_BLOCK = re.compile(rf"(?!\s)[\n\t{_SEEN}]*(?<!\s)")
+"""Texts that a block gives back: it tells the indentation by its first line, and loses blank lines at the end."""
 
 
 def document(value: Value) -> str:

@@ -1,21 +1,24 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from monitor.catalogue import promql
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue, Contacts, Receiver, Team
-from monitor.render import outputs, runbooks, scrape_config
+from monitor.render import links, outputs, runbooks, scrape_config
 from monitor.render.alertmanager import alertmanager_config
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import document
 
+DASHBOARDS = Path(__file__).parents[2] / "dashboards"
 DECISIONS = (Path(__file__).parents[2] / "docs" / "decisions.md").read_text()
 
 
@@ -56,8 +59,10 @@ def test_what_is_written_is_read_back_as_it_was() -> None:
 
 
 @given(st.text(st.sampled_from("a0x1f \n\t\r:#-'\"\\\x1b\x7f\x85\u2028\ufeff\uffff\U0001f600"), max_size=6))
+@settings(max_examples=400)
 @example(" - indented\nfirst line")
 @example("0x1f")
+@example("\n ")
 def test_any_text_is_read_back_as_it_was(text: str) -> None:
     for value in ({"key": text}, {text: "value"}, [{"list": [text], "more": ""}]):
         assert yaml.safe_load(document(value)) == value
@@ -167,3 +172,27 @@ def test_prose_without_a_head_is_kept_below_one(catalogue: Catalogue) -> None:
     head = runbooks.heads(catalogue)["runbooks/RedisDown.md"]
 
     assert runbooks.page(head, "Written before.\n") == f"{head}\nWritten before.\n"
+
+
+def test_links_to_dashboards_fill_in_the_variable_that_the_alert_is_about(catalogue: Catalogue) -> None:
+    """A value that the dashboard does not know would empty it: the metric must be asked by that variable there."""
+    filled = {}
+    for rule in all_alerts(catalogue):
+        if found := re.search(r"/d/(\w+)\?.*&var-(\w+)=\{\{", rule.annotations["dashboard_url"]):
+            dashboard, variable = found.groups()
+            page = (DASHBOARDS / f"{dashboard}.json").read_text(encoding="utf-8")
+            assert f'"name": "{variable}"' in page, rule.name
+            metrics = {str(selector.name) for selector in promql.selectors(promql.parse(rule.expr))}
+            asked = [metric for metric in metrics if re.search(rf'\b{metric}\{{{variable}=~\\"\${variable}', page)]
+            filled[rule.name] = (dashboard, variable, bool(asked))
+    assert {name for name, found in filled.items() if not found[2]} == set()
+    assert filled["RedisMemoryHigh"][:2] == ("redis", "instance")
+    assert filled["TargetMissing"][:2] == ("monitoring", "job")
+    assert "FdLimit" not in filled, "its instance may be any process"
+
+
+def test_a_label_is_filled_into_a_link_as_prometheus_does(catalogue: Catalogue) -> None:
+    (rule,) = (rule for rule in all_alerts(catalogue) if rule.name == "RedisMemoryHigh")
+    address = rule.annotations["dashboard_url"]
+    assert links.with_labels(address, {"instance": "a b&c:1"}).endswith("&to=now&var-instance=a+b%26c%3A1")
+    assert links.with_labels(address, {}).endswith("&to=now")
