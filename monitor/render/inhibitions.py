@@ -44,10 +44,10 @@ def rules(catalogue: Catalogue) -> list[Value]:
 
 
 def _rule(inhibition: Inhibition, *, own: bool) -> Value:
-    source, target, apart = [named(inhibition.source)], [named(inhibition.target)], APART
+    source, target, apart = [named(inhibition.source)], [named(inhibition.target)], list(APART)
     if own:
         source.append(f'{DRILL_LABEL}!="true"')
-        apart = (ENVIRONMENT_LABEL,)
+        apart.remove(DRILL_LABEL)
     equal = [*apart, *(label for label in inhibition.equal if label not in apart)]
     return {"source_matchers": source, "target_matchers": target, "equal": equal}
 
