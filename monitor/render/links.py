@@ -82,7 +82,7 @@ def with_labels(address: str, labels: Mapping[str, str]) -> str:
 
 
 def _variable(alert: AlertRule) -> str:
-    """What fills in the dashboard's variable, as a template that ends its address; empty where there is none to fill."""
+    """What fills in the dashboard's variable, as a template that ends its address; empty where nothing does."""
     name, begins = _VARIABLES.get(dashboard_of(alert), ("", ()))
     read = (str(selector.name) for selector in promql.selectors(promql.parse(alert.expr))) if name else ()
     same = name and all(metric.startswith(begins) for metric in read)
