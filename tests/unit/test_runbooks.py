@@ -78,10 +78,13 @@ def test_every_query_is_promql_over_series_that_exist(page: Path, catalogue: Cat
         assert [problem for one in selectors for problem in declared.problems(here, one)] == [], query
 
 
+MARKED = re.compile(r"`([^`\n/]+ [^`\n]+)`\s+\((read-only|CHANGES STATE)")
+
+
 def test_what_changes_something_on_one_page_is_not_said_to_read_only_on_another() -> None:
     marks: dict[str, dict[str, str]] = {}
     for page in PAGES:
-        for text, mark in re.findall(r"`([^`\n/]+ [^`\n]+)`\s+\((read-only|CHANGES STATE)", page.read_text(encoding="utf-8")):
+        for text, mark in MARKED.findall(page.read_text(encoding="utf-8")):
             marks.setdefault(re.sub(r"^(monitor backup verify) --json$", r"\1", text), {})[mark] = page.stem
     assert {text: found for text, found in marks.items() if len(found) > 1} == {}
     assert len(marks) > len(PAGES)
