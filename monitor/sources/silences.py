@@ -10,11 +10,9 @@ from typing import Any, Literal, get_args
 
 from monitor import clock
 from monitor.errors import Unavailable
+from monitor.routing import re2
 from monitor.settings import Login
 from monitor.sources.alertmanager import ask
-
-_ANYTHING = frozenset({".*", ".+"})
-_WORDS = re.compile(r"[\w |:/-]*")
 
 SilenceState = Literal["active", "pending", "expired"]
 
@@ -29,9 +27,15 @@ class Matcher:
     is_equal: bool = True
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether an alert's label is so; a label that is missing is empty, as Alertmanager takes it."""
+        """Whether an alert's label is so; a label that is missing is empty, as Alertmanager takes it.
+
+        A pattern that is not understood (``monitor.routing.re2`` says which) is of no label, negated or not.
+        """
         value = labels.get(self.name, "")
-        found = _fits(self.value, value) if self.is_regex else self.value == value
+        try:
+            found = re2.matches(self.value, value) if self.is_regex else self.value == value
+        except ValueError:
+            return False
         return found is self.is_equal
 
     def __str__(self) -> str:
@@ -104,13 +108,6 @@ def end(url: str, silence_id: str, *, login: Login | None = None) -> None:
     if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", silence_id):
         raise Unavailable("no silence has such an id")
     ask(url, f"silence/{silence_id}", method="DELETE", login=login, read=lambda _: None)
-
-
-def _fits(pattern: str, value: str) -> bool:
-    """Whether a pattern of plain words matches. Others are not tried: Python's engine is no RE2, and could hang."""
-    if pattern in _ANYTHING:
-        return bool(value) or pattern == ".*"
-    return bool(_WORDS.fullmatch(pattern)) and value in pattern.split("|")
 
 
 def _silence(row: Mapping[str, Any]) -> Silence:

@@ -20,9 +20,14 @@ LABELS = {"alertname": "RedisDown", "instance": "redis:6379"}
         (Matcher(name="alertname", value=".*", is_regex=True), True, 'alertname=~".*"'),
         (Matcher(name="team", value=".+", is_regex=True), False, None),
         (Matcher(name="team", value="", is_equal=True), True, 'team=""'),
-        # What only RE2 may judge is not claimed.
-        (Matcher(name="alertname", value="(R.*)+Down", is_regex=True), False, None),
-        (Matcher(name="a", value='x"y\\', is_regex=True, is_equal=False), True, 'a!~"x\\"y\\\\"'),
+        (Matcher(name="alertname", value="(R.*)+Down", is_regex=True), True, None),
+        (Matcher(name="instance", value="redis:.+", is_regex=True), True, None),
+        (Matcher(name="instance", value="redis:.+", is_regex=True, is_equal=False), False, None),
+        (Matcher(name="instance", value="redis", is_regex=True), False, None),
+        (Matcher(name="a", value='x"y\\\\', is_regex=True, is_equal=False), True, 'a!~"x\\"y\\\\\\\\"'),
+        # What is not understood is not claimed, nor is its contrary.
+        (Matcher(name="alertname", value=r"\bRedis.*", is_regex=True), False, None),
+        (Matcher(name="alertname", value=r"\bMongo.*", is_regex=True, is_equal=False), False, None),
     ],
 )
 def test_a_matcher_reads_a_label(matcher: Matcher, matches: bool, said: str | None) -> None:  # noqa: FBT001
