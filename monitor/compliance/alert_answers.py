@@ -24,7 +24,7 @@ class Fate:
     starts_at: datetime
     received: AlertRecord | None = None
     done: tuple[Action, ...] = ()
-    """What people did in the console, oldest first: acknowledged, noted, silenced."""
+    """What people did in the console: acknowledged, noted, silenced."""
     silenced: bool = False
     """Somebody silenced it: in the console, or in Alertmanager by whatever means."""
 
@@ -41,7 +41,12 @@ class Fate:
     @property
     def taken_after(self) -> timedelta | None:
         """How long it took until somebody did something about it in the console."""
-        return self.done[0].at - self.starts_at if self.done else None
+        return min(one.at for one in self.done) - self.starts_at if self.done else None
+
+    def fired_after(self, start: datetime) -> bool:
+        """Whether it began after an instant, or still fired then."""
+        ended_at = self.received.ends_at if self.received else self.starts_at
+        return ended_at is None or max(self.starts_at, ended_at) >= start
 
 
 def fates(

@@ -44,7 +44,7 @@ class AlertQuality:
     unheard: int = 0
     """Episodes that never arrived: silenced or inhibited from their first second to their last."""
     acknowledged_after: timedelta | None = None
-    """Median, of those that were acknowledged or silenced."""
+    """Median, of those that were acknowledged, noted or silenced."""
     resolved_after: timedelta | None = None
     """Median, of those that ended."""
 
@@ -66,7 +66,7 @@ class AlertQuality:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityReport:
-    """All alerts over a period: those that fired, most often first, and those that never did."""
+    """All alerts over a period: those that began to fire, most often first, and those that never fired at all."""
 
     start: datetime
     end: datetime
@@ -101,7 +101,10 @@ def alert_quality(
     ``suppressed`` are the episodes that Alertmanager was seen to keep back, received or not.
     """
     of: dict[str, list[Fate]] = {}
+    fired = set()
     for fate in fates(episodes, actions, suppressed):
+        if fate.starts_at < end and fate.fired_after(start):
+            fired.add(fate.alert)
         if start <= fate.starts_at < end:
             of.setdefault(fate.alert, []).append(fate)
     weeks = (end - start) / WEEK
@@ -110,7 +113,7 @@ def alert_quality(
     pages = sum(
         fate.received is not None and fate.severity == Severity.CRITICAL for found in of.values() for fate in found
     )
-    never = sorted(name for name, severity in known.items() if name not in of and severity != Severity.NONE)
+    never = sorted(name for name, severity in known.items() if name not in fired and severity != Severity.NONE)
     return QualityReport(
         start=start,
         end=end,

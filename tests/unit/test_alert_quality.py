@@ -62,6 +62,24 @@ def test_what_somebody_did_about_an_alert_is_its_precision() -> None:
     assert report.pages_per_week == 2.0
 
 
+def test_what_fires_all_the_time_is_not_called_never_fired() -> None:
+    """Or the worst of all, an alert that nobody switches off, would be listed as one that may not work."""
+    episodes = [
+        episode("Forever", -9000, lasted=None),
+        episode("Ended", -9000, lasted=9010),
+        episode("Before", -9000, lasted=10),
+    ]
+    known = dict.fromkeys(("Forever", "Ended", "Before"), "warning")
+    report = alert_quality(episodes, [], known, start=START, end=END)
+    assert (report.alerts, report.never_fired) == ((), ("Before",))
+
+
+def test_whoever_acts_first_is_the_first_in_whatever_order_it_was_written_down() -> None:
+    actions = [action("Down", 0, 9), action("Down", 0, 3)]
+    (down,) = alert_quality([episode("Down", 0)], actions, {}, start=START, end=END).alerts
+    assert down.acknowledged_after == 3 * MINUTE
+
+
 def test_drills_the_watchdog_and_other_times_do_not_count() -> None:
     episodes = [
         episode("Drilled", 0, drill="true"),
