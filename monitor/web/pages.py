@@ -21,6 +21,8 @@ from monitor.web import runbooks as books
 from monitor.web.gates import GATES
 from monitor.web.state import CONSOLE
 
+MOST_ENDED = 200
+"""The newest, on the page of alerts."""
 SHOWN_OVERRIDES = 20
 """The newest; ``monitor gate SLO --history`` lists all."""
 
@@ -127,7 +129,10 @@ def error_page(request: web.Request, status: int, title: str, detail: str, heade
 
 
 def _episodes(store: Store, state: str | None) -> tuple[list[AlertRecord], dict[view.Episode, tuple[AlertEvent, ...]]]:
-    found = view.shown(store.alerts(state=state, limit=200))
+    # However many came and went since it began, what fires is shown.
+    firing = () if state == "resolved" else store.firing()
+    ended = () if state == "firing" else store.alerts(state="resolved", limit=MOST_ENDED)
+    found = view.shown((*firing, *ended))
     kept = sorted(found, key=lambda alert: alert.starts_at, reverse=True)
     return kept, {(a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in kept}
 

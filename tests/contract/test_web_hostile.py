@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import zlib
+from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -180,6 +181,21 @@ async def test_a_path_that_leads_nowhere_is_said_so(tmp_path: Path, start: str, 
         status = int((await reader.readline()).split()[1])
         writer.close()
         assert 400 <= status < 500
+
+
+async def test_what_fires_is_listed_however_many_came_and_went_since(tmp_path: Path) -> None:
+    now = clock.now()
+    before = now - timedelta(days=1)
+    old = AlertRecord(
+        fingerprint="old", labels=labels(alertname="Old"), state="firing", starts_at=before, received_at=before
+    )
+    ended = replace(old, labels=labels(), state="resolved", starts_at=now, received_at=now, ends_at=now)
+    async with console(tmp_path) as (client, store):
+        store.record_alert(old)
+        for number in range(210):
+            store.record_alert(replace(ended, fingerprint=f"f{number}"))
+        for page, shown in (("/alerts", True), ("/alerts?state=firing", True), ("/alerts?state=resolved", False)):
+            assert ("/alerts/old" in await (await client.get(page)).text()) == shown
 
 
 async def test_an_old_episode_ends_however_many_fire(tmp_path: Path) -> None:
