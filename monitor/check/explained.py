@@ -176,7 +176,7 @@ def _sent_json(sent: Sent, labels: Mapping[str, str]) -> dict[str, object]:
         "integrations": list(sent.kinds),
         "people": list(sent.people),
         "heard": sent.heard,
-        "group_by": {label: labels.get(label, "") for label in route.group_by},
+        "group_by": {label: labels.get(label, "") for label in grouped_by(route, labels)},
         "group_wait": route.group_wait,
         "group_interval": route.group_interval,
         "repeat_interval": route.repeat_interval,
@@ -184,6 +184,11 @@ def _sent_json(sent: Sent, labels: Mapping[str, str]) -> dict[str, object]:
         "waits_for": list(sent.delivery.waits_for),
         "again_from": clock.to_rfc3339(sent.again_from) if sent.again_from else None,
     }
+
+
+def grouped_by(route: Route, labels: Mapping[str, str]) -> tuple[str, ...]:
+    """The labels whose values alerts of one notification share; ``...`` stands for all that an alert has."""
+    return tuple(sorted(labels)) if "..." in route.group_by else route.group_by
 
 
 def _muting_json(muting: Muting) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from monitor.catalogue.receivers import CONSOLE
-from monitor.check.explained import Explained, Muting, Sent
+from monitor.check.explained import Explained, Muting, Sent, grouped_by
 from monitor.render import report_words as words
 from monitor.render.inhibitions import APART, ENVIRONMENT_LABEL
 from monitor.routing.matchers import Matcher
@@ -52,7 +52,7 @@ def _sent_lines(sent: Sent, labels: Mapping[str, str], zone: str) -> Iterator[st
     integrations = ", ".join(sent.kinds) or "nothing is configured there"
     yield f"{route.receiver} ({integrations}): {_told(sent, zone)}"
     # Which environment it is goes without saying, unless it was asked about.
-    group = [label for label in route.group_by if label != ENVIRONMENT_LABEL or label in labels]
+    group = [label for label in grouped_by(route, labels) if label != ENVIRONMENT_LABEL or label in labels]
     grouped = " ".join(f"{label}={labels.get(label, '') or '-'}" for label in group) or "all alerts of the route"
     yield f"  one notification for {grouped}"
     yield (

@@ -271,3 +271,12 @@ def test_the_configuration_and_what_to_add_to_another_are_printed(bundled: Catal
     assert added.startswith("# What to add")
     (route,) = yaml.safe_load(added)["route"]["routes"]
     assert route["matchers"][1] == 'team=~"sre"'
+
+
+def test_three_dots_group_by_every_label(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.yml"
+    file.write_text("route: {receiver: r, group_by: ['...']}\nreceivers: [{name: r}]\n")
+    asked = ("alert", "route", "--config", str(file), "alertname=A", "team=x")
+    assert "one notification for alertname=A team=x\n" in monitor(*asked).output
+    (delivery,) = json.loads(monitor(*asked, "--json").output)["deliveries"]
+    assert delivery["group_by"] == {"alertname": "A", "team": "x"}
