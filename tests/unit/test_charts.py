@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from pathlib import Path
@@ -92,6 +93,15 @@ def test_an_axis_of_nothing_and_of_one_value_still_is_one() -> None:
     low, high = limits([-0.3, 0.9], "percentunit", None, 1)
     assert low <= -0.3
     assert high == 1
+
+
+@pytest.mark.parametrize("unit", ["none", "s", "bytes"])
+@pytest.mark.parametrize("values", [(sys.float_info.max,), (sys.float_info.max, -sys.float_info.max), (0.0, math.inf)])
+def test_the_largest_of_all_values_is_drawn_too(values: tuple[float, ...], unit: Unit) -> None:
+    points = tuple((WINDOW.start + 15 * number, value) for number, value in enumerate(values))
+    drawn = chart_svg.graph([Line(name="limit", points=points)], WINDOW, Look(title="t", unit=unit))
+    assert "nan" not in drawn
+    assert "points=" in drawn or "<circle" in drawn
 
 
 def test_times_are_round_on_the_readers_clock_also_when_it_is_changed() -> None:
