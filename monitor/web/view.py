@@ -129,7 +129,7 @@ def watchdog(seen: Record | None, now: datetime) -> Said:
 
 def headline(snapshot: Snapshot, cards: Sequence[SloCard] | None, path: Said) -> Said:
     """Say in one sentence how things stand: what is worst first, and nothing is fine that is not known."""
-    critical = sum(alert.labels.get("severity") == Severity.CRITICAL for alert in snapshot.firing)
+    critical = sum(_is_critical(alert) for alert in snapshot.firing)
     if critical:
         return Said(tone="bad", text=f"{words.plural(critical, 'critical alert')} firing.")
     if path.tone != "good":
@@ -142,6 +142,11 @@ def headline(snapshot: Snapshot, cards: Sequence[SloCard] | None, path: Said) ->
     if snapshot.firing:
         return Said(tone="warning", text=f"{words.plural(len(snapshot.firing), 'alert')} firing; nobody is woken.")
     return _quiet(cards)
+
+
+def _is_critical(alert: AlertRecord) -> bool:
+    """A rehearsal is as grave as it is labelled for those who rehearse, and calls nobody else."""
+    return alert.labels.get("severity") == Severity.CRITICAL and alert.labels.get("drill") != "true"
 
 
 def _quiet(cards: Sequence[SloCard]) -> Said:

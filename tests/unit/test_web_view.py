@@ -101,6 +101,13 @@ def test_a_critical_alert_is_said_first() -> None:
     assert said == view.Said(tone="bad", text="1 critical alert firing.")
 
 
+def test_a_rehearsal_is_no_critical_alert() -> None:
+    rehearsal = alert("A", "critical")
+    rehearsal.labels["drill"] = "true"
+    said = view.headline(snapshot(firing=(rehearsal,)), (), ALIVE)
+    assert said == view.Said(tone="warning", text="1 alert firing; nobody is woken.")
+
+
 @pytest.mark.parametrize("minutes", [3.1, 600])
 def test_silence_of_the_watchdog_is_not_taken_for_quiet(minutes: float) -> None:
     seen = Record(kind="watchdog", id="latest", at=NOW - timedelta(minutes=minutes), body={})
