@@ -52,6 +52,17 @@ async def test_an_alert_is_stored_once_however_often_it_is_told(tmp_path: Path) 
     }
 
 
+async def test_a_rehearsal_is_shown_as_one_wherever_alerts_are_listed(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, _):
+        for drill in ("", "true"):
+            labels = {"alertname": "RedisDown", "severity": "critical"} | ({"drill": drill} if drill else {})
+            body = notification(labels=labels, fingerprint=f"f{drill}")
+            assert (await client.post("/hooks/alertmanager", json=body)).status == 204
+            for page in ("/", "/alerts"):
+                text = await (await client.get(page)).text()
+                assert (re.search(r"<span[^>]*>\s*(?:<[^>]*>)*\s*drill", text) is not None) == bool(drill), page
+
+
 async def test_a_resolved_alert_keeps_when_it_was_first_heard_of(tmp_path: Path) -> None:
     async with console(tmp_path) as (client, _):
         await client.post("/hooks/alertmanager", json=notification())
