@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +75,7 @@ def ask(
                 method, address, params=params, json=body, auth=login and HTTPBasicAuth(*login), timeout=TIMEOUT_S
             )
             answer.raise_for_status()
-            return read(answer.json() if answer.content else None)
+            return read(json.loads(answer.content) if answer.content else None)
     except requests.HTTPError as error:
         status = error.response.status_code
         remedy = ": check alertmanager_username and alertmanager_password_file" if status in _WHO_ARE_YOU else ""
@@ -82,7 +83,7 @@ def ask(
         raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for {asked}{remedy}") from error
     except requests.RequestException as error:
         raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unavailable(f"{place(url)} does not answer like an Alertmanager: check alertmanager_url") from error
 
 

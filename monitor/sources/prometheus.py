@@ -183,7 +183,7 @@ class Prometheus:
             raise Unavailable(
                 f"cannot reach Prometheus at {self.place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
             ) from error
-        except (RequestException, ValueError, LookupError, TypeError, AttributeError) as error:
+        except (RequestException, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise Unavailable(
                 f"{self.place} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
             ) from error

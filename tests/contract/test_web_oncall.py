@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 from aiohttp import encode_basic_auth, web
-from aiohttp.test_utils import TestClient
+from aiohttp.test_utils import TestClient, TestServer
 
 from monitor import clock
 from monitor.store import AlertRecord, ComponentChange, Store
@@ -209,6 +209,25 @@ async def test_a_silence_is_made_shown_ended_and_its_end_is_told(firing: str, tm
         assert "and the alert still fires" in text
         assert "Bea ended the silence" in text
         assert (await client.post(f"/silences/{made['id']}/end", data=await form(client, page))).status == 404
+
+
+@pytest.mark.parametrize("answer", [b"<html>", b"[1]", b'[{"id": 1}]', b"[" * 100_000])
+async def test_whatever_answers_in_place_of_alertmanager_costs_what_it_would_have_said(
+    tmp_path: Path, answer: bytes
+) -> None:
+    async def say(_: web.Request) -> web.Response:
+        return web.Response(body=answer, content_type="application/json")
+
+    stranger = web.Application()
+    stranger.router.add_get("/{path:.*}", say)
+    async with (
+        TestServer(stranger, host="127.0.0.1") as server,
+        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+    ):
+        record(store)
+        refused = await client.get("/silences")
+        assert (refused.status, "does not answer like an Alertmanager" in await refused.text()) == (503, True)
+        assert (await client.get("/alerts/fRedisDown")).status == 200
 
 
 async def test_without_alertmanager_the_alert_is_shown_and_silencing_says_why_not(tmp_path: Path) -> None:
