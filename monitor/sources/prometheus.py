@@ -18,7 +18,7 @@ from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
 from requests import Response
 from requests.exceptions import ConnectionError as Unreachable
-from requests.exceptions import RequestException, Timeout
+from requests.exceptions import Timeout
 from urllib3.util.retry import Retry
 from yarl import URL
 
@@ -33,6 +33,8 @@ CONNECT_TIMEOUT_S = 3.0
 MAX_POINTS = 10_000
 """Prometheus refuses a range query of more than 11,000 points per series; longer ones are asked for in parts."""
 
+_NO_ANSWER = (OSError, ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+"""What reading an answer raises that is none: of ``requests``, of instants that no calendar has, of what is missing."""
 
 Answer = TypeVar("Answer")
 
@@ -183,7 +185,7 @@ class Prometheus:
             raise Unavailable(
                 f"cannot reach Prometheus at {self.place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
             ) from error
-        except (RequestException, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        except _NO_ANSWER as error:
             raise Unavailable(
                 f"{self.place} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
             ) from error
@@ -234,6 +236,7 @@ def _series(rows: list[Any]) -> tuple[Series, ...]:
     found = (
         Series(labels=row["metric"], points=tuple((instants[at], float(value)) for at, value in row["values"]))
         for row in rows
+        if row["values"]
     )
     return tuple(sorted(found, key=_by_labels))
 

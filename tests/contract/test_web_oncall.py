@@ -230,6 +230,31 @@ async def test_whatever_answers_in_place_of_alertmanager_costs_what_it_would_hav
         assert (await client.get("/alerts/fRedisDown")).status == 200
 
 
+@pytest.mark.parametrize(
+    "result",
+    [
+        [{"metric": {}, "values": []}],
+        [{"metric": {}, "values": [[1e300, "1"]]}],
+        [{"metric": {}, "value": [1e18, "1"]}],
+    ],
+)
+async def test_whatever_answers_in_place_of_prometheus_costs_what_it_would_have_said(
+    tmp_path: Path, result: list[object]
+) -> None:
+    async def say(_: web.Request) -> web.Response:
+        return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+    stranger = web.Application()
+    stranger.router.add_route("*", "/{path:.*}", say)
+    async with (
+        TestServer(stranger, host="127.0.0.1") as server,
+        console(tmp_path, prometheus_url=str(server.make_url("")).rstrip("/")) as (client, store),
+    ):
+        record(store)
+        assert (await client.get("/alerts/fRedisDown")).status == 200
+        assert (await client.get("/")).status == 200
+
+
 async def test_without_alertmanager_the_alert_is_shown_and_silencing_says_why_not(tmp_path: Path) -> None:
     async with console(tmp_path, alertmanager_url="http://127.0.0.1:9") as (client, store):
         record(store)
