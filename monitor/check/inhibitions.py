@@ -9,7 +9,7 @@ from monitor.catalogue.model import AlertRule, Catalogue, Inhibition
 from monitor.check.finding import Finding, finding
 from monitor.render import carried
 from monitor.render.alertmanager import WATCHDOG_ALERT
-from monitor.render.inhibitions import inhibitions
+from monitor.render.inhibitions import ENVIRONMENT_LABEL, inhibitions
 
 Rules = Mapping[str, tuple[AlertRule, ...]]
 """Every alert by its name: one of each severity, and one of each SLO."""
@@ -67,7 +67,8 @@ def _unequal(inhibition: Inhibition, rules: Rules, metrics: carried.Metrics) -> 
 
     A label that one side always has and the other sometimes is sound: where it is missing, nothing is muted.
     """
-    for label in inhibition.equal:
+    # Prometheus adds the environment to all that it sends, and every inhibition asks for it.
+    for label in (one for one in inhibition.equal if one != ENVIRONMENT_LABEL):
         has = {name: _has(label, rules.get(name, ()), metrics) for name in (*inhibition.source, *inhibition.target)}
         told = set()
         for source, target in product(inhibition.source, inhibition.target):

@@ -208,6 +208,7 @@ def test_a_label_that_both_sides_lack_mutes_strangers_and_is_found(bundled: Cata
 
     assert [code for code, _ in told] == ["empty-equal", "empty-equal"]
     assert "takes it for equal and mutes strangers" in told[0][1]
+    assert found(bundled, entry("MongoNoPrimary", "MongoRedundancyLost", "environment")) == [], "Prometheus adds it"
 
 
 def test_a_label_that_one_side_never_has_mutes_nothing_and_is_found(bundled: Catalogue) -> None:
