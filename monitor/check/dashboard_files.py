@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from monitor.catalogue.model import Place
+from monitor.check.dashboard_shape import BOARD, misfits
 from monitor.check.finding import Finding, finding
 from monitor.render.dashboards_promql import replaced
 
@@ -81,10 +82,12 @@ def read(path: str, text: str) -> DashboardFile | Finding:
     place = Place(file=path, line=0)
     try:
         body = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         return finding(place, "no-dashboard", f"is not JSON ({error})", "export it from Grafana again, or generate it")
     if not isinstance(body, dict) or not isinstance(body.get("panels"), list):
         return finding(place, "no-dashboard", "holds no panels", "give the dashboard's own JSON, not Grafana's answer")
+    for misfit in misfits(body, BOARD):
+        return finding(place, "no-dashboard", misfit, "export it from Grafana again, or generate it")
     return DashboardFile(place=place, body=body)
 
 

@@ -13,6 +13,9 @@ from monitor.check.series import Declared
 from monitor.render.dashboards_model import COLUMNS
 from monitor.render.runbooks import FOLDER
 
+HIGHEST = 1000
+"""Lines of the grid that a panel may take: nobody scrolls through more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -53,7 +56,7 @@ def grid(board: DashboardFile, _: Known) -> Iterator[Problem]:
             yield "row-swallows", message, "panels of an open row stand behind it, those of a closed one within"
     taken: set[tuple[int, int]] = set()
     shown = [panel for panel in board.body["panels"] if isinstance(panel, dict)]
-    for group in (shown, *([*row.get("panels", [])] for row in board.rows())):
+    for group in (shown, *((row.get("panels") or []) for row in board.rows())):
         taken = set()
         for panel in group:
             cells = _cells(panel)
@@ -71,7 +74,7 @@ def _cells(panel: dict[str, Any]) -> set[tuple[int, int]] | None:
     if len(numbers) < len("xywh"):
         return None
     x, y, width, height = numbers
-    if x < 0 or width < 1 or x + width > COLUMNS:
+    if x < 0 or width < 1 or x + width > COLUMNS or height > HIGHEST:
         return None
     return {(x + across, y + down) for across in range(width) for down in range(height)}
 

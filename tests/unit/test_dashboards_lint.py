@@ -303,6 +303,34 @@ def test_two_with_one_uid_are_found_and_so_is_what_is_no_json(catalogue: Catalog
     assert {each.code for each in found} >= {"duplicate-uid", "no-dashboard"}
 
 
+@pytest.mark.parametrize(
+    ("place", "value", "said"),
+    [
+        ("gridPos", True, "panels[1].gridPos must be an object"),
+        ("id", [1], "panels[1].id must be a whole number"),
+        ("links", 7, "panels[1].links must be a list"),
+        ("links", [None], "panels[1].links[0] must be an object"),
+        ("datasource", {"uid": []}, "panels[1].datasource.uid must be a text"),
+        ("options", {"reduceOptions": "last"}, "panels[1].options.reduceOptions must be an object"),
+        ("targets", [{"expr": ["up"]}], "panels[1].targets[0].expr must be a text"),
+        ("panels", None, ""),
+        ("gridPos", {"x": 0, "y": 0, "w": 1, "h": 10**12}, "reaches beyond"),
+    ],
+)
+def test_what_is_of_another_kind_is_told_with_its_place(
+    catalogue: Catalogue, place: str, value: object, said: str
+) -> None:
+    board = json.loads(texts()["dashboards/redis.json"])
+    board["panels"][1][place] = value
+    found = dashboard_findings(catalogue, {"mine.json": json.dumps(board)})
+    assert said in " ".join(each.message for each in found if each.file == "mine.json")
+
+
+def test_json_without_end_is_no_dashboard(catalogue: Catalogue) -> None:
+    found = dashboard_findings(catalogue, {"mine.json": '{"panels":' * 100_000})
+    assert "no-dashboard" in {each.code for each in found}
+
+
 def test_what_grafanas_own_editor_writes_is_read_and_not_tripped_over(catalogue: Catalogue) -> None:
     written = {
         "uid": "mine",
