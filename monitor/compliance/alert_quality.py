@@ -20,7 +20,7 @@ from monitor.store_actions import Action
 from monitor.store_suppressed import Suppressed
 
 FLAP = timedelta(minutes=5)
-"""An episode that ended within this was over before anybody could look (research/dashboards 6.4)."""
+"""An episode that ended within this was over before anybody could look."""
 
 WEEK = timedelta(days=7)
 LONGEST_PERIOD = timedelta(days=366)

@@ -53,16 +53,17 @@ def busy_clinic(version_: str, *names: str) -> Catalogue:
     return replace(catalogue, contacts=contacts)
 
 
-def amtool(config: Path, labels: Mapping[str, str]) -> list[str]:
+def amtool(config: Path, labels: Mapping[str, str]) -> str:
     quoted = [_quoted(name, value) for name, value in labels.items()]
     command = ["amtool", "config", "routes", "test", f"--config.file={config}", *quoted]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout.strip().split(",")
+    # What it says about matchers that it reads in the older way stands before; a receiver's name may hold anything.
+    return done.stdout.removesuffix("\n")
 
 
 def _quoted(name: str, value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'{name}="{escaped}"'
 
 
@@ -72,7 +73,7 @@ def disagreements(config: Path, asked: Iterable[Mapping[str, str]]) -> list[obje
     def judge(labels: Mapping[str, str]) -> object:
         ours = [each.route.receiver for each in deliveries(read_config, labels, now)]
         theirs = amtool(config, labels)
-        return None if ours == theirs else (labels, ours, theirs)
+        return None if f"\n{theirs}".endswith(f"\n{','.join(ours)}") else (labels, ours, theirs)
 
     with ThreadPoolExecutor(2) as pool:
         return [found for found in pool.map(judge, asked) if found is not None]
@@ -100,6 +101,43 @@ def test_amtool_agrees_on_every_alert_of_the_catalogue_at_every_severity(tmp_pat
     ]
 
     assert disagreements(config, [*map(dict, sorted(asked)), *odd]) == []
+
+
+ODD = (
+    *(
+        "a\tb",
+        "a\nb",
+        "\x7f",
+        "a\u2028b",
+        "\ufeffx",
+        "日本",
+        "\U0001f600",
+        " a ",
+        "a,b",
+        "a|b",
+        "a.b",
+        "axb",
+        "{}",
+        "x}",
+    ),
+    *("'q'", "`", "\\", "\\d", "\\n", "(", "^a$", ".*", "[a]", "x{2}", "0x1f", "yes", "~", "{{ .x }}", "- a: b # c"),
+)
+
+
+def test_amtool_agrees_whatever_teams_and_their_parts_are_called(tmp_path: Path) -> None:
+    catalogue = busy_clinic(version())
+    part = TeamPart(labels={"component": "odd"}, critical=("pager",))
+    teams = [Team(name=name, critical=("console",), warning=(), services=(part,)) for name in ODD]
+    parts = tuple(TeamPart(labels={"component": name}, critical=("console",)) for name in ODD)
+    teams.append(Team(name="sre", critical=("pager",), warning=(), services=parts))
+    config = tmp_path / "alertmanager.yml"
+    config.write_text(alertmanager_config(replace(catalogue, contacts=replace(catalogue.contacts, teams=tuple(teams)))))
+    (tmp_path / FILE).write_text(notification_templates(catalogue.environment))
+
+    of_teams = [{"team": name, "severity": "critical", "component": "odd"} for name in ODD]
+    of_parts = [{"team": "sre", "severity": "critical", "component": name} for name in ODD]
+
+    assert disagreements(config, [*of_teams, *of_parts]) == []
 
 
 def test_amtool_agrees_on_trees_that_others_wrote(tmp_path: Path) -> None:
@@ -142,10 +180,11 @@ def test_amtool_accepts_a_configuration_that_our_subtree_was_added_to(tmp_path: 
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert amtool(
-        config, {"alertname": "MongoNoPrimary", "team": "sre", "severity": "critical", "component": "mongodb"}
-    ) == ["sre/mongodb-critical"]
-    assert amtool(config, {"alertname": "TheirOwn", "team": "sre", "severity": "critical"}) == ["theirs"]
+    assert (
+        amtool(config, {"alertname": "MongoNoPrimary", "team": "sre", "severity": "critical", "component": "mongodb"})
+        == "sre/mongodb-critical"
+    )
+    assert amtool(config, {"alertname": "TheirOwn", "team": "sre", "severity": "critical"}) == "theirs"
 
 
 @pytest.mark.parametrize("name", SETTINGS)
