@@ -59,10 +59,10 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     place = tmp_path_factory.mktemp("calendar")
     history = past({"2xx": lambda s: 3.0 * (s + 3600), "5xx": lambda s: 0.003 * (s + 3600)}, hours=61)
-    exported = {"slo": "sla", "slo_service": "clinic", "window": "3d", "job": "work", "instance": "work"}
+    exported = {"slo": "sla", "slo_service": "clinic", "window": "3d-calendar", "job": "work", "instance": "work"}
     for family, value in (("sli", 0.9), ("error_budget_remaining", -9.0), ("coverage", 0.5)):
         history.add(f"slo_calendar_{family}_ratio", exported, [(NOW - MINUTE, value)])
-    recorded = {"slo": "sla", "slo_service": "clinic", "window": "3d"}
+    recorded = {"slo": "sla", "slo_service": "clinic", "window": "3d-calendar"}
     budget = [(MIDNIGHT - 30 * MINUTE, -1.0), (MIDNIGHT + 30 * MINUTE, 0.9)]
     history.add("slo:error_budget_remaining:ratio", recorded, budget)
     whole = catalogue(three_days())
@@ -116,7 +116,7 @@ def test_before_the_first_window_nothing_stands(served: Served) -> None:
 def test_status_tells_the_window_and_its_bounds(served: Served) -> None:
     (status,) = slo_statuses(served.prometheus, served.whole, NOW, served.sealed)
     told = status.to_json()
-    assert told["window"] == "3d"
+    assert told["window"] == "3d-calendar"
     assert told["window_start"] == "2026-10-23T22:00:00Z"
     assert told["window_end"] == "2026-10-26T23:00:00Z"
     assert told["sli"] == pytest.approx(1 - 0.003 / 3.003)

@@ -79,6 +79,7 @@ def test_several_objectives_are_slos_of_their_own_named_after_them() -> None:
         ([{"displayName": "2"}, {}], "spec.objectives[1].displayName"),
         ([{"displayName": "a" * 60}, {}], "spec.objectives[0].displayName"),
         ([{"displayName": "x"}, {"displayName": "x alerts"}], "spec.objectives[1].displayName"),
+        ([{"displayName": "x"}, {"displayName": "x sloth"}], "spec.objectives[1].displayName"),
     ],
 )
 def test_a_name_that_is_taken_or_too_long_is_told_at_the_objective(written: list[dict[str, Any]], path: str) -> None:

@@ -249,8 +249,11 @@ def test_a_long_window_is_recorded_once_though_it_is_the_slos_own(slos: tuple[Sl
 
 def test_no_series_is_recorded_twice_whatever_an_slos_window(slos: tuple[Slo, ...]) -> None:
     environment = load(None, "compose").environment
-    for hours in (1, 2, 3, 6, 24, 72, 7 * 24, 30 * 24, 90 * 24):
-        slo = replace(slos[0], window=Window(duration=timedelta(hours=hours)))
+    begin = datetime(2026, 1, 1)  # noqa: DTZ001  # by the clocks there
+    rolling = [Window(duration=timedelta(hours=hours)) for hours in (1, 2, 3, 6, 24, 72, 7 * 24, 30 * 24, 90 * 24)]
+    days = [Calendar(unit="d", count=count, start=begin, time_zone="Europe/Berlin") for count in (1, 3, 7)]
+    for window in (*rolling, *(Window(duration=timedelta(days=one.count), calendar=one) for one in days)):
+        slo = replace(slos[0], window=window)
         recorded = [(rule.record, rule.labels.get("window")) for rule in recordings(slo, environment)]
 
         assert len(recorded) == len(set(recorded))

@@ -43,8 +43,14 @@ class Window:
 
     @property
     def text(self) -> str:
-        """The label of what is recorded: ``30d`` as Prometheus writes it, and of a calendar OpenSLO's own ``1M``."""
-        return f"{self.calendar.count}{self.calendar.unit}" if self.calendar else durations.text(self.duration)
+        """The label of what is recorded: ``30d`` as Prometheus writes it, and of a calendar OpenSLO's own ``1M``.
+
+        Days of a calendar are called so: ``1d`` is what is recorded of the last 24 hours.
+        """
+        if self.calendar is None:
+            return durations.text(self.duration)
+        written = f"{self.calendar.count}{self.calendar.unit}"
+        return f"{written}-calendar" if self.calendar.unit == "d" else written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,7 +64,7 @@ def _taken(found: Iterable[Read]) -> Iterator[Fault]:
             message = f"makes a second SLO {one.slo.name}, after {other.slo.place.file}:{other.slo.place.line}"
             yield one.document.fault("duplicate", f"{message}: choose another name", one.path)
     for name, one in first.items():
-        for suffix in ("alerts", "long", "days", "rollups", "window"):
+        for suffix in ("alerts", "long", "days", "rollups", "window", "sloth"):
             other_name = name.removesuffix(f"-{suffix}")
             if other_name != name and other_name in first:
                 message = f"is what a file of SLO {other_name} is called: choose another name"
