@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -22,6 +23,8 @@ _STRING = r""" "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*` """
 _TEXT_OR_GAP = re.compile(rf"({_STRING}) | \s+", re.VERBOSE)
 _TEXTS = re.compile(_STRING, re.VERBOSE)
 _MATCHERS = re.compile(r"\{[^{}]*\}")
+_OTHERS_MATCHERS = re.compile(r'[{,]\s*""|\bor\b(?!\s*[=!])', re.IGNORECASE)
+"""Between the braces: a name in quotes, or an alternative."""
 _BRACKET = re.compile(r"[(\[{}\])]")
 _OPERATOR = re.compile(r"[-+*/%^=!<>\[]+|(?<![a-z_:])(?:and|or|unless|atan2)(?![a-z_:])", re.IGNORECASE)
 _SPAN = r"[0-9]+(?:ms|[smhdwy])(?:[0-9]+(?:ms|[smhdwy]))*"
@@ -43,7 +46,7 @@ def parse(query: str) -> ql.Expr:
     """
     _within_reason(query)
     try:
-        return ql.parse(query)
+        return ql.parse(_TEXTS.sub(_quoted, query))
     except ValueError as error:
         raise ValueError(f"is not PromQL: {shown(str(error))}") from error
 
@@ -82,12 +85,19 @@ def parts(expr: ql.Expr) -> tuple[ql.Expr, ...]:
     return ()
 
 
+def _quoted(text: re.Match[str]) -> str:
+    """A raw text in quotes: the parser takes what stands in backticks for escapes, which Prometheus does not."""
+    return json.dumps(text[0][1:-1], ensure_ascii=False) if text[0].startswith("`") else text[0]
+
+
 def _within_reason(query: str) -> None:
     bare = _TEXTS.sub('""', query)
     if "#" in bare:
         raise ValueError("holds a comment: a query is written on one line in the end, so put # before the YAML field")
     if spans := [found["bare"] for found in _BARE_SPAN.finditer(_MATCHERS.sub(" ", bare)) if found["bare"]]:
         raise ValueError(f"has {spans[0]} where a number stands: only newer servers know that, so write its seconds")
+    if any(_OTHERS_MATCHERS.search(found) for found in _MATCHERS.findall(bare)):
+        raise ValueError("has a name in quotes or an `or` between braces: only other or newer servers know that")
     depth = deepest = 0
     for sign in _BRACKET.findall(bare):
         depth += 1 if sign in "([{" else -1

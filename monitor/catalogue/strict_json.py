@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from monitor.catalogue.strict_yaml import Document
@@ -26,7 +27,7 @@ def parse(text: str, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]
         return found
 
     try:
-        data = json.loads(text, object_pairs_hook=mapping, parse_constant=_refused)
+        data = json.loads(text, object_pairs_hook=mapping, parse_constant=_refused, parse_float=_finite)
         # "\\ud800" alone is a half of a character: nobody could print or write it.
         json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
@@ -34,6 +35,13 @@ def parse(text: str, name: str) -> tuple[tuple[Document, ...], tuple[Fault, ...]
         reason = "half a character" if isinstance(error, UnicodeEncodeError) else str(error)
         return (), (Fault(file=name, line=line, code="json", message=f"is not JSON: {reason}"),)
     return (Document(file=name, data=data),), tuple(dict.fromkeys(faults))
+
+
+def _finite(written: str) -> float:
+    number = float(written)
+    if math.isinf(number):
+        raise ValueError(f"{written[:_SHOWN]} is larger than any number")
+    return number
 
 
 def _refused(word: str) -> None:

@@ -146,6 +146,7 @@ SERVICE = "apiVersion: openslo/v1\nkind: Service\nmetadata: {name: shop}\nspec: 
         ("x.json", b'{"kind": ', "json"),
         ("x.json", b"[" * 100_000, "json"),
         ("x.json", b'{"a": NaN}', "json"),
+        ("x.json", b'{"a": -1e999}', "json"),
         ("x.json", b'{"a": ' + b"9" * 5000 + b"}", "json"),
         ("x.json", b'{"a\\ud800": 1}', "json"),
         ("x.json", b'{"kind": "SLO", "kind": "SLI"}', "duplicate_key"),

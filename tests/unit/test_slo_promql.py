@@ -41,6 +41,17 @@ def test_what_cannot_be_counted_exactly_is_refused(query: str) -> None:
         terms.counters(query)
 
 
+def test_a_text_in_backticks_is_what_it_says() -> None:
+    assert terms.counters(r'a{path=~`/v\d+/"x"`}') == (r'a{path=~"/v\\d+/\"x\""}',)
+
+
+@pytest.mark.parametrize("query", ['a{"b.c"="x"}', '{"a.b"}', 'a{x="1" or y="2"}'])
+def test_what_only_other_servers_read_between_braces_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match="between braces"):
+        terms.counters(query)
+    assert terms.counters('a{or="1",b="x or {"}') == ('a{b="x or {",or="1"}',)
+
+
 @pytest.mark.parametrize(
     ("query", "text"),
     [
