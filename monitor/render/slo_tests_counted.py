@@ -15,10 +15,10 @@ from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Window
 from monitor.render.pattern import YamlPattern, own_of
 from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
+from monitor.render.slo_tests_series import Phase, can_be_made_up, input_series, mean_of, memory, moved, probed
 from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, native, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
-from monitor.slo.example import Phase, can_be_made_up, input_series, mean_of, memory, moved, probed
 from monitor.slo.stand_in import MOST_KEPT, StandIn
 
 RATE = 100

@@ -62,8 +62,9 @@ KINDS = {
     "year": ("duration: 1Y, isRolling: true", BLIND, OCCURRENCES),
 }
 
+CHOSEN = r'made_total{path=~`/(v\d+)/"x"`,method!="GET",'
 EVENTS = {
-    "good-of-all": (ROLLING, PARTS % ('sum(made_total{code!~"5.."})', "sum(made_total)"), OCCURRENCES),
+    "good-of-all": (ROLLING, PARTS % (f'sum({CHOSEN}code!~"(5[0-9]{{2}}|429)"}})', f"sum({CHOSEN}}})"), OCCURRENCES),
     "good-and-bad": (ROLLING, PARTS % ("sum(made_good_total)", "made_good_total + made_bad_total"), OCCURRENCES),
 }
 """Other ways to say which counters count what; only what is counted depends on it."""

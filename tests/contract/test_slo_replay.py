@@ -22,8 +22,8 @@ from monitor.cli import main
 from monitor.compliance.replay import replay
 from monitor.compliance.replay_reading import LEAD, Reader, read
 from monitor.render.rules import slo_rule_files
+from monitor.render.slo_tests_series import Phase, input_series
 from monitor.slo.alerts import BURN_ALERTS
-from monitor.slo.example import Phase, input_series
 from tests.contract.history import History, _binary, serve
 
 STEP = timedelta(seconds=15)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,10 +14,11 @@ import promql_parser as ql
 from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
 from monitor.catalogue.promql import parse, selectors
 from monitor.catalogue.terms import Term, terms
+from monitor.render.slo_tests_labels import TARGET, example, matches
+from monitor.render.slo_tests_labels import labels as labels_of
+from monitor.render.slo_tests_labels import series as series_of
 from monitor.slo import native
 
-_TARGET = {"job": "made-up", "instance": "made-up"}
-_LABELS = re.compile(r'[{,](\w+)="([^"]*)"')
 _AHEAD = Decimal(10_000_000)
 _AT_HAND = 128
 """How much is remembered of what queries read: the tests of one SLO ask for it one after another."""
@@ -83,7 +83,7 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
         made = [_gauge(slo.sli, phases)]
     watched = " ".join(f"{int(not phase.absent)}x{phase.steps - 1}" for phase in phases)
     targets = dict.fromkeys(_target(one.series) for one in made)
-    made += [Series(series=_text("up", dict(target)), values=f"1 {watched}") for target in targets]
+    made += [Series(series=series_of("up", dict(target)), values=f"1 {watched}") for target in targets]
     if isinstance(slo.sli, RatioSli) and slo.sli.probe:
         probe = " ".join(f"{phase.probe}x{phase.steps - 1}" for phase in phases)
         made.append(Series(series=probed(slo.sli), values=f"1 {probe}"))
@@ -92,7 +92,7 @@ def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
 
 def probed(sli: RatioSli) -> str:
     """The series of an SLI's probe."""
-    return _example(sli.probe)
+    return example(sli.probe)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,11 +113,11 @@ def moved(slo: Slo, before: Phase, after: Phase) -> Moved:
     part, whole = terms(slo.sli.good or slo.sli.bad), terms(slo.sli.total)
     counters, others = _counters(slo, (before, after)), 0
     for term in part[1:]:
-        series = _example(term.selector)
-        if series not in {one[0] for one in counters} and not _matches(part[0].selector, series):
+        series = example(term.selector)
+        if series not in {one[0] for one in counters} and not matches(part[0].selector, series):
             counters.append((series, [(1, 0), (1, 0)], term))
             others += 1
-    more = sum(any(_matches(total.selector, one[0]) for total in whole) for one in counters[len(counters) - others :])
+    more = sum(any(matches(total.selector, one[0]) for total in whole) for one in counters[len(counters) - others :])
     made = [one for counter in counters for one in _going_on(*counter, before, after)]
     ended = {one.series for one in made}
     rest = (one for one in input_series(slo, (before, after)) if one.series not in ended)
@@ -130,16 +130,16 @@ def _going_on(series: str, gains: list[Gain], term: Term, before: Phase, after: 
     yield _counter(series, gains, (before, replace(after, absent=True)), term)
     begun = _more(_more((1000, 0), first, before.steps), then)
     begins, gain = (native.sample(value, term) for value in (begun, then))
-    name, labels = series.partition("{")[0], dict(_LABELS.findall(series))
+    name, labels = series.partition("{")[0], labels_of(series)
     values = f"_x{before.steps + 1} {begins}+{gain}x{after.steps - 1}"
-    yield Series(series=_text(name, labels | {"moved": "yes"}), values=values)
+    yield Series(series=series_of(name, labels | {"moved": "yes"}), values=values)
 
 
 @lru_cache(maxsize=_AT_HAND)
 def _target(series: str) -> tuple[tuple[str, str], ...]:
     """The target that a series says it was scraped from."""
-    labels = dict(_LABELS.findall(series))
-    return tuple((name, labels[name]) for name in _TARGET)
+    labels = labels_of(series)
+    return tuple((name, labels[name]) for name in TARGET)
 
 
 def _asked_first(sli: ThresholdSli) -> ql.Expr:
@@ -196,17 +196,17 @@ class _Rest(NamedTuple):
 def _pair(sli: RatioSli) -> tuple[Term, str, _Rest | None, bool]:
     """The term and the series of good (or bad) events, those of the rest if there are any, and if they are apart."""
     part, whole = terms(sli.good or sli.bad)[0], terms(sli.total)
-    is_counted = any(_matches(total.selector, part.selector) for total in whole)
+    is_counted = any(matches(total.selector, part.selector) for total in whole)
     if is_counted and part.bounds:
-        return part, _example(part.selector), None, is_counted
+        return part, example(part.selector), None, is_counted
     total, series = _other(whole, part, unlike=part.selector if is_counted or sli.bad else "")
-    return part, _example(part.selector), _Rest(series, total), is_counted
+    return part, example(part.selector), _Rest(series, total), is_counted
 
 
 def _other(whole: tuple[Term, ...], part: Term, *, unlike: str) -> tuple[Term, str]:
     """A series of the total that is none of the part's, where there can be one; and the term that counts it."""
-    found = [(total, _example(total.selector, unlike=unlike)) for total in whole]
-    return next((one for one in found if not _matches(part.selector, one[1])), found[0])
+    found = [(total, example(total.selector, unlike=unlike)) for total in whole]
+    return next((one for one in found if not matches(part.selector, one[1])), found[0])
 
 
 def _counter(series: str, gains: list[Gain], phases: tuple[Phase, ...], term: Term) -> Series:
@@ -233,8 +233,8 @@ def _mean(sli: ThresholdSli, phases: tuple[Phase, ...]) -> list[tuple[str, list[
         return []
     amount = int(sli.value * 1000) + 1000
     return [
-        (_example(pair[0]), [phase.bad * amount for phase in phases]),
-        (_example(pair[1]), [phase.good + phase.bad for phase in phases]),
+        (example(pair[0]), [phase.bad * amount for phase in phases]),
+        (example(pair[1]), [phase.good + phase.bad for phase in phases]),
     ]
 
 
@@ -250,51 +250,4 @@ def _gauge(sli: ThresholdSli, phases: tuple[Phase, ...]) -> Series:
             parts.append("stale" if phase.steps == 1 else f"stale _x{phase.steps - 1}")
         else:
             parts.append(f"{bad if phase.bad else good}x{phase.steps - 1}")
-    return Series(series=_example(sli.query), values=" ".join(parts))
-
-
-@lru_cache(maxsize=_AT_HAND)
-def _example(query: str, *, unlike: str = "") -> str:
-    """A series that the query's first selector matches and, where possible, the ``unlike`` selector does not."""
-    selector = next(selectors(parse(query)))
-    labels = dict(_TARGET)
-    if unlike:
-        other = next(selectors(parse(unlike)))
-        labels |= {matcher.name: _unlike(str(matcher.op), str(matcher.value)) for matcher in other.matchers.matchers}
-    labels |= {matcher.name: _sample(str(matcher.op), str(matcher.value)) for matcher in selector.matchers.matchers}
-    return _text(str(selector.name), labels)
-
-
-def _sample(operator: str, value: str) -> str:
-    if operator == "MatchOp.Equal":
-        return value
-    if operator == "MatchOp.Re":
-        return re.sub(r"\.[*+]", "made-up", value.split("|", maxsplit=1)[0]).replace("\\", "")
-    return "other"
-
-
-def _unlike(operator: str, value: str) -> str:
-    """What a matcher does not accept."""
-    refused = {"MatchOp.NotEqual": "MatchOp.Equal", "MatchOp.NotRe": "MatchOp.Re"}
-    return _sample(refused[operator], value) if operator in refused else "other"
-
-
-@lru_cache(maxsize=_AT_HAND)
-def _matches(selector: str, series: str) -> bool:
-    """Whether what ``series`` selects by equality is selected by ``selector`` as well."""
-    wide, narrow = (next(selectors(parse(text))) for text in (selector, series))
-    labels = {matcher.name: _sample(str(matcher.op), str(matcher.value)) for matcher in narrow.matchers.matchers}
-    return wide.name == narrow.name and all(
-        _accepts(str(matcher.op), str(matcher.value), labels.get(matcher.name, ""))
-        for matcher in wide.matchers.matchers
-    )
-
-
-def _accepts(operator: str, value: str, label: str) -> bool:
-    hit = label == value if operator in {"MatchOp.Equal", "MatchOp.NotEqual"} else bool(re.fullmatch(value, label))
-    return hit if operator in {"MatchOp.Equal", "MatchOp.Re"} else not hit
-
-
-def _text(name: str, labels: Mapping[str, str]) -> str:
-    inside = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{inside}}}"
+    return Series(series=example(sli.query), values=" ".join(parts))
