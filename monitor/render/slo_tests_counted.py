@@ -102,6 +102,10 @@ def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
     dark = needed + held + 4
     phases = (Phase(steps=healthy, good=RATE), Phase(steps=dark, absent=True, probe=0))
     at, lost = (healthy + dark) * step, _events(slo, dark * weight, step)
+    counted = [
+        rounded(promql.failed_events(slo, dark * step), lost, at),
+        rounded(promql.total_events(slo, at), _events(slo, healthy, step) + lost, at),
+    ]
     yield _test(
         "traffic, then the edge is gone, and the probe says so",
         slo,
@@ -110,18 +114,18 @@ def _darkness(slo: Slo, environment: Environment) -> Iterator[Value]:
         [
             count(firing(slo, pair.alert), 0, (healthy + needed + held - 1) * step),
             count(firing(slo, pair.alert), 1, (healthy + needed + held) * step),
-            rounded(promql.failed_events(slo, dark * step), lost, at),
-            rounded(promql.total_events(slo, at), _events(slo, healthy, step) + lost, at),
+            # Beyond its memory the mean step is one without the first sample.
+            *(counted if at <= promql.TRAFFIC_MEMORY else ()),
         ],
     )
 
 
 def _figures(slo: Slo, span: timedelta, healthy: int, outage: int, step: timedelta) -> Iterator[Value]:
     """What is recorded at the end of an outage."""
-    window, steps = durations.text(span), healthy + outage
+    window, steps, within = durations.text(span), healthy + outage, span // step
     at, bad = steps * step, _bad_steps(slo, outage, step)
-    share = _decimal(Fraction(bad) / _counted(slo, steps))
-    covered = Decimal(_known(slo, steps) * (step // SECOND)) / (span // SECOND)
+    share = _decimal(Fraction(_bad_within(slo, outage, step, within)) / min(_counted(slo, steps), within))
+    covered = Decimal(min(_known(slo, steps), within) * (step // SECOND)) / (span // SECOND)
     yield rounded(promql.series(names.SLI, slo, window), 1 - share, at)
     yield rounded(promql.series(names.BURN_RATE, slo, window), share / (1 - slo.target), at)
     yield rounded(promql.series(names.COVERAGE, slo, window), covered, at)
@@ -344,13 +348,17 @@ def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: int | Fra
     ``weight`` is how much a bad step counts, of a healthy one; dark steps are bad at once.
     """
     pair = burning.burn_pairs(slo)[0]
-    limit, per = (pair.factor * (1 - slo.target) * (pair.long // step)).as_integer_ratio()
+    within = pair.long // step
+    limit, per = (pair.factor * (1 - slo.target) * within).as_integer_ratio()
     counted, known = _counted(slo, healthy), _known(slo, healthy)
 
     def is_due(steps: int) -> bool:
-        bad = weight * (steps if dark else _bad_steps(slo, steps, step))
-        burnt = bad * (known + steps) * per > limit * (counted + weight * steps)
-        return burnt and _events_of(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS
+        inside = min(steps, within)
+        bad = weight * (inside if dark else _bad_within(slo, steps, step, within))
+        burnt = bad * (min(known, within - inside) + inside) * per
+        return burnt > limit * (min(counted, within - inside) + weight * inside) and (
+            _events_of(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS
+        )
 
     reached = 1
     while not is_due(reached):
@@ -367,6 +375,11 @@ def _bad_steps(slo: Slo, steps: int, step: timedelta) -> int | Fraction:
         return max(steps - math.floor(size * (1 - target)), 0)
     partly = min(steps, size)
     return Fraction(partly * (partly + 1), 2 * size) + steps - partly
+
+
+def _bad_within(slo: Slo, steps: int, step: timedelta, within: int) -> int | Fraction:
+    """How many of the last steps count as bad when so many have been: of no more than there are ``within`` a window."""
+    return _bad_steps(slo, steps, step) - _bad_steps(slo, max(steps - within, 0), step)
 
 
 def _counted(slo: Slo, steps: int) -> int:

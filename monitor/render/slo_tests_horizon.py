@@ -26,10 +26,15 @@ from monitor.slo.windows import BurnPair
 
 HOUR = timedelta(hours=1)
 EVENTS = 100_000
-"""Events of one evaluation: enough that the smallest share of bad ones is not lost in rounding."""
+"""Events of one evaluation, at least: of a smaller budget more, or rounding would lose the bad ones (``_events``)."""
+LEAST_ALLOWED = 10
+"""So many of them may be bad: a tenth of the budget is one event."""
 
 PACE = 20
 """How many times too fast the budget of the SLO's own window is spent in its test, where its objective allows that."""
+
+_MARGIN = 3
+"""Evaluations between a budget that is spent and when that is asked."""
 
 MOST_STEPS = 360
 """Evaluations in an SLO's own window, at most: promtool reads no more than 10,000 samples a query."""
@@ -168,7 +173,7 @@ def own_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
     """The budget of the SLO's own window is spent, and comes back when what spent it leaves the window."""
     if slo.window.calendar:
         yield _calendar(slo)
-    elif slo.window.duration >= timedelta(days=7):
+    elif slo.window.duration >= timedelta(days=7) and _burnt(slo) < slo.window.duration // own_interval(slo) - 1:
         yield _exhausted(slo, environment)
 
 
@@ -183,7 +188,7 @@ def _slow(slo: Slo, pair: BurnPair) -> Value:
     pace = min(pair.factor * 4 / 3, highest_burn(slo))
     due = pair.factor / pace * hours
     early, late, calm = int(due * Decimal("0.9")), int(due * Decimal("1.1")) + 2, pair.short // HOUR + 3
-    bad = round(EVENTS * pace * (1 - slo.target))
+    bad = round(_events(slo) * pace * (1 - slo.target))
     series = _rollups(slo, HOUR, [(hours, 0), (late, bad), (calm, 0)])
     checks = _due(slo.window, pair, early, late, calm).items(own_of(slo))
     return test(f"{pair.alert}: too fast for most of its window", slo, HOUR, series, {"promql_expr_test": [checks]})
@@ -205,17 +210,27 @@ def _due(window: Window, pair: BurnPair, early: int, late: int, calm: int) -> Ya
     return YamlPattern(written(checks))
 
 
+def _burnt(slo: Slo) -> int:
+    """After how many evaluations the budget of the SLO's own window is surely spent, at the pace of its test."""
+    pace = min(Decimal(PACE), highest_burn(slo))
+    return math.ceil(Decimal(slo.window.duration // SECOND) / (own_interval(slo) // SECOND) / pace) + _MARGIN
+
+
+def _events(slo: Slo) -> int:
+    return max(EVENTS, math.ceil(LEAST_ALLOWED / (1 - slo.target)))
+
+
 def _exhausted(slo: Slo, environment: Environment) -> Value:
     step, own = own_interval(slo), slo.window.text
     window = slo.window.duration // step
     pace = min(Decimal(PACE), highest_burn(slo))
-    exact = Decimal(slo.window.duration // SECOND) / (step // SECOND)
-    spent = math.ceil(exact / pace)  # steps until nothing is left
-    burnt = spent + 3
-    bad = round(EVENTS * pace * (1 - slo.target))
+    exact, burnt = Decimal(slo.window.duration // SECOND) / (step // SECOND), _burnt(slo)
+    spent = burnt - _MARGIN
+    events = _events(slo)
+    bad = round(events * pace * (1 - slo.target))
     after = window + 2
     back = (after + burnt + math.ceil(KEEP / step) + 2) * step
-    share, at = Decimal(bad) / EVENTS, (burnt - 1) * step
+    share, at = Decimal(bad) / events, (burnt - 1) * step
     covered = (burnt - 1) / exact
     longest = slo.window.duration > windows.LONGEST_FROM_SECOND
     many = windows.THIRD_ROLLUP if longest else windows.SECOND_ROLLUP
@@ -225,7 +240,7 @@ def _exhausted(slo: Slo, environment: Environment) -> Value:
     checks = [
         count(firing(slo, EXHAUSTED), 0, max(spent - 2, 0) * step),
         count(firing(slo, EXHAUSTED, "pending"), 0, max(spent - 2, 0) * step),
-        *figures(slo, own, Decimal(bad * (burnt - 1)), Decimal(EVENTS * (burnt - 1)), covered, at),
+        *figures(slo, own, Decimal(bad * (burnt - 1)), Decimal(events * (burnt - 1)), covered, at),
         rounded(whole(names.BUDGET_REMAINING, slo, own), 1 - share / (1 - slo.target) * covered, at),
         *(rounded(whole(name, slo, own), peak, at) for name in (names.PEAK_WINDOW, names.TRAFFIC_PEAK)),
         count(firing(slo, EXHAUSTED), 1, (burnt + 1) * step),
@@ -265,7 +280,7 @@ def _rollups(slo: Slo, step: timedelta, phases: Iterable[tuple[int, int]], *, lo
     steps = sum(length for length, _ in phases)
     values = {
         names.BAD_ROLLUP: " ".join(f"{failed}x{length - 1}" for length, failed in phases),
-        names.TOTAL_ROLLUP: f"{EVENTS}x{steps - 1}",
+        names.TOTAL_ROLLUP: f"{_events(slo)}x{steps - 1}",
         names.COVERED_ROLLUP: f"{step // SECOND}x{steps - 1}",
     }
     return [recorded(slo, name, f"_ {text}") for one, text in values.items() for name in _levels(one, longest=longest)]

@@ -264,11 +264,16 @@ def written(catalogue: Catalogue, directory: Path) -> Path:
     return directory / "rules"
 
 
-@pytest.mark.parametrize("window", ["1h", "24h", "7d", "1Q"])
-def test_an_slo_of_any_window_alerts_as_its_tests_say(tmp_path: Path, window: str) -> None:
+@pytest.mark.parametrize(
+    ("window", "percent"),
+    [("1h", "93.5"), ("24h", "99.95"), ("7d", "1"), ("1Q", "99.99999")],
+    ids=["1h", "24h", "7d", "1Q"],
+)
+def test_an_slo_of_any_window_and_objective_alerts_as_its_tests_say(tmp_path: Path, window: str, percent: str) -> None:
     shutil.copytree(BUNDLED / "slos", tmp_path / "mine" / "slos")
     availability = tmp_path / "mine" / "slos" / "availability.yaml"
-    availability.write_text(availability.read_text().replace("duration: 30d", f"duration: {window}"))
+    text = availability.read_text().replace("duration: 30d", f"duration: {window}")
+    availability.write_text(text.replace("targetPercent: 99.95", f"targetPercent: {percent}"))
     rules = written(load(tmp_path / "mine", "compose"), tmp_path)
 
     # Roll-ups and days are the same for every window.
