@@ -109,8 +109,10 @@ def _objective(text: str) -> Decimal:
     """``99.9`` or ``0.999``: nobody promises less than one percent."""
     try:
         value = Decimal(text.strip().removesuffix("%").strip())
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_nan() and 0 < value < 100:  # noqa: PLR2004  # percent
-        return value if value < 1 else value / 100
+        share = value / 100 if value >= 1 else value
+    except InvalidOperation:  # no number, or one that says so itself
+        share = Decimal(0)
+    # As a float, which is what is counted with: one of twenty nines is 1, and has no budget.
+    if 0 < float(share) < 1:
+        return share
     raise InputError(f"--objective {text[:40]!r}: write a percentage below 100, such as 99.9")

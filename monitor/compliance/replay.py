@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from monitor import clock
 from monitor.catalogue.model import AlertRule, Environment, Slo
+from monitor.compliance.period import LONGEST
 from monitor.compliance.replay_past import Past, read_past
 from monitor.compliance.replay_reading import LEAD
 from monitor.errors import InputError
@@ -72,12 +73,14 @@ def replay(
     """Say what the alerts of an SLO would have done between two instants: its own, with other objectives, and others'.
 
     Raises:
-        InputError: the span is empty or not over.
+        InputError: the span is empty, not over, or longer than anything that is reported on.
         Unavailable: Prometheus cannot be reached, or refuses.
     """
     start, end = span
     if not start < end <= clock.now():
         raise InputError("--from must be before --to, and --to not in the future")
+    if end - start > LONGEST:
+        raise InputError(f"--from is more than {LONGEST.days} days before --to: samples are not kept for longer")
     others = [(policy.name, other_policies.burn_alerts(policy, slo)) for policy in policies]
     longest = max((LEAD, *(alert.pair.long for _, some in others for alert in some)))
     past = read_past(prometheus, slo, environment, span, longest=longest)

@@ -62,10 +62,13 @@ class Events:
         return self.lag + (0 if span <= windows.MIDDLE_WINDOWS[-1] else self.rollup)
 
     def window(self, span: timedelta) -> Iterator[tuple[float, float, float]]:
-        """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there."""
+        """By cell: bad events (never below 0), all events, and coverage (0-1) of the window that ends there.
+
+        Nothing is told apart within a cell: a window that is shorter is one.
+        """
         bad, total, known = self._sums
         every, behind = self._every(span), self.behind(span)
-        width = round(span / self.cell)
+        width = max(round(span / self.cell), 1)
         offset = round(self.first.timestamp() / self.cell.total_seconds())
         for number in range(len(self.bad)):
             # Roll-ups are made at whole multiples of their interval; between two of them the last one stands.

@@ -77,6 +77,11 @@ def test_long_windows_move_only_when_they_are_rolled_up() -> None:
     assert rare[165] == every[165]
 
 
+def test_a_window_that_is_shorter_than_a_cell_is_one() -> None:
+    found = events([0.0, 1200.0])
+    assert list(found.window(timedelta(seconds=1))) == list(found.window(MINUTE)) == [(0, 1200, 1), (1200, 1200, 1)]
+
+
 def test_dark_time_weighs_what_the_hour_before_it_did_however_long_it_is() -> None:
     total = [None, None, *[100.0] * 10, *[0.0] * 120, 50.0]
     failing = [True, False, *[False] * 10, *[True] * 120, True]
@@ -187,6 +192,9 @@ def test_what_is_no_list_of_incidents_is_a_fault(tmp_path: Path, text: str, why:
         (("nothing",), "has no SLO 'nothing'"),
         (("availability", "--objective", "100"), "percentage below 100"),
         (("availability", "--objective", "x"), "percentage below 100"),
+        (("availability", "--objective", "NaN"), "percentage below 100"),
+        (("availability", "--objective", f"99.{30 * '9'}"), "percentage below 100"),
+        (("availability", "--from", "2001-01-01T00:00:00Z"), "more than 400 days before --to"),
         (("availability", "--from", "yesterday"), "--from 'yesterday'"),
         (("availability", "--to", "2026-11-01"), "--to '2026-11-01'"),
         (("availability", "--from", "0001-01-01T00:00:00Z"), "before anything was measured"),
