@@ -126,6 +126,14 @@ def test_a_span_that_no_calendar_has_is_refused(written: str) -> None:
     assert len(message) < 200
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_calendar_that_begins_where_times_end_is_refused(year: str) -> None:
+    begin = {"startTime": f"{year}-01-01 00:00:00", "timeZone": "Europe/Berlin"}
+    slo = changed(examples.threshold_slo, lambda slo: slo["spec"]["timeWindow"][0].update(calendar=begin))
+
+    assert [path for path, _ in refused(slo)] == ["spec.timeWindow[0].calendar.startTime"]
+
+
 def test_a_window_without_a_calendar_rolls_as_the_specification_says() -> None:
     (slo,) = sound(changed(examples.slo, lambda slo: slo["spec"]["timeWindow"][0].pop("isRolling")))
 

@@ -14,6 +14,9 @@ from monitor.catalogue.strict_yaml import Document
 _SHORTEST = timedelta(hours=1)
 """How far back the fastest burn alert looks: a budget that is given for less is gone before it."""
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+"""In which a calendar may begin: what lies far outside is a slip, and times end before the year 1 and after 9999."""
+
 _MAX_DIGITS = 6
 """Of a shorthand's number: more are longer than anything here, and what is longer than ``int`` reads is a traceback."""
 
@@ -54,6 +57,9 @@ def window(document: Document) -> Window:
     calendar = windows[0]["calendar"]
     start = parse_start(calendar["startTime"])
     assert start is not None  # no rule is broken
+    if not _FIRST_YEAR <= start.year <= _LAST_YEAR:
+        place = "spec.timeWindow[0].calendar.startTime"
+        raise refuse(document, place, f"must be in a year from {_FIRST_YEAR} to {_LAST_YEAR}, not {start.year}")
     unit = cast("Literal['d', 'w', 'M', 'Q', 'Y']", unit)
     return Window(duration=span, calendar=Calendar(unit=unit, count=count, start=start, time_zone=calendar["timeZone"]))
 
