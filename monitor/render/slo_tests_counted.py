@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +15,17 @@ from monitor.catalogue import durations
 from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli, Window
 from monitor.render.pattern import YamlPattern, own_of
 from monitor.render.slo_checks import SECOND, absent, any_burning, count, figures, firing, given, rounded, test, whole
-from monitor.render.slo_tests_series import Phase, can_be_made_up, input_series, mean_of, memory, moved, probed
+from monitor.render.slo_tests_series import (
+    Phase,
+    Series,
+    can_be_made_up,
+    input_series,
+    mean_of,
+    memory,
+    moved,
+    others_gain,
+    probed,
+)
 from monitor.render.yaml_text import Value, written
 from monitor.slo import burning, names, native, promql, windows
 from monitor.slo.alerts import NO_DATA, NO_DATA_HOLD
@@ -227,46 +237,49 @@ def _nothing(window: Window, at: timedelta, judges_time: bool) -> YamlPattern:  
 
 
 def _reset(slo: Slo, environment: Environment) -> Value:
-    """Counters that start anew lose nothing."""
-    step = environment.evaluation_interval
-    phases = (Phase(steps=20, good=RATE, bad=1), Phase(steps=20, good=RATE, bad=1, reset=True))
-    at = 40 * step
-    bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
-    checks = [rounded(bad, Decimal(40), at), rounded(total, Decimal(40 * (RATE + 1)), at)]
-    return _test("every counter is reset", slo, environment, phases, checks)
+    """Counters that start anew lose nothing, though a scrape failed meanwhile."""
+    phase = Phase(steps=20, good=RATE, bad=1)
+    phases = (phase, Phase(steps=1, absent=True), replace(phase, reset=True))
+    return _added_up(slo, environment, "every counter is reset", 40, 41, input_series(slo, phases, others=True))
 
 
 def _moved(slo: Slo, environment: Environment) -> Value:
     """Counters that go on under other labels are counted once."""
-    step = environment.evaluation_interval
     phase = Phase(steps=20, good=RATE, bad=1)
-    made, at = moved(slo, phase, phase), 40 * step
-    bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
-    checks = [rounded(bad, Decimal(40 * made.bad), at), rounded(total, Decimal(40 * made.total), at)]
-    series = [given(one.series, one.values) for one in made.series]
     name = "every counter goes on under other labels"
-    return test(name, slo, step, series, {"promql_expr_test": checks})
+    return _added_up(slo, environment, name, 40, 40, moved(slo, phase, phase))
 
 
 def _away(slo: Slo, environment: Environment) -> Value:
     """A target that was away for longer than it is remembered is counted from where it is when it is back."""
-    step, steps = environment.evaluation_interval, 20
-    phase = Phase(steps=steps, good=RATE, bad=1)
-    away = promql.LOOKBACK // step + 4
-    phases = (phase, Phase(steps=away, absent=True), phase)
-    at, counted = (2 * steps + away) * step, 2 * steps - 1
+    phase = Phase(steps=20, good=RATE, bad=1)
+    away = promql.LOOKBACK // environment.evaluation_interval + 4
+    series = input_series(slo, (phase, Phase(steps=away, absent=True), phase), others=True)
+    return _added_up(slo, environment, "a target was away for long", 39, 40 + away, series)
+
+
+def _added_up(  # what a test is
+    slo: Slo, environment: Environment, name: str, counted: int, steps: int, made: Iterable[Series]
+) -> Value:
+    """What is observed comes to so many steps of one bad event, ``RATE`` good ones, and what others gain."""
+    more_bad, more = others_gain(slo)
+    at = steps * environment.evaluation_interval
     bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
-    checks = [rounded(bad, Decimal(counted), at), rounded(total, Decimal(counted * (RATE + 1)), at)]
-    return _test("a target was away for long", slo, environment, phases, checks)
+    checks = [
+        rounded(bad, Decimal(counted * (1 + more_bad)), at),
+        rounded(total, Decimal(counted * (RATE + 1 + more)), at),
+    ]
+    series = [given(one.series, one.values) for one in made]
+    return test(name, slo, environment.evaluation_interval, series, {"promql_expr_test": checks})
 
 
 def _still_served(slo: Slo, environment: Environment) -> Value:
     """While the probe fails and requests are answered all the same, what was counted counts."""
     step, steps = environment.evaluation_interval, 10
-    phases = (Phase(steps=steps, good=RATE), Phase(steps=steps, good=RATE // 2, probe=0))
+    phases = (Phase(steps=steps, good=RATE), Phase(steps=steps, good=1, probe=0))
     at = 2 * steps * step
     checks = [
-        rounded(whole(names.TOTAL_DELTA, slo), Decimal(RATE // 2), at),
+        rounded(whole(names.TOTAL_DELTA, slo), Decimal(1), at),
         rounded(whole(names.BAD_DELTA, slo), Decimal(0), at),
     ]
     return _test("the probe fails, but requests are answered", slo, environment, phases, checks)

@@ -242,9 +242,12 @@ def _exhausted(slo: Slo, environment: Environment) -> Value:
         count(firing(slo, EXHAUSTED, "pending"), 0, max(spent - 2, 0) * step),
         *figures(slo, own, Decimal(bad * (burnt - 1)), Decimal(events * (burnt - 1)), covered, at),
         rounded(whole(names.BUDGET_REMAINING, slo, own), 1 - share / (1 - slo.target) * covered, at),
-        *(rounded(whole(name, slo, own), peak, at) for name in (names.PEAK_WINDOW, names.TRAFFIC_PEAK)),
         count(firing(slo, EXHAUSTED), 1, (burnt + 1) * step),
         rounded(whole(names.BAD_SUM, slo, own), Decimal(bad * (burnt - 1)), (window - 2) * step),
+        *(
+            rounded(whole(name, slo, own), peak, (window - 2) * step)
+            for name in (names.PEAK_WINDOW, names.TRAFFIC_PEAK)
+        ),
         rounded(whole(names.COVERAGE, slo, own), Decimal(1), (window + 1) * step),
         count(firing(slo, EXHAUSTED), 0, back),
         rounded(whole(names.BUDGET_REMAINING, slo, own), Decimal(1), back),

@@ -75,10 +75,16 @@ def memory(slo: Slo) -> timedelta:
     return max(_ranges(parse(slo.sli.query)), default=timedelta(0))
 
 
-def input_series(slo: Slo, phases: Iterable[Phase]) -> tuple[Series, ...]:
-    """What would be scraped if these phases happened, one sample a step, after a first sample in which nothing has."""
+def input_series(slo: Slo, phases: Iterable[Phase], *, others: bool = False) -> tuple[Series, ...]:
+    """What would be scraped if these phases happened, one sample a step, after a first sample in which nothing has.
+
+    With ``others`` the counters that bad (or good) is added up from beside the first gain one each step.
+    """
     phases = tuple(phases)
-    made = [_counter(labels, gains, phases, term) for labels, gains, term in _counters(slo, phases)]
+    counters = _counters(slo, phases)
+    if others:
+        counters += [(series, [(1, 0)] * len(phases), term) for series, term in _others(slo)]
+    made = [_counter(labels, gains, phases, term) for labels, gains, term in counters]
     if isinstance(slo.sli, ThresholdSli) and not mean_of(slo.sli):
         made = [_gauge(slo.sli, phases)]
     watched = " ".join(f"{int(not phase.absent)}x{phase.steps - 1}" for phase in phases)
@@ -95,34 +101,46 @@ def probed(sli: RatioSli) -> str:
     return example(sli.probe)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """Input series whose counters go on under one more label, and what each step of theirs gains."""
-
-    series: tuple[Series, ...]
-    bad: int
-    total: int
-
-
-def moved(slo: Slo, before: Phase, after: Phase) -> Moved:
-    """The same of two phases, but that every counter goes on under one more label from the second one on.
-
-    Counters that bad (or good) is added up from beside the first gain one each step.
-    """
+def others_gain(slo: Slo) -> tuple[int, int]:
+    """How many more are bad, and how many more there are, in each step in which the other counters gain one."""
     assert isinstance(slo.sli, RatioSli)
     part, whole = terms(slo.sli.good or slo.sli.bad), terms(slo.sli.total)
-    counters, others = _counters(slo, (before, after)), 0
-    for term in part[1:]:
-        series = example(term.selector)
-        if series not in {one[0] for one in counters} and not matches(part[0].selector, series):
-            counters.append((series, [(1, 0), (1, 0)], term))
-            others += 1
-    more = sum(any(matches(total.selector, one[0]) for total in whole) for one in counters[len(counters) - others :])
-    made = [one for counter in counters for one in _going_on(*counter, before, after)]
+    mine, all_of_them = (
+        sum(matches(term.selector, series) for series, _ in _others(slo) for term in summed) for summed in (part, whole)
+    )
+    return (all_of_them - mine if slo.sli.good else mine), all_of_them
+
+
+def moved(slo: Slo, before: Phase, after: Phase) -> tuple[Series, ...]:
+    """The same of two phases, but that every counter goes on under one more label from the second one on.
+
+    The other counters gain one each step. The targets of those that bad (or good) is added up from have another series,
+    which stays and gains nothing: it is neither of those that end nor of those that are born.
+    """
+    counters, others = (
+        _counters(slo, (before, after)),
+        [(series, [(1, 0), (1, 0)], term) for series, term in _others(slo)],
+    )
+    made = [one for counter in (*counters, *others) for one in _going_on(*counter, before, after)]
+    made += [
+        _counter(_with(series, stays="yes"), [(0, 0), (0, 0)], (before, after), term)
+        for series, _, term in (counters[0], *others)
+    ]
     ended = {one.series for one in made}
-    rest = (one for one in input_series(slo, (before, after)) if one.series not in ended)
-    bad = before.bad + (more - others if slo.sli.good else others)
-    return Moved(series=(*made, *rest), bad=bad, total=before.good + before.bad + more)
+    return (*made, *(one for one in input_series(slo, (before, after), others=True) if one.series not in ended))
+
+
+def _others(slo: Slo) -> list[tuple[str, Term]]:
+    """Series of the counters that bad (or good) is added up from beside the first, and the terms that count them."""
+    assert isinstance(slo.sli, RatioSli)
+    part, found = terms(slo.sli.good or slo.sli.bad), dict[str, Term]()
+    if len(part) > 1:
+        known = {series for series, _, _ in _counters(slo, ())}
+        for term in part[1:]:
+            series = example(term.selector)
+            if series not in known and not matches(part[0].selector, series):
+                found.setdefault(series, term)
+    return list(found.items())
 
 
 def _going_on(series: str, gains: list[Gain], term: Term, before: Phase, after: Phase) -> Iterator[Series]:
@@ -130,9 +148,12 @@ def _going_on(series: str, gains: list[Gain], term: Term, before: Phase, after: 
     yield _counter(series, gains, (before, replace(after, absent=True)), term)
     begun = _more(_more((1000, 0), first, before.steps), then)
     begins, gain = (native.sample(value, term) for value in (begun, then))
-    name, labels = series.partition("{")[0], labels_of(series)
     values = f"_x{before.steps + 1} {begins}+{gain}x{after.steps - 1}"
-    yield Series(series=series_of(name, labels | {"moved": "yes"}), values=values)
+    yield Series(series=_with(series, moved="yes"), values=values)
+
+
+def _with(series: str, **more: str) -> str:
+    return series_of(series.partition("{")[0], labels_of(series) | more)
 
 
 @lru_cache(maxsize=_AT_HAND)
