@@ -23,7 +23,7 @@ _STRING = r""" "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*` """
 _TEXT_OR_GAP = re.compile(rf"({_STRING}) | \s+", re.VERBOSE)
 _TEXTS = re.compile(_STRING, re.VERBOSE)
 _MATCHERS = re.compile(r"\{[^{}]*\}")
-_OTHERS_MATCHERS = re.compile(r'[{,]\s*""|\bor\b(?!\s*[=!])', re.IGNORECASE)
+_OTHERS_MATCHERS = re.compile(r'\{(?:[^{}]*,)?\s*""|\{[^{}]*\bor\b(?!\s*[=!])', re.IGNORECASE)
 """Between the braces: a name in quotes, or an alternative."""
 _BRACKET = re.compile(r"[(\[{}\])]")
 _OPERATOR = re.compile(r"[-+*/%^=!<>\[]+|(?<![a-z_:])(?:and|or|unless|atan2)(?![a-z_:])", re.IGNORECASE)
@@ -46,7 +46,7 @@ def parse(query: str) -> ql.Expr:
     """
     _within_reason(query)
     try:
-        return ql.parse(_TEXTS.sub(_quoted, query))
+        return ql.parse(_TEXTS.sub(_quoted, query) if "`" in query else query)
     except ValueError as error:
         raise ValueError(f"is not PromQL: {shown(str(error))}") from error
 
@@ -94,18 +94,17 @@ def _within_reason(query: str) -> None:
     bare = _TEXTS.sub('""', query)
     if "#" in bare:
         raise ValueError("holds a comment: a query is written on one line in the end, so put # before the YAML field")
-    if spans := [found["bare"] for found in _BARE_SPAN.finditer(_MATCHERS.sub(" ", bare)) if found["bare"]]:
+    outside = _MATCHERS.sub(" ", bare)
+    if spans := [found["bare"] for found in _BARE_SPAN.finditer(outside) if found["bare"]]:
         raise ValueError(f"has {spans[0]} where a number stands: only newer servers know that, so write its seconds")
-    if any(_OTHERS_MATCHERS.search(found) for found in _MATCHERS.findall(bare)):
+    if _OTHERS_MATCHERS.search(bare):
         raise ValueError("has a name in quotes or an `or` between braces: only other or newer servers know that")
     depth = deepest = 0
     for sign in _BRACKET.findall(bare):
         depth += 1 if sign in "([{" else -1
         deepest = max(deepest, depth)
     # Each unary sign nests by itself, so a run of signs counts by its length.
-    operators = sum(
-        1 if found[0].isalnum() else len(found[0]) for found in _OPERATOR.finditer(_MATCHERS.sub(" ", bare))
-    )
+    operators = sum(1 if found[0].isalnum() else len(found[0]) for found in _OPERATOR.finditer(outside))
     if deepest > MAX_NESTING or operators > MAX_OPERATORS:
         raise ValueError(
             f"nests deeper than {MAX_NESTING} brackets or has more than {MAX_OPERATORS} operators: "

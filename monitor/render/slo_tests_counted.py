@@ -262,7 +262,8 @@ def _added_up(  # what a test is
     slo: Slo, environment: Environment, name: str, counted: int, steps: int, made: Iterable[Series]
 ) -> Value:
     """What is observed comes to so many steps of one bad event, ``RATE`` good ones, and what others gain."""
-    more_bad, more = others_gain(slo)
+    assert isinstance(slo.sli, RatioSli)
+    more_bad, more = others_gain(slo.sli)
     at = steps * environment.evaluation_interval
     bad, total = (promql.tile(name, slo, at) for name in (names.OBSERVED_BAD_DELTA, names.OBSERVED_TOTAL_DELTA))
     checks = [
@@ -367,16 +368,16 @@ def _steps_until_fast(slo: Slo, healthy: int, step: timedelta, weight: int | Fra
 
     def is_due(steps: int) -> bool:
         inside = min(steps, within)
+        before = within - inside
         bad = weight * (inside if dark else _bad_within(slo, steps, step, within))
-        burnt = bad * (min(known, within - inside) + inside) * per
-        return burnt > limit * (min(counted, within - inside) + weight * inside) and (
-            _events_of(slo, bad, step) >= windows.MINIMUM_BAD_EVENTS
-        )
+        if _events_of(slo, bad, step) < windows.MINIMUM_BAD_EVENTS:
+            return False
+        return bad * (min(known, before) + inside) * per > limit * (min(counted, before) + weight * inside)
 
     reached = 1
     while not is_due(reached):
         reached *= 2
-    return bisect_left(range(reached), x=True, key=is_due)
+    return bisect_left(range(reached), x=True, lo=reached // 2, key=is_due)
 
 
 def _bad_steps(slo: Slo, steps: int, step: timedelta) -> int | Fraction:
@@ -392,7 +393,8 @@ def _bad_steps(slo: Slo, steps: int, step: timedelta) -> int | Fraction:
 
 def _bad_within(slo: Slo, steps: int, step: timedelta, within: int) -> int | Fraction:
     """How many of the last steps count as bad when so many have been: of no more than there are ``within`` a window."""
-    return _bad_steps(slo, steps, step) - _bad_steps(slo, max(steps - within, 0), step)
+    bad = _bad_steps(slo, steps, step)
+    return bad - _bad_steps(slo, steps - within, step) if steps > within else bad
 
 
 def _counted(slo: Slo, steps: int) -> int:

@@ -82,8 +82,8 @@ def input_series(slo: Slo, phases: Iterable[Phase], *, others: bool = False) -> 
     """
     phases = tuple(phases)
     counters = _counters(slo, phases)
-    if others:
-        counters += [(series, [(1, 0)] * len(phases), term) for series, term in _others(slo)]
+    if others and isinstance(slo.sli, RatioSli):
+        counters += [(series, [(1, 0)] * len(phases), term) for series, term in _others(slo.sli).items()]
     made = [_counter(labels, gains, phases, term) for labels, gains, term in counters]
     if isinstance(slo.sli, ThresholdSli) and not mean_of(slo.sli):
         made = [_gauge(slo.sli, phases)]
@@ -101,14 +101,14 @@ def probed(sli: RatioSli) -> str:
     return example(sli.probe)
 
 
-def others_gain(slo: Slo) -> tuple[int, int]:
+@lru_cache(maxsize=_AT_HAND)
+def others_gain(sli: RatioSli) -> tuple[int, int]:
     """How many more are bad, and how many more there are, in each step in which the other counters gain one."""
-    assert isinstance(slo.sli, RatioSli)
-    part, whole = terms(slo.sli.good or slo.sli.bad), terms(slo.sli.total)
+    part, whole = terms(sli.good or sli.bad), terms(sli.total)
     mine, all_of_them = (
-        sum(matches(term.selector, series) for series, _ in _others(slo) for term in summed) for summed in (part, whole)
+        sum(matches(term.selector, series) for series in _others(sli) for term in summed) for summed in (part, whole)
     )
-    return (all_of_them - mine if slo.sli.good else mine), all_of_them
+    return (all_of_them - mine if sli.good else mine), all_of_them
 
 
 def moved(slo: Slo, before: Phase, after: Phase) -> tuple[Series, ...]:
@@ -117,10 +117,9 @@ def moved(slo: Slo, before: Phase, after: Phase) -> tuple[Series, ...]:
     The other counters gain one each step. The targets of those that bad (or good) is added up from have another series,
     which stays and gains nothing: it is neither of those that end nor of those that are born.
     """
-    counters, others = (
-        _counters(slo, (before, after)),
-        [(series, [(1, 0), (1, 0)], term) for series, term in _others(slo)],
-    )
+    assert isinstance(slo.sli, RatioSli)
+    counters = _counters(slo, (before, after))
+    others = [(series, [(1, 0), (1, 0)], term) for series, term in _others(slo.sli).items()]
     made = [one for counter in (*counters, *others) for one in _going_on(*counter, before, after)]
     made += [
         _counter(_with(series, stays="yes"), [(0, 0), (0, 0)], (before, after), term)
@@ -130,17 +129,17 @@ def moved(slo: Slo, before: Phase, after: Phase) -> tuple[Series, ...]:
     return (*made, *(one for one in input_series(slo, (before, after), others=True) if one.series not in ended))
 
 
-def _others(slo: Slo) -> list[tuple[str, Term]]:
+@lru_cache(maxsize=_AT_HAND)
+def _others(sli: RatioSli) -> dict[str, Term]:
     """Series of the counters that bad (or good) is added up from beside the first, and the terms that count them."""
-    assert isinstance(slo.sli, RatioSli)
-    part, found = terms(slo.sli.good or slo.sli.bad), dict[str, Term]()
-    if len(part) > 1:
-        known = {series for series, _, _ in _counters(slo, ())}
-        for term in part[1:]:
-            series = example(term.selector)
-            if series not in known and not matches(part[0].selector, series):
-                found.setdefault(series, term)
-    return list(found.items())
+    first, *more = terms(sli.good or sli.bad)
+    found: dict[str, Term] = {}
+    for term in more:
+        _, known, rest, _ = _pair(sli)
+        series = example(term.selector)
+        if series not in {known, rest and rest.series} and not matches(first.selector, series):
+            found.setdefault(series, term)
+    return found
 
 
 def _going_on(series: str, gains: list[Gain], term: Term, before: Phase, after: Phase) -> Iterator[Series]:
