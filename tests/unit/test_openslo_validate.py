@@ -193,6 +193,15 @@ def test_what_is_no_file_is_a_violation_at_its_place(place: Path, make: Callable
     assert (second["file"], told(second)) == ("x.yaml", [("", code)])
 
 
+def test_a_name_that_no_file_can_have_hides_nothing_of_the_other_files(place: Path) -> None:
+    (place / "x.yaml").write_text(SERVICE)
+
+    unusable, sound = answer("x" * 300, "x.yaml")
+
+    assert [code for _, code in told(unusable)] == ["unreadable"]
+    assert sound["valid"]
+
+
 def test_a_directory_stands_for_its_files_sorted_and_nothing_else_in_it(place: Path) -> None:
     for name in ("d/b.yaml", "d/a/z.json", "d/notes.md", "d/c.yml"):
         (place / name).parent.mkdir(parents=True, exist_ok=True)

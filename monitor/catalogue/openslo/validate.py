@@ -58,7 +58,7 @@ def _of_objects(documents: list[Document], mode: Mode, known: set[Name]) -> Iter
 
 def _files(path: Path) -> Iterator[tuple[Path, Fault | None]]:
     """The path itself, or the files below it, sorted; a directory in which there is nothing to see is told of."""
-    if not path.is_dir():
+    if not _is_directory(path):
         yield path, None
         return
     unreadable: list[OSError] = []
@@ -76,6 +76,14 @@ def _files(path: Path) -> Iterator[tuple[Path, Fault | None]]:
         yield path, Fault(file=str(path), code="empty", message=message)
     for file in sorted(found):
         yield file, None
+
+
+def _is_directory(path: Path) -> bool:
+    """Whether it is one; of what may not be looked at, reading it says why."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _read(path: Path, problem: Fault | None) -> tuple[tuple[Document, ...], tuple[Fault, ...]]:
