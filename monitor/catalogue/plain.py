@@ -20,7 +20,6 @@ _NAMESPACE = re.compile(r"[^.$\s/\\]+\.[^$\s]+")
 LEAST_CAPTURE, MOST_CAPTURE = timedelta(seconds=1), timedelta(seconds=60)
 """How often the oplog may be captured: below, each slice holds next to nothing; above, the RPO's gauge says minutes."""
 
-_NAMESPACE = re.compile(r"[^.$\s/\\]+\.[^$\s]+")
 _FIELD = re.compile(r"[^.$\s/\\]+\.[^$\s]+\.[^.$\s]+")
 _ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 
