@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -88,12 +89,34 @@ def read_metadata(content: bytes) -> dict[str, Any]:
         ValueError: it is no canonical Extended JSON document.
     """
     try:
-        document = json_util.loads(content, json_options=_JSON)
-    except (BSONError, TypeError, KeyError, ValueError, RecursionError) as error:
+        document = json.loads(content, object_hook=_value)
+    except (BSONError, TypeError, KeyError, ValueError, RecursionError, ArithmeticError) as error:
         raise ValueError(f"no Extended JSON ({type(error).__name__})") from error
-    if not isinstance(document, dict) or not isinstance(document.get("indexes", []), list):
-        raise ValueError("no metadata document")  # noqa: TRY004  # it is the file's content that is wrong
+    if not isinstance(document, dict) or not _is_metadata(document):
+        raise ValueError("no metadata document")
     return document
+
+
+def _is_metadata(document: dict[str, Any]) -> bool:
+    name, options, indexes = (
+        document.get("collectionName", ""),
+        document.get("options", {}),
+        document.get("indexes", []),
+    )
+    return (
+        isinstance(name, str)
+        and isinstance(options, dict)
+        and isinstance(indexes, list)
+        and all(isinstance(index, dict) and isinstance(index.get("name"), str) for index in indexes)
+    )
+
+
+def _value(fields: dict[str, Any]) -> Any:
+    """What a JSON object stands for. ``$regex`` is an operator of queries, and keeps whatever stands beside it.
+
+    The library takes it for an older form of a regular expression, which canonical Extended JSON does not have.
+    """
+    return fields if "$regex" in fields else json_util.object_hook(fields, _JSON)
 
 
 def prelude(server_version: str, tool_version: str) -> bytes:

@@ -136,7 +136,27 @@ def test_metadata_that_is_read_and_written_again_has_the_same_bytes() -> None:
     assert again == written
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"{", b'{"indexes":3}', b'{"a":{"$oid":"zz"}}', b"\xff"])
+def test_an_operator_of_queries_keeps_what_stands_beside_it() -> None:
+    """A driver's reading takes ``$regex`` for a regular expression, and drops the rest of the condition."""
+    options = {"validator": {"name": {"$regex": "^a", "$options": "i", "$ne": "admin"}, "x": bson.Regex("^b", "i")}}
+    written = dumpformat.metadata(name="c", kind="collection", uuid="", options=options, indexes=[])
+    assert dumpformat.read_metadata(written)["options"] == options
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"[]", b"{", b'{"indexes":3}', b'{"a":{"$oid":"zz"}}', b"\xff"),
+        *(
+            b'{"options":5}',
+            b'{"options":null}',
+            b'{"indexes":[1]}',
+            b'{"indexes":[{"key":{}}]}',
+            b'{"collectionName":5}',
+        ),
+        *(b'{"options":{"x":{"$date":{"$numberLong":"9' + b"9" * 20 + b'"}}}}', b'{"a":{"$numberDecimal":"zz"}}'),
+    ],
+)
 def test_what_is_no_metadata_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match="no "):
         dumpformat.read_metadata(content)
