@@ -12,8 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from bson import decode
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 from pymongo.collection import Collection
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError, WriteConcernError
@@ -33,8 +32,13 @@ DUPLICATE_KEY = 11000
 _TEMPORARY = {mongodump.USERS: "tempusers", mongodump.ROLES: "temproles"}
 """Users and roles come in through the server's own merge, as mongorestore does it."""
 
-_RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-_ZERO_TIMESTAMP = re.compile(rb"\x11[^\x00]+\x00\x00{8}")
+_RAW: CodecOptions[RawBSONDocument] = CodecOptions(
+    document_class=RawBSONDocument,
+    # Whatever a server took is given back: dates beyond Python's years, and text that is no Unicode.
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+    unicode_decode_error_handler="ignore",
+)
+_ZERO_TIMESTAMP = re.compile(rb"\x11[^\x00]*\x00\x00{8}")
 
 
 class RestoreError(Exception):
@@ -129,23 +133,21 @@ class _Loader:
         """Load one collection. A capped one keeps its order, so one inserter must do."""
         assert dumped.data is not None
         capped = bool(dumped.options.get("capped"))
-        waiting: deque[Future[None]] = deque()
+        waiting: deque[Future[int]] = deque()
         with ThreadPoolExecutor(max_workers=1 if capped else INSERTERS, thread_name_prefix="restore") as pool:
             for batch in _batches(mongodump.documents(dumped.data)):
                 waiting.append(pool.submit(_insert, target, batch, ordered=capped, twice=self._twice))
                 if len(waiting) > INSERTERS:
                     self._settle(waiting.popleft(), dumped)
-                self.documents += len(batch)
                 self.bytes += sum(map(len, batch))
                 self._progress(Progress(step="restoring", done=self.bytes, total=self._total))
             for future in waiting:
                 self._settle(future, dumped)
 
-    @staticmethod
-    def _settle(future: Future[None], dumped: Dumped) -> None:
+    def _settle(self, future: Future[int], dumped: Dumped) -> None:
         assert dumped.data is not None
         try:
-            future.result()
+            self.documents += future.result()
         except PyMongoError as error:
             raise refused(dumped.data, "its documents could not be inserted", error) from error
 
@@ -163,8 +165,9 @@ def _batches(stream: Iterator[bytes]) -> Iterator[list[bytes]]:
         yield batch
 
 
-def _insert(target: Collection[RawBSONDocument], batch: list[bytes], *, ordered: bool, twice: bool) -> None:
-    """Insert documents as they are, also those that a validator would refuse today."""
+def _insert(target: Collection[RawBSONDocument], batch: list[bytes], *, ordered: bool, twice: bool) -> int:
+    """Insert documents as they are, also those that a validator would refuse today; returns how many that were."""
+    doubled = 0
     for special, raws in groupby(batch, key=lambda raw: _ZERO_TIMESTAMP.search(raw) is not None):
         if not special:
             plain = [RawBSONDocument(raw) for raw in raws]
@@ -174,11 +177,15 @@ def _insert(target: Collection[RawBSONDocument], batch: list[bytes], *, ordered:
                 known = all(one["code"] == DUPLICATE_KEY for one in error.details["writeErrors"])
                 if not twice or not known or error.details.get("writeConcernErrors"):
                     raise
+                doubled += len(error.details["writeErrors"])
             continue
         for raw in raws:
             # An insert would turn an empty timestamp into the present one; a replacement by a literal does not.
             literal = [{"$replaceWith": {"$literal": RawBSONDocument(raw)}}]
-            target.update_one({"_id": decode(raw)["_id"]}, literal, upsert=True, bypass_document_validation=True)
+            by_id = {"_id": RawBSONDocument(raw, _RAW)["_id"]}
+            done = target.update_one(by_id, literal, upsert=True, bypass_document_validation=True)
+            doubled += done.matched_count
+    return len(batch) - doubled
 
 
 def _target(client: Client, dumped: Dumped) -> Collection[RawBSONDocument]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import bson
 from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 
 from monitor.sources.mongodb import Client
@@ -29,6 +30,7 @@ def make_shapes(client: Client) -> None:
         validationLevel="moderate",
         validationAction="error",
     )
+    database.create_collection("checked", validator={"x": {"$regex": "^a", "$ne": "admin"}})
     database.collated.insert_many([{"_id": key, "x": 1} for key in ("b", "A", "a1", "Ä")])
     database.create_collection("capped", capped=True, size=4096, max=20)
     database.capped.insert_many([{"_id": (n * 7) % 50} for n in range(50)])
@@ -82,3 +84,6 @@ def _odd_values(database: Any) -> None:
     database.odd.insert_many(documents)
     # The server fills in an empty timestamp on insert; only an update can put one there.
     database.odd.update_one({"_id": 5}, [{"$set": {"empty": {"$literal": Timestamp(0, 0)}}}], upsert=True)
+    nameless = bson.encode({"_id": 6, "": Timestamp(0, 0), "far": bson.DatetimeMS(2**60), "text": "no Unicode"})
+    literal = RawBSONDocument(nameless.replace(b"no Unicode", b"\xff Unicode "))
+    database.odd.update_one({"_id": 6}, [{"$replaceWith": {"$literal": literal}}], upsert=True)
