@@ -59,6 +59,14 @@ class Unavailable(MonitorError):  # noqa: N818  # same
     exit_code = Exit.UNKNOWN
 
 
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\t\n"}
+
+
+def printable(text: str) -> str:
+    """Return a text without what would change a terminal: a name that somebody else gave may hold any character."""
+    return text.translate(_CONTROL)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Fault:
     """One thing that is wrong in an input file.
@@ -76,7 +84,7 @@ class Fault:
     def __str__(self) -> str:
         """``file:line: path: message``, leaving out what is not known."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return ": ".join(part for part in (place, self.path, self.message) if part)
+        return printable(": ".join(part for part in (place, self.path, self.message) if part))
 
 
 class CatalogueError(InputError):

@@ -9,6 +9,7 @@ from monitor.backup.backup_store import CENTURIES, BackupStore
 from monitor.backup.depot import Damaged
 from monitor.backup.model import ListedBackup, Manifest
 from monitor.backup.sealed import NoKey
+from monitor.errors import printable
 
 
 def list_backups(store: BackupStore) -> tuple[ListedBackup, ...]:
@@ -40,7 +41,7 @@ def judge(store: BackupStore, backup_id: str, there: Mapping[str, int]) -> Liste
         return ListedBackup(id=backup_id, state="damaged", reason=str(error))
     except OSError as error:
         return ListedBackup(id=backup_id, state="damaged", reason=f"cannot read manifest.json: {error.strerror}")
-    wrong = _wrong(manifest, there)
+    wrong = [printable(path) for path in _wrong(manifest, there)]
     return ListedBackup(
         id=backup_id,
         state="damaged" if wrong else "complete",

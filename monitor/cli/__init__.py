@@ -18,7 +18,7 @@ import click
 
 from monitor import settings as settings_module
 from monitor.catalogue.model import Catalogue, Slo
-from monitor.errors import Exit, InputError, MonitorError, Unavailable
+from monitor.errors import Exit, InputError, MonitorError, Unavailable, printable
 from monitor.settings import Settings
 
 COMMANDS = {
@@ -151,7 +151,7 @@ def fail(error: MonitorError) -> NoReturn:
     """Print an expected error as one clear message and exit with its code."""
     # The code must come through even where the message does not: standard error may be a log on a full disk.
     with contextlib.suppress(OSError):
-        click.echo(f"monitor: {error}", err=True)
+        click.echo(f"monitor: {printable(str(error))}", err=True)
     raise SystemExit(int(error.exit_code))
 
 
