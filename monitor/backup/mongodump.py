@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,9 +66,37 @@ class Dumped:
 def read_dump(root: Path) -> tuple[Dumped, ...]:
     """Read what a dump directory holds; where mongodump wrote it with ``--gzip``, every file ends in ``.gz``.
 
+    Documents that nobody describes are a collection without options, as ``mongorestore`` takes them: none are left out.
+
     Raises:
         DumpError: a metadata file is no metadata.
     """
+    described = _described(root)
+    known = {dumped.data for dumped in described}
+    return (*described, *(dumped for dumped in _undescribed(root) if dumped.data not in known))
+
+
+def fingerprint(dump: tuple[Dumped, ...], oplog: Path | None) -> str:
+    """Tell a dump from every other one, of the same databases too: by sizes and times of its files.
+
+    Raises:
+        DumpError: one of them cannot be asked.
+    """
+    files = [file for dumped in dump for file in (dumped.metadata, dumped.data) if file is not None]
+    told = [(file.name, _status(file).st_size, _status(file).st_mtime_ns) for file in (*files, *filter(None, [oplog]))]
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _undescribed(root: Path) -> Iterator[Dumped]:
+    for file in sorted((*root.glob("*/*.bson"), *root.glob("*/*.bson.gz"))):
+        database, name = file.parent.name, unquote_plus(file.name.removesuffix(".gz").removesuffix(".bson"))
+        if dumpformat.is_dumped(database, name):
+            yield Dumped(
+                database=database, name=name, type="collection", options={}, indexes=(), metadata=file, data=file
+            )
+
+
+def _described(root: Path) -> tuple[Dumped, ...]:
     found = []
     for file in sorted((*root.glob("*/*.metadata.json"), *root.glob("*/*.metadata.json.gz"))):
         try:
@@ -75,9 +105,9 @@ def read_dump(root: Path) -> tuple[Dumped, ...]:
             kind = str(fields.get("type", "collection"))
             # Before 100.0 mongodump did not write the name.
             name = str(fields.get("collectionName") or unquote_plus(file.name.partition(".metadata.json")[0]))
+            stem = dumpformat.file_name(dumpformat.BUCKETS + name if kind == "timeseries" else name)
         except (OSError, EOFError, zlib.error, ValueError) as error:
             raise DumpError(file, f"it cannot be read as metadata ({type(error).__name__})") from error
-        stem = dumpformat.file_name(dumpformat.BUCKETS + name if kind == "timeseries" else name)
         data = file.parent / f"{stem}.bson{'.gz' if file.suffix == '.gz' else ''}"
         found.append(
             Dumped(
@@ -132,7 +162,11 @@ def size(file: Path) -> int:
     Raises:
         DumpError: it cannot be asked.
     """
+    return _status(file).st_size
+
+
+def _status(file: Path) -> os.stat_result:
     try:
-        return file.stat().st_size
+        return file.stat()
     except OSError as error:
         raise DumpError(file, f"it cannot be read: {error.strerror}") from error

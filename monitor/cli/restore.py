@@ -34,7 +34,7 @@ from monitor.cli.backup_shared import (
     store_option,
     with_store,
 )
-from monitor.errors import Exit, InputError, Unsafe
+from monitor.errors import Exit, InputError, Unsafe, printable
 from monitor.settings import Settings
 from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
@@ -101,7 +101,7 @@ def command(
         else:
             _restore_at(settings, point.parse_target(str(when)), where, dry_run=dry_run, as_json=as_json)
     except (restore.RestoreError, ReplayError) as error:
-        click.echo(f"monitor: the restore failed: {error}", err=True)
+        click.echo(f"monitor: the restore failed: {printable(str(error))}", err=True)
         leave(Exit.PROMISE_BROKEN)
 
 
@@ -164,10 +164,10 @@ def _restore_dump(settings: Settings, dump: Path, where: Into, *, dry_run: bool,
             client,
             dumped,
             DumpOplog(oplog) if oplog is not None else Entries(None, ()),
-            Progress(client, dump.absolute().name, END_OF_TIME, kept=kept),
+            Progress(client, f"{dump.absolute().name} {mongodump.fingerprint(dumped, oplog)}", END_OF_TIME, kept=kept),
             begin=point.ZERO,
             forget=forget,
-            fuzzy=oplog is not None,
+            fuzzy=True,
             progress=show,
         )
     _tell(done, where, {"dump": str(dump)} if as_json else None)

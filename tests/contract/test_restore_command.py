@@ -312,6 +312,20 @@ def test_another_restore_does_not_go_on_with_it(
     assert (other.exit_code, "was broken off" in other.output) == (2, True)
 
 
+def test_another_dump_of_the_same_name_does_not_go_on_with_it(
+    place: Place, empty: tuple[str, Client], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monday, tuesday = (dump_directory(tmp_path / day / "dump", zipped=False) for day in ("monday", "tuesday"))
+    with monkeypatch.context() as broken:
+        _break(broken, 4)
+        with pytest.raises(_BrokenOff):
+            place.monitor("restore", "--dump", str(monday), "--into", empty[0])
+    other = place.monitor("restore", "--dump", str(tuesday), "--into", empty[0])
+    assert (other.exit_code, "was broken off" in other.output) == (2, True)
+    done = place.monitor("restore", "--dump", str(monday), "--into", empty[0])
+    assert (done.exit_code, "went on where it was broken off" in done.output) == (0, True)
+
+
 class _BrokenOff(BaseException):
     """Not an error that anybody handles."""
 
@@ -432,6 +446,21 @@ def test_a_dump_that_was_cut_off_says_where(place: Place, empty: tuple[str, Clie
         file.write_bytes(file.read_bytes()[:-7])
         failed = place.monitor("restore", "--dump", str(dump))
         assert (failed.exit_code, str(file) in failed.output) == (2, True)
+
+
+def test_a_dump_without_an_oplog_may_hold_a_document_twice(place: Place, tmp_path: Path) -> None:
+    """As mongodump leaves it, which reads over a while; mongorestore takes it too."""
+    dump = dump_directory(tmp_path / "dump", zipped=False)
+    (dump / "oplog.bson").unlink()
+    done = place.monitor("restore", "--dump", str(dump))
+    assert (done.exit_code, "5 documents" in done.output) == (0, True), done.output
+
+
+def test_an_oplog_that_is_none_is_refused(place: Place, tmp_path: Path) -> None:
+    dump = dump_directory(tmp_path / "dump", zipped=False)
+    (dump / "oplog.bson").write_bytes((dump / "shop" / "orders.bson").read_bytes())
+    failed = place.monitor("restore", "--dump", str(dump))
+    assert (failed.exit_code, "no entry of one" in failed.output) == (1, True), failed.output
 
 
 def test_what_is_no_dump_is_refused(place: Place, tmp_path: Path) -> None:

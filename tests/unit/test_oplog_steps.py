@@ -203,3 +203,18 @@ def test_what_is_not_known_is_refused_by_its_name_alone() -> None:
         Read().of(entry("c", "a.$cmd", {"importCollection": "secret"}))
     with pytest.raises(NotReplayableError, match=r"^an operation of kind 'zz'$"):
         Read().of(entry("zz", "a.b", {"secret": 1}))
+
+
+@pytest.mark.parametrize(
+    ("op", "ns", "o"),
+    [
+        ("i", 5, {}),
+        ("c", "a.$cmd", {"applyOps": 3}),
+        ("c", "a.$cmd", {"renameCollection": "a.b"}),
+        ("c", "a.$cmd", {"dropIndexes": "b"}),
+    ],
+)
+def test_what_is_no_entry_is_refused(op: str, ns: Any, o: dict[str, Any]) -> None:
+    """A dump's ``oplog.bson`` may be any file."""
+    with pytest.raises(NotReplayableError, match="no entry of an oplog"):
+        Read().of(entry(op, ns, o))

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from bson.errors import BSONError
+from bson.timestamp import Timestamp
 
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import entries, point
@@ -62,8 +66,7 @@ class Replay:
         """
         begin, until = point.bson(self.done.end), point.bson(self._until)
         for raw in raws:
-            entry = entries.parse(raw)
-            at = entry["ts"]
+            entry, at = _read(raw)
             if at > begin:
                 if at > until:
                     break
@@ -103,6 +106,16 @@ class Replay:
                 "captured: choose a later time, for which there is a newer backup"
             ) from error
         self.done.end = point.of(at)
+
+
+def _read(raw: bytes) -> tuple[entries.Entry, Timestamp]:
+    entry: entries.Entry = {}
+    with suppress(BSONError):
+        entry = entries.parse(raw)
+    at = entry.get("ts")
+    if not isinstance(at, Timestamp):
+        raise ReplayError("the oplog holds something that is no entry of one: a document without a time")
+    return entry, at
 
 
 def last_until(raws: Iterable[bytes], instant: datetime, floor: ClusterTime) -> tuple[ClusterTime, bool]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bson.errors import BSONError
+
 from monitor.backup import dumpformat
 from monitor.backup.oplog.entries import RESTORE_DATABASE, Entry
 from monitor.backup.oplog.indexes import Indexes
@@ -76,9 +78,16 @@ class Steps:
         """The steps that an entry asks for; none while its transaction is open.
 
         Raises:
-            NotReplayableError: it asks for what is not known here.
+            NotReplayableError: it asks for what is not known here, or is no entry.
             BeginningMissingError: it commits a transaction whose beginning is nowhere.
         """
+        try:
+            yield from self._of(entry)
+        except (LookupError, TypeError, AttributeError, ValueError, BSONError) as error:
+            # A dump's oplog may be any file.
+            raise NotReplayableError(f"what is no entry of an oplog ({type(error).__name__})") from error
+
+    def _of(self, entry: Entry) -> Iterator[Step]:
         if entry["op"] == "c" and is_part(entry):
             for operation in self._transactions.feed(entry) or ():
                 yield from self._one(operation)
