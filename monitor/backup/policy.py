@@ -36,9 +36,9 @@ class Policy:
 class Candidate:
     """A backup as retention sees it.
 
-    ``usable`` means complete; ``verified`` that its newest verification passed; ``followed`` that slices of the oplog
-    carry it further; ``marked`` that somebody wants it kept; ``tied`` that Redis and
-    configuration of its instant are there.
+    ``usable`` means complete and not found wrong; ``verified`` that its newest verification passed; ``followed`` that
+    slices of the oplog carry it further; ``marked`` that somebody wants it kept; ``tied`` that Redis and configuration
+    of its instant are there.
     """
 
     id: str

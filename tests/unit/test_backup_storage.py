@@ -238,6 +238,21 @@ def test_slices_go_back_as_far_as_every_second_is_promised(
     assert store.ids() == ids
 
 
+def test_what_was_found_wrong_stands_in_for_no_good_backup(store: LocalStore, tmp_path: Path) -> None:
+    """No restore begins with it: neither a day nor the slices may hang on it."""
+    for backup_id in (FIRST, SECOND, THIRD):
+        publish(store, backup_id, recovery_point=ClusterTime(time=int(begun(backup_id).timestamp()), increment=1))
+    points = [int(begun(FIRST).timestamp()) + minutes * 60 for minutes in (-60, 0, 60, 120)]
+    for begin, end in pairwise(points):
+        store.depot.put(f"oplog/rs0/000001-aaaa/{begin}.1_{end}.1.slice", [b"x"])
+    with Store.migrate(tmp_path / "monitor.db") as state:
+        state.put("verification", "v1", {"backup": SECOND, "outcome": "failed"}, at=clock.now())
+        kept = Policy(last=1, hourly=2, oplog=clock.now() - begun(SECOND) - timedelta(minutes=1))
+        assert retention.prune(store, kept, store=state) == (SECOND,)
+    assert store.ids() == (FIRST, THIRD)
+    assert len(store.depot.keys("oplog/")) == 3
+
+
 @pytest.mark.parametrize("place", ["", "ftp://host/x", "s3://", "s3://UPPER/x", "s3://bucket/../x", "s3://b"])
 @pytest.mark.parametrize("command", [["run"], ["list"], ["verify"], ["prune", "--keep", "1"]])
 def test_what_is_no_place_for_backups_is_refused(
