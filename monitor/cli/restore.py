@@ -12,10 +12,10 @@ import click
 from monitor.backup import application, forgetting, mongodump, restore, scratch
 from monitor.backup.depot import Depot, make_directories
 from monitor.backup.erasures import Applied
+from monitor.backup.manifest import is_backup_id
 from monitor.backup.model import ClusterTime
 from monitor.backup.oplog import point
 from monitor.backup.oplog.anchor import Memory
-from monitor.backup.oplog.point import Target
 from monitor.backup.oplog.replay import ReplayError
 from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.recovery import bases, plan, target
@@ -56,7 +56,9 @@ class Into:
 
 
 @click.command()
-@click.option("--at", "when", metavar="TIME", help="RFC 3339, <seconds>.<increment> of the oplog, or latest.")
+@click.option(
+    "--at", "when", metavar="TIME", help="RFC 3339, <seconds>.<increment> of the oplog, latest, or a backup's ID."
+)
 @click.option("--dump", type=click.Path(path_type=Path), metavar="DIR", help="Restore a mongodump directory instead.")
 @click.option("--into", "uri", metavar="URI", help="The server to restore into (default: a scratch server).")
 @click.option("--username", default="", help="User of the target; needs --password-file as well.")
@@ -99,21 +101,23 @@ def command(
         if dump is not None:
             _restore_dump(settings, dump, where, dry_run=dry_run, as_json=as_json)
         else:
-            _restore_at(settings, point.parse_target(str(when)), where, dry_run=dry_run, as_json=as_json)
+            _restore_at(settings, str(when), where, dry_run=dry_run, as_json=as_json)
     except (restore.RestoreError, ReplayError) as error:
         click.echo(f"monitor: the restore failed: {printable(str(error))}", err=True)
         leave(Exit.PROMISE_BROKEN)
 
 
-def _restore_at(settings: Settings, when: Target, where: Into, *, dry_run: bool, as_json: bool) -> None:
+def _restore_at(settings: Settings, when: str, where: Into, *, dry_run: bool, as_json: bool) -> None:
+    wanted = None if is_backup_id(when) else point.parse_target(when)
     depot = bases.depot_of(settings)
     with state(settings, without="which backups were verified is not known") as store:
-        found = bases.bases(settings, store)
+        there = bases.bases(settings, store)
+        wanted = wanted or plan.as_taken(there, when)
+        found = plan.of_one_set(there, wanted)
         replica_set = found[-1].replica_set if found else ""
         anchor = Memory(store, depot.name).anchor(replica_set)
-    found = tuple(base for base in found if base.replica_set == replica_set)
     shelf = Shelf(depot, replica_set)
-    made = plan.make(found, shelf, when, anchor)
+    made = plan.make(found, shelf, wanted, anchor)
     if not as_json or not dry_run:
         _show(made, as_json=as_json)
     if dry_run:

@@ -156,6 +156,17 @@ def test_an_instant_is_that_of_the_servers_clock(history: str, backup_set: Repli
     assert plan["at"] == point.text(point.of(first["ts"]))
 
 
+def test_a_backup_is_restored_as_it_was_taken_when_its_slices_are_gone(history: str, place: Place) -> None:
+    """Its instant is between two seconds that the clock can say, and none of them is reached any more."""
+    (listed,) = backup.list_backups(backup.open_store(place.settings))
+    for slice_ in place.backups.rglob("*.slice"):
+        slice_.unlink()
+    plan = json.loads(place.monitor("restore", "--at", listed.id, "--dry-run", "--json").stdout)
+    assert (plan["base"], plan["slices"], plan["at"]) == (listed.id, [], plan["base_recovery_point"])
+    unknown = place.monitor("restore", "--at", "20260101T000000Z-full-0000")
+    assert (unknown.exit_code, "no restore can begin with" in unknown.output) == (2, True)
+
+
 def test_without_a_target_a_scratch_server_proves_it(history: str, place: Place) -> None:
     done = place.monitor("restore", "--at", history, "--json")
     assert done.exit_code == 0, done.output

@@ -53,6 +53,37 @@ class Plan:
         }
 
 
+def as_taken(found: Sequence[Base], backup_id: str) -> Target:
+    """The instant of a backup: the list tells it to the second only, and slices need not lead to that any more.
+
+    Raises:
+        InputError: it is not among those that a restore may begin with.
+    """
+    for base in found:
+        if base.id == backup_id:
+            return Target(point=base.recovery_point)
+    raise InputError(
+        f"restore: no restore can begin with {backup_id}: `monitor backup list` says what is there, and how"
+    )
+
+
+def of_one_set(found: Sequence[Base], target: Target) -> tuple[Base, ...]:
+    """The bases of the replica set that was backed up at that time: after a loss another one takes its place.
+
+    That is the set of the newest base before it, or the newest of all where there is none.
+    """
+    before = [base for base in found if target.latest or base.recovery_point <= _latest(target)]
+    chosen = {base.replica_set for base in (before or found)[-1:]}
+    return tuple(base for base in found if base.replica_set in chosen)
+
+
+def _latest(target: Target) -> ClusterTime:
+    if target.point is not None:
+        return target.point
+    assert target.instant is not None, "it is not the latest"
+    return ClusterTime(time=int(target.instant.timestamp()) + 1, increment=0)
+
+
 def make(found: Sequence[Base], shelf: Shelf, target: Target, anchor: Anchor | None = None) -> Plan:
     """Plan a restore from these bases, of one replica set, and its slices.
 
@@ -82,7 +113,7 @@ def make(found: Sequence[Base], shelf: Shelf, target: Target, anchor: Anchor | N
         raise InputError(
             f"restore: {_asked(target, at)} cannot be reached from the newest backup before it ({base.id}, "
             f"{point.shown(base.recovery_point)}): the oplog between {point.shown(way.after)} and "
-            f"{point.shown(way.before)} is missing"
+            f"{point.shown(way.before)} is missing; a backup's ID by --at restores it as it was taken"
         )
     needed = () if way is None else way.between(base.recovery_point, at)
     return Plan(base=base, at=at, slices=needed, notes=tuple(_notes(base, at)))
