@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http.client import INTERNAL_SERVER_ERROR, PARTIAL_CONTENT, TOO_MANY_REQUESTS
 from typing import Any, Literal, cast
 
 from botocore.exceptions import (
@@ -111,7 +112,8 @@ class S3Depot:
         """
         with self._plain_words("reading", key):
             response = self._client.get_object(**self._target(key))
-        return self._stream(key, response)
+        self._refuse_a_stranger(key, response, {"ContentLength", "ETag"})
+        return self._stream(key, response, int(response["ContentLength"]), response["ETag"])
 
     def keys(self, prefix: str = "") -> list[str]:
         """List the bucket, a thousand at a time."""
@@ -151,6 +153,7 @@ class S3Depot:
         try:
             with self._plain_words("reading", key):
                 response = self._client.get_object(**self._target(key))
+                self._refuse_a_stranger(key, response, {"LastModified", "ETag"})
                 content = response["Body"].read()
         except KeyError:
             return None
@@ -178,24 +181,38 @@ class S3Depot:
             return {}
         return {"ObjectLockMode": self._lock_mode, "ObjectLockRetainUntilDate": clock.now() + self._locked_for}
 
-    def _stream(self, key: str, response: Any) -> Iterator[bytes]:
-        total, tag, done, resumed = int(response["ContentLength"]), response["ETag"], 0, 0
-        while True:
+    def _refuse_a_stranger(self, key: str, response: Mapping[str, Any], needed: set[str]) -> None:
+        """Tell an answer that lacks what every object has from one that says that there is none."""
+        if not needed <= response.keys():
+            raise Unavailable(f"reading {key}: {self.name} answers as no object storage does: is a proxy in between?")
+
+    def _stream(self, key: str, response: Any, total: int, tag: str) -> Iterator[bytes]:
+        done = 0
+        broken: Exception | None = None
+        for resumed in range(RESUMES + 1):
+            if resumed:
+                response = self._rest(key, done, tag)
             try:
                 for chunk in _chunks(response["Body"]):
                     done += len(chunk)
                     yield chunk
             except (HTTPError, OSError) as error:
-                if resumed == RESUMES:
-                    raise Unavailable(f"reading {key}: {self.name} broke off, {done} of {total} bytes came") from error
+                broken = error
+            # A connection that is closed too early ends a body without an error.
             if done >= total:
                 return
-            resumed += 1
-            try:
-                with self._plain_words("reading", key):
-                    response = self._client.get_object(**self._target(key), Range=f"bytes={done}-", IfMatch=tag)
-            except Contested as error:
-                raise Unavailable(f"reading {key}: it was written anew in {self.name} meanwhile") from error
+        raise Unavailable(f"reading {key}: {self.name} broke off, {done} of {total} bytes came") from broken
+
+    def _rest(self, key: str, done: int, tag: str) -> Any:
+        """Read an object from an offset on."""
+        try:
+            with self._plain_words("reading", key):
+                response = self._client.get_object(**self._target(key), Range=f"bytes={done}-", IfMatch=tag)
+        except Contested as error:
+            raise Unavailable(f"reading {key}: it was written anew in {self.name} meanwhile") from error
+        if done and response["ResponseMetadata"]["HTTPStatusCode"] != PARTIAL_CONTENT:
+            raise Unavailable(f"reading {key}: {self.name} broke off, and does not give the rest alone")
+        return response
 
     @contextmanager
     def _plain_words(self, doing: str, key: str = "") -> Iterator[None]:
@@ -204,7 +221,7 @@ class S3Depot:
         try:
             yield
         except ClientError as error:
-            raise self._refusal(what, key, error) from error
+            raise self._refusal(what, key if doing == "reading" else "", error) from error
         except (NoCredentialsError, PartialCredentialsError) as error:
             raise SettingsError(f"{what}: no identity is set for {self.name}: name its credentials file") from error
         except (HTTPClientError, ConnectionError, HTTPError) as error:
@@ -213,17 +230,18 @@ class S3Depot:
             raise InputError(f"{what}: {self.name} cannot be used ({type(error).__name__})") from error
 
     def _refusal(self, what: str, key: str, error: ClientError) -> Exception:
+        """Return what to raise; ``key`` is what was to be read, empty where nothing was."""
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in _ABSENT:
+        if code in _ABSENT and key:
             return KeyError(key)
         if code in _CONDITION:
-            return Contested(key)
+            return Contested(what)
         if code in _LOGIN:
             return InputError(f"{what}: {self.name} refuses this identity ({code})")
         if code == "NoSuchBucket":
             return InputError(f"{what}: there is no bucket {self._bucket}")
-        if status >= 500 or code in {"SlowDown", "RequestTimeout"}:  # noqa: PLR2004  # HTTP: the server's own fault
+        if status >= INTERNAL_SERVER_ERROR or status == TOO_MANY_REQUESTS or code in {"SlowDown", "RequestTimeout"}:
             return Unavailable(f"{what}: {self.name} cannot answer now ({code or status})")
         return InputError(f"{what}: {self.name} refuses ({code or status})")
 
