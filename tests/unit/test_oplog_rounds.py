@@ -196,6 +196,15 @@ def test_a_damaged_newest_slice_begins_a_timeline(shelf: Shelf, store: Store) ->
     assert done.head.end == at(21)
 
 
+def test_a_stray_file_is_nobodys_newest_slice(shelf: Shelf) -> None:
+    """Else each round would begin a timeline, and read the whole oplog for it."""
+    held = [entry(second) for second in range(1, 20)]
+    one(Member(held), shelf)
+    shelf.depot.put("oplog/rs0/zzz/1.1_2.1.slice", [b"rubbish\n"])
+    done = one(Member([*held, entry(20)]), shelf)
+    assert (done.found, done.entries) == ([], 1)
+
+
 def test_a_restore_of_ours_ends_a_timeline_and_begins_another(shelf: Shelf) -> None:
     held = [entry(second) for second in range(1, 10)]
     held += [

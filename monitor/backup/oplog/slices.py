@@ -28,6 +28,8 @@ MOST_BYTES = 64 * 1024 * 1024
 _HEADER_MOST = 8192
 _DIGEST, _DIGEST_OR_NONE = re.compile(r"[0-9a-f]{64}"), re.compile(r"([0-9a-f]{64})?")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_TIMELINE = re.compile(r"[0-9]{6}-[0-9a-f]{4}")
+"""As captures name them: a number that grows. What is in a folder of another name is nobody's newest slice."""
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,300}")
 
 
@@ -99,6 +101,8 @@ def parse_key(key: str) -> Name | None:
     """Read a key; ``None`` for what is no slice."""
     parts = key.split("/")
     if len(parts) != 4 or parts[0] != ROOT or not key.endswith(SUFFIX):  # noqa: PLR2004  # see Header.key
+        return None
+    if not _TIMELINE.fullmatch(parts[2]):
         return None
     begin, _, end = parts[3].removesuffix(SUFFIX).partition("_")
     try:
