@@ -41,6 +41,8 @@ class Keyset:
         """What the file is sealed with; empty where it is plain."""
         self.primary = int(document["primaryKeyId"])
         self.ids = tuple(int(key["keyId"]) for key in document["key"])
+        if self.primary not in self.ids:
+            raise ValueError("the key that is to seal is not among them")
         self._document = document
         self._openers = {key_id: _primitive(document, key_id) for key_id in self.ids}
 

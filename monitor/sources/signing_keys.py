@@ -22,17 +22,25 @@ Verify = Callable[[bytes, bytes], bool]
 
 
 def make(private: Path, public: Path) -> None:
-    """Write a new pair of keysets, the private one for its owner only.
+    """Write a new pair of keysets, the private one for its owner only; or, if that fails, neither.
 
     Raises:
-        InputError: one of the files is there already: a key is not replaced by accident.
+        InputError: one of the files is there already: a key is not replaced by accident. Or they are one.
+        OSError: one of them cannot be written.
     """
+    if private.absolute() == public.absolute():
+        raise InputError(f"{private} cannot hold both keysets: name two files")
     for file in (private, public):
         if file.exists():
             raise InputError(f"{file} is there already: a lost key makes the list useless, so it is not replaced")
     handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
     _write(private, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN), 0o600)
-    _publish(handle, public, 0o644)
+    try:
+        _publish(handle, public, 0o644)
+    except BaseException:
+        # Half a pair is none, and would be in the way of the next try.
+        private.unlink()
+        raise
 
 
 def make_once(private: Path, public: Path) -> None:

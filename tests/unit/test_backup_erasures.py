@@ -129,6 +129,10 @@ def test_a_keyset_is_never_replaced_and_never_quoted(pair: tuple[Path, Path], tm
     with pytest.raises(InputError, match="there already"):
         signing_keys.make(tmp_path / "new", pair[1])
     assert not (tmp_path / "new").exists()
+    for public, refused in ((tmp_path / "absent" / "public", OSError), (tmp_path / "new", InputError)):
+        with pytest.raises(refused):
+            signing_keys.make(tmp_path / "new", public)
+        assert not (tmp_path / "new").exists()
     secret = json.loads(pair[0].read_text())["key"][0]["keyData"]["value"]
     with pytest.raises(SettingsError) as wrong:
         signing_keys.verifier(pair[0])
