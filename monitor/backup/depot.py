@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +16,8 @@ from monitor.errors import InputError
 
 CHUNK = 1024 * 1024
 """Bytes that are read at a time."""
+UNFINISHED_AFTER_S = 24 * 3600
+"""Seconds after its last byte that a file which is being written counts as given up."""
 NO_FILE = -1
 """The size of what stands where an object should be, and is a link, a pipe or the like."""
 
@@ -131,6 +135,16 @@ def write_new(path: Path, content: Iterable[bytes]) -> int:
             written += len(chunk)
         os.fsync(file.fileno())
     return written
+
+
+def remove_unfinished(directory: Path) -> None:
+    """Remove what writers left that were killed: nobody has written to it for a day."""
+    limit = time.time() - UNFINISHED_AFTER_S
+    for file in directory.rglob(f"{WRITING}*"):
+        # Whoever wrote it may just have given it its name.
+        with suppress(OSError):
+            if file.lstat().st_mtime < limit:
+                file.unlink()
 
 
 def make_directories(path: Path) -> None:

@@ -50,6 +50,7 @@ def copy(source: BackupStore, target: BackupStore, *, progress: ShowProgress = q
     """
     work = _Copying(source, target, progress)
     with target.exclusive("backup copy"):
+        target.remove_leftovers()
         work.backups()
         work.others()
     return Copied(backups=tuple(work.copied), objects=work.objects, bytes=work.bytes, left_out=work.left_out)

@@ -29,7 +29,7 @@ from monitor import clock
 from monitor.backup import manifest as manifest_module
 from monitor.backup.backup_store import BackupStore
 from monitor.backup.compression import Compression
-from monitor.backup.depot import LocalDepot, make_directories, sync_directory, write_new
+from monitor.backup.depot import LocalDepot, make_directories, remove_unfinished, sync_directory, write_new
 from monitor.backup.draft import Draft
 from monitor.backup.keys import Keyset
 from monitor.errors import Busy, InputError
@@ -129,6 +129,7 @@ class LocalStore(BackupStore):
         """
         names = sorted(path.name.removeprefix(TEMPORARY) for path in self.directory.glob(f"{TEMPORARY}*"))
         leftovers = tuple(name for name in names if manifest_module.is_backup_id(name))
+        remove_unfinished(self.directory)
         for backup_id in leftovers:
             shutil.rmtree(self.directory / f"{TEMPORARY}{backup_id}", ignore_errors=True)
         return leftovers

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from monitor.backup.depot import LocalDepot
+from monitor.backup.depot import LocalDepot, remove_unfinished
 from monitor.errors import InputError
 
 
@@ -56,3 +57,15 @@ def test_a_key_cannot_leave_the_depot(tmp_path: Path, key: str) -> None:
         depot.put(key, [b""])
     with pytest.raises(InputError, match="no key"):
         depot.get(key)
+
+
+def test_what_killed_writers_left_goes_after_a_day_and_what_is_being_written_stays(tmp_path: Path) -> None:
+    depot = LocalDepot(tmp_path)
+    depot.put("oplog/a", [b"x"])
+    killed, writing = (tmp_path / "oplog" / f".writing-{name}" for name in ("killed", "writing"))
+    for file in (killed, writing):
+        file.write_bytes(b"half")
+    for file in (killed, tmp_path / "oplog" / "a"):
+        os.utime(file, (1, 1))
+    remove_unfinished(tmp_path)
+    assert (killed.exists(), writing.exists(), depot.keys()) == (False, True, ["oplog/a"])
