@@ -228,7 +228,7 @@ def _build_indexes(client: Client, dumped: Dumped) -> None:
     indexes.seed(dumped.database, dumped.name, dumped.options, dumped.indexes)
     for database, name, wanted in indexes.wanted():
         try:
-            mongodb.write(client, database, {"createIndexes": name, "indexes": wanted})
+            mongodb.build_indexes(client, database, name, wanted)
         except PyMongoError as error:
             raise refused(dumped.metadata, "its indexes could not be built", error) from error
 

@@ -33,6 +33,9 @@ UNAUTHORIZED = 13
 MAX_LAG_S = 60.0
 """A secondary further behind than this is not read from: its recovery points would be old."""
 
+LONGEST_BUILD_S = 24 * 3600.0
+"""A client's own deadline is for what should answer soon: a build that outlived it would end its restore."""
+
 _FORGET = {"replicaset", "loadbalanced", "directconnection"}
 
 
@@ -124,6 +127,16 @@ def write(client: Client, database: str, command: dict[str, Any]) -> dict[str, A
     if (error := reply.get("writeConcernError")) is not None:
         raise WriteConcernError(str(error.get("codeName", "")), error.get("code"), error)
     return reply
+
+
+def build_indexes(client: Client, database: str, name: str, specifications: list[dict[str, Any]]) -> None:
+    """Build indexes, held to the write concern as ``write`` holds; that takes as long as there is data.
+
+    Raises:
+        PyMongoError: as ``write``.
+    """
+    with pymongo.timeout(LONGEST_BUILD_S):
+        write(client, database, {"createIndexes": name, "indexes": specifications})
 
 
 def find_members(client: Client) -> tuple[Member, ...]:

@@ -242,6 +242,14 @@ def clinic(backup_set: ReplicaSet, target: tuple[str, Client]) -> Iterator[Repli
     target[1].drop_database("appointments")
 
 
+def test_a_build_of_indexes_takes_as_long_as_there_is_data(empty: tuple[str, Client]) -> None:
+    """Answers that should come soon have a deadline, and a build of gigabytes takes longer than that."""
+    empty[1].shop.orders.insert_many([{"_id": n, "cells": list(range(n, n + 20))} for n in range(20_000)])
+    with pymongo.MongoClient[dict[str, Any]](empty[0], directConnection=True, socketTimeoutMS=20) as hasty:
+        mongodb.build_indexes(hasty, "shop", "orders", [{"key": {"cells": 1}, "name": "cells_1"}])
+    assert "cells_1" in empty[1].shop.orders.index_information()
+
+
 def test_no_restore_brings_back_who_was_erased(
     clinic: ReplicaSet, place: Place, empty: tuple[str, Client], tmp_path: Path
 ) -> None:

@@ -248,6 +248,6 @@ def build_indexes(client: Client, indexes: Indexes, progress: ShowProgress) -> N
     for number, (database, name, specifications) in enumerate(wanted):
         progress(Shown(step="building indexes", done=number, total=len(wanted), unit="collections"))
         try:
-            mongodb.write(client, database, {"createIndexes": name, "indexes": specifications})
+            mongodb.build_indexes(client, database, name, specifications)
         except PyMongoError as error:
             raise restore.refused(Path(f"{database}.{name}"), "its indexes could not be built", error) from error
