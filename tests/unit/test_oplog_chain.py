@@ -199,6 +199,15 @@ def test_no_damage_goes_unnoticed(raw: bytes, data: st.DataObject) -> None:
     assert found.digest != header.digest or found == header
 
 
+@pytest.mark.parametrize("raw", [b"\1", b"\0" * 9, b"\xff" * 20])
+def test_entries_that_are_none_are_refused(raw: bytes) -> None:
+    header = _of(raw, 1)
+    found, content = slices.decode(header.key, slices.encode(header, raw))
+    assert found == header
+    with pytest.raises(SliceError, match="no entries"):
+        list(slices.documents(content))
+
+
 def _of(raw: bytes, increment: int) -> Header:
     return Header(
         replica_set="rs0",

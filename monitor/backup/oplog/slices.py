@@ -163,13 +163,13 @@ def documents(raw: bytes) -> Iterator[bytes]:
     """Cut entries that lie back to back.
 
     Raises:
-        ValueError: they do not.
+        SliceError: they do not: somebody wrote that slice who may write into the store.
     """
     offset, end = 0, len(raw)
     while offset < end:
         size = int.from_bytes(raw[offset : offset + 4], "little")
         if size < 5 or offset + size > end:  # noqa: PLR2004  # BSON: 4 bytes of length, 1 of end
-            raise ValueError("no BSON documents back to back")
+            raise SliceError("a slice holds what are no entries: somebody else has written it")
         yield raw[offset : offset + size]
         offset += size
 
