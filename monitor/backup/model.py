@@ -14,6 +14,10 @@ BackupType = Literal["full"]
 Outcome = Literal["passed", "failed", "unknown"]
 State = Literal["complete", "incomplete", "damaged", "sealed"]
 """``sealed``: with a key that is not at hand, so nothing more is known of it."""
+PUT_BACK = "put-back"
+ELSEWHERE = frozenset({"gap", "slice", "replay-failed", "escrow", "erasures", "application"})
+"""Codes of faults that are none of the backup: of the slices behind it, of keys and lists that are kept elsewhere, and
+of what the application had written, which the backup holds as it was."""
 Consistency = Literal["snapshot", "live"]
 """``snapshot``: as it was at the recovery point. ``live``: read at some moment during the run, which is all that
 MongoDB allows for capped collections."""
@@ -197,6 +201,17 @@ class Verification:
     told: dict[str, Any] = field(default_factory=dict)
     """What single steps tell, by name: choice, exact, plausibility, application, erasures, prediction, newest_write."""
 
+    @property
+    def condemns(self) -> bool:
+        """Whether the backup itself is not what it has to be, so that no restore begins with it.
+
+        What is wrong elsewhere is told and alerted on as well, but must not leave nothing to restore.
+        """
+        return any(
+            fault.code not in ELSEWHERE and (fault.code != PUT_BACK or fault.file == "manifest.json")
+            for fault in self.faults
+        )
+
     def body(self) -> dict[str, Any]:
         """The record as the store and ``--json`` have it."""
         return {
@@ -204,6 +219,7 @@ class Verification:
             "backup": self.backup,
             "at": clock.to_rfc3339(self.at),
             "outcome": self.outcome,
+            "condemns": self.condemns,
             "restore_seconds": None if self.restore_seconds is None else round(self.restore_seconds, 3),
             "duration_seconds": round(self.duration_seconds, 3),
             "bytes": self.bytes,

@@ -23,10 +23,14 @@ LARGEST = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the newest verification of a backup that came to a verdict ended."""
+    """How the newest verification of a backup that came to a verdict ended.
+
+    ``condemns``: it failed for what is wrong with the backup itself, so that no restore begins with it.
+    """
 
     outcome: str
     at: str
+    condemns: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,8 @@ def note_verdict(home: BackupStore, verdict: Verification) -> None:
         OSError, InputError, Unavailable: it cannot be written.
     """
     if verdict.outcome != "unknown":
-        note = {"backup": verdict.backup, "outcome": verdict.outcome, "at": clock.to_rfc3339(verdict.at)}
+        at, condemns = clock.to_rfc3339(verdict.at), verdict.condemns
+        note = {"backup": verdict.backup, "outcome": verdict.outcome, "condemns": condemns, "at": at}
         _write(home, f"{VERIFICATIONS}/{verdict.backup}.json", note)
 
 
@@ -58,7 +63,7 @@ def verdicts(home: BackupStore, store: Store | None = None) -> dict[str, Verdict
         InputError, Unavailable: the store cannot be read.
     """
     found = {
-        str(note["backup"]): Verdict(str(note["outcome"]), str(note["at"]))
+        str(note["backup"]): _verdict(note, str(note["at"]))
         for note in _notes(home, VERIFICATIONS, {"backup", "outcome", "at"})
     }
     for backup_id, verdict in recorded(store).items():
@@ -72,9 +77,15 @@ def recorded(store: Store | None) -> dict[str, Verdict]:
     found: dict[str, Verdict] = {}
     for record in store.records("verification") if store is not None else ():
         if record.body.get("outcome") in {"passed", "failed"}:
-            verdict = Verdict(str(record.body["outcome"]), clock.to_rfc3339(record.at))
+            verdict = _verdict(record.body, clock.to_rfc3339(record.at))
             found.setdefault(str(record.body.get("backup")), verdict)
     return found
+
+
+def _verdict(told: dict[str, Any], at: str) -> Verdict:
+    """Read a verdict; one that does not say what it is about condemns its backup."""
+    failed = told["outcome"] == "failed"
+    return Verdict(str(told["outcome"]), at, failed and told.get("condemns") is not False)
 
 
 def mark(home: BackupStore, backup_id: str, *, kept: bool, who: str, why: str) -> Mark:

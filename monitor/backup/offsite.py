@@ -63,10 +63,10 @@ def newest_recovery_point(home: BackupStore) -> ClusterTime | None:
         InputError, Unavailable, OSError: the place cannot be read.
     """
     slices = chains.spans(home.stored.keys(f"{chains.FOLDER}/"))
-    failed = {name for name, verdict in notes.verdicts(home).items() if verdict.outcome == "failed"}
+    condemned = {name for name, verdict in notes.verdicts(home).items() if verdict.condemns}
     points = []
     for listed in list_backups(home):
-        if listed.state == "complete" and listed.id not in failed:
+        if listed.state == "complete" and listed.id not in condemned:
             found = home.manifest(listed.id)
             points.append(chains.reach(found.recovery_point, found.source.replica_set, slices))
     return max(points, key=lambda point: (point.time, point.increment), default=None)

@@ -60,14 +60,14 @@ def _candidates(
     home: BackupStore, listed: tuple[ListedBackup, ...], slices: tuple[chains.Span, ...], store: Store | None
 ) -> list[Candidate]:
     verdicts, marks, tied = notes.verdicts(home, store), notes.marks(home), sets.tied(home.depot)
-    outcomes = {backup_id: verdict.outcome for backup_id, verdict in verdicts.items()}
+    condemned = {backup_id for backup_id, verdict in verdicts.items() if verdict.condemns}
     return [
         Candidate(
             id=backup.id,
             at=begun(backup.id),
             # What only lacks its key here may be good; what was found wrong no restore begins with.
-            usable=backup.state in {"complete", "sealed"} and outcomes.get(backup.id) != "failed",
-            verified=outcomes.get(backup.id) == "passed",
+            usable=backup.state in {"complete", "sealed"} and backup.id not in condemned,
+            verified=backup.id in verdicts and verdicts[backup.id].outcome == "passed",
             followed=backup.state == "complete" and _followed(home.manifest(backup.id), slices),
             marked=backup.id in marks,
             tied=backup.id in tied,

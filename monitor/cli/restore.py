@@ -111,7 +111,7 @@ def _restore_at(settings: Settings, when: str, where: Into, *, dry_run: bool, as
     wanted = None if is_backup_id(when) else point.parse_target(when)
     depot = bases.depot_of(settings)
     with state(settings, without="which backups were verified is not known") as store:
-        there = bases.bases(settings, store)
+        there = bases.bases(settings, store, named=when)
         wanted = wanted or plan.as_taken(there, when)
         found = plan.of_one_set(there, wanted)
         replica_set = found[-1].replica_set if found else ""

@@ -98,7 +98,7 @@ def _local(seen: Evidence) -> datetime | None:
     sound = [
         backup
         for backup in seen.backups or ()
-        if backup.state == "complete" and backup.recovery_point and seen.verdicts.get(backup.id) != "failed"
+        if backup.state == "complete" and backup.recovery_point and backup.id not in seen.condemned
     ]
     points = [*(backup.recovery_point for backup in sound), reached(seen.captured, sound)]
     return max((at for at in points if at is not None), default=None)

@@ -40,7 +40,8 @@ class Evidence:
     backups: tuple[ListedBackup, ...] | None
     backup_runs: tuple[Record, ...]
     verifications: tuple[Record, ...]
-    verdicts: dict[str, str]
+    condemned: frozenset[str]
+    """Backups that no restore begins with, by their newest verification."""
     drills: tuple[Record, ...]
     drill_running: str
     """The name of the drill that is running; empty where none is."""
@@ -124,14 +125,14 @@ def read(bench: Bench) -> Evidence:
         backups = bench.lookout.backups(bench.settings)
     except MonitorError:
         backups = None
-    verdicts = {name: verdict.outcome for name, verdict in recorded(store).items()}
+    condemned = frozenset(name for name, verdict in recorded(store).items() if verdict.condemns)
     head = known_head(store).number
     return Evidence(
         now=clock.now(),
         backups=backups,
         backup_runs=store.records("backup"),
         verifications=store.records("verification"),
-        verdicts=verdicts,
+        condemned=condemned,
         drills=store.records("drill"),
         drill_running=drills.running(bench.settings.state.parent),
         jobs=store.newest_jobs(),

@@ -38,7 +38,7 @@ def metrics(**known: Any) -> dict[str, dict[tuple[str, ...], float]]:
         "backups": (),
         "backup_runs": (),
         "verifications": (),
-        "verdicts": {},
+        "condemned": frozenset(),
         "drills": (),
         "drill_running": "",
         "jobs": (),
@@ -72,7 +72,7 @@ def test_nothing_known_is_no_sample_at_all() -> None:
 def test_the_recovery_point_is_that_of_the_newest_sound_backup() -> None:
     backups = (listed("c", 5, "damaged"), listed("b", 10), listed("a", 40))
     assert metrics(backups=backups)["dr_rpo_seconds"] == {("local",): 600.0}
-    found = metrics(backups=backups, verdicts={"b": "failed", "a": "passed"})
+    found = metrics(backups=backups, condemned=frozenset({"b"}))
     assert found["dr_rpo_seconds"] == {("local",): 2400.0}
     assert found["dr_recovery_point_timestamp_seconds"] == {(): ago(40).timestamp()}
 

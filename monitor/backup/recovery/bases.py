@@ -40,8 +40,10 @@ def depot_of(settings: Settings, locked_for: timedelta | None = None) -> Depot:
     return open_store(settings, locked_for=locked_for).depot
 
 
-def bases(settings: Settings, store: Store | None) -> tuple[Base, ...]:
+def bases(settings: Settings, store: Store | None, named: str = "") -> tuple[Base, ...]:
     """Every complete backup that can be opened and is not known to be damaged, oldest recovery point first.
+
+    Somebody may want one that is, for lack of a better: by its ``named`` id.
 
     Raises:
         InputError, Unavailable: the store cannot be read.
@@ -50,7 +52,7 @@ def bases(settings: Settings, store: Store | None) -> tuple[Base, ...]:
     verdicts = notes.verdicts(home, store)
     found = []
     for backup_id in home.ids():
-        if backup_id in verdicts and verdicts[backup_id].outcome == "failed":
+        if backup_id in verdicts and verdicts[backup_id].condemns and backup_id != named:
             continue
         try:
             manifest = home.manifest(backup_id)

@@ -91,7 +91,10 @@ def make(found: Sequence[Base], shelf: Shelf, target: Target, anchor: Anchor | N
         InputError: there is no way to that time; the sentence says what there is instead.
     """
     if not found:
-        raise InputError("restore: there is no complete backup to begin with: `monitor backup run` takes one")
+        raise InputError(
+            "restore: there is no complete backup to begin with: `monitor backup run` takes one, and --at ID restores "
+            "one whose verification failed"
+        )
     names = shelf.names()
     newest = max((*(name.end for name in names), found[-1].recovery_point))
     at = _resolve(shelf, target, newest, anchor)

@@ -11,15 +11,13 @@ from collections.abc import Iterator
 from monitor.backup import manifest as manifest_module
 from monitor.backup.backup_store import BackupStore
 from monitor.backup.depot import Damaged
-from monitor.backup.model import Manifest
+from monitor.backup.model import PUT_BACK, Manifest
 from monitor.backup.oplog import point
 from monitor.backup.oplog.anchor import Memory
 from monitor.backup.oplog.shelf import Shelf
 from monitor.backup.oplog.slices import SliceError
 from monitor.errors import Fault
 from monitor.store import Store
-
-PUT_BACK = "put-back"
 
 
 def put_back(store: Store | None, home: BackupStore, manifest: Manifest, shelf: Shelf) -> Iterator[Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from monitor import clock
 from monitor.backup.depot import Damaged, Depot
 from monitor.backup.model import ClusterTime, Manifest
 from monitor.backup.oplog import chain, point
@@ -14,6 +15,7 @@ from monitor.backup.progress import Progress
 from monitor.backup.verifying.choice import Choice
 from monitor.backup.verifying.copy import Way
 from monitor.backup.verifying.wish import Bench
+from monitor.catalogue.model import Recovery
 from monitor.errors import Fault
 
 CAPTURED_WITHIN_S = 120.0
@@ -55,9 +57,19 @@ def find_way(bench: Bench, manifest: Manifest, choice: Choice, depot: Depot, *, 
             f"the oplog between {point.shown(found.after)} and {point.shown(found.before)} is missing: "
             f"{point.shown(at)} cannot be reached from this backup"
         )
-        bench.findings.faults.append(Fault(file="oplog", code="gap", message=text))
+        if may_be_pruned(found, bench.recovery):
+            bench.findings.reasons.append(f"{manifest.id}: {text}: slices of that time are not kept any more")
+        else:
+            bench.findings.faults.append(Fault(file="oplog", code="gap", message=text))
         return Way(at=base, shelf=shelf)
     return Way(at=at, shelf=shelf, slices=found.between(base, at))
+
+
+def may_be_pruned(gap: chain.Gap, recovery: Recovery | None) -> bool:
+    """Whether slices are missing from before the window in which every second is promised, as pruning leaves it."""
+    if recovery is None or not recovery.keep_oplog:
+        return False
+    return gap.before.at <= clock.now() - recovery.keep_oplog
 
 
 def holes(names: Iterable[Name]) -> tuple[Fault, ...]:
