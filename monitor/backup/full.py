@@ -108,7 +108,8 @@ def take(
     reason = place = ""
     try:
         home = open_store(settings, locked_for=locked_for)
-        place, done = home.name, _take(run, home)
+        place = home.name
+        done = _take(run, home)
     except _Failed as error:
         reason = str(error)
     except OSError as error:

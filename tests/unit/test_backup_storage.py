@@ -282,3 +282,11 @@ def test_where_the_state_cannot_be_read_no_backup_is_called_never_verified(tmp_p
     assert "never" not in listed.stdout
     assert pruned.exit_code == 3
     assert LocalStore(settings.backups).ids() == (FIRST,)
+
+
+def test_a_run_says_where_it_cannot_write(tmp_path: Path) -> None:
+    place, password = tmp_path / "file", tmp_path / "password"
+    for file in (place, password):
+        file.write_text("x")
+    result = backup.take(Settings(run_dir=tmp_path, backup_store=str(place), backup_password_file=password))
+    assert (result.outcome, result.reason) == ("failed", f"cannot write to {place}: File exists; nothing was kept")
