@@ -6,10 +6,21 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
+SKEW = timedelta(minutes=5)
+"""How far two machines' clocks may be apart."""
+
 
 def now() -> datetime:
     """Return the present instant in UTC."""
     return datetime.now(UTC)
+
+
+def credible(instant: datetime | None, at: datetime) -> datetime | None:
+    """Return an instant that was noted, seen at another; ``None`` for one that lies ahead.
+
+    It was noted while a clock was wrong, and must not put off what is due until then.
+    """
+    return None if instant is None or instant > at + SKEW else instant
 
 
 def to_rfc3339(instant: datetime) -> str:

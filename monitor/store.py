@@ -195,13 +195,13 @@ class Store:
         rows = self._connection.execute(query, (kind, stamp(since) if since else "", limit))
         return tuple(_record(row) for row in rows)
 
-    def newest_job(self, name: str, outcome: str) -> Record | None:
-        """Return the newest run of a job that went so, however many others ran since."""
+    def newest_job(self, name: str, outcome: str, until: datetime) -> Record | None:
+        """Return the newest run of a job that went so and ended at an instant or before, however many ran since."""
         query = (
             "SELECT kind, id, at, body FROM records WHERE kind = 'job' AND json_extract(body, '$.job') = ?"
-            " AND json_extract(body, '$.outcome') = ? ORDER BY at DESC, id DESC LIMIT 1"
+            " AND json_extract(body, '$.outcome') = ? AND at <= ? ORDER BY at DESC, id DESC LIMIT 1"
         )
-        row = self._connection.execute(query, (name, outcome)).fetchone()
+        row = self._connection.execute(query, (name, outcome, stamp(until))).fetchone()
         return None if row is None else _record(row)
 
     def newest_jobs(self) -> tuple[Record, ...]:

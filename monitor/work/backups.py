@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from monitor.backup import full, offsite, retention, set_retention, set_taking
 from monitor.backup.opening import open_store
 from monitor.catalogue.model import Recovery
-from monitor.clock import now
+from monitor.clock import credible, now
 from monitor.errors import Unavailable
 from monitor.settings import Settings
 from monitor.work.capturing import captured, reached
@@ -82,11 +82,10 @@ def jobs_of(settings: Settings, recovery: Recovery) -> Iterator[Job]:
 
 
 def newest_backup(bench: Bench) -> datetime | None:
-    """Return when the newest complete backup was finished, whoever took it."""
-    known = [
-        backup.at for backup in bench.lookout.backups(bench.settings) or () if backup.state == "complete" and backup.at
-    ]
-    return max(known, default=None)
+    """Return when the newest complete backup was begun, whoever took it."""
+    listed = bench.lookout.backups(bench.settings) or ()
+    known = (credible(backup.at, now()) for backup in listed if backup.state == "complete")
+    return max((at for at in known if at is not None), default=None)
 
 
 def newest_leading(bench: Bench) -> datetime | None:

@@ -40,14 +40,15 @@ def _backups(seen: Evidence) -> Iterator[Sampled]:
     there = {backup.id for backup in seen.backups or () if backup.state == "complete"}
     runs: dict[str, list[dict[str, Any]]] = {}
     for record in seen.backup_runs:
-        if record.body.get("outcome") == "passed" and record.id in there:
+        if record.body.get("outcome") == "passed" and record.id in there and clock.credible(record.at, seen.now):
             runs.setdefault(str(record.body["type"]), []).append(record.body)
     newest = {kind: bodies[0] for kind, bodies in runs.items()} | _parts(seen)
     times: Values = {(t,): clock.from_rfc3339(body["finished_at"]).timestamp() for t, body in newest.items()}
     for backup in seen.backups or ():
         # Taken without this store: its manifest still says that it is there, and how large.
-        if backup.state == "complete" and backup.at and (backup.type,) not in times:
-            times[backup.type,] = backup.at.timestamp()
+        at = clock.credible(backup.at, seen.now)
+        if backup.state == "complete" and at and (backup.type,) not in times:
+            times[backup.type,] = at.timestamp()
     yield metrics.BACKUP_LAST_SUCCESS, times
     yield metrics.BACKUP_SIZE, {(t,): float(body["bytes"]) for t, body in newest.items() if "bytes" in body}
     yield metrics.BACKUP_DURATION, {(t,): _duration(body) for t, body in newest.items()}

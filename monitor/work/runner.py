@@ -172,9 +172,10 @@ class Runner:
         job = self.jobs.get(name)
         if job is None:
             return
-        last = await self._in_thread(job.last_success)
-        if last is None or job.schedule.after(last) <= clock.now():
-            self._advance(job, clock.now())
+        now = clock.now()
+        last = clock.credible(await self._in_thread(job.last_success), now)
+        if last is None or job.schedule.after(last) <= now:
+            self._advance(job, now)
 
     def _advance(self, job: Job, at: datetime) -> None:
         """Run a job at a time, unless it will run sooner anyway."""

@@ -11,6 +11,8 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from monitor.clock import credible
+
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FIELDS = 5
 
@@ -95,6 +97,7 @@ def start(schedule: Schedule, last_success: datetime | None, now: datetime, *, a
     2. Due while nobody was there: once, now.
     3. Done lately: when it is due.
     """
+    last_success = credible(last_success, now)
     if last_success is None:
         return Start(at=now if at_first else None)
     due = schedule.after(last_success)
@@ -103,4 +106,4 @@ def start(schedule: Schedule, last_success: datetime | None, now: datetime, *, a
 
 def overdue(schedule: Schedule, last_success: datetime | None, watched_since: datetime, now: datetime) -> bool:
     """Whether the job should have succeeded by now; what never succeeded is counted from when we began to watch."""
-    return now > schedule.after(last_success or watched_since) + schedule.grace
+    return now > schedule.after(credible(last_success, now) or watched_since) + schedule.grace

@@ -122,10 +122,11 @@ def test_the_last_success_of_a_rare_job_is_found_behind_any_number_of_other_runs
             "INSERT INTO records (kind, id, at, body) VALUES ('job', ?, '2026-11-22T17:15:00.000Z', ?)",
             [(f"b{number}", '{"job": "backup", "outcome": "passed"}') for number in range(1200)],
         )
-    found = store.newest_job("monthly-report", "passed")
+    found = store.newest_job("monthly-report", "passed", NOW)
     assert found is not None
     assert found.at == NOW - timedelta(days=20)
-    assert store.newest_job("monthly-report", "failed") is None
+    assert store.newest_job("monthly-report", "failed", NOW) is None
+    assert store.newest_job("monthly-report", "passed", NOW - timedelta(days=21)) is None
     assert [record.body["job"] for record in store.newest_jobs()] == ["backup", "monthly-report"]
 
 

@@ -25,6 +25,9 @@ def ago(minutes: float) -> datetime:
         (ago(10), True, Start(at=NOW + timedelta(minutes=20))),
         (ago(30), True, Start(at=NOW, missed_at=NOW)),
         (ago(600), False, Start(at=NOW, missed_at=ago(570))),
+        # Noted while a clock was wrong: it must not put the next off.
+        (ago(-600), True, Start(at=NOW)),
+        (ago(-1), True, Start(at=NOW + timedelta(minutes=31))),
     ],
 )
 def test_what_was_missed_runs_once_at_start(last: datetime | None, at_first: bool, expected: Start) -> None:  # noqa: FBT001  # a parameter of the table
@@ -33,7 +36,10 @@ def test_what_was_missed_runs_once_at_start(last: datetime | None, at_first: boo
 
 @pytest.mark.parametrize(
     ("last", "watched", "late"),
-    [(ago(44), ago(500), False), (ago(46), ago(500), True), (None, ago(44), False), (None, ago(46), True)],
+    [
+        *((ago(44), ago(500), False), (ago(46), ago(500), True), (None, ago(44), False), (None, ago(46), True)),
+        (ago(-600), ago(46), True),
+    ],
 )
 def test_overdue_after_half_an_interval_more(last: datetime | None, watched: datetime, late: bool) -> None:  # noqa: FBT001  # same
     assert overdue(HALF_HOURLY, last, watched, NOW) is late

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from types import SimpleNamespace
+from typing import Any, Literal, cast
 
+import pytest
 from prometheus_client import CollectorRegistry
 
 from monitor import clock
 from monitor.backup.model import ClusterTime, ListedBackup
 from monitor.backup.oplog.anchor import Anchor
 from monitor.store import Record, RecordKind
+from monitor.work import backups
 from monitor.work.app import counting
-from monitor.work.job import Done
+from monitor.work.job import Bench, Done
 from monitor.work.jobs import UPKEEP
 from monitor.work.runner import Run
 from monitor.work.scrape import Evidence, sampled
@@ -154,6 +157,18 @@ def test_a_backup_that_was_deleted_no_longer_counts() -> None:
     found = metrics(backup_runs=runs, backups=(listed("gone", 6),))
     assert found["dr_backup_last_success_timestamp_seconds"] == {("full",): ago(5).timestamp()}
     assert found["dr_backup_size_bytes"] == {("full",): 7.0}
+
+
+def test_what_was_noted_while_a_clock_was_wrong_counts_for_nothing_until_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one backup of next year would put off every other, and no alert would tell."""
+    wrong, right = listed("b", -600), listed("a", 600)
+    runs = (record("backup", "b", -600, type="full", outcome="passed", finished_at=clock.to_rfc3339(ago(-600))),)
+    assert metrics(backups=(wrong, right), backup_runs=runs)["dr_backup_last_success_timestamp_seconds"] == {
+        ("full",): ago(600).timestamp()
+    }
+    bench = SimpleNamespace(settings=None, lookout=SimpleNamespace(backups=lambda _: (wrong, right)))
+    monkeypatch.setattr(backups, "now", lambda: NOW)
+    assert backups.newest_backup(cast("Bench", bench)) == ago(600)
 
 
 def test_a_backup_taken_without_the_store_counts_by_its_manifest() -> None:
