@@ -185,6 +185,8 @@ class Verification:
     backup: str
     at: datetime
     outcome: Outcome
+    store: str = ""
+    """Where the backup lay: its copy in another place has verdicts of its own."""
     restore_seconds: float | None = None
     duration_seconds: float = 0.0
     bytes: int = 0
@@ -217,6 +219,7 @@ class Verification:
         return {
             "id": self.id,
             "backup": self.backup,
+            "store": self.store,
             "at": clock.to_rfc3339(self.at),
             "outcome": self.outcome,
             "condemns": self.condemns,

@@ -66,17 +66,17 @@ def verdicts(home: BackupStore, store: Store | None = None) -> dict[str, Verdict
         str(note["backup"]): _verdict(note, str(note["at"]))
         for note in _notes(home, VERIFICATIONS, {"backup", "outcome", "at"})
     }
-    for backup_id, verdict in recorded(store).items():
+    for backup_id, verdict in recorded(store, home.name).items():
         if backup_id not in found or _instant(found[backup_id].at) < _instant(verdict.at):
             found[backup_id] = verdict
     return found
 
 
-def recorded(store: Store | None) -> dict[str, Verdict]:
-    """Return the newest verdict on each backup that the monitor's own store knows."""
+def recorded(store: Store | None, place: str) -> dict[str, Verdict]:
+    """Return the newest verdict on each backup of a place that the monitor's own store knows."""
     found: dict[str, Verdict] = {}
     for record in store.records("verification") if store is not None else ():
-        if record.body.get("outcome") in {"passed", "failed"}:
+        if record.body.get("outcome") in {"passed", "failed"} and record.body.get("store", place) == place:
             verdict = _verdict(record.body, clock.to_rfc3339(record.at))
             found.setdefault(str(record.body.get("backup")), verdict)
     return found

@@ -73,11 +73,15 @@ class Capturing:
 
 def captured(settings: Settings, store: Store) -> tuple[Anchor, ...]:
     """How far the oplog was captured into the store that is in use, by replica set."""
+    return anchors(store, place(settings))
+
+
+def place(settings: Settings) -> str:
+    """What the store that is in use is called in records; empty where it cannot be opened: backups say why."""
     try:
-        depot = open_store(settings).depot.name
+        return open_store(settings).name
     except MonitorError:
-        return ()  # backups fail as well, and say why
-    return anchors(store, depot)
+        return ""
 
 
 def reached(found: Sequence[Anchor], backups: Iterable[ListedBackup]) -> datetime | None:

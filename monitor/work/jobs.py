@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from monitor import drills
 from monitor.backup.verifying.run import verify
 from monitor.catalogue.model import Catalogue, DrillPlan, Recovery
-from monitor.clock import from_rfc3339, now
+from monitor.clock import credible, from_rfc3339, now
 from monitor.compliance.sealing import seal_missing
 from monitor.compliance.standing import calendar_standing
 from monitor.errors import MonitorError
@@ -89,7 +89,8 @@ def _verified(bench: Bench, *, by_chance: bool = False, against_source: bool = F
 
 def _newest_verification(bench: Bench) -> datetime | None:
     passed = [r.body for r in bench.store.records("verification") if r.body.get("outcome") == "passed"]
-    return max((from_rfc3339(body["at"]) for body in passed), default=None)
+    known = (credible(from_rfc3339(body["at"]), now()) for body in passed)
+    return max((at for at in known if at is not None), default=None)
 
 
 def _sealing(time_zone: str) -> Job:

@@ -125,7 +125,8 @@ def read(bench: Bench) -> Evidence:
         backups = bench.lookout.backups(bench.settings)
     except MonitorError:
         backups = None
-    condemned = frozenset(name for name, verdict in recorded(store).items() if verdict.condemns)
+    told = recorded(store, capturing.place(bench.settings))
+    condemned = frozenset(name for name, verdict in told.items() if verdict.condemns)
     head = known_head(store).number
     return Evidence(
         now=clock.now(),

@@ -80,11 +80,14 @@ def test_what_is_wrong_elsewhere_leaves_a_backup_that_restores_begin_with(
     fault = Fault(file=file, code=code, message="wrong")
     verdict = Verification(id="v", backup=BACKUP, at=clock.now(), outcome="failed", faults=(fault,))
     home = LocalStore(tmp_path / "backups")
+    verdict = replace(verdict, store=home.name)
     notes.note_verdict(home, verdict)
     assert (notes.verdicts(home)[BACKUP].outcome, notes.verdicts(home)[BACKUP].condemns) == ("failed", condemns)
     with Store.migrate(tmp_path / "monitor.db") as store:
         record(store, verdict, verdict.at)
-        assert notes.recorded(store)[BACKUP].condemns is condemns
+        assert notes.recorded(store, home.name)[BACKUP].condemns is condemns
+        # Its copy in another place is another one's.
+        assert notes.recorded(store, str(tmp_path / "copy")) == {}
 
 
 def test_only_the_escrow_copy_opens(tmp_path: Path) -> None:

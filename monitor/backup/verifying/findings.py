@@ -49,12 +49,13 @@ class Findings:
             return "failed"
         return "unknown" if self.reasons else "passed"
 
-    def verdict(self, backup_id: str, at: datetime, seconds: float) -> Verification:
-        """Return the verdict on a backup, as of ``at``."""
+    def verdict(self, backup_id: str, store: str, at: datetime, seconds: float) -> Verification:
+        """Return the verdict on a backup in a store, as of ``at``."""
         manifest = self.manifest
         return Verification(
             id=clock.new_id("verify", at),
             backup=backup_id,
+            store=store,
             at=at,
             outcome=self.outcome,
             restore_seconds=None if self.measured is None else self.measured.restore_seconds,

@@ -34,7 +34,7 @@ def pick(home: BackupStore, wish: Wish, store: Store | None, exact_at: ClusterTi
         found = choose(
             _reaching(home, list(_manifests(home))),
             secrets.randbelow(2**32) if wish.seed is None else wish.seed,
-            newest_chosen=_newest_chosen(store),
+            newest_chosen=_newest_chosen(store, home.name),
             now=clock.now(),
             only=wish.backup,
         )
@@ -91,7 +91,9 @@ def _manifests(home: BackupStore) -> Iterator[Manifest]:
             continue
 
 
-def _newest_chosen(store: Store | None) -> Iterator[datetime]:
+def _newest_chosen(store: Store | None, place: str) -> Iterator[datetime]:
     for record in store.records("verification") if store is not None else ():
-        if record.body.get("choice", {}).get("newest") and record.body.get("outcome") != "unknown":
+        body = record.body
+        here = body.get("store", place) == place
+        if here and body.get("choice", {}).get("newest") and body.get("outcome") != "unknown":
             yield record.at

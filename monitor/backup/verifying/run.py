@@ -86,7 +86,7 @@ def verify(
             findings.reasons.append(str(error))
         except NoKey as error:
             _without_key(settings, findings, error)
-    verdict = findings.verdict(choice.backup, begun_at, time.monotonic() - begun)
+    verdict = findings.verdict(choice.backup, home.name, begun_at, time.monotonic() - begun)
     record(store, verdict, clock.now())
     _note(settings, home, verdict)
     return verdict
