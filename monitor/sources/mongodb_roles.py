@@ -12,6 +12,10 @@ from typing import Any
 Privilege = dict[str, Any]
 
 _READ = ["find", "listCollections", "listIndexes", "dbStats", "collStats"]
+_WRITE = [
+    *("insert", "update", "remove", "bypassDocumentValidation"),
+    *("createCollection", "createIndex", "collMod", "dropCollection"),
+]
 _ANY = {"db": "", "collection": ""}
 _BUCKETS = {"db": "", "system_buckets": ""}
 
@@ -89,6 +93,11 @@ ROLES = (
         privileges=(
             # What `restore` lacks to replay the oplog into a server in use, and to empty it before where that is meant.
             {"resource": _ANY, "actions": [*_READ, "update", "remove", "renameCollectionSameDB", "dropDatabase"]},
+            # The oplog makes, changes and drops views by their definitions, and time series by their buckets as well.
+            _on("", "system.views", *_WRITE),
+            {"resource": _BUCKETS, "actions": _WRITE},
+            # And users and roles, the first of which make their collections.
+            *(_on("admin", name, *_WRITE) for name in ("system.users", "system.roles")),
             _cluster("listDatabases"),
         ),
     ),

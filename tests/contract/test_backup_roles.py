@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,10 @@ def test_a_full_backup_is_made_with_its_role_alone(made: ReplicaSet, tmp_path: P
 @pytest.fixture
 def clinic(made: ReplicaSet) -> Iterator[ReplicaSet]:
     yield made
-    made.admin.drop_database("appointments")
+    for name in ("appointments", "fresh"):
+        made.admin.drop_database(name)
+    made.admin.admin.command("dropUser", "temporary")
+    made.admin.admin.command("dropRole", "temporary")
 
 
 def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alone(
@@ -162,23 +166,7 @@ def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alon
     data.shop.create_collection("few", viewOn="known", pipeline=[])
     assert take(settings).outcome == "passed"
     capture(place)
-    # Everything that a replay may have to do.
-    data.shop.known.insert_many([{"_id": n, "n": n} for n in range(20)])
-    data.shop.known.update_many({"n": {"$lt": 5}}, {"$inc": {"n": 100}})
-    data.shop.known.create_index("n", name="by_n", expireAfterSeconds=5000)
-    data.shop.command({"collMod": "known", "validationLevel": "moderate"})
-    data.shop.command({"collMod": "known", "index": {"name": "by_n", "expireAfterSeconds": 6000}})
-    data.shop.created.insert_one({"_id": 1})
-    data.shop.created.rename("renamed")
-    data.shop.dropped.insert_one({"_id": 1})
-    data.shop.drop_collection("dropped")
-    data.shop.log.insert_one({"_id": 1})
-    data.shop.command({"convertToCapped": "log", "size": 4096})
-    data.other.things.insert_one({"_id": 1})
-    data.drop_database("other")
-    with data.start_session() as session, session.start_transaction():
-        data.shop.known.insert_one({"_id": "in a transaction", "n": 1}, session=session)
-    data.shop.get_collection("orders", write_concern=WriteConcern("majority")).insert_one({"_id": "last"})
+    _write_all_that_a_replay_may_meet(data)
     capture(place)
     subject = ("--database", "appointments", "--collection", "patients", "--id", gone)
     assert place.monitor("backup", "erasure", "add", *subject, "--by", "dpo", "--why", "asked").exit_code == 0
@@ -196,6 +184,40 @@ def test_capture_and_restore_into_a_server_in_use_are_done_with_their_roles_alon
     assert {"renamed", "log", "few", "orders", "temperatures"} <= set(data.shop.list_collection_names())
     assert "dropped" not in data.shop.list_collection_names()
     assert data.shop.log.options()["capped"]
+    assert {"few", "series"} <= set(data.fresh.list_collection_names())
+    assert "gone" not in data.fresh.list_collection_names()
+    assert data.fresh.series.count_documents({}) == 1
+    assert data.fresh.series.options()["timeseries"]["granularity"] == "minutes"
+    assert data.admin.command("usersInfo", "temporary")["users"][0]["roles"] == []
+
+
+def _write_all_that_a_replay_may_meet(data: Client) -> None:
+    data.shop.known.insert_many([{"_id": n, "n": n} for n in range(20)])
+    data.shop.known.update_many({"n": {"$lt": 5}}, {"$inc": {"n": 100}})
+    data.shop.known.create_index("n", name="by_n", expireAfterSeconds=5000)
+    data.shop.command({"collMod": "known", "validationLevel": "moderate"})
+    data.shop.command({"collMod": "known", "index": {"name": "by_n", "expireAfterSeconds": 6000}})
+    data.shop.created.insert_one({"_id": 1})
+    data.shop.created.rename("renamed")
+    data.shop.dropped.insert_one({"_id": 1})
+    data.shop.drop_collection("dropped")
+    data.shop.log.insert_one({"_id": 1})
+    data.shop.command({"convertToCapped": "log", "size": 4096})
+    data.other.things.insert_one({"_id": 1})
+    data.drop_database("other")
+    data.fresh.command({"create": "few", "viewOn": "things", "pipeline": []})
+    for name in ("series", "gone"):
+        data.fresh.create_collection(name, timeseries={"timeField": "t", "granularity": "seconds"})
+        data.fresh[name].insert_one({"t": datetime(2026, 1, 1, tzinfo=UTC)})
+    data.fresh.series.create_index("t")
+    data.fresh.command({"collMod": "series", "timeseries": {"granularity": "minutes"}})
+    data.fresh.drop_collection("gone")
+    data.admin.command("createRole", "temporary", privileges=[], roles=[])
+    data.admin.command("createUser", "temporary", pwd="temporary", roles=["temporary"])
+    data.admin.command("updateUser", "temporary", roles=[])
+    with data.start_session() as session, session.start_transaction():
+        data.shop.known.insert_one({"_id": "in a transaction", "n": 1}, session=session)
+    data.shop.get_collection("orders", write_concern=WriteConcern("majority")).insert_one({"_id": "last"})
 
 
 def test_what_is_printed_can_be_pasted(tmp_path: Path) -> None:
