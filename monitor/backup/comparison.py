@@ -97,7 +97,7 @@ def _natural_md5(client: Client, entry: CollectionEntry) -> str:
 
 def _compare_description(client: Client, dumped: Dumped, there: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     namespace = f"{dumped.database}.{dumped.name}"
-    if _fields(there.get("options", {})) != _fields(dumped.options):
+    if _fields(there.get("options", {})) != _fields(dumped.wanted_options):
         yield "options", f"{namespace}: the restored collection has other options"
     if dumped.type != "view":
         yield from _differing(client, dumped, lambda name: name == BY_ID)

@@ -18,6 +18,9 @@ from monitor.errors import InputError
 LARGEST_DOCUMENT = 16 * 1024 * 1024 + 16 * 1024
 """MongoDB's own limit, with what it allows itself."""
 
+ITS_OWN = frozenset({"temp", "autoIndexId"})
+"""Options that a server lists and lets nobody set: of what an aggregation is writing (``$out``), of old releases."""
+
 USERS, ROLES = "system.users", "system.roles"
 
 
@@ -46,6 +49,11 @@ class Dumped:
     def namespace(self) -> str:
         """``database.name``."""
         return f"{self.database}.{self.name}"
+
+    @property
+    def wanted_options(self) -> dict[str, Any]:
+        """The options that a server takes from others than itself."""
+        return {name: value for name, value in self.options.items() if name not in ITS_OWN}
 
     @property
     def data_name(self) -> str:

@@ -194,7 +194,7 @@ def _target(client: Client, dumped: Dumped) -> Collection[RawBSONDocument]:
 
 
 def _create(client: Client, dumped: Dumped, *, anew: bool) -> None:
-    command = {"create": dumped.name, **dumped.options}
+    command = {"create": dumped.name, **dumped.wanted_options}
     by_id = next((index for index in dumped.indexes if index.get("name") == "_id_"), None)
     if by_id is not None and "clusteredIndex" not in dumped.options:
         command["idIndex"] = by_id

@@ -31,6 +31,10 @@ def make_shapes(client: Client) -> None:
         validationAction="error",
     )
     database.create_collection("checked", validator={"x": {"$regex": "^a", "$ne": "admin"}})
+    # As `$out` leaves it until it is done.
+    making = {"op": "c", "ns": "shapes.$cmd", "o": {"create": "tmp.agg_out.1", "temp": True}}
+    client.admin.command({"applyOps": [making], "allowAtomic": False})
+    database["tmp.agg_out.1"].insert_many([{"_id": n} for n in range(3)])
     database.collated.insert_many([{"_id": key, "x": 1} for key in ("b", "A", "a1", "Ä")])
     database.create_collection("capped", capped=True, size=4096, max=20)
     database.capped.insert_many([{"_id": (n * 7) % 50} for n in range(50)])

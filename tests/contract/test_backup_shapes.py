@@ -62,7 +62,9 @@ def _described(client: Client) -> dict[str, Any]:
     for info in client.shapes.list_collections():
         name = info["name"]
         indexes = [] if info["type"] == "view" else list(client.shapes[name].list_indexes())
-        described[name] = (info["type"], info["options"], {index["name"]: dict(index) for index in indexes})
+        # No server lets it be set; what is left is a collection like any other.
+        options = {key: value for key, value in info["options"].items() if key != "temp"}
+        described[name] = (info["type"], options, {index["name"]: dict(index) for index in indexes})
     return described
 
 
