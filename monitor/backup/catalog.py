@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from bson.binary import Binary
-from pymongo.errors import OperationFailure
 
 from monitor.backup import dumpformat
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
-
-NAMESPACE_NOT_FOUND = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +51,7 @@ def read(client: Client) -> Catalog:
         _namespace(client, database, info)
         for database in client.list_database_names()
         if database != "local"
-        for info in client[database].list_collections()
+        for info in mongodb.collections(client, database)
         if dumpformat.is_dumped(database, info["name"])
     )
     return tuple(sorted(found, key=lambda n: (n.database, n.name)))
@@ -91,9 +89,4 @@ def _namespace(client: Client, database: str, info: Mapping[str, Any]) -> Namesp
 
 def _indexes(client: Client, database: str, collection: str) -> list[Mapping[str, Any]]:
     """Return a collection's indexes; none if it was dropped this moment, which the second look will notice."""
-    try:
-        return list(client[database][collection].list_indexes())
-    except OperationFailure as error:
-        if error.code == NAMESPACE_NOT_FOUND:
-            return []
-        raise
+    return list(mongodb.indexes(client, database, collection))

@@ -14,6 +14,7 @@ from monitor.backup.manifest import DUMP
 from monitor.backup.model import CollectionEntry, Manifest
 from monitor.backup.mongodump import Dumped
 from monitor.errors import Fault, Unavailable
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
 BY_ID = "_id_"
@@ -61,7 +62,7 @@ def _compare(
     if dumped.is_server_state:
         # The scratch server keeps its own; the file's digest was checked.
         return entry.documents, []
-    there = next(iter(client[dumped.database].list_collections(filter={"name": dumped.name})), None)
+    there = next(mongodb.collections(client, dumped.database, {"name": dumped.name}), None)
     if there is None:
         # The server makes the collections of users and roles when there is one.
         if dumped.is_authorization and entry.documents == 0:
@@ -127,7 +128,7 @@ def validate(client: Client) -> tuple[Fault, ...]:
         f"{database}.{info['name']}"
         for database in client.list_database_names()
         if database not in {"local", "config"}
-        for info in client[database].list_collections(filter={"type": "collection"})
+        for info in mongodb.collections(client, database, {"type": "collection"})
         if not client[database].command("validate", info["name"])["valid"]
     ]
     return tuple(
@@ -138,7 +139,7 @@ def validate(client: Client) -> tuple[Fault, ...]:
 
 def _differing(client: Client, dumped: Dumped, concerned: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
     namespace = f"{dumped.database}.{dumped.name}"
-    restored = {str(index["name"]): _fields(index) for index in client[dumped.database][dumped.name].list_indexes()}
+    restored = {str(index["name"]): _fields(index) for index in mongodb.indexes(client, dumped.database, dumped.name)}
     backed_up = {str(index["name"]): _fields(index) for index in dumped.indexes}
     if dumped.is_authorization and not restored:
         # The server makes the collections of users and roles, with their indexes, when there is one.

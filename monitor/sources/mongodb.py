@@ -30,6 +30,7 @@ Client = pymongo.MongoClient[dict[str, Any]]
 
 AUTHENTICATION_FAILED = 18
 UNAUTHORIZED = 13
+NAMESPACE_NOT_FOUND = 26
 MAX_LAG_S = 60.0
 """A secondary further behind than this is not read from: its recovery points would be old."""
 
@@ -127,6 +128,40 @@ def write(client: Client, database: str, command: dict[str, Any]) -> dict[str, A
     if (error := reply.get("writeConcernError")) is not None:
         raise WriteConcernError(str(error.get("codeName", "")), error.get("code"), error)
     return reply
+
+
+def collections(client: Client, database: str, wanted: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    """List the collections of a database, those with the ``wanted`` fields.
+
+    Raises:
+        PyMongoError: as any command.
+    """
+    yield from _listed(client, database, {"listCollections": 1, "filter": wanted or {}})
+
+
+def indexes(client: Client, database: str, collection: str) -> Iterator[dict[str, Any]]:
+    """List the indexes of a collection; none if there is no such one.
+
+    Raises:
+        PyMongoError: as any command.
+    """
+    try:
+        yield from _listed(client, database, {"listIndexes": collection})
+    except OperationFailure as error:
+        if error.code != NAMESPACE_NOT_FOUND:
+            raise
+
+
+def _listed(client: Client, database: str, command: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Read a listing, with dates as the client has them: the driver's own helpers know none beyond Python's years."""
+    options = client.codec_options
+    with client.start_session() as session:
+        cursor = client[database].command({**command, "cursor": {}}, codec_options=options, session=session)["cursor"]
+        yield from cursor["firstBatch"]
+        while cursor["id"]:
+            more = {"getMore": cursor["id"], "collection": cursor["ns"].partition(".")[2]}
+            cursor = client[database].command(more, codec_options=options, session=session)["cursor"]
+            yield from cursor["nextBatch"]
 
 
 def build_indexes(client: Client, database: str, name: str, specifications: list[dict[str, Any]]) -> None:

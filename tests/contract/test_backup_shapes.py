@@ -144,3 +144,15 @@ def test_users_and_roles_that_are_all_gone_are_no_difference(place: Place) -> No
     record = backup.take(place.settings)
     assert (place.backups / record.id / "dump/admin/system.roles.bson").read_bytes() == b""
     assert backup.verify(place.settings, record.id).outcome == "passed"
+
+
+def test_a_description_may_hold_a_date_that_python_cannot_say(backup_set: ReplicaSet, place: Place) -> None:
+    """JavaScript's largest one is how some say 'never'."""
+    never = bson.DatetimeMS(8_640_000_000_000_000)
+    small = backup_set.admin.small
+    small.create_collection("rows", validator={"until": {"$lte": never}})
+    small.rows.create_index("until", partialFilterExpression={"until": {"$lt": never}})
+    taken = place.monitor("backup", "run")
+    verified = place.monitor("backup", "verify")
+    small.drop_collection("rows")
+    assert (taken.exit_code, verified.exit_code) == (0, 0), taken.output + verified.output

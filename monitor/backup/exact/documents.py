@@ -11,6 +11,7 @@ from pymongo.errors import OperationFailure
 
 from monitor.backup import dumpformat
 from monitor.backup.progress import Progress, ShowProgress
+from monitor.sources import mongodb
 from monitor.sources.mongodb import UNAUTHORIZED, Client
 
 BATCH_DOCUMENTS = 1000
@@ -83,7 +84,7 @@ def collections(client: Client) -> tuple[dict[Collection, int], tuple[str, ...]]
     sizes: dict[Collection, int] = {}
     outside: list[str] = []
     for database in sorted(set(client.list_database_names()) - {"local"}):
-        for info in client[database].list_collections():
+        for info in mongodb.collections(client, database):
             name, kind = info["name"], info.get("type", "collection")
             if not dumpformat.is_dumped(database, name) or (database, name) == SERVERS_OWN:
                 continue

@@ -24,6 +24,7 @@ from monitor.backup.recovery.run import Entries, build_indexes, replay
 from monitor.backup.verifying.newest import newest_write
 from monitor.backup.verifying.wish import Bench
 from monitor.errors import Fault, Unavailable
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
 Digests = dict[str, str]
@@ -145,7 +146,7 @@ def unchanged(client: Client, before: Mapping[str, str]) -> Iterator[Fault]:
         now = digests_of(client)
         for namespace in sorted(name for name in before if now.get(name) != before[name]):
             database, _, collection = namespace.partition(".")
-            indexes = client[database][collection].list_indexes()
+            indexes = mongodb.indexes(client, database, collection)
             expires = any("expireAfterSeconds" in index for index in indexes)
             why = "documents expired on the scratch mongod" if expires else "it changed after it was restored"
             yield Fault(file=namespace, code="expired" if expires else "changed", message=f"{namespace}: {why}")
@@ -165,7 +166,7 @@ def _indexes(client: Client, dump: tuple[mongodump.Dumped, ...], wanted: Wanted 
 
 def _not_built(client: Client, wanted: Wanted) -> Iterator[Fault]:
     for database, name, specifications in wanted:
-        there = {str(index["name"]): dict(index) for index in client[database][name].list_indexes()}
+        there = {str(index["name"]): dict(index) for index in mongodb.indexes(client, database, name)}
         for specification in specifications:
             index = str(specification["name"])
             if index not in there or list(there[index]["key"].items()) != list(specification["key"].items()):

@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 
 from monitor.backup import dumpformat
 from monitor.errors import Unavailable
+from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
 
 AHEAD = timedelta(days=1)
@@ -56,7 +57,7 @@ def _by_fields(client: Client, fields: Iterable[str], limit: datetime) -> Iterat
 def _by_ids(client: Client, limit: datetime) -> Iterator[datetime]:
     largest = ObjectId.from_datetime(limit)
     for database in client.list_database_names():
-        for info in client[database].list_collections(filter={"type": "collection"}):
+        for info in mongodb.collections(client, database, {"type": "collection"}):
             if not dumpformat.is_dumped(database, info["name"]):
                 continue
             among = {"_id": {"$type": "objectId", "$lte": largest}}
