@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from http.client import INTERNAL_SERVER_ERROR
 from typing import TYPE_CHECKING
 
 import boto3
@@ -71,7 +72,8 @@ def one_sentence(uri: str) -> Iterator[None]:
         if told is None:
             raise SettingsError(f"{uri} gave no keyset: was it sealed with another key?") from None
         code = str(told.response.get("Error", {}).get("Code", "no code"))
-        if code in _AWAY:
+        status = int(told.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        if code in _AWAY or status >= INTERNAL_SERVER_ERROR:
             raise Unavailable(f"{uri} does not answer as it should ({code}): try again") from None
         raise SettingsError(f"{uri} refused ({code}): does the key exist, and may this identity use it?") from None
     except BotoCoreError as error:

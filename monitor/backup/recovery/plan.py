@@ -101,7 +101,8 @@ def make(found: Sequence[Base], shelf: Shelf, target: Target, anchor: Anchor | N
     oldest = found[0].recovery_point
     if at < oldest:
         raise InputError(
-            f"restore: {_asked(target, at)} is before the oldest backup, which was taken at {point.shown(oldest)}"
+            f"restore: {_asked(target, at)} is before the oldest backup, which was taken at {point.shown(oldest)}: "
+            f"`--at {found[0].id}` restores that one"
         )
     if at > newest:
         raise InputError(
