@@ -27,6 +27,8 @@ from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 from bson.json_util import JSONMode, JSONOptions
 
+from monitor.backup.oplog.entries import RESTORE_DATABASE
+
 _JSON = JSONOptions(
     json_mode=JSONMode.CANONICAL,
     uuid_representation=UuidRepresentation.UNSPECIFIED,
@@ -57,8 +59,11 @@ def file_name(collection: str) -> str:
 
 
 def is_dumped(database: str, collection: str) -> bool:
-    """Whether mongodump would dump a namespace: server state, and what is dumped as part of something else, is not."""
-    if database == "local" or database.startswith("__mdb_internal") or "$" in collection:
+    """Whether mongodump would dump a namespace: server state, and what is dumped as part of something else, is not.
+
+    Nor is what a restore of ours keeps in its target until it is done: in another target it would be that one's.
+    """
+    if database in {"local", RESTORE_DATABASE} or database.startswith("__mdb_internal") or "$" in collection:
         return False
     if database == "config":
         return collection in CONFIG_COLLECTIONS

@@ -123,7 +123,7 @@ class Lease:
 def _fields(found: Tagged) -> dict[str, Any]:
     try:
         fields = json.loads(found.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

@@ -345,6 +345,19 @@ def test_another_dump_of_the_same_name_does_not_go_on_with_it(
     assert (done.exit_code, "went on where it was broken off" in done.output) == (0, True)
 
 
+def test_a_dump_may_hold_how_far_another_restore_was(place: Place, empty: tuple[str, Client], tmp_path: Path) -> None:
+    """It was taken while somebody restored into the set, or of one that was left half restored."""
+    dump = dump_directory(tmp_path / "dump", zipped=False)
+    (dump / "monitor_restore").mkdir()
+    for file in (dump / "shop").glob("orders.*"):
+        (dump / "monitor_restore" / file.name.replace("orders", "progress")).write_bytes(
+            file.read_bytes().replace(b'"orders"', b'"progress"')
+        )
+    done = place.monitor("restore", "--dump", str(dump), "--into", empty[0])
+    assert done.exit_code == 0, done.output
+    assert "monitor_restore" not in empty[1].list_database_names()
+
+
 class _BrokenOff(BaseException):
     """Not an error that anybody handles."""
 

@@ -178,6 +178,7 @@ def test_what_is_no_metadata_is_refused(content: bytes) -> None:
         ("config.chunks", True),
         ("config.system.sessions", False),
         ("local.oplog.rs", False),
+        ("monitor_restore.progress", False),
         ("__mdb_internal_search.x", False),
     ],
 )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from monitor.backup import lease
 from monitor.errors import InputError, Unavailable
-from monitor.sources.object_storage import RESUMES, S3Depot
+from monitor.sources.object_storage import RESUMES, S3Depot, Tagged
 
 WHOLE = b"0123456789"
 
@@ -77,3 +79,8 @@ def test_a_listing_that_is_refused_is_told(status: int, kind: type[Exception]) -
 
     with pytest.raises(kind, match="listing s3://bucket"):
         S3Depot(Refusing(), "bucket").keys()
+
+
+@pytest.mark.parametrize("content", [b"", b"[" * 100_000, b"5", b'{"held_for_s": "x"}'])
+def test_a_lease_that_cannot_be_read_is_somebody_elses(content: bytes) -> None:
+    assert lease._holder(Tagged(content=content, tag="", age=timedelta(0))) == "somebody else"  # pure

@@ -152,8 +152,9 @@ def restore_into(
     """
     begun = time.monotonic()
     if kept.kept:
-        # A server in use has settings of its own (its default write concern, say), and keeps them.
-        dump = tuple(one for one in dump if one.database != "config")
+        # A server in use has settings of its own (its default write concern, say), and keeps them; and older backups
+        # hold how far another restore was.
+        dump = tuple(one for one in dump if one.database not in {"config", entries.RESTORE_DATABASE})
     with _sentence():
         kept.begin()
         state = kept.state
