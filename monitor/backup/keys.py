@@ -87,7 +87,7 @@ class Keyset:
         return Keyset(self._document, kms_key)
 
     def write(self, file: Path, *, replace: bool = False) -> None:
-        """Write the keyset, for its owner alone, durably.
+        """Write the keyset, for its owner alone, durably; what is replaced stays where a link leads to.
 
         Raises:
             InputError: there is a file already, and ``replace`` is not asked for.
@@ -95,6 +95,7 @@ class Keyset:
             OSError: it cannot be written.
         """
         content = (_sealed(self._document, self.kms_key) if self.kms_key else json.dumps(self._document)).encode()
+        file = file.resolve() if replace else file
         make_directories(file.parent)
         temporary = file.with_name(f".{file.name}.new")
         temporary.unlink(missing_ok=True)

@@ -163,3 +163,13 @@ def test_a_file_without_keys_is_one_sentence_that_quotes_nothing(tmp_path: Path,
     with pytest.raises(SettingsError, match="holds no keyset") as caught:
         Keyset.read(tmp_path / "keys")
     assert caught.value.__cause__ is None
+
+
+def test_a_keyset_on_another_medium_is_replaced_there(tmp_path: Path) -> None:
+    medium, link = tmp_path / "medium" / "keys", tmp_path / "keys"
+    keyset = Keyset.create()
+    keyset.write(medium)
+    link.symlink_to(medium)
+    keyset.rotated().write(link, replace=True)
+    assert link.is_symlink()
+    assert len(Keyset.read(medium).ids) == 2
