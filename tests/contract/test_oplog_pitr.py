@@ -46,7 +46,17 @@ def test_two_instants_are_as_they_were_read_live(load: Load, place: Place) -> No
     assert [restored(place, seen)[0] for seen in looks] == [{}, {}], f"seed {load.seed}"
 
 
-def test_a_transaction_that_began_before_the_backup_is_whole(backup_set: ReplicaSet, place: Place) -> None:
+@pytest.fixture
+def roomy(backup_set: ReplicaSet) -> Iterator[ReplicaSet]:
+    """A set whose members hold a transaction of several entries for sure: their own cache is the smallest there is."""
+    resize = {"setParameter": 1, "wiredTigerEngineRuntimeConfig": "cache_size=1G"}
+    backup_set.on_each_member(resize)
+    yield backup_set
+    backup_set.on_each_member(resize | {"wiredTigerEngineRuntimeConfig": "cache_size=256M"})
+
+
+def test_a_transaction_that_began_before_the_backup_is_whole(roomy: ReplicaSet, place: Place) -> None:
+    backup_set = roomy
     bank = backup_set.admin.clinic
     backup_set.admin.drop_database("clinic")
     bank.create_collection("large")
