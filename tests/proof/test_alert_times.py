@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -34,6 +33,8 @@ from tests.proof import real_faults
 from tests.proof.replica_set import primary_of
 
 HOLD_S = 600
+ONLY = frozenset(filter(None, os.environ.get("ALERT_TIMES_ONLY", "").split(",")))
+"""Some of the faults, by name, where a run was broken off; then there is no median."""
 BUSY_MACHINE = "CPUSaturation|MemoryPressure|PageLoadSlow"
 """What others on this machine may cause; tickets, and the last one looks back for a quarter of an hour."""
 SPENT_BUDGET = "ErrorBudget.+"
@@ -139,15 +140,24 @@ def active(stack: Any, selector: str) -> list[dict[str, str]]:
     return [row["metric"] for row in answer["data"]["result"]]
 
 
-def is_calm(stack: Any, before: Fault) -> bool:
-    """Whether no alert of people's severities is left, but for those that the next fault has nothing to do with.
+def unrest(stack: Any, before: Fault) -> list[str]:
+    """The alerts of people's severities that are left, but for those that the next fault has nothing to do with.
 
     Tickets about the budget look back for days. Its pages drain in minutes, and what pages waits for that.
     """
     others = f'alertname!~"{BUSY_MACHINE}|{SPENT_BUDGET}"'
-    if active(stack, f'severity=~"critical|warning",{others}'):
-        return False
-    return not (before.pages and active(stack, 'severity="critical"'))
+    left = active(stack, f'severity=~"critical|warning",{others}')
+    return [one["alertname"] for one in left or (active(stack, 'severity="critical"') if before.pages else [])]
+
+
+def await_calm(stack: Any, before: Fault) -> None:
+    try:
+        eventually(
+            lambda: not unrest(stack, before), within_s=CALM_WITHIN_S, every_s=2, what=f"calm before: {before.name}"
+        )
+    except AssertionError as error:
+        error.add_note(f"still told of: {', '.join(unrest(stack, before))}")
+        raise
 
 
 def slow_catalogue(directory: Path, seconds: int) -> Promises:
@@ -175,12 +185,11 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedSt
 @pytest.mark.parametrize(("stack", "at_most_s"), [(5, 45), (30, 150)], indirect=["stack"], ids=["5s", "30s"])
 def test_a_fault_reaches_its_receiver_in_time(stack: Any, at_most_s: float, subtests: pytest.Subtests) -> None:
     took: dict[str, float] = {}
-    for fault in FAULTS:
+    for fault in (one for one in FAULTS if not ONLY or one.name in ONLY):
         with subtests.test(fault.name):
             if reason := fault.cannot():
                 pytest.skip(reason)
-            what = f"calm before: {fault.name}"
-            eventually(partial(is_calm, stack, fault), within_s=CALM_WITHIN_S, every_s=2, what=what)
+            await_calm(stack, fault)
             seconds = received_after(stack, fault)
             told(stack, fault, seconds)
             if fault.builds_up_s is None:
@@ -188,7 +197,7 @@ def test_a_fault_reaches_its_receiver_in_time(stack: Any, at_most_s: float, subt
             else:
                 waited = fault.builds_up_s + max(hold_of(stack, alert) for alert in fault.expect)
                 assert seconds <= waited + at_most_s, f"{fault.name}: {seconds:.1f} s, of which {waited:.0f} on purpose"
-    assert median(took.values()) <= at_most_s, took
+    assert ONLY or median(took.values()) <= at_most_s, took
 
 
 def hold_of(stack: Any, alert: str) -> float:
@@ -221,11 +230,11 @@ def received_after(stack: Any, fault: Fault) -> float:
 
 
 def page_of(stack: Any, labels: dict[str, str]) -> tuple[str, ...]:
-    """What a pager knows an alert's page by: Alertmanager's group."""
+    """What a pager knows an alert's page by: Alertmanager's group, of one environment."""
     file = stack.layout.generated / "rules" / "alertmanager.yml"
     routes = read(file.read_text(encoding="utf-8"), file.name)
     (sent,) = deliveries(routes, labels, clock.now())
-    return tuple(f"{label}={labels.get(label, '')}" for label in sent.route.group_by)
+    return tuple(f"{label}={labels.get(label, '')}" for label in sent.route.group_by if label != "environment")
 
 
 def told(stack: Any, fault: Fault, seconds: float) -> None:
