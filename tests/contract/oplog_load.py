@@ -75,6 +75,15 @@ def catalogue(client: Client) -> dict[str, Any]:
     return found
 
 
+def _building(client: Client) -> Iterator[str]:
+    """The collections that have an index whose build was begun and not committed: it is listed already."""
+    for database in DATABASES:
+        for name in client[database].list_collection_names(filter={"type": "collection"}):
+            told = client[database].command({"listIndexes": name, "includeBuildUUIDs": True})["cursor"]["firstBatch"]
+            if any("buildUUID" in index for index in told):
+                yield f"{database}.{name}"
+
+
 @dataclass
 class Load:
     """Writers and changes of every kind. ``ddl`` is held while somebody looks."""
@@ -281,11 +290,19 @@ class Load:
         else:
             clinic.command({"updateRole": "looker", "roles": ["read", "dbAdmin"][: rng.randrange(3)]})
 
+    def _await_builds(self) -> None:
+        """Wait for indexes whose builder lost its primary: the next one goes on with them, and nothing holds it back."""
+        deadline = time.monotonic() + 60
+        while building := sorted(_building(self.client)):
+            assert time.monotonic() < deadline, f"still built: {', '.join(building)}"
+            time.sleep(0.05)
+
     def look(self) -> Seen:
         """What is there now, at one instant; nothing is changed meanwhile, though writers go on."""
         with self.ddl:
             for attempt in range(10):
                 try:
+                    self._await_builds()
                     with self.client.start_session(snapshot=True) as session:
                         reply = self.client.admin.command({"find": "system.version"}, session=session)["cursor"]
                         at = reply["atClusterTime"]

@@ -86,7 +86,9 @@ def catalogue(client: Client, databases: tuple[str, ...]) -> dict[str, Any]:
             name = f"{database}.{info['name']}"
             if info["name"].startswith(_INTERNAL):
                 continue
-            found[name] = {"type": info["type"], "options": info["options"]}
+            # What an aggregation writes into until it is done is temporary to the server; nobody else can make such a one.
+            options = {option: value for option, value in info["options"].items() if option != "temp"}
+            found[name] = {"type": info["type"], "options": options}
             if info["type"] != "view":
                 indexes = client[database].command({"listIndexes": info["name"]})["cursor"]["firstBatch"]
                 found[name]["indexes"] = sorted(indexes, key=lambda index: str(index["name"]))
