@@ -291,7 +291,7 @@ class Load:
             clinic.command({"updateRole": "looker", "roles": ["read", "dbAdmin"][: rng.randrange(3)]})
 
     def _await_builds(self) -> None:
-        """Wait for indexes whose builder lost its primary: the next one goes on with them, and nothing holds it back."""
+        """Wait for indexes whose builder lost its primary: the next one goes on with them, held back by nothing."""
         deadline = time.monotonic() + 60
         while building := sorted(_building(self.client)):
             assert time.monotonic() < deadline, f"still built: {', '.join(building)}"

@@ -86,7 +86,7 @@ def catalogue(client: Client, databases: tuple[str, ...]) -> dict[str, Any]:
             name = f"{database}.{info['name']}"
             if info["name"].startswith(_INTERNAL):
                 continue
-            # What an aggregation writes into until it is done is temporary to the server; nobody else can make such a one.
+            # What an aggregation writes into until it is done is temporary to the server; nobody else can make one.
             options = {option: value for option, value in info["options"].items() if option != "temp"}
             found[name] = {"type": info["type"], "options": options}
             if info["type"] != "view":
