@@ -83,6 +83,7 @@ def backups_with_verification(store: Store) -> list[dict[str, Any]]:
 def alert_json(alert: AlertRecord) -> dict[str, Any]:
     """One episode as the API shows it."""
     return {
+        "fingerprint": alert.fingerprint,
         "labels": alert.labels,
         "annotations": alert.annotations,
         "state": alert.state,

@@ -44,6 +44,7 @@ async def test_an_alert_is_stored_once_however_often_it_is_told(tmp_path: Path) 
     received = clock.from_rfc3339(shown.pop("received_at"))
     assert clock.now() - received < timedelta(minutes=1)
     assert shown == {
+        "fingerprint": "f1",
         "labels": {"alertname": "RedisDown", "severity": "warning"},
         "annotations": {"summary": "Redis does not answer"},
         "state": "firing",
