@@ -55,8 +55,8 @@ def counted_tests(slo: Slo, environment: Environment) -> Iterator[Value]:
         if slo.sli.probe and not slo.sli.slice:
             yield _still_served(slo, environment)
             yield _dark_from_the_start(slo, environment)
-        if not slo.sli.slice:
-            yield _pulses(slo, environment)
+    if can_be_made_up(slo) and not memory(slo):
+        yield _pulses(slo, environment)
     yield _silence(slo, environment)
     if not (isinstance(slo.sli, RatioSli) and slo.sli.slice):  # what judges slices reads the grid of one service
         yield _beyond_measure(slo.window, environment.evaluation_interval).items(own_of(slo))
@@ -181,19 +181,21 @@ def _pulses(slo: Slo, environment: Environment) -> Value:
             third = steps // 3
             phases += [Phase(steps=third), Phase(steps=1, good=good, bad=bad), Phase(steps=steps - third - 1)]
     at = sum(phase.steps for phase in phases) * step
-    checks = [_in_windows(slo.window, at).items(own_of(slo))]
+    checks = [_in_windows(slo.window, at, step if _judges_time(slo) else None).items(own_of(slo))]
     return _test("some fail now and then, and not all of the time is watched", slo, environment, tuple(phases), checks)
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _in_windows(window: Window, at: timedelta) -> YamlPattern:
-    """What is recorded of those pulses."""
-    known = (("5m", 1, 10, Fraction(3, 5)), ("30m", 21, 310, Fraction(16, 30)), ("1h", 321, 7310, Fraction(31, 60)))
-    checks = [
-        check
-        for span, bad, total, covered in known
-        for check in figures(StandIn(window), span, Decimal(bad), Decimal(total), _decimal(covered), at)
-    ]
+def _in_windows(window: Window, at: timedelta, step: timedelta | None) -> YamlPattern:
+    """What is recorded of those pulses: events; or, where time is judged, minutes, a ``step`` for each pulse."""
+    known = ((5, 3, 1, 10), (30, 16, 21, 310), (60, 31, 321, 7310))
+    checks: list[Value] = []
+    for pulses, (length, watched, bad, total) in enumerate(known, 1):
+        counted = (Fraction(bad), Fraction(total))
+        if step is not None:
+            counted = (pulses * Fraction(step // SECOND, 60), Fraction(watched))
+        span, covered = durations.text(timedelta(minutes=length)), _decimal(Fraction(watched, length))
+        checks += figures(StandIn(window), span, *map(_decimal, counted), covered, at)
     return YamlPattern(written(checks))
 
 
