@@ -98,7 +98,6 @@ class LocalStore(BackupStore):
     def draft(self, backup_id: str, compression: Compression = "none") -> Iterator[Draft]:
         """Make a directory for a new backup; what was not published is removed. Hold ``exclusive``."""
         root = self.directory / f"{TEMPORARY}{backup_id}"
-        root.mkdir(mode=0o700)
 
         def finish() -> None:
             for directory, _, _ in os.walk(root, topdown=False):
@@ -111,6 +110,7 @@ class LocalStore(BackupStore):
             return disk.f_bavail * disk.f_frsize
 
         try:
+            root.mkdir(mode=0o700)  # within, for whoever is told to stop right after it
             yield Draft(
                 backup_id,
                 _Drafting(self.directory),

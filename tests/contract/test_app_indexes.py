@@ -11,6 +11,8 @@ from typing import Any
 import pymongo
 import pytest
 from prometheus_client import CollectorRegistry
+from pymongo.collection import Collection
+from pymongo.errors import OperationFailure
 
 from app.metrics import Metrics
 from app.mongodb import Database, connect, ensure_guards, ensure_indexes
@@ -61,14 +63,22 @@ async def test_an_index_is_built_however_short_other_operations_are(uri: str, en
     assert not missing & names
 
 
+def replaced(collection: Collection[dict[str, Any]], name: str) -> bool:
+    """Whether another index has the name of one; the app, which looks for its own all the time, may be faster."""
+    with contextlib.suppress(OperationFailure):
+        collection.drop_index(name)
+        collection.create_index("other", name=name)
+        return True
+    return False
+
+
 def test_the_app_is_ready_while_an_index_that_guards_nothing_cannot_be_built(tmp_path: Path) -> None:
     # Begins as any other; then an index of the same name and another key stands in the way of the real one.
     with clinic(tmp_path, upkeep_interval="0.2", practitioners="5") as place:
         with place.database() as data:
             until(lambda: "status_start" in data["appointments"].index_information(), 10)
-            data["appointments"].drop_index("status_start")
             data["appointments"].drop_index("practitioner_cells")
-            data["appointments"].create_index("other", name="status_start")
+            until(lambda: replaced(data["appointments"], "status_start"), 10)
             until(lambda: "practitioner_cells" in data["appointments"].index_information(), 10)
         until(lambda: [line for line in place.log("app") if line.get("job") == "indexes"], 10)
         place.restart("app")
