@@ -191,11 +191,11 @@ def _in_windows(window: Window, at: timedelta, step: timedelta | None) -> YamlPa
     known = ((5, 3, 1, 10), (30, 16, 21, 310), (60, 31, 321, 7310))
     checks: list[Value] = []
     for pulses, (length, watched, bad, total) in enumerate(known, 1):
-        counted = (Fraction(bad), Fraction(total))
+        failed, counted = Decimal(bad), Decimal(total)
         if step is not None:
-            counted = (pulses * Fraction(step // SECOND, 60), Fraction(watched))
+            failed, counted = _decimal(pulses * Fraction(step // SECOND, 60)), Decimal(watched)
         span, covered = durations.text(timedelta(minutes=length)), _decimal(Fraction(watched, length))
-        checks += figures(StandIn(window), span, *map(_decimal, counted), covered, at)
+        checks += figures(StandIn(window), span, failed, counted, covered, at)
     return YamlPattern(written(checks))
 
 
