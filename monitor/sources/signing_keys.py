@@ -33,10 +33,9 @@ def make(private: Path, public: Path) -> None:
     for file in (private, public):
         if file.exists():
             raise InputError(f"{file} is there already: a lost key makes the list useless, so it is not replaced")
-    handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
-    _write(private, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN), 0o600)
+    _new(private)
     try:
-        _publish(handle, public, 0o644)
+        _publish(private, public, 0o644)
     except BaseException:
         # Half a pair is none, and would be in the way of the next try.
         private.unlink()
@@ -51,10 +50,9 @@ def make_once(private: Path, public: Path) -> None:
     """
     if not private.exists():
         public.unlink(missing_ok=True)
-        handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
-        _write(private, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN), 0o600)
+        _new(private)
     if not public.exists():
-        _publish(_private(private), public, 0o600)
+        _publish(private, public, 0o600)
     for file in (private, public):
         file.chmod(0o600)
 
@@ -92,8 +90,15 @@ def _private(file: Path | None) -> tink.KeysetHandle:
     return handle
 
 
-def _publish(private: tink.KeysetHandle, file: Path, mode: int) -> None:
-    _write(file, json_proto_keyset_format.serialize_without_secret(private.public_keyset_handle()), mode)
+def _new(file: Path) -> None:
+    handle = tink.new_keyset_handle(signature.signature_key_templates.ED25519)
+    _write(file, json_proto_keyset_format.serialize(handle, secret_key_access.TOKEN), 0o600)
+
+
+def _publish(private: Path, file: Path, mode: int) -> None:
+    """Write the public half of a private keyset."""
+    half = _private(private).public_keyset_handle()
+    _write(file, json_proto_keyset_format.serialize_without_secret(half), mode)
 
 
 def _verify(public: tink.KeysetHandle) -> Verify:

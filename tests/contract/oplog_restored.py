@@ -72,3 +72,11 @@ def restored(place: Place, seen: Seen) -> tuple[dict[str, Any], Done]:
             progress=lambda _: None,
         )
         return differences(copy, seen), done
+
+
+def whole(client: Client) -> None:
+    """See that all is there that the fixture ``history`` captured, and nothing that was written after it."""
+    assert client.shop.orders.count_documents({"n": 3}) == 200
+    assert sorted(client.shop.list_collection_names()) == ["kept0", "kept1", "kept2", "orders"]
+    assert [client.shop[f"kept{n}"].count_documents({}) for n in range(3)] == [20, 20, 20]
+    assert "n_1" in client.shop.orders.index_information()
