@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import promql_parser as ql
 
-from monitor.catalogue.model import RatioSli, Slo, ThresholdSli
+from monitor.catalogue.model import Environment, RatioSli, Slo, ThresholdSli
 from monitor.catalogue.promql import parse, selectors
 from monitor.catalogue.terms import Term, terms
+from monitor.render.slo_checks import given, test
 from monitor.render.slo_tests_labels import TARGET, example, matches
 from monitor.render.slo_tests_labels import labels as labels_of
 from monitor.render.slo_tests_labels import series as series_of
+from monitor.render.yaml_text import Value
 from monitor.slo import native
 
 _AHEAD = Decimal(10_000_000)
@@ -94,6 +96,14 @@ def input_series(slo: Slo, phases: Iterable[Phase], *, others: bool = False) -> 
         probe = " ".join(f"{phase.probe}x{phase.steps - 1}" for phase in phases)
         made.append(Series(series=probed(slo.sli), values=f"1 {probe}"))
     return tuple(made)
+
+
+def scenario(
+    name: str, slo: Slo, environment: Environment, phases: tuple[Phase, ...], checks: Sequence[Value]
+) -> Value:
+    """A test in which these phases happen."""
+    series = [given(made.series, made.values) for made in input_series(slo, phases)]
+    return test(name, slo, environment.evaluation_interval, series, {"promql_expr_test": checks})
 
 
 def probed(sli: RatioSli) -> str:
