@@ -38,8 +38,13 @@ RecordKind = Literal[
 ]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 
-AlertEventState = Literal["firing", "resolved", "forgotten"]
-"""``forgotten``: we closed the episode ourselves, for Alertmanager no longer knew the alert and had told no end."""
+AlertEventState = Literal["firing", "resolved", "forgotten", "returned"]
+"""``forgotten``: we closed the episode ourselves, for Alertmanager no longer knew the alert and had told no end.
+``returned``: what was told to be over had not ended."""
+
+REOPENED_AFTER = timedelta(minutes=1)
+"""So long after its end, word of the same episode that it fires is no late repeat (Alertmanagers of a cluster wait 15 s
+for one another): Alertmanager heard nothing of Prometheus for some minutes and took that for the end."""
 
 KEPT_FOR = timedelta(days=400)
 """How long runs of jobs and changes of components are kept: a year, and the month in which it is looked back on."""
@@ -262,14 +267,19 @@ class Store:
     def record_alert(self, alert: AlertRecord, *, event: AlertEventState | None = None) -> None:
         """Remember what Alertmanager said. Repeats change nothing; the first ``received_at`` is kept.
 
-        ``event`` is what the timeline says of it, where that is not the alert's state.
+        An episode that is told to fire well after its end (``REOPENED_AFTER``) is open again. ``event`` is what the
+        timeline says of it, where that is not the alert's state.
         """
         key = (alert.fingerprint, stamp(alert.starts_at))
         with self.transaction() as connection:
             query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
             known = connection.execute(query, key).fetchone()
-            if known is not None and known[0] in {alert.state, "resolved"}:
+            if known is not None and known[0] == alert.state:
                 return
+            if known is not None and known[0] == "resolved":
+                if not self._returns(alert):
+                    return
+                event = "returned"
             connection.execute(
                 "INSERT INTO alerts (fingerprint, starts_at, state, received_at, ends_at, labels, annotations)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint, starts_at)"
@@ -287,6 +297,12 @@ class Store:
                 "INSERT INTO alert_events (fingerprint, starts_at, at, state) VALUES (?, ?, ?, ?)",
                 (*key, stamp(alert.received_at), event or alert.state),
             )
+
+    def _returns(self, alert: AlertRecord) -> bool:
+        """Whether an episode that has ended fires after all: told long after its end, and no newer one is known."""
+        newest = self.episodes(alert.fingerprint, limit=1)[0]
+        ended = newest.ends_at is not None and newest.ends_at <= alert.received_at - REOPENED_AFTER
+        return ended and stamp(newest.starts_at) == stamp(alert.starts_at)
 
     def alerts(
         self, *, state: str | None = None, since: datetime | None = None, limit: int = 500

@@ -97,6 +97,7 @@ def _of_itself(alert: AlertRecord, events: Iterable[AlertEvent]) -> Iterator[Ent
         "firing": "the console heard of it",
         "resolved": "the console heard that it resolved",
         "forgotten": "closed by the console: Alertmanager no longer knew it, and had told no end",
+        "returned": "the console heard that it fires after all: it had been taken for ended",
     }
     for event in events:
         yield Entry(at=event.at, kind="this", text=said.get(event.state, event.state))

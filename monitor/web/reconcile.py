@@ -2,6 +2,9 @@
 
 Alerts that are silenced or inhibited never arrive; so that they are counted, what is suppressed is noted once a minute.
 
+An end that was told may be none: an Alertmanager that hears nothing of Prometheus for some minutes takes its alerts for
+over, and the same episodes fire when it hears again. What is active there is open here.
+
 An episode's end may never be told: the stack was stopped while it fired, or Alertmanager lost its state. So the
 episodes that we hold as firing are compared with Alertmanager's active alerts. One that was missing
 there at every look for long enough is closed, and its timeline says that it was we who did so. Nothing is closed while
@@ -21,7 +24,7 @@ from monitor import clock
 from monitor.errors import Unavailable
 from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
-from monitor.store import AlertRecord, Store
+from monitor.store import AlertRecord, Store, stamp
 from monitor.store_suppressed import Suppressed, Suppressions
 from monitor.web.state import StoreThread
 from monitor.web.view import WATCHDOG_LIMIT, Episode
@@ -66,6 +69,8 @@ class Reconciler:
     def _compare(self, store: Store, active: Collection[ActiveAlert], elapsed: float) -> None:
         now = clock.now()
         Suppressions(store).see(_suppressed(alert, now) for alert in active if alert.suppressed)
+        for alert in active:
+            reopen(store, alert, now)
         seen = store.get("watchdog", "latest")
         if seen is None or now - seen.at > WATCHDOG_LIMIT:
             self._missing.clear()
@@ -73,9 +78,9 @@ class Reconciler:
         known = {frozenset(alert.labels.items()) for alert in active}
         gone = [alert for alert in store.firing() if frozenset(alert.labels.items()) not in known]
         self._missing = {episode(alert): self._missing.get(episode(alert), elapsed) for alert in gone}
-        for alert in gone:
-            if elapsed - self._missing[episode(alert)] >= self._patience_s:
-                forget(store, alert, now)
+        for missing in gone:
+            if elapsed - self._missing[episode(missing)] >= self._patience_s:
+                forget(store, missing, now)
 
 
 def _suppressed(alert: ActiveAlert, now: datetime) -> Suppressed:
@@ -93,6 +98,13 @@ def _suppressed(alert: ActiveAlert, now: datetime) -> Suppressed:
 def forget(store: Store, alert: AlertRecord, now: datetime) -> None:
     """Close an episode of which Alertmanager knows nothing any more."""
     store.record_alert(replace(alert, state="resolved", ends_at=now, received_at=now), event="forgotten")
+
+
+def reopen(store: Store, alert: ActiveAlert, now: datetime) -> None:
+    """Open an episode again that was taken for ended and is active; what never arrived stays unknown."""
+    for known in store.episodes(alert.fingerprint, limit=1):
+        if known.state == "resolved" and stamp(known.starts_at) == stamp(alert.starts_at):
+            store.record_alert(replace(known, state="firing", ends_at=None, received_at=now))
 
 
 def episode(alert: AlertRecord) -> Episode:

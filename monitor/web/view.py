@@ -33,7 +33,12 @@ SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 Episode = tuple[str, datetime]
 """What tells one episode of an alert from another: its fingerprint and its start."""
 
-_EVENTS = {"firing": "first seen", "resolved": "resolved", "forgotten": "closed: Alertmanager no longer knew it"}
+_EVENTS = {
+    "firing": "first seen",
+    "resolved": "resolved",
+    "forgotten": "closed: Alertmanager no longer knew it",
+    "returned": "fires after all",
+}
 
 _OUTCOME_TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "aborted": "warning", "missed": "warning"}
 _COMPONENT_TONES: dict[str, Tone] = {
