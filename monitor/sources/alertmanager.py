@@ -83,7 +83,7 @@ def ask(
         raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for {asked}{remedy}") from error
     except requests.RequestException as error:
         raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unavailable(f"{place(url)} does not answer like an Alertmanager: check alertmanager_url") from error
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -17,7 +17,10 @@ BEFORE = timedelta(minutes=15)
 """How far back the story begins: what led to an alert came before it."""
 AFTER = timedelta(minutes=5)
 MOST = 300
-"""Entries of a story; a long one is cut at its end, and says so."""
+"""Entries of a story; a longer one leaves out what is least about the alert, and says so."""
+
+TAKEN = frozenset({"acknowledged", "silenced"})
+"""What somebody does who takes care of an alert."""
 
 Kind = Literal["this", "action", "alert", "component", "drill", "job"]
 
@@ -48,7 +51,12 @@ class Incident:
     @property
     def acknowledged(self) -> Action | None:
         """Who took care of it first."""
-        return next((one for one in self.actions if one.kind in {"acknowledged", "silenced"}), None)
+        return next((one for one in self.actions if one.kind in TAKEN), None)
+
+    @property
+    def takers(self) -> str:
+        """Who took care of it: the first, and whoever has it now."""
+        return taken_by([one.who for one in self.actions if one.kind in TAKEN])
 
 
 def read(store: Store, fingerprint: str, starts_at: datetime | None, now: datetime) -> Incident | None:
@@ -61,24 +69,28 @@ def read(store: Store, fingerprint: str, starts_at: datetime | None, now: dateti
     events = store.alert_events(alert.fingerprint, alert.starts_at)
     actions = Actions(store).of(alert.fingerprint, alert.starts_at)
     others = tuple(one for one in store.alerts_between(start, end) if one.fingerprint != fingerprint and _is_shown(one))
-    entries = sorted(
-        (
-            *_of_itself(alert, events),
-            *_of_actions(actions, alert, now),
-            *_of_others(others, start, end),
-            *_of_components(store.component_changes(since=start), end),
-            *_of_records(store.records("drill", since=start), end),
-        ),
-        key=lambda entry: entry.at,
+    related = sorted(others, key=lambda one: (-_kinship(alert, one), one.starts_at))
+    # In a storm of alerts this one's own story must not be what is left out.
+    told = (
+        *_of_itself(alert, events),
+        *reversed(tuple(_of_actions(actions, alert, now))),
+        *_of_records(store.records("drill", since=start), end),
+        *_of_components(store.component_changes(since=start), end),
+        *_of_others(related, start, end),
     )
     return Incident(
         alert=alert,
         actions=actions,
-        entries=tuple(entries[:MOST]),
-        related=tuple(sorted(others, key=lambda one: (-_kinship(alert, one), one.starts_at))[:20]),
+        entries=tuple(sorted(told[:MOST], key=lambda entry: entry.at)),
+        related=tuple(related[:20]),
         episodes=episodes,
-        cut=len(entries) > MOST,
+        cut=len(told) > MOST,
     )
+
+
+def taken_by(names: Sequence[str]) -> str:
+    """Say who took an alert, the first named first: ``Ada, then Bea``; empty where nobody did."""
+    return ", then ".join(dict.fromkeys((*names[:1], *names[-1:])))
 
 
 def _is_shown(alert: AlertRecord) -> bool:
@@ -158,9 +170,14 @@ def took(incident: Incident, zone: str) -> dict[str, str]:
     alert, first = incident.alert, incident.acknowledged
     return {
         "Began": words.local(alert.starts_at, zone),
-        "Console heard of it": f"{clock.humanize(alert.received_at - alert.starts_at)} later",
-        "Somebody took it": f"{first.who}, {clock.humanize(first.at - alert.starts_at)} after it began"
+        "Console heard of it": f"{_since(alert, alert.received_at)} later",
+        "Somebody took it": f"{first.who}, {_since(alert, first.at)} after it began"
         if first
         else "nobody is known to have",
         "Lasted": clock.humanize(alert.ends_at - alert.starts_at) if alert.ends_at else "still firing",
     }
+
+
+def _since(alert: AlertRecord, instant: datetime) -> str:
+    """How long after its beginning; Prometheus's clock, which tells that, may be ahead of ours."""
+    return clock.humanize(max(instant - alert.starts_at, timedelta(0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ def page(request: web.Request, template: str, **values: Any) -> web.Response:
         here=request.path,
         ago=lambda instant: words.ago(_instant(instant), now),
         moment=clock.from_epoch,
-        lasting=lambda instant: clock.humanize(now - _instant(instant)),
+        lasting=lambda instant: clock.humanize(max(now - _instant(instant), timedelta(0))),
         left=lambda instant: clock.humanize(_instant(instant) - now),
         local=lambda instant: words.local(_instant(instant), time_zone),
         clock_time=lambda instant: words.clock_time(_instant(instant), time_zone, now),

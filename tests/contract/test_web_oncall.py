@@ -107,6 +107,15 @@ async def test_programs_acknowledge_by_json(tmp_path: Path) -> None:
         assert (await client.post(url, data="{}", headers={"Content-Type": "text/plain"})).status == 415
 
 
+async def test_two_who_took_it_are_both_named_and_the_last_one_has_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        record(store)
+        for who in ("Ada", "Cem", "Bea"):
+            await client.post("/api/v1/alerts/fRedisDown/acknowledge", json={"who": who})
+        assert "taken by Ada, then Bea" in await text_of(client, "/alerts/fRedisDown")
+        assert (await (await client.get("/api/v1/alerts/fRedisDown")).json())["acknowledged_by"] == "Ada"
+
+
 @pytest.mark.parametrize("token", ["", "0" * 64, "ä"])
 async def test_a_form_that_no_page_of_ours_made_changes_nothing(tmp_path: Path, token: str) -> None:
     async with console(tmp_path) as (client, store):

@@ -1,0 +1,106 @@
+"""When everything breaks at once: thousands of alerts, a Prometheus that hangs, clocks that differ."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient
+
+from monitor import clock
+from monitor.store import AlertRecord, Store
+from tests.contract.test_web_oncall import LABELS, form, record, text_of
+from tests.contract.web_server import console
+
+Client = TestClient[web.Request, web.Application]
+MANY = 2000
+
+
+def storm(store: Store, *, severity: str = "critical") -> None:
+    """So many hosts that went down together, whose alerts have the same name and the same words."""
+    now = clock.now()
+    with store.transaction() as connection:
+        for number in range(MANY):
+            labels = f'{{"alertname": "HostDown", "severity": "{severity}", "instance": "host-{number}"}}'
+            at = clock.to_rfc3339((now - timedelta(minutes=12, milliseconds=number)).replace(microsecond=1000))
+            row = (f"{number:016x}", at, "firing", at, None, labels, '{"summary": "A host is down"}')
+            connection.execute("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+
+
+async def test_what_was_done_about_an_alert_stays_in_its_story_whatever_else_fires(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        storm(store)
+        record(store)
+        page = "/alerts/fRedisDown"
+        for path, why in (("acknowledge", "looking"), ("note", "it is the disk")):
+            await client.post(f"{page}/{path}", data=await form(client, page, why=why))
+        story = await (await client.get("/api/v1/alerts/fRedisDown")).json()
+        draft = await text_of(client, f"{page}/postmortem.md")
+    told = [entry["text"] for entry in story["timeline"]]
+    assert {"RedisDown began to fire", "Ada acknowledged it: looking", "Ada noted it: it is the disk"} <= set(told)
+    assert [entry["at"] for entry in story["timeline"]] == sorted(entry["at"] for entry in story["timeline"])
+    assert len(told) == 300
+    assert "it is the disk" in draft
+    assert "more happened than is listed here" in draft
+
+
+async def test_what_people_do_is_not_counted_as_an_error_of_the_console(tmp_path: Path) -> None:
+    """Else whoever acknowledges sets off the alert about the console's own errors."""
+    async with console(tmp_path) as (client, store):
+        record(store)
+        page = "/alerts/fRedisDown"
+        fields = await form(client, page, why="")
+        answer = await client.post(f"{page}/acknowledge", data=fields, allow_redirects=False)
+        metrics = await text_of(client, "/metrics")
+    assert (answer.status, answer.headers["Location"].partition("?")[0]) == (303, page)
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert 'http_response_status_code="303"' in metrics
+    assert 'http_response_status_code="500"' not in metrics
+
+
+async def test_a_prometheus_that_hangs_delays_who_looks_once_however_many_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a runbook's queries waited in turn for the few threads that there were."""
+    monkeypatch.setattr("monitor.web.app.PROMETHEUS_TIMEOUT_S", 0.2)  # and the second that the client adds
+    (tmp_path / "runbooks").mkdir()
+    queries = "".join(f"```promql\nredis_up > {number}\n```\n" for number in range(8))
+    (tmp_path / "runbooks" / "RedisDown.md").write_text(f"# RedisDown\n\n{queries}", encoding="utf-8")
+    held: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with console(tmp_path, prometheus_url=url) as (client, store):
+            record(store)
+            begun = time.monotonic()
+            texts = await asyncio.gather(*(text_of(client, "/alerts/fRedisDown") for _ in range(4)))
+            took = time.monotonic() - begun
+        for writer in held:
+            writer.close()
+    for text in texts:
+        assert "did not answer within" in text
+        assert "not asked: Prometheus takes too long" in text
+    assert took < 4
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=3), timedelta(days=3)])
+async def test_an_alert_from_a_clock_that_is_ahead_is_shown_without_made_up_spans(
+    tmp_path: Path, ahead: timedelta
+) -> None:
+    async with console(tmp_path) as (client, store):
+        now = clock.now()
+        alert = AlertRecord(
+            fingerprint="fAhead", labels=LABELS, state="firing", starts_at=now + ahead, received_at=now
+        )
+        store.record_alert(alert)
+        await client.post("/api/v1/alerts/fAhead/acknowledge", json={"who": "Ada"})
+        text = await text_of(client, "/alerts/fAhead")
+        await text_of(client, "/alerts/fAhead?range=24h")
+        await text_of(client, "/alerts")
+    assert "0 s later" in text
+    assert "Ada, 0 s after it began" in text
+    assert "for 0 s" in text
