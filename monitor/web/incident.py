@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -56,7 +56,7 @@ class Incident:
     @property
     def takers(self) -> str:
         """Who took care of it: the first, and whoever has it now."""
-        return taken_by([one.who for one in self.actions if one.kind in TAKEN])
+        return words.takers([one.who for one in self.actions if one.kind in TAKEN])
 
 
 def read(store: Store, fingerprint: str, starts_at: datetime | None, now: datetime) -> Incident | None:
@@ -86,11 +86,6 @@ def read(store: Store, fingerprint: str, starts_at: datetime | None, now: dateti
         episodes=episodes,
         cut=len(told) > MOST,
     )
-
-
-def taken_by(names: Sequence[str]) -> str:
-    """Say who took an alert, the first named first: ``Ada, then Bea``; empty where nobody did."""
-    return ", then ".join(dict.fromkeys((*names[:1], *names[-1:])))
 
 
 def _is_shown(alert: AlertRecord) -> bool:

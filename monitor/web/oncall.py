@@ -16,7 +16,7 @@ from monitor.render.rules import all_alerts
 from monitor.store import AlertRecord, Record, Store
 from monitor.store_actions import Actions
 from monitor.store_suppressed import Suppressions
-from monitor.web import graphs, incident, live, postmortems
+from monitor.web import graphs, incident, live, postmortems, view
 from monitor.web import runbooks as books
 from monitor.web.answering import SPANS, ended_silences, instant_of
 from monitor.web.forms import user_of
@@ -25,8 +25,8 @@ from monitor.web.pages import page
 from monitor.web.state import CONSOLE, Console, Suppression
 
 PERIODS = ("7d", "30d", "90d")
-USUAL_LABELS = ("alertname", "slo", "job", "instance", "exported_job", "component", "replset", "member", "device")
-"""Labels that tell one alert from another of its kind: a silence is proposed on these."""
+USUAL_LABELS = ("alertname", "component", *view.TELLING)
+"""A silence is proposed on these: what an alert is, and what tells it from others of its kind."""
 
 
 async def alert(request: web.Request) -> web.Response:

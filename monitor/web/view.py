@@ -6,8 +6,8 @@ Unknown is never shown as good: every tile has a tone, and ``unknown`` is one of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from monitor import clock
 from monitor.catalogue.model import Recovery, Severity
 from monitor.compliance import SloStatus, Verdict
 from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
+from monitor.store_actions import Actions
+from monitor.store_suppressed import Suppressions
 from monitor.web import words
 from monitor.web.api import backups_with_verification
 
@@ -29,6 +31,18 @@ FAST_BURN = 6.0
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 """``none`` is for the machinery (Watchdog), not for people."""
 
+
+TELLING = (
+    *("slo", "job", "instance", "exported_job", "replset", "member", "device", "mountpoint"),
+    *("cluster", "namespace", "node", "host", "pod", "container", "backend", "proxy", "name"),
+)
+"""Labels that tell an alert from others of its name: ours, and those of Kubernetes and common exporters."""
+
+LONGEST_LABEL = 80
+"""Characters of a label in a list; the alert's own page shows it whole."""
+
+QUIET = timedelta(minutes=2)
+"""What Alertmanager keeps back is looked at each minute; what was not seen at two looks is heard again."""
 
 Episode = tuple[str, datetime]
 """What tells one episode of an alert from another: its fingerprint and its start."""
@@ -64,6 +78,15 @@ class Snapshot:
     jobs: tuple[Record, ...]
     components: tuple[ComponentChange, ...]
     watchdog: Record | None
+    marks: Mapping[Episode, Mark] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a list says of an alert that fires: who took it, and whether Alertmanager keeps it quiet."""
+
+    taken_by: str
+    quiet: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +129,23 @@ def read(store: Store) -> Snapshot:
         jobs=store.newest_jobs(),
         components=store.components(),
         watchdog=store.get("watchdog", "latest"),
+        marks=marks(store, clock.now()),
     )
+
+
+def marks(store: Store, now: datetime) -> dict[Episode, Mark]:
+    """Who took the alerts that fire, and which of them are kept quiet; those of which there is nothing to say, not."""
+    takers, quiet = Actions(store).takers(), Suppressions(store).firing(now - QUIET)
+    return {
+        episode: Mark(taken_by=words.takers(takers.get(episode, ())), quiet=episode in quiet)
+        for episode in takers.keys() | quiet
+    }
+
+
+def telling(alert: AlertRecord) -> str:
+    """What tells an alert from others of its name."""
+    found = ((name, alert.labels.get(name, "")) for name in TELLING)
+    return ", ".join(f"{name} {words.shortened(value, LONGEST_LABEL)}" for name, value in found if value)
 
 
 def shown(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
@@ -82,6 +83,16 @@ def clock_time(instant: datetime, time_zone: str, now: datetime) -> str:
 def plural(count: int, noun: str) -> str:
     """Say ``1 alert`` or ``2 alerts``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def takers(names: Sequence[str]) -> str:
+    """Say who took an alert, the first and whoever has it now: ``Ada, then Bea``; empty where nobody did."""
+    return ", then ".join(dict.fromkeys((*names[:1], *names[-1:])))
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def measurement(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from aiohttp.test_utils import TestClient
 
 from monitor import clock
 from monitor.store import AlertRecord, Store
+from monitor.store_suppressed import Suppressed, Suppressions
 from tests.contract.test_web_oncall import LABELS, form, record, text_of
 from tests.contract.web_server import console
 
@@ -93,9 +95,7 @@ async def test_an_alert_from_a_clock_that_is_ahead_is_shown_without_made_up_span
 ) -> None:
     async with console(tmp_path) as (client, store):
         now = clock.now()
-        alert = AlertRecord(
-            fingerprint="fAhead", labels=LABELS, state="firing", starts_at=now + ahead, received_at=now
-        )
+        alert = AlertRecord(fingerprint="fAhead", labels=LABELS, state="firing", starts_at=now + ahead, received_at=now)
         store.record_alert(alert)
         await client.post("/api/v1/alerts/fAhead/acknowledge", json={"who": "Ada"})
         text = await text_of(client, "/alerts/fAhead")
@@ -104,3 +104,47 @@ async def test_an_alert_from_a_clock_that_is_ahead_is_shown_without_made_up_span
     assert "0 s later" in text
     assert "Ada, 0 s after it began" in text
     assert "for 0 s" in text
+
+
+async def test_a_storm_is_listed_short_counted_whole_and_can_be_narrowed(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        storm(store)
+        record(store)
+        record(store, name="MongoDown", ago=3, lasted=1)
+        text, one, over = [
+            await text_of(client, path)
+            for path in ("/alerts", "/alerts?state=firing&name=RedisDown", "/alerts?name=MongoDown")
+        ]
+    assert len(text) < 300_000
+    assert '<span class="count">2001</span>' in text
+    assert 'name=HostDown">HostDown</a> <span class="count">2000' in text
+    assert text.count('<li class="alert critical">') == 200
+    assert len(set(re.findall(r"instance host-\d+<", text))) == 200  # what tells one from another of the same words
+    assert re.findall(r'<li class="alert (\w+)">', one) == ["warning"]
+    assert (re.findall(r'<li class="alert (\w+)">', over), "MongoDown is wrong" in over) == (["over"], True)
+
+
+async def test_what_fires_is_listed_before_what_ended_since_and_says_who_has_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        for name, ago in (("RedisDown", 500.0), ("MongoDown", 600.0), ("AppDown", 700.0)):
+            record(store, name=name, ago=ago)
+        record(store, name="EdgeDown", ago=60, lasted=1)
+        await client.post("/api/v1/alerts/fRedisDown/acknowledge", json={"who": "Ada <b>"})
+        quiet, now = store.firing()[1], clock.now()
+        assert quiet.fingerprint == "fMongoDown"
+        seen = Suppressed(
+            fingerprint=quiet.fingerprint,
+            labels=quiet.labels,
+            starts_at=quiet.starts_at,
+            first_at=now,
+            last_at=now,
+            silenced=True,
+            inhibited=False,
+        )
+        Suppressions(store).see([seen])
+        for path in ("/alerts", "/"):
+            text = await text_of(client, path)
+            places = [text.index(f"{name}Down is wrong") for name in ("Redis", "Mongo", "App", "Edge")]
+            assert places == sorted(places)
+            marks = [re.findall(r"taken by [^<]*|kept quiet", part) for part in text.split('<li class="alert ')[1:5]]
+            assert marks == [["taken by Ada &lt;b&gt;"], ["kept quiet"], [], []]
