@@ -331,6 +331,15 @@ class Store:
         query = f"{_SELECT_ALERTS} WHERE starts_at < ? AND (ends_at IS NULL OR ends_at >= ?) ORDER BY starts_at"
         return tuple(_alert(row) for row in self._connection.execute(query, (stamp(end), stamp(start))))
 
+    def began(self) -> datetime | None:
+        """Return when this memory begins: the oldest alert, run of a job or change of a component that is kept."""
+        query = (
+            "SELECT min(at) FROM (SELECT min(received_at) AS at FROM alerts UNION ALL"
+            " SELECT min(at) FROM records WHERE kind = 'job' UNION ALL SELECT min(at) FROM component_changes)"
+        )
+        (oldest,) = self._connection.execute(query).fetchone()
+        return clock.from_rfc3339(oldest) if oldest else None
+
     def firing_before(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
         """Return the episodes of one alert that fire and began before an instant."""
         query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at < ? AND state = 'firing'"
