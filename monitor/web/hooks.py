@@ -7,6 +7,7 @@ and start.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -22,8 +23,9 @@ from monitor.web.state import CONSOLE
 from telemetry import logs
 from telemetry.kinds import NAME
 
-MAX_BYTES = 1024 * 1024
-"""Far more than a group of alerts needs; ``max_alerts`` in Alertmanager's receiver limits a group."""
+MAX_BYTES = 8 * 1024 * 1024
+"""A group of 3000 alerts with annotations like ours (2 kB each) fits: Alertmanager does not repeat what was answered
+413, so that in the worst of storms nothing at all would arrive. ``max_alerts`` in its receiver limits a group."""
 
 log = logs.get_logger()
 
@@ -57,7 +59,7 @@ async def watchdog(request: web.Request) -> web.Response:
 
 async def _alerts(request: web.Request, received_at: datetime) -> tuple[AlertRecord, ...]:
     try:
-        return parse(await _json(request), received_at)
+        return await asyncio.to_thread(parse, await _json(request), received_at)
     except NotificationError as error:
         _refused(request, 400)
         raise web.HTTPBadRequest(text=f"not a notification of Alertmanager: {error}") from error
@@ -71,7 +73,7 @@ async def _json(request: web.Request) -> Any:
         # A web page can post anything but JSON here without asking first; so only JSON is taken.
         raise web.HTTPUnsupportedMediaType(text="the body must be sent as application/json")
     try:
-        return json.loads(await request.read())
+        return await asyncio.to_thread(json.loads, await request.read())
     except web.RequestPayloadError as error:
         raise web.HTTPBadRequest(text="the body is not what its Content-Encoding says") from error
     except (ValueError, RecursionError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import time
 from datetime import timedelta
@@ -15,6 +16,8 @@ from aiohttp.test_utils import TestClient
 from monitor import clock
 from monitor.store import AlertRecord, Store
 from monitor.store_suppressed import Suppressed, Suppressions
+from tests.contract.test_web_console import notification
+from tests.contract.test_web_hostile import post
 from tests.contract.test_web_oncall import LABELS, form, record, text_of
 from tests.contract.web_server import console
 
@@ -122,6 +125,19 @@ async def test_a_storm_is_listed_short_counted_whole_and_can_be_narrowed(tmp_pat
     assert len(set(re.findall(r"instance host-\d+<", text))) == 200  # what tells one from another of the same words
     assert re.findall(r'<li class="alert (\w+)">', one) == ["warning"]
     assert (re.findall(r'<li class="alert (\w+)">', over), "MongoDown is wrong" in over) == (["over"], True)
+
+
+async def test_a_group_of_thousands_arrives_whole(tmp_path: Path) -> None:
+    """Refused as too large it would never be sent again, in the very hour in which everything is down."""
+    (alert,) = notification()["alerts"]
+    words = {name: "Patients on this host wait. " * 15 for name in ("summary", "impact", "action", "query")}
+    alerts = [alert | {"fingerprint": f"{number:016x}", "annotations": words} for number in range(3000)]
+    async with console(tmp_path) as (client, store):
+        begun = time.monotonic()
+        answer = await post(client, json.dumps({"version": "4", "alerts": alerts}).encode())
+        assert answer.status == 204
+        assert len(store.firing()) == 3000
+        assert time.monotonic() - begun < 8  # Alertmanager waits 10 s where its group_interval is shorter
 
 
 async def test_what_fires_is_listed_before_what_ended_since_and_says_who_has_it(tmp_path: Path) -> None:
