@@ -67,8 +67,8 @@ def _row(one: AlertQuality) -> tuple[str, ...]:
     )
     acted, silenced = ("-" if each is None else words.whole_percent(each) for each in (one.acted_on, one.silenced))
     return (
-        one.alert,
-        one.severity,
+        words.harmless(one.alert),
+        words.harmless(one.severity),
         str(one.fired),
         f"{one.per_week:.1f}",
         acted,

@@ -107,6 +107,16 @@ async def test_programs_acknowledge_by_json(tmp_path: Path) -> None:
         assert (await client.post(url, data="{}", headers={"Content-Type": "text/plain"})).status == 415
 
 
+@pytest.mark.parametrize("who", ["آدا می‌خواهد", "Ada 👩‍⚕️", "שירה"])
+async def test_a_name_is_a_name_in_every_script(tmp_path: Path, who: str) -> None:
+    """Persian needs joiners that show nothing by themselves, and so do many signs."""
+    async with console(tmp_path) as (client, store):
+        record(store)
+        page = "/alerts/fRedisDown"
+        answer = await client.post(f"{page}/acknowledge", data=await form(client, page, who=who))
+        assert (answer.status, f"taken by {who}" in await answer.text()) == (200, True)
+
+
 async def test_two_who_took_it_are_both_named_and_the_last_one_has_it(tmp_path: Path) -> None:
     async with console(tmp_path) as (client, store):
         record(store)

@@ -130,7 +130,7 @@ async def test_a_storm_is_listed_short_counted_whole_and_can_be_narrowed(tmp_pat
 async def test_a_group_of_thousands_arrives_whole(tmp_path: Path) -> None:
     """Refused as too large it would never be sent again, in the very hour in which everything is down."""
     (alert,) = notification()["alerts"]
-    words = {name: "Patients on this host wait. " * 15 for name in ("summary", "impact", "action", "query")}
+    words = dict.fromkeys(("summary", "impact", "action", "query"), "Patients on this host wait. " * 15)
     alerts = [alert | {"fingerprint": f"{number:016x}", "annotations": words} for number in range(3000)]
     async with console(tmp_path) as (client, store):
         begun = time.monotonic()
