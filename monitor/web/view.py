@@ -166,6 +166,8 @@ def watchdog(seen: Record | None, now: datetime) -> Said:
     if seen is None:
         return Said(tone="unknown", text="The Watchdog was never seen: alerts may not reach this console.")
     age = now - seen.at
+    if clock.credible(seen.at, now) is None:
+        return Said(tone="unknown", text="A clock was set back: nothing came yet by the Watchdog since.")
     if age > WATCHDOG_LIMIT:
         return Said(tone="bad", text=f"The Watchdog is silent for {clock.humanize(age)}: alerts do not arrive here.")
     return Said(tone="good", text=f"Alert path alive, Watchdog seen {words.ago(seen.at, now)}.")

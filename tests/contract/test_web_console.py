@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor import clock
 from monitor.metrics import METRICS
 from monitor.store import AlertRecord, ComponentChange
+from monitor.web.hooks import MAX_BYTES
 from telemetry.webconfig import WebConfig, hash_password
 from tests.contract.history import History, serve
 from tests.contract.web_server import console
@@ -97,7 +98,9 @@ async def test_an_alert_that_fires_again_ends_the_episode_that_was_never_resolve
         (b'{"alerts": [{}]}', "application/json", 400, "alerts[0].labels is not a JSON object"),
         (json.dumps(notification()).encode(), "text/plain", 415, "must be sent as application/json"),
         (json.dumps(notification()).encode(), "application/x-www-form-urlencoded", 415, "as application/json"),
-        (b" " * (1024 * 1024 + 1), "application/json", 413, "Maximum request body size"),
+        pytest.param(
+            b" " * (MAX_BYTES + 1), "application/json", 413, "Maximum request body size", id="more than is taken"
+        ),
     ],
 )
 async def test_garbage_is_refused_with_one_clear_sentence(

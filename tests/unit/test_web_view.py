@@ -116,6 +116,11 @@ def test_silence_of_the_watchdog_is_not_taken_for_quiet(minutes: float) -> None:
     assert view.headline(snapshot(), (view.slo_card(status()),), path) == path
 
 
+def test_a_watchdog_of_a_time_that_has_not_come_says_nothing() -> None:
+    seen = Record(kind="watchdog", id="latest", at=NOW + timedelta(hours=1), body={})
+    assert view.watchdog(seen, NOW).tone == "unknown"
+
+
 def test_a_watchdog_never_seen_is_unknown() -> None:
     assert view.watchdog(None, NOW).tone == "unknown"
 
