@@ -123,8 +123,10 @@ async def _lifetime(prometheus: Prometheus, app: web.Application) -> AsyncIterat
     console = app[CONSOLE]
     interval = console.catalogue.environment.group_interval
     settings = console.settings
-    login = await asyncio.to_thread(settings.alertmanager_login)
-    reconciler = Reconciler(settings.alertmanager_url, console.store, group_interval=interval, login=login)
+    await asyncio.to_thread(settings.alertmanager_login)  # a file that cannot be read is told at once
+    reconciler = Reconciler(
+        settings.alertmanager_url, console.store, group_interval=interval, login=settings.alertmanager_login
+    )
     reconciling = asyncio.create_task(reconciler.run(), name="reconcile")
     yield
     reconciling.cancel()

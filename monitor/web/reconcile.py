@@ -16,12 +16,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import clock
-from monitor.errors import Unavailable
+from monitor.errors import SettingsError, Unavailable
 from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
 from monitor.store import AlertRecord, Store, stamp
@@ -41,7 +41,9 @@ log = logs.get_logger()
 class Reconciler:
     """Compares, and remembers since when each episode is missing. ``group_interval`` is Alertmanager's."""
 
-    def __init__(self, url: str, store: StoreThread, *, group_interval: timedelta, login: Login | None = None) -> None:
+    def __init__(
+        self, url: str, store: StoreThread, *, group_interval: timedelta, login: Callable[[], Login | None]
+    ) -> None:
         self._url = url
         self._login = login
         self._store = store
@@ -58,9 +60,9 @@ class Reconciler:
     async def look(self, elapsed: float) -> None:
         """Look once. ``elapsed`` is a monotonic time in seconds. What fails is logged, and tried again next time."""
         try:
-            active = await asyncio.to_thread(active_alerts, self._url, login=self._login)
+            active = await asyncio.to_thread(lambda: active_alerts(self._url, login=self._login()))
             await self._store.call(lambda store: self._compare(store, active, elapsed))
-        except Unavailable as error:
+        except (Unavailable, SettingsError) as error:  # the latter: the file with the password is gone
             self._missing.clear()
             log.warning("web.source_unavailable", source="alertmanager", error=error)
         except sqlite3.Error as error:
