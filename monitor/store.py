@@ -314,6 +314,11 @@ class Store:
         rows = self._connection.execute(query, (state, state, stamp(since) if since else "", limit))
         return tuple(_alert(row) for row in rows)
 
+    def count_alerts(self, *, state: str | None = None, since: datetime | None = None) -> int:
+        """Return how many episodes ``alerts`` would return without a limit."""
+        query = "SELECT count(*) FROM alerts WHERE (? IS NULL OR state = ?) AND received_at >= ?"
+        return int(self._connection.execute(query, (state, state, stamp(since) if since else "")).fetchone()[0])
+
     def firing(self) -> tuple[AlertRecord, ...]:
         """Return every episode that fires, newest first: how many there are must not decide which count."""
         rows = self._connection.execute(f"{_SELECT_ALERTS} WHERE state = 'firing' ORDER BY received_at DESC")

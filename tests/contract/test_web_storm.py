@@ -118,6 +118,8 @@ async def test_a_storm_is_listed_short_counted_whole_and_can_be_narrowed(tmp_pat
             await text_of(client, path)
             for path in ("/alerts", "/alerts?state=firing&name=RedisDown", "/alerts?name=MongoDown")
         ]
+        few = await client.get("/api/v1/alerts?state=firing&limit=3")
+        assert (len(await few.json()), few.headers["X-Total-Count"]) == (3, "2001")
     assert len(text) < 300_000
     assert '<span class="count">2001</span>' in text
     assert 'name=HostDown">HostDown</a> <span class="count">2000' in text
