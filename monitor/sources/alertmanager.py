@@ -90,17 +90,32 @@ def ask(
 def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
     """Ask an endpoint whether it is alive: empty if it is, else what is wrong, to follow its name in a sentence.
 
-    A demand for a password is a sign of life.
+    A demand for a password is a sign of life, and so is being sent elsewhere.
     """
+    status, failure = _get(url, timeout_s=timeout_s, follow=False)
+    alive = status < requests.codes.bad_request or status in _WHO_ARE_YOU
+    return failure or ("" if alive else f"answered {status}")
+
+
+def why_untaken(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
+    """Tell an endpoint something by calling it: empty if it took it, else what is wrong, as ``why_dead``.
+
+    Whoever demands a password has taken nothing, and whoever moved is called where it is now.
+    """
+    status, failure = _get(url, timeout_s=timeout_s, follow=True)
+    taken = requests.codes.ok <= status < requests.codes.multiple_choices
+    return failure or ("" if taken else f"answered {status}")
+
+
+def _get(url: str, *, timeout_s: float, follow: bool) -> tuple[int, str]:
+    """The status of the answer, or why there is none."""
     try:
         with _session(url) as session:
-            status = session.get(url, timeout=timeout_s, allow_redirects=False).status_code
+            return session.get(url, timeout=timeout_s, allow_redirects=follow).status_code, ""
     except requests.Timeout:
-        return f"did not answer within {timeout_s:g} s"
+        return 0, f"did not answer within {timeout_s:g} s"
     except (requests.RequestException, ValueError):  # the latter: what stands in the file of a secret URL is none
-        return "cannot be reached"
-    alive = status < requests.codes.bad_request or status in _WHO_ARE_YOU
-    return "" if alive else f"answered {status}"
+        return 0, "cannot be reached"
 
 
 def _session(url: str) -> requests.Session:
