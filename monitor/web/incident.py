@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
 from monitor import clock
+from monitor.sources.silences import Silence
 from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
 from monitor.store_actions import Action, Actions
 from monitor.web import words
@@ -18,6 +19,9 @@ BEFORE = timedelta(minutes=15)
 AFTER = timedelta(minutes=5)
 MOST = 300
 """Entries of a story; a longer one leaves out what is least about the alert, and says so."""
+
+MOST_SILENCES = 20
+"""Of other tools, in a story: the newest."""
 
 TAKEN = frozenset({"acknowledged", "silenced"})
 """What somebody does who takes care of an alert."""
@@ -86,6 +90,28 @@ def read(store: Store, fingerprint: str, starts_at: datetime | None, now: dateti
         episodes=episodes,
         cut=len(told) > MOST,
     )
+
+
+def with_silences(incident: Incident, silences: Iterable[Silence], now: datetime) -> Incident:
+    """Add to the story what was silenced by other tools: of what was silenced here, more is known already."""
+    alert, known = incident.alert, {one.silence for one in incident.actions}
+    over = alert.ends_at or now
+    others = (one for one in silences if one.id not in known and one.state != "pending" and one.covers(alert.labels))
+    meanwhile = [one for one in others if one.starts_at <= over and one.ends_at >= alert.starts_at]
+    told = (entry for one in meanwhile[-MOST_SILENCES:] for entry in _of_silence(one, alert, now))
+    return replace(incident, entries=tuple(sorted((*incident.entries, *told), key=lambda entry: entry.at)))
+
+
+def _of_silence(one: Silence, alert: AlertRecord, now: datetime) -> Iterator[Entry]:
+    who, why = one.who or "somebody", f": {one.why}" if one.why else ""
+    until = clock.to_rfc3339(one.ends_at.replace(microsecond=0))
+    yield Entry(
+        at=max(one.starts_at, alert.starts_at),
+        kind="action",
+        text=f"{who} silenced it in Alertmanager until {until}{why}",
+    )
+    if one.ends_at <= now and (alert.ends_at is None or one.ends_at < alert.ends_at):
+        yield Entry(at=one.ends_at, kind="action", text=f"the silence of {who} ended, and the alert still fired")
 
 
 def _is_shown(alert: AlertRecord) -> bool:

@@ -39,6 +39,7 @@ async def alert(request: web.Request) -> web.Response:
     heard, (drawing, blind), runbook = await asyncio.gather(
         _heard(console), _drawing(console, found, drills, chosen, now), _runbook(console, found.alert)
     )
+    found = incident.with_silences(found, heard.silences if heard else (), now)
     suppressed = heard.active.get(found.alert.fingerprint) if heard and found.alert.state == "firing" else None
     silences = {one.id: one for one in heard.silences} if heard else {}
     return page(
@@ -54,7 +55,9 @@ async def alert(request: web.Request) -> web.Response:
         chosen=chosen,
         runbook=runbook,
         silenced=[silences[one] for one in suppressed.silenced_by if one in silences] if suppressed else [],
-        inhibited=[one for one in found.related if suppressed and one.fingerprint in suppressed.inhibited_by],
+        inhibited=[heard.active[one] for one in suppressed.inhibited_by if one in heard.active]
+        if heard and suppressed
+        else [],
         returned=ended_silences(found.alert, heard.silences)
         if heard and not (suppressed and suppressed.suppressed)
         else (),
@@ -68,7 +71,7 @@ async def alert(request: web.Request) -> web.Response:
 
 async def alert_json(request: web.Request) -> web.Response:
     """One episode with its story, for programs."""
-    found, _ = await _read(request, clock.now())
+    found = await _story(request)
     one = found.alert
     body = {
         "fingerprint": one.fingerprint,
@@ -86,7 +89,7 @@ async def alert_json(request: web.Request) -> web.Response:
 
 async def postmortem(request: web.Request) -> web.Response:
     """The draft of a postmortem, as Markdown."""
-    found, _ = await _read(request, clock.now())
+    found = await _story(request)
     text = postmortems.draft(found, request.app[CONSOLE].catalogue.environment, clock.now())
     name = f"{found.alert.starts_at:%Y-%m-%d}-{found.alert.labels.get('alertname', 'alert')}.md"
     safe = "".join(sign for sign in name if sign.isascii() and (sign.isalnum() or sign in "-._"))
@@ -160,6 +163,13 @@ async def _read(request: web.Request, now: datetime) -> tuple[Incident, tuple[Re
     if found is None:
         raise web.HTTPNotFound(text="No alert of that kind was received.")
     return found, drills
+
+
+async def _story(request: web.Request) -> Incident:
+    """An episode with all that is known of it."""
+    now = clock.now()
+    (found, _), heard = await asyncio.gather(_read(request, now), _heard(request.app[CONSOLE]))
+    return incident.with_silences(found, heard.silences if heard else (), now)
 
 
 async def _heard(console: Console) -> Suppression | None:

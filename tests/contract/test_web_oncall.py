@@ -230,6 +230,61 @@ async def test_a_silence_is_made_shown_ended_and_its_end_is_told(firing: str, tm
         assert (await client.post(f"/silences/{made['id']}/end", data=await form(client, page))).status == 404
 
 
+async def test_what_other_tools_silenced_and_what_inhibits_it_is_told_whatever_else_fires(tmp_path: Path) -> None:
+    """The one that inhibits was looked for among the twenty nearest, of which there are hundreds in a storm."""
+    now = clock.now().replace(microsecond=0)
+    quiet = {"state": "suppressed", "silencedBy": [], "inhibitedBy": ["fMongoDown"]}
+    active = [
+        {"labels": {"alertname": name}, "fingerprint": f"f{name}", "startsAt": clock.to_rfc3339(now), "status": quiet}
+        for name in ("RedisDown", "MongoDown")
+    ]
+    regex = [
+        {"name": "alertname", "value": "Redis.*", "isRegex": True},
+        {"name": "team", "value": "x", "isEqual": False},
+    ]
+    times = {
+        "over": (-60, -5, "expired"),
+        "before": (-60, -20, "expired"),
+        "now": (-3, 60, "active"),
+        "later": (5, 60, "pending"),
+    }
+    silences = [
+        {
+            "id": name,
+            "status": {"state": state},
+            "matchers": regex,
+            "startsAt": clock.to_rfc3339(now + timedelta(minutes=begun)),
+            "endsAt": clock.to_rfc3339(now + timedelta(minutes=ends)),
+            "createdBy": "amtool",
+            "comment": name,
+        }
+        for name, (begun, ends, state) in times.items()
+    ]
+
+    async def say(request: web.Request) -> web.Response:
+        return web.json_response(active if request.path.endswith("alerts") else silences)
+
+    stranger = web.Application()
+    stranger.router.add_get("/{path:.*}", say)
+    async with (
+        TestServer(stranger, host="127.0.0.1") as server,
+        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+    ):
+        record(store)
+        text = await text_of(client, "/alerts/fRedisDown")
+        story = await (await client.get("/api/v1/alerts/fRedisDown")).json()
+        draft = await text_of(client, "/alerts/fRedisDown/postmortem.md")
+    assert '<a href="/alerts/fMongoDown">MongoDown</a>, which says the same thing better' in text
+    told = [entry["text"] for entry in story["timeline"] if "amtool" in entry["text"]]
+    until = {name: clock.to_rfc3339(now + timedelta(minutes=ends)) for name, (_, ends, _) in times.items()}
+    assert told == [
+        f"amtool silenced it in Alertmanager until {until['over']}: over",
+        "the silence of amtool ended, and the alert still fired",
+        f"amtool silenced it in Alertmanager until {until['now']}: now",
+    ]
+    assert all(line in text and line in draft for line in told)
+
+
 @pytest.mark.parametrize("answer", [b"<html>", b"[1]", b'[{"id": 1}]', b"[" * 100_000])
 async def test_whatever_answers_in_place_of_alertmanager_costs_what_it_would_have_said(
     tmp_path: Path, answer: bytes
