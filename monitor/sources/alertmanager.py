@@ -18,6 +18,8 @@ from monitor.errors import Unavailable
 from monitor.settings import Login
 
 TIMEOUT_S = 5.0
+MOST_REASON = 200
+"""Characters of what Alertmanager says when it refuses."""
 Answer = TypeVar("Answer")
 _WHO_ARE_YOU = frozenset({requests.codes.unauthorized, requests.codes.forbidden})
 
@@ -78,13 +80,24 @@ def ask(
             return read(json.loads(answer.content) if answer.content else None)
     except requests.HTTPError as error:
         status = error.response.status_code
-        remedy = ": check alertmanager_username and alertmanager_password_file" if status in _WHO_ARE_YOU else ""
+        login_wrong = ": check alertmanager_username and alertmanager_password_file"
+        remedy = login_wrong if status in _WHO_ARE_YOU else _reason(error.response)
         asked = what.partition("/")[0]
         raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for {asked}{remedy}") from error
     except requests.RequestException as error:
         raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unavailable(f"{place(url)} does not answer like an Alertmanager: check alertmanager_url") from error
+
+
+def _reason(response: requests.Response) -> str:
+    """Why Alertmanager refused, in its own words, to follow our sentence; empty where it gives none."""
+    try:
+        said = response.json()
+    except ValueError:  # a page of some proxy
+        return ""
+    text = said.get("message") if isinstance(said, dict) else said
+    return f": {' '.join(text.split())[:MOST_REASON]}" if isinstance(text, str) and text else ""
 
 
 def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:

@@ -217,6 +217,8 @@ async def test_a_silence_is_made_shown_ended_and_its_end_is_told(firing: str, tm
         (made,) = await asked(f"{firing}/api/v2/silences")
         assert {one["name"]: one["value"] for one in made["matchers"]} == {"alertname": "RedisDown", "team": "sre"}
         assert (made["createdBy"], made["comment"]) == ("Ada", "new disk <b>")
+        assert made["status"]["state"] == "active"
+        assert clock.now() - clock.from_rfc3339(made["startsAt"]) < clock.SKEW / 2
         text = await until(client, page, "until <time")
         assert "new disk &lt;b&gt;" in text
         assert "<b>" not in text
@@ -327,6 +329,32 @@ async def test_whatever_answers_in_place_of_prometheus_costs_what_it_would_have_
         record(store)
         assert (await client.get("/alerts/fRedisDown")).status == 200
         assert (await client.get("/")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'"silence invalid:\\n end time can\'t be in the past"', "silence invalid: end time can&#39;t be in the past"),
+        (b'{"code": 602, "message": "matchers in body is required"}', "matchers in body is required"),
+        (b"<html><h1>Bad gateway</h1>", "answered 400 when asked for silences</p>"),
+        (b"[1]", "answered 400 when asked for silences</p>"),
+    ],
+)
+async def test_why_alertmanager_refuses_a_silence_is_said_in_its_words(tmp_path: Path, body: bytes, said: str) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=400, body=body, content_type="application/json")
+
+    stranger = web.Application()
+    stranger.router.add_route("*", "/{path:.*}", refuse)
+    async with (
+        TestServer(stranger, host="127.0.0.1") as server,
+        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+    ):
+        record(store)
+        page = "/alerts/fRedisDown"
+        fields = await form(client, page, why="w", label="alertname", **{"for": "1h"})
+        answer = await client.post(f"{page}/silence", data=fields)
+        assert (answer.status, said in await answer.text()) == (503, True)
 
 
 async def test_without_alertmanager_the_alert_is_shown_and_silencing_says_why_not(tmp_path: Path) -> None:
