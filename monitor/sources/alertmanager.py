@@ -84,6 +84,9 @@ def ask(
         remedy = login_wrong if status in _WHO_ARE_YOU else _reason(error.response)
         asked = what.partition("/")[0]
         raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for {asked}{remedy}") from error
+    except requests.ReadTimeout as error:
+        asked = "" if method == "GET" else "; it may have done what it was told, so look before you try again"
+        raise Unavailable(f"Alertmanager at {place(url)} did not answer within {TIMEOUT_S:g} s{asked}") from error
     except requests.RequestException as error:
         raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError) as error:

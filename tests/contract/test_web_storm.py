@@ -92,6 +92,28 @@ async def test_a_prometheus_that_hangs_delays_who_looks_once_however_many_look(
     assert took < 4
 
 
+async def test_an_alertmanager_that_hangs_is_told_from_one_that_is_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.sources.alertmanager.TIMEOUT_S", 0.2)
+    held: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with console(tmp_path, alertmanager_url=url) as (client, store):
+            record(store)
+            page = "/alerts/fRedisDown"
+            fields = await form(client, page, why="w", label="alertname", **{"for": "1h"})
+            silenced = await client.post(f"{page}/silence", data=fields)
+            listed = await client.get("/silences")
+            texts = [await answer.text() for answer in (silenced, listed)]
+        for writer in held:
+            writer.close()
+    assert (silenced.status, listed.status) == (503, 503)
+    assert "did not answer within 0.2 s; it may have done what it was told" in texts[0]
+    assert "did not answer within 0.2 s<" in texts[1]
+
+
 @pytest.mark.parametrize("ahead", [timedelta(minutes=3), timedelta(days=3)])
 async def test_an_alert_from_a_clock_that_is_ahead_is_shown_without_made_up_spans(
     tmp_path: Path, ahead: timedelta
