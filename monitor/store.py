@@ -345,9 +345,9 @@ class Store:
         (oldest,) = self._connection.execute(query).fetchone()
         return clock.from_rfc3339(oldest) if oldest else None
 
-    def firing_before(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
-        """Return the episodes of one alert that fire and began before an instant."""
-        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at < ? AND state = 'firing'"
+    def firing_beside(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
+        """Return the episodes of one alert that fire, but for the one that began at an instant."""
+        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at <> ? AND state = 'firing'"
         rows = self._connection.execute(query, (fingerprint, stamp(starts_at)))
         return tuple(_alert(row) for row in rows)
 

@@ -100,12 +100,24 @@ def _refused(request: web.Request, status: int) -> None:
 def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
     """Store the alerts, and end the episodes of which Alertmanager will never say that they ended.
 
-    An alert that resolves and fires again inside Alertmanager's ``group_interval`` is announced only by its new start.
+    Of one alert it has one episode at a time. One that resolves and fires again inside its ``group_interval`` is
+    announced only by its new start. And where two Prometheis tell of the same alert, its start moves back to the
+    earlier one's: then what we know by the later start is what is meant.
     """
     for alert in alerts:
+        beside = store.firing_beside(alert.fingerprint, alert.starts_at)
+        later = [known for known in beside if known.starts_at > alert.starts_at]
         if alert.state == "firing":
-            for known in store.firing_before(alert.fingerprint, alert.starts_at):
-                store.record_alert(
-                    replace(known, state="resolved", ends_at=alert.starts_at, received_at=alert.received_at)
-                )
+            if later:
+                continue
+            for known in beside:
+                _end(store, known, alert.starts_at, alert.received_at)
+        elif alert.ends_at and (meant := [known for known in later if known.starts_at <= alert.ends_at]):
+            for known in meant:
+                _end(store, known, alert.ends_at, alert.received_at)
+            continue
         store.record_alert(alert)
+
+
+def _end(store: Store, known: AlertRecord, ends_at: datetime, received_at: datetime) -> None:
+    store.record_alert(replace(known, state="resolved", ends_at=ends_at, received_at=received_at))

@@ -87,6 +87,31 @@ async def test_an_alert_that_fires_again_ends_the_episode_that_was_never_resolve
     }
 
 
+async def test_an_alert_whose_start_moves_back_is_the_same_one(tmp_path: Path) -> None:
+    """As Alertmanager does where a second Prometheus had seen it first: it was listed, and counted, twice."""
+    async with console(tmp_path) as (client, _):
+        for moved in (
+            {},
+            {"startsAt": "2026-11-22T16:59:50Z"},
+            {"startsAt": "2026-11-22T16:59:50Z", "status": "resolved", "endsAt": "2026-11-22T17:05:00Z"},
+        ):
+            assert (await client.post("/hooks/alertmanager", json=notification(**moved))).status == 204
+            assert len(await (await client.get("/api/v1/alerts")).json()) == 1
+        (only,) = await (await client.get("/api/v1/alerts?state=resolved")).json()
+    assert (only["starts_at"], only["ends_at"]) == ("2026-11-22T17:00:00Z", "2026-11-22T17:05:00Z")
+
+
+async def test_the_late_end_of_an_older_episode_ends_no_newer_one(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, _):
+        await client.post("/hooks/alertmanager", json=notification(startsAt="2026-11-22T17:10:00Z"))
+        await client.post("/hooks/alertmanager", json=notification(status="resolved", endsAt="2026-11-22T17:05:00Z"))
+        episodes = await (await client.get("/api/v1/alerts")).json()
+    assert {one["starts_at"]: one["state"] for one in episodes} == {
+        "2026-11-22T17:10:00Z": "firing",
+        "2026-11-22T17:00:00Z": "resolved",
+    }
+
+
 @pytest.mark.parametrize("hook", ["/hooks/alertmanager", "/hooks/watchdog"])
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "detail"),

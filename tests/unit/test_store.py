@@ -202,8 +202,8 @@ def test_every_alert_that_fires_is_known_however_many_do(store: Store) -> None:
     for number in range(600):
         store.record_alert(an_alert(fingerprint=f"f{number}"))
     assert len(store.firing()) == 600
-    assert [alert.fingerprint for alert in store.firing_before("f7", NOW + timedelta(seconds=1))] == ["f7"]
-    assert store.firing_before("f7", NOW) == ()
+    assert [alert.fingerprint for alert in store.firing_beside("f7", NOW + timedelta(seconds=1))] == ["f7"]
+    assert store.firing_beside("f7", NOW) == ()
 
 
 def test_the_timeline_of_an_episode_says_what_became_known_when(store: Store) -> None:
