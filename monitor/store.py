@@ -331,6 +331,12 @@ class Store:
         )
         return tuple(_alert(row) for row in rows)
 
+    def episode(self, fingerprint: str, starts_at: datetime | None) -> AlertRecord | None:
+        """Return the episode of one alert that began at an instant, or the one that began last."""
+        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND ? IN (starts_at, '') ORDER BY starts_at DESC LIMIT 1"
+        row = self._connection.execute(query, (fingerprint, stamp(starts_at) if starts_at else "")).fetchone()
+        return None if row is None else _alert(row)
+
     def alerts_between(self, start: datetime, end: datetime) -> tuple[AlertRecord, ...]:
         """Return the episodes that fired at some time in a span, the one that began first first."""
         query = f"{_SELECT_ALERTS} WHERE starts_at < ? AND (ends_at IS NULL OR ends_at >= ?) ORDER BY starts_at"

@@ -106,11 +106,10 @@ async def _episode(request: web.Request, starts_at: object) -> AlertRecord:
     """The episode that is meant: the one that began then, or else the newest."""
     when = instant_of(starts_at)
     fingerprint = request.match_info["fingerprint"]
-    found = await request.app[CONSOLE].store.call(lambda store: store.episodes(fingerprint))
-    for alert in found:
-        if when in {None, alert.starts_at}:
-            return alert
-    raise web.HTTPNotFound(text="No alert of that kind was received.")
+    found = await request.app[CONSOLE].store.call(lambda store: store.episode(fingerprint, when))
+    if found is None:
+        raise web.HTTPNotFound(text="No alert of that kind was received.")
+    return found
 
 
 def instant_of(text: object) -> datetime | None:

@@ -20,6 +20,9 @@ AFTER = timedelta(minutes=5)
 MOST = 300
 """Entries of a story; a longer one leaves out what is least about the alert, and says so."""
 
+MOST_EPISODES = 200
+"""Of one alert, the newest."""
+
 MOST_SILENCES = 20
 """Of other tools, in a story: the newest."""
 
@@ -49,7 +52,7 @@ class Incident:
     related: tuple[AlertRecord, ...]
     """Other alerts that fired meanwhile, those of the same service or SLO first."""
     episodes: tuple[AlertRecord, ...]
-    """Of the same alert, newest first; this one is among them."""
+    """Of the same alert, the newest first."""
     cut: bool = False
 
     @property
@@ -65,10 +68,10 @@ class Incident:
 
 def read(store: Store, fingerprint: str, starts_at: datetime | None, now: datetime) -> Incident | None:
     """Read one episode, the newest one unless another is named; ``None`` where there is none."""
-    episodes = store.episodes(fingerprint)
-    alert = next((one for one in episodes if starts_at in {None, one.starts_at}), None)
+    alert = store.episode(fingerprint, starts_at)
     if alert is None:
         return None
+    episodes = store.episodes(fingerprint, limit=MOST_EPISODES)
     start, end = alert.starts_at - BEFORE, (alert.ends_at or now) + AFTER
     events = store.alert_events(alert.fingerprint, alert.starts_at)
     actions = Actions(store).of(alert.fingerprint, alert.starts_at)
@@ -197,6 +200,16 @@ def took(incident: Incident, zone: str) -> dict[str, str]:
         else "nobody is known to have",
         "Lasted": clock.humanize(alert.ends_at - alert.starts_at) if alert.ends_at else "still firing",
     }
+
+
+def often(incident: Incident, now: datetime) -> str:
+    """How often the alert began to fire within a day and a month; of very many it is known that they are many."""
+
+    def within(span: timedelta) -> str:
+        count = sum(now - span < one.starts_at for one in incident.episodes)
+        return f"{count} or more" if count >= MOST_EPISODES else str(count)
+
+    return f"{within(timedelta(hours=24))} in 24 hours, {within(timedelta(days=30))} in 30 days"
 
 
 def _since(alert: AlertRecord, instant: datetime) -> str:

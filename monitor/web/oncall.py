@@ -49,6 +49,7 @@ async def alert(request: web.Request) -> web.Response:
         alert=found.alert,
         story=found,
         figures=incident.took(found, _zone(console)),
+        often=incident.often(found, now),
         zone=_zone(console),
         drawing=drawing,
         blind=blind,

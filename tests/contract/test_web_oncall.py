@@ -117,6 +117,19 @@ async def test_a_name_is_a_name_in_every_script(tmp_path: Path, who: str) -> Non
         assert (answer.status, f"taken by {who}" in await answer.text()) == (200, True)
 
 
+async def test_how_often_it_fired_is_told_of_a_day_and_a_month(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        for ago in (100 * 24 * 60, 20 * 24 * 60, 3 * 24 * 60, 600):
+            record(store, ago=ago, lasted=3)
+        oldest = clock.to_rfc3339(record(store, ago=200 * 24 * 60, lasted=3).starts_at)
+        record(store)
+        assert "<dd>2 in 24 hours, 4 in 30 days</dd>" in await text_of(client, "/alerts/fRedisDown")
+        for second in range(200):
+            record(store, ago=5 + second / 60, lasted=0.001)
+        assert "<dd>200 or more in 24 hours, 200 or more in 30 days</dd>" in await text_of(client, "/alerts/fRedisDown")
+        assert f'datetime="{oldest}"' in await text_of(client, f"/alerts/fRedisDown?starts_at={oldest}")
+
+
 async def test_two_who_took_it_are_both_named_and_the_last_one_has_it(tmp_path: Path) -> None:
     async with console(tmp_path) as (client, store):
         record(store)
