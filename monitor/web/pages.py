@@ -24,7 +24,7 @@ from monitor.web.gates import GATES
 from monitor.web.state import CONSOLE
 
 MOST_FIRING, MOST_ENDED = 200, 200
-"""The gravest and the newest, on the page of alerts: a phone loads it anew every few seconds."""
+"""On the page of alerts: a phone loads it anew every few seconds."""
 MOST_NAMES = 50
 """Names of alerts that are counted where not all that fires is listed."""
 MOST_SEARCHED = 5000
@@ -143,15 +143,17 @@ def _episodes(store: Store, state: str | None, name: str) -> dict[str, Any]:
     firing = () if state == "resolved" else named(view.shown(store.firing()))
     ended = () if state == "firing" else named(view.shown(store.alerts(state="resolved", limit=searched)))
     newest = sorted(ended, key=lambda alert: alert.starts_at, reverse=True)[:MOST_ENDED]
-    listed = (*firing[:MOST_FIRING], *newest)
+    some = view.some_of_each(firing, MOST_FIRING)
     names = Counter(one.labels.get("alertname", "") for one in firing)
     return {
-        "firing": firing[:MOST_FIRING],
+        "firing": some,
         "all_firing": len(firing),
         "names": names.most_common(MOST_NAMES) if len(firing) > MOST_FIRING else (),
         "ended": newest,
         "marks": view.marks(store, clock.now()),
-        "timelines": {(a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in listed},
+        "timelines": {
+            (a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in (*some, *newest)
+        },
     }
 
 
@@ -224,6 +226,7 @@ _TEMPLATES.filters |= {
     "measured": words.measured,
     "happened": view.happened,
     "telling": view.telling,
+    "some_of_each": view.some_of_each,
     "outcome_tone": view.outcome_tone,
     "component_tone": view.component_tone,
 }

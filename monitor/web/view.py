@@ -6,6 +6,7 @@ Unknown is never shown as good: every tile has a tone, and ``unknown`` is one of
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -159,6 +160,17 @@ def shown(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
     return tuple(
         sorted(kept, key=lambda a: (order.get(a.labels.get("severity", ""), unknown), -a.starts_at.timestamp()))
     )
+
+
+def some_of_each(alerts: Sequence[AlertRecord], most: int) -> tuple[AlertRecord, ...]:
+    """At most so many alerts, in their order: first one of every name, then a second. Hundreds of one hide no other."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for place, alert in enumerate(alerts):
+        name = alert.labels.get("alertname", "")
+        turns.append((seen[name], place))
+        seen[name] += 1
+    return tuple(alerts[place] for place in sorted(place for _, place in sorted(turns)[:most]))
 
 
 def watchdog(seen: Record | None, now: datetime) -> Said:
