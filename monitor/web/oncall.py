@@ -17,7 +17,7 @@ from monitor.render.rules import all_alerts
 from monitor.store import AlertRecord, Record, Store
 from monitor.store_actions import Actions
 from monitor.store_suppressed import Suppressions
-from monitor.web import graphs, incident, live, postmortems, view
+from monitor.web import graphs, incident, listing, live, postmortems
 from monitor.web import runbooks as books
 from monitor.web.answering import SPANS, ended_silences, instant_of
 from monitor.web.forms import user_of
@@ -26,7 +26,7 @@ from monitor.web.pages import page
 from monitor.web.state import CONSOLE, Console, Suppression
 
 PERIODS = ("7d", "30d", "90d")
-USUAL_LABELS = ("alertname", "component", *view.TELLING)
+USUAL_LABELS = ("alertname", "component", *listing.TELLING)
 """A silence is proposed on these: what an alert is, and what tells it from others of its kind."""
 
 

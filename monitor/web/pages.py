@@ -18,7 +18,7 @@ from monitor.compliance.gate import gate, overridden, overrides
 from monitor.errors import Unavailable
 from monitor.slo import policy
 from monitor.store import AlertRecord, Store
-from monitor.web import incident, live, view, view_gate, words
+from monitor.web import incident, listing, live, view, view_gate, words
 from monitor.web import runbooks as books
 from monitor.web.gates import GATES
 from monitor.web.state import CONSOLE
@@ -143,14 +143,14 @@ def _episodes(store: Store, state: str | None, name: str) -> dict[str, Any]:
     firing = () if state == "resolved" else named(view.shown(store.firing()))
     ended = () if state == "firing" else named(view.shown(store.alerts(state="resolved", limit=searched)))
     newest = sorted(ended, key=lambda alert: alert.starts_at, reverse=True)[:MOST_ENDED]
-    some = view.some_of_each(firing, MOST_FIRING)
+    some = listing.some_of_each(firing, MOST_FIRING)
     names = Counter(one.labels.get("alertname", "") for one in firing)
     return {
         "firing": some,
         "all_firing": len(firing),
         "names": names.most_common(MOST_NAMES) if len(firing) > MOST_FIRING else (),
         "ended": newest,
-        "marks": view.marks(store, clock.now()),
+        "marks": listing.marks(store, clock.now()),
         "timelines": {
             (a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in (*some, *newest)
         },
@@ -225,8 +225,8 @@ _TEMPLATES.filters |= {
     "measurement": words.measurement,
     "measured": words.measured,
     "happened": view.happened,
-    "telling": view.telling,
-    "some_of_each": view.some_of_each,
+    "telling": listing.telling,
+    "some_of_each": listing.some_of_each,
     "outcome_tone": view.outcome_tone,
     "component_tone": view.component_tone,
 }

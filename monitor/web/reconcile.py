@@ -26,8 +26,9 @@ from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
 from monitor.store import AlertRecord, Store, stamp
 from monitor.store_suppressed import Suppressed, Suppressions
+from monitor.web.listing import Episode
 from monitor.web.state import StoreThread
-from monitor.web.view import WATCHDOG_LIMIT, Episode
+from monitor.web.view import WATCHDOG_LIMIT
 from telemetry import logs
 
 LOOK_EVERY_S = 60.0

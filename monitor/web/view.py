@@ -6,7 +6,6 @@ Unknown is never shown as good: every tile has a tone, and ``unknown`` is one of
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,10 +15,9 @@ from monitor import clock
 from monitor.catalogue.model import Recovery, Severity
 from monitor.compliance import SloStatus, Verdict
 from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
-from monitor.store_actions import Actions
-from monitor.store_suppressed import Suppressions
 from monitor.web import words
 from monitor.web.api import backups_with_verification
+from monitor.web.listing import Episode, Mark, marks
 
 Tone = Literal["good", "warning", "bad", "unknown"]
 
@@ -32,21 +30,6 @@ FAST_BURN = 6.0
 SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 """``none`` is for the machinery (Watchdog), not for people."""
 
-
-TELLING = (
-    *("slo", "job", "instance", "exported_job", "replset", "member", "device", "mountpoint"),
-    *("cluster", "namespace", "node", "host", "pod", "container", "backend", "proxy", "name"),
-)
-"""Labels that tell an alert from others of its name: ours, and those of Kubernetes and common exporters."""
-
-LONGEST_LABEL = 80
-"""Characters of a label in a list; the alert's own page shows it whole."""
-
-QUIET = timedelta(minutes=2)
-"""What Alertmanager keeps back is looked at each minute; what was not seen at two looks is heard again."""
-
-Episode = tuple[str, datetime]
-"""What tells one episode of an alert from another: its fingerprint and its start."""
 
 _EVENTS = {
     "firing": "first seen",
@@ -80,14 +63,6 @@ class Snapshot:
     components: tuple[ComponentChange, ...]
     watchdog: Record | None
     marks: Mapping[Episode, Mark] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
-    """What a list says of an alert that fires: who took it, and whether Alertmanager keeps it quiet."""
-
-    taken_by: str
-    quiet: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,21 +109,6 @@ def read(store: Store) -> Snapshot:
     )
 
 
-def marks(store: Store, now: datetime) -> dict[Episode, Mark]:
-    """Who took the alerts that fire, and which of them are kept quiet; those of which there is nothing to say, not."""
-    takers, quiet = Actions(store).takers(), Suppressions(store).firing(now - QUIET)
-    return {
-        episode: Mark(taken_by=words.takers(takers.get(episode, ())), quiet=episode in quiet)
-        for episode in takers.keys() | quiet
-    }
-
-
-def telling(alert: AlertRecord) -> str:
-    """What tells an alert from others of its name."""
-    found = ((name, alert.labels.get(name, "")) for name in TELLING)
-    return ", ".join(f"{name} {words.shortened(value, LONGEST_LABEL)}" for name, value in found if value)
-
-
 def shown(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
     """Keep the alerts that are meant for people: the gravest first, then the newest.
 
@@ -160,17 +120,6 @@ def shown(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
     return tuple(
         sorted(kept, key=lambda a: (order.get(a.labels.get("severity", ""), unknown), -a.starts_at.timestamp()))
     )
-
-
-def some_of_each(alerts: Sequence[AlertRecord], most: int) -> tuple[AlertRecord, ...]:
-    """At most so many alerts, in their order: first one of every name, then a second. Hundreds of one hide no other."""
-    seen: Counter[str] = Counter()
-    turns = []
-    for place, alert in enumerate(alerts):
-        name = alert.labels.get("alertname", "")
-        turns.append((seen[name], place))
-        seen[name] += 1
-    return tuple(alerts[place] for place in sorted(place for _, place in sorted(turns)[:most]))
 
 
 def watchdog(seen: Record | None, now: datetime) -> Said:
