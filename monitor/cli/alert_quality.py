@@ -43,7 +43,7 @@ def command(context: Context, period: str, *, as_json: bool) -> None:
     end = clock.now()
     with Store.open(context.settings.state, wait_s=0) as store:
         episodes, actions = store.alerts_between(end - span, end), Actions(store).between(end - span, end)
-        suppressed, began = Suppressions(store).between(end - span, end), store.began()
+        suppressed, began = Suppressions(store).between(end - span, end), store.began() or end
     report = alert_quality(episodes, actions, known, start=end - span, end=end, suppressed=suppressed, began=began)
     if as_json:
         print_json(report.to_json())

@@ -55,6 +55,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.path.startswith("/static/"):
+        # Asked for again each time, or a browser shows new pages with the old sheet for days after an upgrade.
+        response.headers.setdefault("Cache-Control", "no-cache")
     return response
 
 

@@ -56,6 +56,7 @@ async def alert(request: web.Request) -> web.Response:
         chosen=chosen,
         runbook=runbook,
         silenced=[silences[one] for one in suppressed.silenced_by if one in silences] if suppressed else [],
+        unheard=found.alert.state == "firing" and heard is None,
         inhibited=[heard.active[one] for one in suppressed.inhibited_by if one in heard.active]
         if heard and suppressed
         else [],
@@ -146,7 +147,7 @@ async def _quality(request: web.Request) -> tuple[QualityReport, str]:
             store.alerts_between(start, end),
             Actions(store).between(start, end),
             Suppressions(store).between(start, end),
-            store.began(),
+            store.began() or end,
         )
     )
     known = {rule.name: rule.severity.value for rule in all_alerts(console.catalogue)}
@@ -177,7 +178,7 @@ async def _heard(console: Console) -> Suppression | None:
     try:
         return await console.heard.read()
     except Unavailable:
-        return None  # the page says that silences are not known
+        return None  # the page says that it is not known who hears of it
 
 
 async def _drawing(

@@ -359,3 +359,12 @@ async def test_every_metric_on_the_page_is_declared_with_its_labels(tmp_path: Pa
     assert families["monitor_watchdog_latency_seconds"].samples[0].value == 1.5
     (warning,) = (s for s in families["monitor_alerts_active"].samples if s.labels["severity"] == "warning")
     assert warning.value == 1
+
+
+@pytest.mark.parametrize("path", ["/static/console.css", "/static/console.js", "/static/chart.css"])
+async def test_what_pages_are_drawn_with_is_asked_for_again_and_sent_once(tmp_path: Path, path: str) -> None:
+    """Or a browser shows the pages of a new version with the sheet of the old one, for days."""
+    async with console(tmp_path) as (client, _):
+        first = await client.get(path)
+        again = await client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status, first.headers["Cache-Control"], again.status) == (200, "no-cache", 304)

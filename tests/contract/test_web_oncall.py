@@ -379,6 +379,8 @@ async def test_without_alertmanager_the_alert_is_shown_and_silencing_says_why_no
         assert answer.status == 503
         assert "cannot reach Alertmanager" in await answer.text()
         assert (await client.get("/silences")).status == 503
+        # Nobody may take that for "not silenced".
+        assert "whether it is silenced, or kept back by another alert" in await text_of(client, page)
 
 
 async def test_the_graph_shows_value_threshold_deploys_and_drills(tmp_path: Path) -> None:

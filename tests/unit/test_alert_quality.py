@@ -216,6 +216,12 @@ def test_the_command_prints_what_was_received_and_done(tmp_path: Path) -> None:
     assert "MongoNoPrimary" in told["never_fired"]
 
 
+def test_a_monitor_that_remembers_nothing_says_so_and_not_that_all_was_quiet(tmp_path: Path) -> None:
+    Store.migrate(tmp_path / "state" / "monitor.db").close()
+    done = monitor(tmp_path)
+    assert (done.exit_code, "before which nothing is known" in done.output) == (0, True)
+
+
 @pytest.mark.parametrize("period", ["soon", "0d", "9999d"])
 def test_a_period_that_cannot_be_meant_is_refused(tmp_path: Path, period: str) -> None:
     done = monitor(tmp_path, "--period", period)
