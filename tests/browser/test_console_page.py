@@ -82,6 +82,7 @@ async def test_a_new_alert_appears_by_itself_and_a_dead_console_is_said_to_be_de
             assert await page.evaluate("document.getElementById('stale').hidden")
             fill(store)
             await page.until("document.querySelector('h1').textContent === '1 critical alert firing.'")
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when it is looked at again
         await page.until("!document.getElementById('stale').hidden")
         assert "the console does not answer" in await page.evaluate("document.getElementById('stale').textContent")
 
