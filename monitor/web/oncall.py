@@ -17,7 +17,7 @@ from monitor.render.rules import all_alerts
 from monitor.store import AlertRecord, Record, Store
 from monitor.store_actions import Actions
 from monitor.store_suppressed import Suppressions
-from monitor.web import graphs, incident, listing, live, postmortems
+from monitor.web import graphs, incident, listing, live, postmortems, words
 from monitor.web import runbooks as books
 from monitor.web.answering import SPANS, ended_silences, instant_of
 from monitor.web.forms import user_of
@@ -163,8 +163,19 @@ async def _read(request: web.Request, now: datetime) -> tuple[Incident, tuple[Re
 
     found, drills = await request.app[CONSOLE].store.call(read)
     if found is None:
-        raise web.HTTPNotFound(text="No alert of that kind was received.")
+        raise web.HTTPNotFound(text=await _why_unknown(request.app[CONSOLE], fingerprint))
     return found, drills
+
+
+async def _why_unknown(console: Console, fingerprint: str) -> str:
+    """What is known of an alert that was never received: whoever was woken by it may have come by its link."""
+    heard = await _heard(console)
+    if heard is None:
+        return "No alert of that kind was received, and Alertmanager does not answer."
+    if (active := heard.active.get(fingerprint)) is None:
+        return "No alert of that kind was received."
+    since = words.local(active.starts_at, _zone(console))
+    return f"{active.name} fires in Alertmanager since {since}, but was not delivered to this console."
 
 
 async def _story(request: web.Request) -> Incident:

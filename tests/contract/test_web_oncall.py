@@ -289,6 +289,8 @@ async def test_what_other_tools_silenced_and_what_inhibits_it_is_told_whatever_e
         text = await text_of(client, "/alerts/fRedisDown")
         story = await (await client.get("/api/v1/alerts/fRedisDown")).json()
         draft = await text_of(client, "/alerts/fRedisDown/postmortem.md")
+        unknown = await client.get("/alerts/fMongoDown")
+        assert (unknown.status, "MongoDown fires in Alertmanager since" in await unknown.text()) == (404, True)
     assert '<a href="/alerts/fMongoDown">MongoDown</a>, which says the same thing better' in text
     told = [entry["text"] for entry in story["timeline"] if "amtool" in entry["text"]]
     until = {name: clock.to_rfc3339(now + timedelta(minutes=ends)) for name, (_, ends, _) in times.items()}

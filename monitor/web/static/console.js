@@ -1,6 +1,9 @@
 // Keeps a page fresh, and says so when it is not: a page that cannot be refreshed must not look like good news.
 "use strict";
 (() => {
+  // Not every browser opens what a link leads into: a notification's "silence" leads to a form that is folded.
+  document.getElementById(location.hash.slice(1))?.closest("details")?.setAttribute("open", "");
+
   const main = document.getElementById("main");
   const stale = document.getElementById("stale");
   const every = Number(main.dataset.refresh) * 1000;
