@@ -38,8 +38,13 @@ RecordKind = Literal[
 ]
 """What the append-only records are of. The body's shape belongs to the module that writes it."""
 
-AlertEventState = Literal["firing", "resolved", "forgotten"]
-"""``forgotten``: we closed the episode ourselves, for Alertmanager no longer knew the alert and had told no end."""
+AlertEventState = Literal["firing", "resolved", "forgotten", "returned"]
+"""``forgotten``: we closed the episode ourselves, for Alertmanager no longer knew the alert and had told no end.
+``returned``: what was told to be over had not ended."""
+
+REOPENED_AFTER = timedelta(minutes=1)
+"""So long after its end, word of the same episode that it fires is no late repeat (Alertmanagers of a cluster wait 15 s
+for one another): Alertmanager heard nothing of Prometheus for some minutes and took that for the end."""
 
 KEPT_FOR = timedelta(days=400)
 """How long runs of jobs and changes of components are kept: a year, and the month in which it is looked back on."""
@@ -262,14 +267,19 @@ class Store:
     def record_alert(self, alert: AlertRecord, *, event: AlertEventState | None = None) -> None:
         """Remember what Alertmanager said. Repeats change nothing; the first ``received_at`` is kept.
 
-        ``event`` is what the timeline says of it, where that is not the alert's state.
+        An episode that is told to fire well after its end (``REOPENED_AFTER``) is open again. ``event`` is what the
+        timeline says of it, where that is not the alert's state.
         """
         key = (alert.fingerprint, stamp(alert.starts_at))
         with self.transaction() as connection:
             query = "SELECT state FROM alerts WHERE fingerprint = ? AND starts_at = ?"
             known = connection.execute(query, key).fetchone()
-            if known is not None and known[0] in {alert.state, "resolved"}:
+            if known is not None and known[0] == alert.state:
                 return
+            if known is not None and known[0] == "resolved":
+                if not self._returns(alert):
+                    return
+                event = "returned"
             connection.execute(
                 "INSERT INTO alerts (fingerprint, starts_at, state, received_at, ends_at, labels, annotations)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fingerprint, starts_at)"
@@ -288,6 +298,12 @@ class Store:
                 (*key, stamp(alert.received_at), event or alert.state),
             )
 
+    def _returns(self, alert: AlertRecord) -> bool:
+        """Whether an episode that has ended fires after all: told long after its end, and no newer one is known."""
+        newest = self.episodes(alert.fingerprint, limit=1)[0]
+        ended = newest.ends_at is not None and newest.ends_at <= alert.received_at - REOPENED_AFTER
+        return ended and stamp(newest.starts_at) == stamp(alert.starts_at)
+
     def alerts(
         self, *, state: str | None = None, since: datetime | None = None, limit: int = 500
     ) -> tuple[AlertRecord, ...]:
@@ -297,6 +313,11 @@ class Store:
         )
         rows = self._connection.execute(query, (state, state, stamp(since) if since else "", limit))
         return tuple(_alert(row) for row in rows)
+
+    def count_alerts(self, *, state: str | None = None, since: datetime | None = None) -> int:
+        """Return how many episodes ``alerts`` would return without a limit."""
+        query = "SELECT count(*) FROM alerts WHERE (? IS NULL OR state = ?) AND received_at >= ?"
+        return int(self._connection.execute(query, (state, state, stamp(since) if since else "")).fetchone()[0])
 
     def firing(self) -> tuple[AlertRecord, ...]:
         """Return every episode that fires, newest first: how many there are must not decide which count."""
@@ -310,14 +331,29 @@ class Store:
         )
         return tuple(_alert(row) for row in rows)
 
+    def episode(self, fingerprint: str, starts_at: datetime | None) -> AlertRecord | None:
+        """Return the episode of one alert that began at an instant, or the one that began last."""
+        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND ? IN (starts_at, '') ORDER BY starts_at DESC LIMIT 1"
+        row = self._connection.execute(query, (fingerprint, stamp(starts_at) if starts_at else "")).fetchone()
+        return None if row is None else _alert(row)
+
     def alerts_between(self, start: datetime, end: datetime) -> tuple[AlertRecord, ...]:
         """Return the episodes that fired at some time in a span, the one that began first first."""
         query = f"{_SELECT_ALERTS} WHERE starts_at < ? AND (ends_at IS NULL OR ends_at >= ?) ORDER BY starts_at"
         return tuple(_alert(row) for row in self._connection.execute(query, (stamp(end), stamp(start))))
 
-    def firing_before(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
-        """Return the episodes of one alert that fire and began before an instant."""
-        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at < ? AND state = 'firing'"
+    def began(self) -> datetime | None:
+        """Return when this memory begins: the oldest alert, run of a job or change of a component that is kept."""
+        query = (
+            "SELECT min(at) FROM (SELECT min(received_at) AS at FROM alerts UNION ALL"
+            " SELECT min(at) FROM records WHERE kind = 'job' UNION ALL SELECT min(at) FROM component_changes)"
+        )
+        (oldest,) = self._connection.execute(query).fetchone()
+        return clock.from_rfc3339(oldest) if oldest else None
+
+    def firing_beside(self, fingerprint: str, starts_at: datetime) -> tuple[AlertRecord, ...]:
+        """Return the episodes of one alert that fire, but for the one that began at an instant."""
+        query = f"{_SELECT_ALERTS} WHERE fingerprint = ? AND starts_at <> ? AND state = 'firing'"
         rows = self._connection.execute(query, (fingerprint, stamp(starts_at)))
         return tuple(_alert(row) for row in rows)
 

@@ -60,6 +60,17 @@ class Actions:
         query = f"{_SELECT} WHERE fingerprint = ? AND starts_at = ? ORDER BY rowid"
         return _actions(self._store.rows(query, (fingerprint, stamp(starts_at))))
 
+    def takers(self) -> dict[tuple[str, datetime], list[str]]:
+        """Who acknowledged or silenced each alert that fires, by fingerprint and start, in the order they did."""
+        query = (
+            "SELECT fingerprint, starts_at, who FROM alert_actions JOIN alerts USING (fingerprint, starts_at)"
+            " WHERE state = 'firing' AND kind IN ('acknowledged', 'silenced') ORDER BY alert_actions.rowid"
+        )
+        found: dict[tuple[str, datetime], list[str]] = {}
+        for fingerprint, starts_at, who in self._store.rows(query):
+            found.setdefault((fingerprint, clock.from_rfc3339(starts_at)), []).append(who)
+        return found
+
     def between(self, start: datetime, end: datetime) -> tuple[Action, ...]:
         """What was done in a span, oldest first."""
         query = f"{_SELECT} WHERE at >= ? AND at < ? ORDER BY rowid"

@@ -55,6 +55,15 @@ class Suppressions:
             with self._store.transaction() as connection:
                 connection.executemany(_SEE, rows)
 
+    def firing(self, since: datetime) -> frozenset[tuple[str, datetime]]:
+        """The alerts that fire and were seen suppressed since an instant, by fingerprint and start."""
+        query = (
+            "SELECT fingerprint, starts_at FROM alert_suppressions JOIN alerts USING (fingerprint, starts_at)"
+            " WHERE state = 'firing' AND last_at >= ?"
+        )
+        rows = self._store.rows(query, (stamp(since),))
+        return frozenset((fingerprint, clock.from_rfc3339(starts_at)) for fingerprint, starts_at in rows)
+
     def between(self, start: datetime, end: datetime) -> tuple[Suppressed, ...]:
         """The episodes that began in a span, the one that began first first."""
         query = f"{_SELECT} WHERE starts_at >= ? AND starts_at < ? ORDER BY starts_at"

@@ -43,8 +43,8 @@ def command(context: Context, period: str, *, as_json: bool) -> None:
     end = clock.now()
     with Store.open(context.settings.state, wait_s=0) as store:
         episodes, actions = store.alerts_between(end - span, end), Actions(store).between(end - span, end)
-        suppressed = Suppressions(store).between(end - span, end)
-    report = alert_quality(episodes, actions, known, start=end - span, end=end, suppressed=suppressed)
+        suppressed, began = Suppressions(store).between(end - span, end), store.began() or end
+    report = alert_quality(episodes, actions, known, start=end - span, end=end, suppressed=suppressed, began=began)
     if as_json:
         print_json(report.to_json())
     else:
@@ -52,9 +52,9 @@ def command(context: Context, period: str, *, as_json: bool) -> None:
 
 
 def _print(report: QualityReport) -> None:
-    click.echo(
-        f"{report.pages_per_week:.1f} pages a week since {clock.to_rfc3339(report.start.replace(microsecond=0))}"
-    )
+    since = clock.to_rfc3339(report.since.replace(microsecond=0))
+    before = "" if report.since == report.start else ", before which nothing is known"
+    click.echo(f"{report.pages_per_week:.1f} pages a week since {since}{before}")
     if report.alerts:
         for line in columns([COLUMNS, *map(_row, report.alerts)]):
             click.echo(line)
@@ -67,8 +67,8 @@ def _row(one: AlertQuality) -> tuple[str, ...]:
     )
     acted, silenced = ("-" if each is None else words.whole_percent(each) for each in (one.acted_on, one.silenced))
     return (
-        one.alert,
-        one.severity,
+        words.harmless(one.alert),
+        words.harmless(one.severity),
         str(one.fired),
         f"{one.per_week:.1f}",
         acted,

@@ -40,8 +40,13 @@ class Fate:
 
     @property
     def taken_after(self) -> timedelta | None:
-        """How long it took until somebody did something about it in the console."""
-        return min(one.at for one in self.done) - self.starts_at if self.done else None
+        """How long it took until somebody did something about it in the console, while it fired.
+
+        A note of the day after is no answer to a page; and nobody answers before it began, whatever the clocks say.
+        """
+        over = self.received.ends_at if self.received else None
+        answers = [one.at for one in self.done if over is None or one.at <= over]
+        return max(min(answers) - self.starts_at, timedelta(0)) if answers else None
 
     def fired_after(self, start: datetime) -> bool:
         """Whether it began after an instant, or still fired then."""

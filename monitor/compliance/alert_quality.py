@@ -70,6 +70,8 @@ class QualityReport:
 
     start: datetime
     end: datetime
+    since: datetime
+    """From when on anything is known of the period: its start, or the beginning of the monitor's memory."""
     alerts: tuple[AlertQuality, ...]
     never_fired: tuple[str, ...]
     pages_per_week: float
@@ -80,6 +82,7 @@ class QualityReport:
         return {
             "from": clock.to_rfc3339(self.start),
             "to": clock.to_rfc3339(self.end),
+            "known_from": clock.to_rfc3339(self.since),
             "pages_per_week": self.pages_per_week,
             "alerts": [alert.to_json() for alert in self.alerts],
             "never_fired": list(self.never_fired),
@@ -94,11 +97,14 @@ def alert_quality(
     start: datetime,
     end: datetime,
     suppressed: Iterable[Suppressed] = (),
+    began: datetime | None = None,
 ) -> QualityReport:
     """Judge the alerts over a period by the episodes that began in it.
 
     ``known`` is each alert of the catalogue with its severity; what fired without being there is judged as well.
-    ``suppressed`` are the episodes that Alertmanager was seen to keep back, received or not.
+    ``suppressed`` are the episodes that Alertmanager was seen to keep back, received or not. ``began`` is when the
+    monitor's memory begins: what is told by the week is of the time since then, and of a week at least, for the pages
+    of the first hour are no measure of a week.
     """
     of: dict[str, list[Fate]] = {}
     fired = set()
@@ -107,7 +113,8 @@ def alert_quality(
             fired.add(fate.alert)
         if start <= fate.starts_at < end:
             of.setdefault(fate.alert, []).append(fate)
-    weeks = (end - start) / WEEK
+    since = min(max(start, began or start), end)
+    weeks = min(max(end - since, WEEK), end - start) / WEEK
     judged = (_judge(name, found, weeks) for name, found in of.items())
     ranked = sorted(judged, key=lambda one: (one.severity != Severity.CRITICAL, -one.fired, one.alert))
     pages = sum(
@@ -117,6 +124,7 @@ def alert_quality(
     return QualityReport(
         start=start,
         end=end,
+        since=since,
         alerts=tuple(ranked),
         never_fired=tuple(never),
         pages_per_week=pages / weeks if weeks else 0.0,

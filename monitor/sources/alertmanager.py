@@ -18,6 +18,8 @@ from monitor.errors import Unavailable
 from monitor.settings import Login
 
 TIMEOUT_S = 5.0
+MOST_REASON = 200
+"""Characters of what Alertmanager says when it refuses."""
 Answer = TypeVar("Answer")
 _WHO_ARE_YOU = frozenset({requests.codes.unauthorized, requests.codes.forbidden})
 
@@ -78,29 +80,58 @@ def ask(
             return read(json.loads(answer.content) if answer.content else None)
     except requests.HTTPError as error:
         status = error.response.status_code
-        remedy = ": check alertmanager_username and alertmanager_password_file" if status in _WHO_ARE_YOU else ""
+        login_wrong = ": check alertmanager_username and alertmanager_password_file"
+        remedy = login_wrong if status in _WHO_ARE_YOU else _reason(error.response)
         asked = what.partition("/")[0]
         raise Unavailable(f"Alertmanager at {place(url)} answered {status} when asked for {asked}{remedy}") from error
+    except requests.ReadTimeout as error:
+        asked = "" if method == "GET" else "; it may have done what it was told, so look before you try again"
+        raise Unavailable(f"Alertmanager at {place(url)} did not answer within {TIMEOUT_S:g} s{asked}") from error
     except requests.RequestException as error:
         raise Unavailable(f"cannot reach Alertmanager at {place(url)}: start it, or set alertmanager_url") from error
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unavailable(f"{place(url)} does not answer like an Alertmanager: check alertmanager_url") from error
+
+
+def _reason(response: requests.Response) -> str:
+    """Why Alertmanager refused, in its own words, to follow our sentence; empty where it gives none."""
+    try:
+        said = response.json()
+    except ValueError:  # a page of some proxy
+        return ""
+    text = said.get("message") if isinstance(said, dict) else said
+    return f": {' '.join(text.split())[:MOST_REASON]}" if isinstance(text, str) and text else ""
 
 
 def why_dead(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
     """Ask an endpoint whether it is alive: empty if it is, else what is wrong, to follow its name in a sentence.
 
-    A demand for a password is a sign of life.
+    A demand for a password is a sign of life, and so is being sent elsewhere.
     """
+    status, failure = _get(url, timeout_s=timeout_s, follow=False)
+    alive = status < requests.codes.bad_request or status in _WHO_ARE_YOU
+    return failure or ("" if alive else f"answered {status}")
+
+
+def why_untaken(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
+    """Tell an endpoint something by calling it: empty if it took it, else what is wrong, as ``why_dead``.
+
+    Whoever demands a password has taken nothing, and whoever moved is called where it is now.
+    """
+    status, failure = _get(url, timeout_s=timeout_s, follow=True)
+    taken = requests.codes.ok <= status < requests.codes.multiple_choices
+    return failure or ("" if taken else f"answered {status}")
+
+
+def _get(url: str, *, timeout_s: float, follow: bool) -> tuple[int, str]:
+    """The status of the answer, or why there is none."""
     try:
         with _session(url) as session:
-            status = session.get(url, timeout=timeout_s, allow_redirects=False).status_code
+            return session.get(url, timeout=timeout_s, allow_redirects=follow).status_code, ""
     except requests.Timeout:
-        return f"did not answer within {timeout_s:g} s"
+        return 0, f"did not answer within {timeout_s:g} s"
     except (requests.RequestException, ValueError):  # the latter: what stands in the file of a secret URL is none
-        return "cannot be reached"
-    alive = status < requests.codes.bad_request or status in _WHO_ARE_YOU
-    return "" if alive else f"answered {status}"
+        return 0, "cannot be reached"
 
 
 def _session(url: str) -> requests.Session:

@@ -66,7 +66,9 @@ async def silence(request: web.Request) -> web.Response:
     if not matchers:
         raise web.HTTPBadRequest(text="choose at least one label: a silence without any would be of every alert")
     now = clock.now()
-    make = partial(silences.create, console.settings.alertmanager_url, matchers, starts_at=now, ends_at=now + span)
+    # Alertmanager moves a beginning in the past to now, by its own clock: should that be behind, it must not wait.
+    begins, url = now - clock.SKEW, console.settings.alertmanager_url
+    make = partial(silences.create, url, matchers, starts_at=begins, ends_at=now + span)
     made = await asyncio.to_thread(lambda: make(who=who, why=why, login=console.settings.alertmanager_login()))
     console.heard.forget()
     await _remember(request, alert, "silenced", who, why, until=now + span, silence=made)
@@ -104,11 +106,10 @@ async def _episode(request: web.Request, starts_at: object) -> AlertRecord:
     """The episode that is meant: the one that began then, or else the newest."""
     when = instant_of(starts_at)
     fingerprint = request.match_info["fingerprint"]
-    found = await request.app[CONSOLE].store.call(lambda store: store.episodes(fingerprint))
-    for alert in found:
-        if when in {None, alert.starts_at}:
-            return alert
-    raise web.HTTPNotFound(text="No alert of that kind was received.")
+    found = await request.app[CONSOLE].store.call(lambda store: store.episode(fingerprint, when))
+    if found is None:
+        raise web.HTTPNotFound(text="No alert of that kind was received.")
+    return found
 
 
 def instant_of(text: object) -> datetime | None:

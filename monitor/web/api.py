@@ -18,14 +18,20 @@ MAX_ROWS = 5000
 async def alerts(request: web.Request) -> web.Response:
     """List alert episodes, newest first.
 
-    ``?state=firing|resolved``, ``?since=TIME`` (received at or after it), ``?limit=N``.
+    ``?state=firing|resolved``, ``?since=TIME`` (received at or after it), ``?limit=N`` (500 unless told). The header
+    ``X-Total-Count`` says how many there are, limit or not.
     """
     state = request.query.get("state")
     if state not in {None, "firing", "resolved"}:
         raise web.HTTPBadRequest(text=f"state={state[:40]!r}: say firing or resolved, or leave it out")
     since, limit = _since(request), _limit(request)
-    found = await request.app[CONSOLE].store.call(lambda store: store.alerts(state=state, since=since, limit=limit))
-    return web.json_response([alert_json(alert) for alert in found])
+    found, total = await request.app[CONSOLE].store.call(
+        lambda store: (
+            store.alerts(state=state, since=since, limit=limit),
+            store.count_alerts(state=state, since=since),
+        )
+    )
+    return web.json_response([alert_json(alert) for alert in found], headers={"X-Total-Count": str(total)})
 
 
 async def slos(request: web.Request) -> web.Response:

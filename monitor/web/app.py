@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,10 @@ STATIC = Path(__file__).parent / "static"
 CHARTS = Path(__file__).parents[1] / "render" / "templates" / "chart.css"
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 """Beside the package in a checkout; in an image, ``runbooks`` is copied there too."""
+
+THREADS = 32
+"""For calls that block. Python's own number (6 on two cores) is used up by two people who look while Prometheus hangs,
+and then nobody can log in either."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -114,11 +119,14 @@ def _add_routes(app: web.Application) -> None:
 
 
 async def _lifetime(prometheus: Prometheus, app: web.Application) -> AsyncIterator[None]:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="asking"))
     console = app[CONSOLE]
     interval = console.catalogue.environment.group_interval
     settings = console.settings
-    login = await asyncio.to_thread(settings.alertmanager_login)
-    reconciler = Reconciler(settings.alertmanager_url, console.store, group_interval=interval, login=login)
+    await asyncio.to_thread(settings.alertmanager_login)  # a file that cannot be read is told at once
+    reconciler = Reconciler(
+        settings.alertmanager_url, console.store, group_interval=interval, login=settings.alertmanager_login
+    )
     reconciling = asyncio.create_task(reconciler.run(), name="reconcile")
     yield
     reconciling.cancel()

@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import web
 
+from monitor.web import words
 from telemetry.webconfig import USER
 
 MAX_WHO, MAX_WHY = 80, 500
@@ -117,6 +118,6 @@ def text_of(given: object, name: str, longest: int, *, needed: bool = True) -> s
         raise web.HTTPBadRequest(text=f"{name} is missing: say it in a few words")
     if len(text) > longest:
         raise web.HTTPBadRequest(text=f"{name} has {len(text)} characters: at most {longest} are taken")
-    if not text.isprintable():
+    if not words.is_harmless(text):
         raise web.HTTPBadRequest(text=f"{name} holds characters that cannot be shown")
     return text

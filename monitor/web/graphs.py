@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -81,17 +82,21 @@ def drawing(
         return None
     start, end = between
     step = max((end - start) / POINTS, scrape_interval, timedelta(seconds=1))
-    lines = _of_alert(prometheus.range(what.query, start, end, step), alert.labels)
-    limits = _of_alert(prometheus.range(what.limit, start, end, step), alert.labels) if what.limit else ()
+    # Side by side: a Prometheus that is slow is waited for once.
+    with ThreadPoolExecutor(3, thread_name_prefix="graph") as asking:
+        queries = (what.query, what.limit, BUILDS)
+        asked = [asking.submit(prometheus.range, query, start, end, step) if query else None for query in queries]
+    measured, threshold, builds = (one.result() if one else () for one in asked)
+    lines, limits = _of_alert(measured, alert.labels), _of_alert(threshold, alert.labels)
     window = Window(start=start.timestamp(), end=end.timestamp(), step=step.total_seconds())
-    marked = (*events, *_deploys(prometheus, start, end, step))
+    marked = (*events, *_deploys(builds))
     seen = tuple(one for one in marked if one.start <= window.end and (one.end or one.start) >= window.start)
     drawn = [_line(_name(one.labels), one) for one in lines[:MOST_LINES]]
     drawn += [_line("threshold", one, colour="bad") for one in limits[:MOST_LINES]]
     svg = chart_svg.graph(drawn, window, _look(what, len(lines)), seen, ZoneInfo(time_zone))
     named = tuple(one for one in seen if one.colour != FIRING)
-    measured = any(line.last is not None for line in drawn)
-    return Drawing(svg=svg if measured else Markup(), query=expr, more=max(len(lines) - MOST_LINES, 0), events=named)
+    anything = any(line.last is not None for line in drawn)
+    return Drawing(svg=svg if anything else Markup(), query=expr, more=max(len(lines) - MOST_LINES, 0), events=named)
 
 
 def _look(what: Comparison, lines: int) -> Look:
@@ -116,9 +121,9 @@ def _name(labels: Mapping[str, str]) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(labels.items())) or "value"
 
 
-def _deploys(prometheus: Prometheus, start: datetime, end: datetime, step: timedelta) -> Iterator[Event]:
+def _deploys(builds: Iterable[Series]) -> Iterator[Event]:
     """When a version of the app was first seen; the first one of all is no deploy."""
-    found = sorted(prometheus.range(BUILDS, start, end, step), key=lambda series: series.points[0])
+    found = sorted(builds, key=lambda series: series.points[0])
     for series in found[1:]:
         name = f"deploy {series.labels.get('version', '')}"
         yield Event(name=name, start=series.points[0][0].timestamp(), end=None, colour="blue")

@@ -7,6 +7,7 @@ and start.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -22,8 +23,9 @@ from monitor.web.state import CONSOLE
 from telemetry import logs
 from telemetry.kinds import NAME
 
-MAX_BYTES = 1024 * 1024
-"""Far more than a group of alerts needs; ``max_alerts`` in Alertmanager's receiver limits a group."""
+MAX_BYTES = 8 * 1024 * 1024
+"""A group of 3000 alerts with annotations like ours (2 kB each) fits: Alertmanager does not repeat what was answered
+413, so that in the worst of storms nothing at all would arrive. ``max_alerts`` in its receiver limits a group."""
 
 log = logs.get_logger()
 
@@ -57,7 +59,7 @@ async def watchdog(request: web.Request) -> web.Response:
 
 async def _alerts(request: web.Request, received_at: datetime) -> tuple[AlertRecord, ...]:
     try:
-        return parse(await _json(request), received_at)
+        return await asyncio.to_thread(parse, await _json(request), received_at)
     except NotificationError as error:
         _refused(request, 400)
         raise web.HTTPBadRequest(text=f"not a notification of Alertmanager: {error}") from error
@@ -71,7 +73,7 @@ async def _json(request: web.Request) -> Any:
         # A web page can post anything but JSON here without asking first; so only JSON is taken.
         raise web.HTTPUnsupportedMediaType(text="the body must be sent as application/json")
     try:
-        return json.loads(await request.read())
+        return await asyncio.to_thread(json.loads, await request.read())
     except web.RequestPayloadError as error:
         raise web.HTTPBadRequest(text="the body is not what its Content-Encoding says") from error
     except (ValueError, RecursionError) as error:
@@ -98,12 +100,24 @@ def _refused(request: web.Request, status: int) -> None:
 def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
     """Store the alerts, and end the episodes of which Alertmanager will never say that they ended.
 
-    An alert that resolves and fires again inside Alertmanager's ``group_interval`` is announced only by its new start.
+    Of one alert it has one episode at a time. One that resolves and fires again inside its ``group_interval`` is
+    announced only by its new start. And where two Prometheis tell of the same alert, its start moves back to the
+    earlier one's: then what we know by the later start is what is meant.
     """
     for alert in alerts:
+        beside = store.firing_beside(alert.fingerprint, alert.starts_at)
+        later = [known for known in beside if known.starts_at > alert.starts_at]
         if alert.state == "firing":
-            for known in store.firing_before(alert.fingerprint, alert.starts_at):
-                store.record_alert(
-                    replace(known, state="resolved", ends_at=alert.starts_at, received_at=alert.received_at)
-                )
+            if later:
+                continue
+            for known in beside:
+                _end(store, known, alert.starts_at, alert.received_at)
+        elif alert.ends_at and (meant := [known for known in later if known.starts_at <= alert.ends_at]):
+            for known in meant:
+                _end(store, known, alert.ends_at, alert.received_at)
+            continue
         store.record_alert(alert)
+
+
+def _end(store: Store, known: AlertRecord, ends_at: datetime, received_at: datetime) -> None:
+    store.record_alert(replace(known, state="resolved", ends_at=ends_at, received_at=received_at))

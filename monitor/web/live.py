@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
@@ -15,13 +16,23 @@ from monitor.web import runbooks
 
 MOST_QUERIES = 20
 MOST_ROWS = 10
+AT_ONCE = 3
+"""Queries of one page that are asked side by side: a hung Prometheus holds as many threads, for each who looks."""
 
 
 async def render(text: str, prometheus: Prometheus, *, name: str) -> Markup:
     """A runbook of that name as HTML, each query with what it gives right now."""
     asked = runbooks.queries(text)[:MOST_QUERIES]
-    said = await asyncio.gather(*(asyncio.to_thread(_value, prometheus, query) for query in asked))
-    return runbooks.render(text, dict(zip(asked, said, strict=True)), name=name)
+    until = time.monotonic() + prometheus.timeout_s
+    shares = (asyncio.to_thread(_values, prometheus, asked[first::AT_ONCE], until) for first in range(AT_ONCE))
+    values = {query: value for share in await asyncio.gather(*shares) for query, value in share.items()}
+    return runbooks.render(text, values, name=name)
+
+
+def _values(prometheus: Prometheus, queries: Sequence[str], until: float) -> dict[str, Markup]:
+    """What each query gives; after ``until``, a monotonic time in seconds, nothing more is asked."""
+    late = Markup('<p class="live">not asked: Prometheus takes too long</p>')
+    return {query: _value(prometheus, query) if time.monotonic() < until else late for query in queries}
 
 
 def _value(prometheus: Prometheus, query: str) -> Markup:

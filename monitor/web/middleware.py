@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
-from monitor.errors import Unavailable
+from monitor.errors import SettingsError, Unavailable
 from monitor.web.pages import error_page
 from monitor.web.state import CONSOLE
 from telemetry import logs
@@ -55,6 +55,9 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     for name, value in SECURITY_HEADERS.items():
         response.headers.setdefault(name, value)
+    if request.path.startswith("/static/"):
+        # Asked for again each time, or a browser shows new pages with the old sheet for days after an upgrade.
+        response.headers.setdefault("Cache-Control", "no-cache")
     return response
 
 
@@ -77,9 +80,10 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except web.HTTPException as error:
         if error.status < HTTPStatus.BAD_REQUEST:
-            raise
+            # Answered, not raised on: what is raised passes by the headers, and is counted as an error of ours.
+            return web.Response(status=error.status, headers=error.headers)
         return _answer(request, error.status, error.text or error.reason, dict(error.headers))
-    except Unavailable as error:
+    except (Unavailable, SettingsError) as error:  # the latter: the file with a source's password is gone
         log.warning("web.source_unavailable", error=error)
         return _answer(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error), {"Retry-After": "5"})
     except sqlite3.OperationalError as error:

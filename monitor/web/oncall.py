@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta
+from functools import partial
 
 from aiohttp import web
 from markupsafe import Markup
@@ -16,7 +17,7 @@ from monitor.render.rules import all_alerts
 from monitor.store import AlertRecord, Record, Store
 from monitor.store_actions import Actions
 from monitor.store_suppressed import Suppressions
-from monitor.web import graphs, incident, live, postmortems
+from monitor.web import graphs, incident, listing, live, postmortems, words
 from monitor.web import runbooks as books
 from monitor.web.answering import SPANS, ended_silences, instant_of
 from monitor.web.forms import user_of
@@ -25,8 +26,8 @@ from monitor.web.pages import page
 from monitor.web.state import CONSOLE, Console, Suppression
 
 PERIODS = ("7d", "30d", "90d")
-USUAL_LABELS = ("alertname", "slo", "job", "instance", "exported_job", "component", "replset", "member", "device")
-"""Labels that tell one alert from another of its kind: a silence is proposed on these."""
+USUAL_LABELS = ("alertname", "component", *listing.TELLING)
+"""A silence is proposed on these: what an alert is, and what tells it from others of its kind."""
 
 
 async def alert(request: web.Request) -> web.Response:
@@ -38,6 +39,7 @@ async def alert(request: web.Request) -> web.Response:
     heard, (drawing, blind), runbook = await asyncio.gather(
         _heard(console), _drawing(console, found, drills, chosen, now), _runbook(console, found.alert)
     )
+    found = incident.with_silences(found, heard.silences if heard else (), now)
     suppressed = heard.active.get(found.alert.fingerprint) if heard and found.alert.state == "firing" else None
     silences = {one.id: one for one in heard.silences} if heard else {}
     return page(
@@ -47,13 +49,17 @@ async def alert(request: web.Request) -> web.Response:
         alert=found.alert,
         story=found,
         figures=incident.took(found, _zone(console)),
+        often=incident.often(found, now),
         zone=_zone(console),
         drawing=drawing,
         blind=blind,
         chosen=chosen,
         runbook=runbook,
         silenced=[silences[one] for one in suppressed.silenced_by if one in silences] if suppressed else [],
-        inhibited=[one for one in found.related if suppressed and one.fingerprint in suppressed.inhibited_by],
+        unheard=found.alert.state == "firing" and heard is None,
+        inhibited=[heard.active[one] for one in suppressed.inhibited_by if one in heard.active]
+        if heard and suppressed
+        else [],
         returned=ended_silences(found.alert, heard.silences)
         if heard and not (suppressed and suppressed.suppressed)
         else (),
@@ -67,7 +73,7 @@ async def alert(request: web.Request) -> web.Response:
 
 async def alert_json(request: web.Request) -> web.Response:
     """One episode with its story, for programs."""
-    found, _ = await _read(request, clock.now())
+    found = await _story(request)
     one = found.alert
     body = {
         "fingerprint": one.fingerprint,
@@ -85,7 +91,7 @@ async def alert_json(request: web.Request) -> web.Response:
 
 async def postmortem(request: web.Request) -> web.Response:
     """The draft of a postmortem, as Markdown."""
-    found, _ = await _read(request, clock.now())
+    found = await _story(request)
     text = postmortems.draft(found, request.app[CONSOLE].catalogue.environment, clock.now())
     name = f"{found.alert.starts_at:%Y-%m-%d}-{found.alert.labels.get('alertname', 'alert')}.md"
     safe = "".join(sign for sign in name if sign.isascii() and (sign.isalnum() or sign in "-._"))
@@ -136,15 +142,17 @@ async def _quality(request: web.Request) -> tuple[QualityReport, str]:
         raise web.HTTPBadRequest(text=f"period={period[:20]!r}: say at most {durations.text(LONGEST_PERIOD)}")
     end = clock.now()
     start = end - span
-    episodes, actions, suppressed = await console.store.call(
+    episodes, actions, suppressed, began = await console.store.call(
         lambda store: (
             store.alerts_between(start, end),
             Actions(store).between(start, end),
             Suppressions(store).between(start, end),
+            store.began() or end,
         )
     )
     known = {rule.name: rule.severity.value for rule in all_alerts(console.catalogue)}
-    return alert_quality(episodes, actions, known, start=start, end=end, suppressed=suppressed), period
+    judge = partial(alert_quality, episodes, actions, known, start=start, end=end, suppressed=suppressed, began=began)
+    return await asyncio.to_thread(judge), period  # a year of them would hold up every other page
 
 
 async def _read(request: web.Request, now: datetime) -> tuple[Incident, tuple[Record, ...]]:
@@ -155,15 +163,33 @@ async def _read(request: web.Request, now: datetime) -> tuple[Incident, tuple[Re
 
     found, drills = await request.app[CONSOLE].store.call(read)
     if found is None:
-        raise web.HTTPNotFound(text="No alert of that kind was received.")
+        raise web.HTTPNotFound(text=await _why_unknown(request.app[CONSOLE], fingerprint))
     return found, drills
+
+
+async def _why_unknown(console: Console, fingerprint: str) -> str:
+    """What is known of an alert that was never received: whoever was woken by it may have come by its link."""
+    heard = await _heard(console)
+    if heard is None:
+        return "No alert of that kind was received, and Alertmanager does not answer."
+    if (active := heard.active.get(fingerprint)) is None:
+        return "No alert of that kind was received."
+    since = words.local(active.starts_at, _zone(console))
+    return f"{active.name} fires in Alertmanager since {since}, but was not delivered to this console."
+
+
+async def _story(request: web.Request) -> Incident:
+    """An episode with all that is known of it."""
+    now = clock.now()
+    (found, _), heard = await asyncio.gather(_read(request, now), _heard(request.app[CONSOLE]))
+    return incident.with_silences(found, heard.silences if heard else (), now)
 
 
 async def _heard(console: Console) -> Suppression | None:
     try:
         return await console.heard.read()
     except Unavailable:
-        return None  # the page says that silences are not known
+        return None  # the page says that it is not known who hears of it
 
 
 async def _drawing(

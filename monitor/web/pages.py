@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,18 @@ from monitor import clock
 from monitor.compliance.gate import gate, overridden, overrides
 from monitor.errors import Unavailable
 from monitor.slo import policy
-from monitor.store import AlertEvent, AlertRecord, Store
-from monitor.web import incident, live, view, view_gate, words
+from monitor.store import AlertRecord, Store
+from monitor.web import incident, listing, live, view, view_gate, words
 from monitor.web import runbooks as books
 from monitor.web.gates import GATES
 from monitor.web.state import CONSOLE
 
-MOST_ENDED = 200
-"""The newest, on the page of alerts."""
+MOST_FIRING, MOST_ENDED = 200, 200
+"""On the page of alerts: a phone loads it anew every few seconds."""
+MOST_NAMES = 50
+"""Names of alerts that are counted where not all that fires is listed."""
+MOST_SEARCHED = 5000
+"""Ended episodes among which those of one name are looked for."""
 SHOWN_OVERRIDES = 20
 """The newest; ``monitor gate SLO --history`` lists all."""
 
@@ -59,11 +65,11 @@ async def home(request: web.Request) -> web.Response:
 
 
 async def alerts(request: web.Request) -> web.Response:
-    """Show alert episodes; ``?state=`` narrows them."""
-    state = request.query.get("state")
+    """Show alert episodes, what fires first; ``?state=`` and ``?name=`` narrow them."""
+    state, name = request.query.get("state"), request.query.get("name", "")
     state = state if state in {"firing", "resolved"} else None
-    kept, timelines = await request.app[CONSOLE].store.call(lambda store: _episodes(store, state))
-    return page(request, "alerts.html", alerts=kept, timelines=timelines, state=state)
+    found = await request.app[CONSOLE].store.call(lambda store: _episodes(store, state, name))
+    return page(request, "alerts.html", state=state, name=name, **found)
 
 
 async def slo(request: web.Request) -> web.Response:
@@ -128,13 +134,27 @@ def error_page(request: web.Request, status: int, title: str, detail: str, heade
     return response
 
 
-def _episodes(store: Store, state: str | None) -> tuple[list[AlertRecord], dict[view.Episode, tuple[AlertEvent, ...]]]:
+def _episodes(store: Store, state: str | None, name: str) -> dict[str, Any]:
+    def named(alerts: Iterable[AlertRecord]) -> tuple[AlertRecord, ...]:
+        return tuple(one for one in alerts if name in {"", one.labels.get("alertname")})
+
+    searched = MOST_SEARCHED if name else MOST_ENDED
     # However many came and went since it began, what fires is shown.
-    firing = () if state == "resolved" else store.firing()
-    ended = () if state == "firing" else store.alerts(state="resolved", limit=MOST_ENDED)
-    found = view.shown((*firing, *ended))
-    kept = sorted(found, key=lambda alert: alert.starts_at, reverse=True)
-    return kept, {(a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in kept}
+    firing = () if state == "resolved" else named(view.shown(store.firing()))
+    ended = () if state == "firing" else named(view.shown(store.alerts(state="resolved", limit=searched)))
+    newest = sorted(ended, key=lambda alert: alert.starts_at, reverse=True)[:MOST_ENDED]
+    some = listing.some_of_each(firing, MOST_FIRING)
+    names = Counter(one.labels.get("alertname", "") for one in firing)
+    return {
+        "firing": some,
+        "all_firing": len(firing),
+        "names": names.most_common(MOST_NAMES) if len(firing) > MOST_FIRING else (),
+        "ended": newest,
+        "marks": listing.marks(store, clock.now()),
+        "timelines": {
+            (a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in (*some, *newest)
+        },
+    }
 
 
 def _history(store: Store, name: str) -> dict[str, Any]:
@@ -164,7 +184,7 @@ def page(request: web.Request, template: str, **values: Any) -> web.Response:
         here=request.path,
         ago=lambda instant: words.ago(_instant(instant), now),
         moment=clock.from_epoch,
-        lasting=lambda instant: clock.humanize(now - _instant(instant)),
+        lasting=lambda instant: clock.humanize(max(now - _instant(instant), timedelta(0))),
         left=lambda instant: clock.humanize(_instant(instant) - now),
         local=lambda instant: words.local(_instant(instant), time_zone),
         clock_time=lambda instant: words.clock_time(_instant(instant), time_zone, now),
@@ -205,6 +225,8 @@ _TEMPLATES.filters |= {
     "measurement": words.measurement,
     "measured": words.measured,
     "happened": view.happened,
+    "telling": listing.telling,
+    "some_of_each": listing.some_of_each,
     "outcome_tone": view.outcome_tone,
     "component_tone": view.component_tone,
 }

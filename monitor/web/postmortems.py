@@ -8,6 +8,7 @@ from datetime import datetime
 
 from monitor import clock
 from monitor.catalogue.model import Environment
+from monitor.web import words
 from monitor.web.incident import Incident, took
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~])")
@@ -20,7 +21,7 @@ def draft(incident: Incident, environment: Environment, now: datetime) -> str:
 
 def plain(text: str) -> str:
     """A text in which Markdown finds nothing to act on, on one line."""
-    return _SIGNS.sub(r"\\\1", " ".join(text.split()))
+    return _SIGNS.sub(r"\\\1", words.harmless(text))
 
 
 def _lines(incident: Incident, environment: Environment, now: datetime) -> Iterator[str]:

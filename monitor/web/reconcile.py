@@ -2,6 +2,9 @@
 
 Alerts that are silenced or inhibited never arrive; so that they are counted, what is suppressed is noted once a minute.
 
+An end that was told may be none: an Alertmanager that hears nothing of Prometheus for some minutes takes its alerts for
+over, and the same episodes fire when it hears again. What is active there is open here.
+
 An episode's end may never be told: the stack was stopped while it fired, or Alertmanager lost its state. So the
 episodes that we hold as firing are compared with Alertmanager's active alerts. One that was missing
 there at every look for long enough is closed, and its timeline says that it was we who did so. Nothing is closed while
@@ -13,18 +16,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from monitor import clock
-from monitor.errors import Unavailable
+from monitor.errors import SettingsError, Unavailable
 from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
-from monitor.store import AlertRecord, Store
+from monitor.store import AlertRecord, Store, stamp
 from monitor.store_suppressed import Suppressed, Suppressions
+from monitor.web.listing import Episode
 from monitor.web.state import StoreThread
-from monitor.web.view import WATCHDOG_LIMIT, Episode
+from monitor.web.view import WATCHDOG_LIMIT
 from telemetry import logs
 
 LOOK_EVERY_S = 60.0
@@ -38,7 +42,9 @@ log = logs.get_logger()
 class Reconciler:
     """Compares, and remembers since when each episode is missing. ``group_interval`` is Alertmanager's."""
 
-    def __init__(self, url: str, store: StoreThread, *, group_interval: timedelta, login: Login | None = None) -> None:
+    def __init__(
+        self, url: str, store: StoreThread, *, group_interval: timedelta, login: Callable[[], Login | None]
+    ) -> None:
         self._url = url
         self._login = login
         self._store = store
@@ -55,9 +61,9 @@ class Reconciler:
     async def look(self, elapsed: float) -> None:
         """Look once. ``elapsed`` is a monotonic time in seconds. What fails is logged, and tried again next time."""
         try:
-            active = await asyncio.to_thread(active_alerts, self._url, login=self._login)
+            active = await asyncio.to_thread(lambda: active_alerts(self._url, login=self._login()))
             await self._store.call(lambda store: self._compare(store, active, elapsed))
-        except Unavailable as error:
+        except (Unavailable, SettingsError) as error:  # the latter: the file with the password is gone
             self._missing.clear()
             log.warning("web.source_unavailable", source="alertmanager", error=error)
         except sqlite3.Error as error:
@@ -66,6 +72,8 @@ class Reconciler:
     def _compare(self, store: Store, active: Collection[ActiveAlert], elapsed: float) -> None:
         now = clock.now()
         Suppressions(store).see(_suppressed(alert, now) for alert in active if alert.suppressed)
+        for alert in active:
+            reopen(store, alert, now)
         seen = store.get("watchdog", "latest")
         if seen is None or now - seen.at > WATCHDOG_LIMIT:
             self._missing.clear()
@@ -73,9 +81,9 @@ class Reconciler:
         known = {frozenset(alert.labels.items()) for alert in active}
         gone = [alert for alert in store.firing() if frozenset(alert.labels.items()) not in known]
         self._missing = {episode(alert): self._missing.get(episode(alert), elapsed) for alert in gone}
-        for alert in gone:
-            if elapsed - self._missing[episode(alert)] >= self._patience_s:
-                forget(store, alert, now)
+        for missing in gone:
+            if elapsed - self._missing[episode(missing)] >= self._patience_s:
+                forget(store, missing, now)
 
 
 def _suppressed(alert: ActiveAlert, now: datetime) -> Suppressed:
@@ -93,6 +101,13 @@ def _suppressed(alert: ActiveAlert, now: datetime) -> Suppressed:
 def forget(store: Store, alert: AlertRecord, now: datetime) -> None:
     """Close an episode of which Alertmanager knows nothing any more."""
     store.record_alert(replace(alert, state="resolved", ends_at=now, received_at=now), event="forgotten")
+
+
+def reopen(store: Store, alert: ActiveAlert, now: datetime) -> None:
+    """Open an episode again that was taken for ended and is active; what never arrived stays unknown."""
+    for known in store.episodes(alert.fingerprint, limit=1):
+        if known.state == "resolved" and stamp(known.starts_at) == stamp(alert.starts_at):
+            store.record_alert(replace(known, state="firing", ends_at=None, received_at=now))
 
 
 def episode(alert: AlertRecord) -> Episode:

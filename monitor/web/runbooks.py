@@ -31,13 +31,16 @@ def names(directory: Path) -> tuple[str, ...]:
 
 
 def read(directory: Path, name: str) -> str | None:
-    """Return a runbook's Markdown; ``None`` where there is none of that name. ``name`` may be anything at all."""
+    """Return a runbook's Markdown; ``None`` where there is none of that name. ``name`` may be anything at all.
+
+    One that cannot be read is none, and a letter that is no UTF-8 costs itself: an alert's page shows the rest.
+    """
     plain = name.removesuffix(".md")
     if not _NAME.fullmatch(plain):
         return None
     try:
-        return (directory / f"{plain}.md").read_text(encoding="utf-8")
-    except FileNotFoundError:
+        return (directory / f"{plain}.md").read_text(encoding="utf-8", errors="replace")
+    except OSError:
         return None
 
 

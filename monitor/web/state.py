@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from monitor import clock, metrics
 from monitor.catalogue.model import Catalogue, Slo
 from monitor.compliance import SloStatus, slo_statuses
-from monitor.errors import Unavailable
+from monitor.errors import SettingsError, Unavailable
 from monitor.settings import Login, Settings
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
 from monitor.sources.prometheus import Prometheus
@@ -85,7 +85,7 @@ class Remembered(Generic[T]):
     async def _look(self) -> None:
         try:
             self._answer, self._problem = await asyncio.to_thread(self._ask), ""
-        except Unavailable as error:
+        except (Unavailable, SettingsError) as error:  # the latter: the file with its password is gone
             self._answer, self._problem = None, str(error)
         self._read_at = time.monotonic()
 

@@ -6,8 +6,8 @@ Unknown is never shown as good: every tile has a tone, and ``unknown`` is one of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from monitor.compliance import SloStatus, Verdict
 from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
 from monitor.web import words
 from monitor.web.api import backups_with_verification
+from monitor.web.listing import Episode, Mark, marks
 
 Tone = Literal["good", "warning", "bad", "unknown"]
 
@@ -30,10 +31,12 @@ SHOWN_SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 """``none`` is for the machinery (Watchdog), not for people."""
 
 
-Episode = tuple[str, datetime]
-"""What tells one episode of an alert from another: its fingerprint and its start."""
-
-_EVENTS = {"firing": "first seen", "resolved": "resolved", "forgotten": "closed: Alertmanager no longer knew it"}
+_EVENTS = {
+    "firing": "first seen",
+    "resolved": "resolved",
+    "forgotten": "closed: Alertmanager no longer knew it",
+    "returned": "fires after all",
+}
 
 _OUTCOME_TONES: dict[str, Tone] = {"passed": "good", "failed": "bad", "aborted": "warning", "missed": "warning"}
 _COMPONENT_TONES: dict[str, Tone] = {
@@ -59,6 +62,7 @@ class Snapshot:
     jobs: tuple[Record, ...]
     components: tuple[ComponentChange, ...]
     watchdog: Record | None
+    marks: Mapping[Episode, Mark] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +105,7 @@ def read(store: Store) -> Snapshot:
         jobs=store.newest_jobs(),
         components=store.components(),
         watchdog=store.get("watchdog", "latest"),
+        marks=marks(store, clock.now()),
     )
 
 
@@ -122,6 +127,8 @@ def watchdog(seen: Record | None, now: datetime) -> Said:
     if seen is None:
         return Said(tone="unknown", text="The Watchdog was never seen: alerts may not reach this console.")
     age = now - seen.at
+    if clock.credible(seen.at, now) is None:
+        return Said(tone="unknown", text="A clock was set back: nothing came yet by the Watchdog since.")
     if age > WATCHDOG_LIMIT:
         return Said(tone="bad", text=f"The Watchdog is silent for {clock.humanize(age)}: alerts do not arrive here.")
     return Said(tone="good", text=f"Alert path alive, Watchdog seen {words.ago(seen.at, now)}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
@@ -9,6 +11,20 @@ from zoneinfo import ZoneInfo
 from monitor import clock
 
 UNKNOWN = "unknown"
+
+_COMMANDS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Signs that show nothing but make a terminal or a page show what follows otherwise: control characters, overrides of
+the direction of writing, halves of characters. Joiners and marks that Persian or an emoji needs are none of them."""
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a text can be shown as it is."""
+    return _COMMANDS.search(text) is None
+
+
+def harmless(text: str) -> str:
+    """A text on one line that cannot change how what follows it is shown."""
+    return _COMMANDS.sub("\ufffd", " ".join(text.split()))
 
 
 def percent(ratio: float | None, *, places: int = 3) -> str:
@@ -82,6 +98,16 @@ def clock_time(instant: datetime, time_zone: str, now: datetime) -> str:
 def plural(count: int, noun: str) -> str:
     """Say ``1 alert`` or ``2 alerts``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def takers(names: Sequence[str]) -> str:
+    """Say who took an alert, the first and whoever has it now: ``Ada, then Bea``; empty where nobody did."""
+    return ", then ".join(dict.fromkeys((*names[:1], *names[-1:])))
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text of at most so many characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def measurement(name: str) -> str:

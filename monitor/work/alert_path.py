@@ -97,6 +97,7 @@ def first(at: datetime) -> Path:
 
 def look(path: Path, seen: Look, limits: Limits) -> Path:
     """Take in one look."""
+    path = path if path.looked_at <= seen.at else _set_back(path, seen.at)
     slept = seen.at - path.looked_at > limits.asleep
     dead_since = {} if slept else path.dead_since
     path = replace(
@@ -121,6 +122,22 @@ def look(path: Path, seen: Look, limits: Limits) -> Path:
     if faults and path.broken_since is None:
         path = replace(path, broken_since=seen.at, tell_at=seen.at)
     return replace(path, reasons=faults or path.reasons)
+
+
+def _set_back(path: Path, at: datetime) -> Path:
+    """What was remembered by a clock that has been set back: an instant that has not come must not be waited for."""
+    outage = path.broken_since is not None
+    return replace(
+        path,
+        looked_at=at,
+        watching_since=at,
+        whole_once=False,
+        dead_since=dict.fromkeys(path.dead_since, at),
+        broken_since=min(path.broken_since, at) if path.broken_since else None,
+        bad_at=at if outage else None,
+        whole_since=None,
+        tell_at=at if outage else None,
+    )
 
 
 def is_over(path: Path, limits: Limits) -> bool:
@@ -156,6 +173,8 @@ def why_silent(watchdog: Record | None, now: datetime, limits: Limits) -> str:
     if watchdog is None:
         return "the Watchdog was never seen"
     age = now - watchdog.at
+    if age < -clock.SKEW:
+        return "the Watchdog was last seen at a time that has not come yet"
     if age > limits.silent:
         return f"the Watchdog was last seen {clock.humanize(age)} ago"
     evaluated = now - _evaluated_at(watchdog)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from monitor import clock
 from monitor.settings import Settings, read_secret
-from monitor.sources.alertmanager import why_dead
+from monitor.sources.alertmanager import why_untaken
 from monitor.store import Store
 from monitor.work.alarm import dead_links, limits_of
 from monitor.work.alert_path import why_silent
@@ -27,7 +27,7 @@ def beat(settings: Settings, store: Store) -> str:
     broken = silent or next((f"{link} {reason}" for link, reason in dead_links(settings).items()), "")
     if broken:
         return f"not sent: {broken}"
-    failure = why_dead(url)
+    failure = why_untaken(url)
     if failure:
         # The URL is a secret: it is not named.
         log.warning("work.heartbeat_failed")

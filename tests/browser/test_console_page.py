@@ -82,8 +82,26 @@ async def test_a_new_alert_appears_by_itself_and_a_dead_console_is_said_to_be_de
             assert await page.evaluate("document.getElementById('stale').hidden")
             fill(store)
             await page.until("document.querySelector('h1').textContent === '1 critical alert firing.'")
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when it is looked at again
         await page.until("!document.getElementById('stale').hidden")
         assert "the console does not answer" in await page.evaluate("document.getElementById('stale').textContent")
+
+
+async def test_a_page_that_is_being_used_keeps_what_was_filled_in_and_says_how_old_it_is(tmp_path: Path) -> None:
+    """At night, on a phone: the keyboard is put away, and the reason that was typed must not go with it."""
+    async with console(tmp_path) as (client, store), chromium(tmp_path) as page:
+        fill(store)
+        await page.open(str(client.make_url("/alerts/f")))
+        why = "document.querySelector('#silence input[name=why]')"
+        renew = "document.dispatchEvent(new Event('visibilitychange'))"
+        said = "document.getElementById('stale')"
+        await page.evaluate(f"{why}.closest('details').open = true; {why}.value = 'known since noon'")
+        await page.evaluate(f"const before = Date.now; Date.now = () => before() + 90_000; {renew}")
+        assert "90 s old: it is not renewed while you are using it" in await page.evaluate(f"{said}.textContent")
+        assert await page.evaluate(f"{why}.value") == "known since noon"
+        await page.evaluate(f"window.old = {why}; {why}.value = ''; {renew}")
+        await page.until(f"{said}.hidden && {why} !== window.old")
+        assert await page.evaluate(f"{why}.closest('details').open")
 
 
 async def test_the_page_is_usable_by_keyboard(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor import clock
 from monitor.metrics import METRICS
 from monitor.store import AlertRecord, ComponentChange
+from monitor.web.hooks import MAX_BYTES
 from telemetry.webconfig import WebConfig, hash_password
 from tests.contract.history import History, serve
 from tests.contract.web_server import console
@@ -86,6 +87,31 @@ async def test_an_alert_that_fires_again_ends_the_episode_that_was_never_resolve
     }
 
 
+async def test_an_alert_whose_start_moves_back_is_the_same_one(tmp_path: Path) -> None:
+    """As Alertmanager does where a second Prometheus had seen it first: it was listed, and counted, twice."""
+    async with console(tmp_path) as (client, _):
+        for moved in (
+            {},
+            {"startsAt": "2026-11-22T16:59:50Z"},
+            {"startsAt": "2026-11-22T16:59:50Z", "status": "resolved", "endsAt": "2026-11-22T17:05:00Z"},
+        ):
+            assert (await client.post("/hooks/alertmanager", json=notification(**moved))).status == 204
+            assert len(await (await client.get("/api/v1/alerts")).json()) == 1
+        (only,) = await (await client.get("/api/v1/alerts?state=resolved")).json()
+    assert (only["starts_at"], only["ends_at"]) == ("2026-11-22T17:00:00Z", "2026-11-22T17:05:00Z")
+
+
+async def test_the_late_end_of_an_older_episode_ends_no_newer_one(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, _):
+        await client.post("/hooks/alertmanager", json=notification(startsAt="2026-11-22T17:10:00Z"))
+        await client.post("/hooks/alertmanager", json=notification(status="resolved", endsAt="2026-11-22T17:05:00Z"))
+        episodes = await (await client.get("/api/v1/alerts")).json()
+    assert {one["starts_at"]: one["state"] for one in episodes} == {
+        "2026-11-22T17:10:00Z": "firing",
+        "2026-11-22T17:00:00Z": "resolved",
+    }
+
+
 @pytest.mark.parametrize("hook", ["/hooks/alertmanager", "/hooks/watchdog"])
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "detail"),
@@ -97,7 +123,9 @@ async def test_an_alert_that_fires_again_ends_the_episode_that_was_never_resolve
         (b'{"alerts": [{}]}', "application/json", 400, "alerts[0].labels is not a JSON object"),
         (json.dumps(notification()).encode(), "text/plain", 415, "must be sent as application/json"),
         (json.dumps(notification()).encode(), "application/x-www-form-urlencoded", 415, "as application/json"),
-        (b" " * (1024 * 1024 + 1), "application/json", 413, "Maximum request body size"),
+        pytest.param(
+            b" " * (MAX_BYTES + 1), "application/json", 413, "Maximum request body size", id="more than is taken"
+        ),
     ],
 )
 async def test_garbage_is_refused_with_one_clear_sentence(
@@ -331,3 +359,12 @@ async def test_every_metric_on_the_page_is_declared_with_its_labels(tmp_path: Pa
     assert families["monitor_watchdog_latency_seconds"].samples[0].value == 1.5
     (warning,) = (s for s in families["monitor_alerts_active"].samples if s.labels["severity"] == "warning")
     assert warning.value == 1
+
+
+@pytest.mark.parametrize("path", ["/static/console.css", "/static/console.js", "/static/chart.css"])
+async def test_what_pages_are_drawn_with_is_asked_for_again_and_sent_once(tmp_path: Path, path: str) -> None:
+    """Or a browser shows the pages of a new version with the sheet of the old one, for days."""
+    async with console(tmp_path) as (client, _):
+        first = await client.get(path)
+        again = await client.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (first.status, first.headers["Cache-Control"], again.status) == (200, "no-cache", 304)

@@ -107,6 +107,38 @@ async def test_programs_acknowledge_by_json(tmp_path: Path) -> None:
         assert (await client.post(url, data="{}", headers={"Content-Type": "text/plain"})).status == 415
 
 
+@pytest.mark.parametrize("who", ["آدا می‌خواهد", "Ada 👩‍⚕️", "שירה"])
+async def test_a_name_is_a_name_in_every_script(tmp_path: Path, who: str) -> None:
+    """Persian needs joiners that show nothing by themselves, and so do many signs."""
+    async with console(tmp_path) as (client, store):
+        record(store)
+        page = "/alerts/fRedisDown"
+        answer = await client.post(f"{page}/acknowledge", data=await form(client, page, who=who))
+        assert (answer.status, f"taken by {who}" in await answer.text()) == (200, True)
+
+
+async def test_how_often_it_fired_is_told_of_a_day_and_a_month(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        for ago in (100 * 24 * 60, 20 * 24 * 60, 3 * 24 * 60, 600):
+            record(store, ago=ago, lasted=3)
+        oldest = clock.to_rfc3339(record(store, ago=200 * 24 * 60, lasted=3).starts_at)
+        record(store)
+        assert "<dd>2 in 24 hours, 4 in 30 days</dd>" in await text_of(client, "/alerts/fRedisDown")
+        for second in range(200):
+            record(store, ago=5 + second / 60, lasted=0.001)
+        assert "<dd>200 or more in 24 hours, 200 or more in 30 days</dd>" in await text_of(client, "/alerts/fRedisDown")
+        assert f'datetime="{oldest}"' in await text_of(client, f"/alerts/fRedisDown?starts_at={oldest}")
+
+
+async def test_two_who_took_it_are_both_named_and_the_last_one_has_it(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        record(store)
+        for who in ("Ada", "Cem", "Bea"):
+            await client.post("/api/v1/alerts/fRedisDown/acknowledge", json={"who": who})
+        assert "taken by Ada, then Bea" in await text_of(client, "/alerts/fRedisDown")
+        assert (await (await client.get("/api/v1/alerts/fRedisDown")).json())["acknowledged_by"] == "Ada"
+
+
 @pytest.mark.parametrize("token", ["", "0" * 64, "ä"])
 async def test_a_form_that_no_page_of_ours_made_changes_nothing(tmp_path: Path, token: str) -> None:
     async with console(tmp_path) as (client, store):
@@ -198,6 +230,8 @@ async def test_a_silence_is_made_shown_ended_and_its_end_is_told(firing: str, tm
         (made,) = await asked(f"{firing}/api/v2/silences")
         assert {one["name"]: one["value"] for one in made["matchers"]} == {"alertname": "RedisDown", "team": "sre"}
         assert (made["createdBy"], made["comment"]) == ("Ada", "new disk <b>")
+        assert made["status"]["state"] == "active"
+        assert clock.now() - clock.from_rfc3339(made["startsAt"]) < clock.SKEW / 2
         text = await until(client, page, "until <time")
         assert "new disk &lt;b&gt;" in text
         assert "<b>" not in text
@@ -209,6 +243,63 @@ async def test_a_silence_is_made_shown_ended_and_its_end_is_told(firing: str, tm
         assert "and the alert still fires" in text
         assert "Bea ended the silence" in text
         assert (await client.post(f"/silences/{made['id']}/end", data=await form(client, page))).status == 404
+
+
+async def test_what_other_tools_silenced_and_what_inhibits_it_is_told_whatever_else_fires(tmp_path: Path) -> None:
+    """The one that inhibits was looked for among the twenty nearest, of which there are hundreds in a storm."""
+    now = clock.now().replace(microsecond=0)
+    quiet = {"state": "suppressed", "silencedBy": [], "inhibitedBy": ["fMongoDown"]}
+    active = [
+        {"labels": {"alertname": name}, "fingerprint": f"f{name}", "startsAt": clock.to_rfc3339(now), "status": quiet}
+        for name in ("RedisDown", "MongoDown")
+    ]
+    regex = [
+        {"name": "alertname", "value": "Redis.*", "isRegex": True},
+        {"name": "team", "value": "x", "isEqual": False},
+    ]
+    times = {
+        "over": (-60, -5, "expired"),
+        "before": (-60, -20, "expired"),
+        "now": (-3, 60, "active"),
+        "later": (5, 60, "pending"),
+    }
+    silences = [
+        {
+            "id": name,
+            "status": {"state": state},
+            "matchers": regex,
+            "startsAt": clock.to_rfc3339(now + timedelta(minutes=begun)),
+            "endsAt": clock.to_rfc3339(now + timedelta(minutes=ends)),
+            "createdBy": "amtool",
+            "comment": name,
+        }
+        for name, (begun, ends, state) in times.items()
+    ]
+
+    async def say(request: web.Request) -> web.Response:
+        return web.json_response(active if request.path.endswith("alerts") else silences)
+
+    stranger = web.Application()
+    stranger.router.add_get("/{path:.*}", say)
+    async with (
+        TestServer(stranger, host="127.0.0.1") as server,
+        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+    ):
+        record(store)
+        text = await text_of(client, "/alerts/fRedisDown")
+        story = await (await client.get("/api/v1/alerts/fRedisDown")).json()
+        draft = await text_of(client, "/alerts/fRedisDown/postmortem.md")
+        unknown = await client.get("/alerts/fMongoDown")
+        assert (unknown.status, "MongoDown fires in Alertmanager since" in await unknown.text()) == (404, True)
+    assert '<a href="/alerts/fMongoDown">MongoDown</a>, which says the same thing better' in text
+    told = [entry["text"] for entry in story["timeline"] if "amtool" in entry["text"]]
+    until = {name: clock.to_rfc3339(now + timedelta(minutes=ends)) for name, (_, ends, _) in times.items()}
+    assert told == [
+        f"amtool silenced it in Alertmanager until {until['over']}: over",
+        "the silence of amtool ended, and the alert still fired",
+        f"amtool silenced it in Alertmanager until {until['now']}: now",
+    ]
+    assert all(line in text and line in draft for line in told)
 
 
 @pytest.mark.parametrize("answer", [b"<html>", b"[1]", b'[{"id": 1}]', b"[" * 100_000])
@@ -255,6 +346,32 @@ async def test_whatever_answers_in_place_of_prometheus_costs_what_it_would_have_
         assert (await client.get("/")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'"silence invalid:\\n end time can\'t be in the past"', "silence invalid: end time can&#39;t be in the past"),
+        (b'{"code": 602, "message": "matchers in body is required"}', "matchers in body is required"),
+        (b"<html><h1>Bad gateway</h1>", "answered 400 when asked for silences</p>"),
+        (b"[1]", "answered 400 when asked for silences</p>"),
+    ],
+)
+async def test_why_alertmanager_refuses_a_silence_is_said_in_its_words(tmp_path: Path, body: bytes, said: str) -> None:
+    async def refuse(_: web.Request) -> web.Response:
+        return web.Response(status=400, body=body, content_type="application/json")
+
+    stranger = web.Application()
+    stranger.router.add_route("*", "/{path:.*}", refuse)
+    async with (
+        TestServer(stranger, host="127.0.0.1") as server,
+        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+    ):
+        record(store)
+        page = "/alerts/fRedisDown"
+        fields = await form(client, page, why="w", label="alertname", **{"for": "1h"})
+        answer = await client.post(f"{page}/silence", data=fields)
+        assert (answer.status, said in await answer.text()) == (503, True)
+
+
 async def test_without_alertmanager_the_alert_is_shown_and_silencing_says_why_not(tmp_path: Path) -> None:
     async with console(tmp_path, alertmanager_url="http://127.0.0.1:9") as (client, store):
         record(store)
@@ -264,6 +381,8 @@ async def test_without_alertmanager_the_alert_is_shown_and_silencing_says_why_no
         assert answer.status == 503
         assert "cannot reach Alertmanager" in await answer.text()
         assert (await client.get("/silences")).status == 503
+        # Nobody may take that for "not silenced".
+        assert "whether it is silenced, or kept back by another alert" in await text_of(client, page)
 
 
 async def test_the_graph_shows_value_threshold_deploys_and_drills(tmp_path: Path) -> None:

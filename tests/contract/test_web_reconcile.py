@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from aiohttp import ClientSession
 
 from monitor import clock
+from monitor.sources.alertmanager import active_alerts
 from monitor.store import AlertRecord, Store
 from monitor.store_suppressed import Suppressions
 from monitor.web.reconcile import Reconciler
@@ -40,7 +42,7 @@ def firing(name: str) -> AlertRecord:
 def reconciler(store: Store, url: str) -> Iterator[Reconciler]:
     thread = StoreThread(store)
     try:
-        yield Reconciler(url, thread, group_interval=timedelta(seconds=5))
+        yield Reconciler(url, thread, group_interval=timedelta(seconds=5), login=lambda: None)
     finally:
         thread.close()
 
@@ -66,6 +68,22 @@ async def test_an_episode_that_alertmanager_does_not_know_is_closed_and_others_s
     assert clock.now() - closed.ends_at < timedelta(minutes=1)
     events = store.alert_events("Forgotten", closed.starts_at)
     assert [event.state for event in events] == ["firing", "forgotten"]
+
+
+async def test_what_is_active_was_not_over_whatever_was_told(tmp_path: Path, store: Store) -> None:
+    """Else the console shows as resolved what fires and wakes people."""
+    start, end = (clock.now() - timedelta(minutes=minutes) for minutes in (9, 4))
+    with alertmanager(tmp_path, NOBODY) as url, reconciler(store, url) as ours:
+        await tell(url, starts=start)
+        (active,) = active_alerts(url)
+        ended = replace(firing("DiskFull"), fingerprint=active.fingerprint, state="resolved", ends_at=end)
+        store.record_alert(replace(ended, starts_at=start))
+        store.record_alert(replace(ended, starts_at=start - timedelta(hours=1)))
+        await ours.look(0)
+    assert [(alert.starts_at, alert.state) for alert in store.episodes(active.fingerprint)] == [
+        (active.starts_at, "firing"),
+        (active.starts_at - timedelta(hours=1), "resolved"),
+    ]
 
 
 async def test_nothing_is_closed_while_nobody_knows_what_fires(tmp_path: Path, store: Store) -> None:

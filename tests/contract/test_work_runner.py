@@ -20,6 +20,8 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from monitor import clock
 from monitor.backup import open_store
@@ -383,6 +385,41 @@ async def test_the_heartbeat_is_silent_while_the_chain_is_broken(tmp_path: Path)
         assert "cannot be reached" in await asyncio.to_thread(beat, settings, store)
         dead = Settings(run_dir=tmp_path, heartbeat_url_file=url, web_url=web, alertmanager_url="http://127.0.0.1:9")
         assert "cannot be reached" in await asyncio.to_thread(beat, dead, store)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("ping", ""),
+        ("moved", ""),
+        ("lost", "the heartbeat's receiver answered 404"),
+        ("locked", "the heartbeat's receiver answered 401"),
+    ],
+)
+async def test_a_heartbeat_that_was_not_taken_is_said_not_to_be(tmp_path: Path, path: str, said: str) -> None:
+    """One that moved, or wants a password, raises the alarm somewhere else, and here all would look well."""
+    calls: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        calls.append(request.path)
+        status = {"/ping": 200, "/moved": 301, "/locked": 401}.get(request.path, 404)
+        return web.Response(status=status, headers={"Location": "/ping"} if status == 301 else {})
+
+    receiver = web.Application()
+    receiver.router.add_get("/{path:.*}", answer)
+    async with console(tmp_path) as (client, store), TestServer(receiver, host="127.0.0.1") as server:
+        ours = str(client.make_url("/"))
+        (tmp_path / "url").write_text(str(server.make_url(f"/{path}")), encoding="utf-8")
+        settings = Settings(
+            run_dir=tmp_path,
+            heartbeat_url_file=tmp_path / "url",
+            web_url=ours,
+            prometheus_url=ours,
+            alertmanager_url=ours,
+        )
+        store.put("watchdog", "latest", {})
+        assert await asyncio.to_thread(beat, settings, store) == said
+    assert ("/ping" in calls) == (not said)
 
 
 def test_the_process_answers_survives_a_database_that_is_away_and_ends_when_told(tmp_path: Path) -> None:

@@ -80,6 +80,30 @@ def test_whoever_acts_first_is_the_first_in_whatever_order_it_was_written_down()
     assert down.acknowledged_after == 3 * MINUTE
 
 
+def test_what_is_noted_when_all_is_over_is_no_quick_answer_and_no_slow_one() -> None:
+    """A line added for the postmortem, two days later, made a median of two days."""
+    actions = [action("Down", 0, 2 * 24 * 60, "noted"), action("Down", 100, 4), action("Down", 100, 5000, "noted")]
+    episodes = [episode("Down", 0), episode("Down", 100)]
+    (down,) = alert_quality(episodes, actions, {}, start=START, end=END).alerts
+    assert (down.acknowledged_after, down.acted_on) == (4 * MINUTE, 1.0)
+
+
+@pytest.mark.parametrize(("remembered", "a_week"), [(30, 1.0), (14, 1.0), (10, 1.4), (7, 2.0), (1, 2.0)])
+def test_a_week_is_one_of_the_time_that_is_known(remembered: int, a_week: float) -> None:
+    """Two pages on the first day are no two pages in two weeks."""
+    pages = [episode("Down", 14 * 24 * 60 - minutes) for minutes in (60, 120)]
+    began = END - timedelta(days=remembered)
+    report = alert_quality(pages, [], {}, start=START, end=END, began=began)
+    assert report.pages_per_week == pytest.approx(a_week)
+    assert report.alerts[0].per_week == pytest.approx(a_week)
+    assert report.since == max(START, began)
+
+
+def test_nobody_answers_before_it_began_whatever_the_clocks_say() -> None:
+    (down,) = alert_quality([episode("Down", 5)], [action("Down", 5, -3)], {}, start=START, end=END).alerts
+    assert down.acknowledged_after == timedelta(0)
+
+
 def test_drills_the_watchdog_and_other_times_do_not_count() -> None:
     episodes = [
         episode("Drilled", 0, drill="true"),
@@ -178,15 +202,24 @@ def monitor(run_dir: Path, *arguments: str) -> Result:
 def test_the_command_prints_what_was_received_and_done(tmp_path: Path) -> None:
     now = clock.now().replace(microsecond=0)
     with Store.migrate(tmp_path / "state" / "monitor.db") as store:
-        begun = replace(episode("RedisDown", 0), starts_at=now - 60 * MINUTE, ends_at=now - 20 * MINUTE)
+        at = now - 60 * MINUTE
+        begun = replace(episode("RedisDown", 0), starts_at=at, received_at=at, ends_at=now - 20 * MINUTE)
         store.record_alert(begun)
         done = Action(fingerprint="RedisDown", starts_at=begun.starts_at, at=now - 55 * MINUTE, kind="noted", who="A")
         Actions(store).add(done)
     table, told = monitor(tmp_path), json.loads(monitor(tmp_path, "--period", "7d", "--json").output)
     assert table.exit_code == 0
-    assert re.search(r"RedisDown +critical +1 +0\.2 +100 % +0 +5 min +40 min +0 % +0", table.output)
+    assert re.search(r"RedisDown +critical +1 +1\.0 +100 % +0 +5 min +40 min +0 % +0", table.output)
+    assert f"1.0 pages a week since {clock.to_rfc3339(at)}, before which nothing is known\n" in table.output
+    assert told["known_from"] == clock.to_rfc3339(at)
     assert (told["pages_per_week"], told["alerts"][0]["acknowledged_after_seconds"]) == (1.0, 300)
     assert "MongoNoPrimary" in told["never_fired"]
+
+
+def test_a_monitor_that_remembers_nothing_says_so_and_not_that_all_was_quiet(tmp_path: Path) -> None:
+    Store.migrate(tmp_path / "state" / "monitor.db").close()
+    done = monitor(tmp_path)
+    assert (done.exit_code, "before which nothing is known" in done.output) == (0, True)
 
 
 @pytest.mark.parametrize("period", ["soon", "0d", "9999d"])

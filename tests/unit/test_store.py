@@ -84,6 +84,27 @@ def test_resolving_closes_the_episode_and_a_late_repeat_does_not_reopen_it(store
     assert (alert.state, alert.ends_at, alert.received_at) == ("resolved", later, NOW)
 
 
+def test_what_fires_long_after_its_end_had_not_ended(store: Store) -> None:
+    """Prometheus hung for five minutes, and Alertmanager took that for the end: then the same episode fires again."""
+    store.record_alert(an_alert())
+    end, later = NOW + timedelta(minutes=2), NOW + timedelta(minutes=7)
+    store.record_alert(an_alert(state="resolved", ends_at=end, received_at=end))
+    store.record_alert(an_alert(received_at=later))
+    (alert,) = store.alerts()
+    assert (alert.state, alert.ends_at, alert.received_at) == ("firing", None, NOW)
+    assert [event.state for event in store.alert_events(alert.fingerprint, NOW)] == ["firing", "resolved", "returned"]
+    store.record_alert(an_alert(state="resolved", ends_at=later, received_at=later))
+    assert [(one.state, one.ends_at) for one in store.alerts()] == [("resolved", later)]
+
+
+def test_an_episode_that_a_newer_one_followed_stays_over(store: Store) -> None:
+    newer, later = NOW + timedelta(minutes=2), NOW + timedelta(minutes=7)
+    store.record_alert(an_alert(state="resolved", ends_at=newer))
+    store.record_alert(an_alert(starts_at=newer, received_at=newer))
+    store.record_alert(an_alert(received_at=later))
+    assert [alert.starts_at for alert in store.firing()] == [newer]
+
+
 def test_the_same_alert_firing_again_is_a_new_episode(store: Store) -> None:
     store.record_alert(an_alert(state="resolved", ends_at=NOW))
     store.record_alert(an_alert(starts_at=NOW + timedelta(hours=1), received_at=NOW + timedelta(hours=1)))
@@ -181,8 +202,8 @@ def test_every_alert_that_fires_is_known_however_many_do(store: Store) -> None:
     for number in range(600):
         store.record_alert(an_alert(fingerprint=f"f{number}"))
     assert len(store.firing()) == 600
-    assert [alert.fingerprint for alert in store.firing_before("f7", NOW + timedelta(seconds=1))] == ["f7"]
-    assert store.firing_before("f7", NOW) == ()
+    assert [alert.fingerprint for alert in store.firing_beside("f7", NOW + timedelta(seconds=1))] == ["f7"]
+    assert store.firing_beside("f7", NOW) == ()
 
 
 def test_the_timeline_of_an_episode_says_what_became_known_when(store: Store) -> None:

@@ -51,3 +51,12 @@ def test_tables_and_commands_are_rendered() -> None:
     html = runbooks.render("| a | b |\n|---|---|\n| 1 | 2 |\n\n```sh\nmonitor status\n```\n")
     assert "<table>" in html
     assert '<pre tabindex="0"><code class="language-sh">monitor status' in html
+
+
+def test_a_runbook_that_cannot_be_read_costs_itself_and_one_odd_letter_costs_that(directory: Path) -> None:
+    """Else the page of its alert would not open, and an alert is looked at when things are broken."""
+    (directory / "Folder.md").mkdir()
+    (directory / "Latin.md").write_bytes("# Gerät".encode("latin-1"))
+    assert runbooks.read(directory, "Folder") is None
+    assert runbooks.read(directory / "secret.txt", "RedisDown") is None
+    assert runbooks.read(directory, "Latin") == "# Ger\ufffdt"

@@ -11,7 +11,7 @@ from monitor import clock
 from monitor.catalogue.model import Recovery
 from monitor.compliance import SloStatus
 from monitor.store import AlertRecord, Record
-from monitor.web import view, words
+from monitor.web import postmortems, view, words
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
 RECOVERY = Recovery(
@@ -116,6 +116,11 @@ def test_silence_of_the_watchdog_is_not_taken_for_quiet(minutes: float) -> None:
     assert view.headline(snapshot(), (view.slo_card(status()),), path) == path
 
 
+def test_a_watchdog_of_a_time_that_has_not_come_says_nothing() -> None:
+    seen = Record(kind="watchdog", id="latest", at=NOW + timedelta(hours=1), body={})
+    assert view.watchdog(seen, NOW).tone == "unknown"
+
+
 def test_a_watchdog_never_seen_is_unknown() -> None:
     assert view.watchdog(None, NOW).tone == "unknown"
 
@@ -205,3 +210,23 @@ def test_small_shares_are_not_nothing() -> None:
 )
 def test_sizes_are_decimal(count: float | None, text: str) -> None:
     assert words.size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Redis\n is\tdown", "Redis is down"),
+        ("down\x1b[31m\x07", "down\ufffd[31m\ufffd"),
+        ("a\u202egnp.exe", "a\ufffdgnp.exe"),
+        ("half \ud800", "half \ufffd"),
+        ("می‌خواهم 👩‍⚕️ שלום", "می‌خواهم 👩‍⚕️ שלום"),
+    ],
+)
+def test_a_text_from_outside_changes_nothing_about_what_follows_it(text: str, shown: str) -> None:
+    """In a terminal, a table or a postmortem; joiners, without which Persian and many signs fall apart, stay."""
+    assert words.harmless(text) == shown
+    assert words.is_harmless(words.harmless(text))
+
+
+def test_a_postmortem_holds_what_was_said_and_none_of_it_acts() -> None:
+    assert postmortems.plain("**x** | <b>\x1b[2J\n# y") == r"\*\*x\*\* \| \<b\>" + "\ufffd" + r"\[2J \# y"

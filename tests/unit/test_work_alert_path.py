@@ -43,6 +43,39 @@ def test_all_is_well_while_each_link_answers_and_the_watchdog_comes() -> None:
     assert (path.broken_since, path.whole_once) == (None, True)
 
 
+HOUR_S = 3600
+
+
+def test_a_clock_that_is_set_back_puts_no_alarm_off_and_raises_none() -> None:
+    """What was noted while it was an hour ahead was waited for: an hour in which nobody was told."""
+    ahead = looked(*well(60 + HOUR_S, start=HOUR_S))
+    fine = looked(
+        *(seen(second, watchdog_s=HOUR_S + 60 if second < 45 else 45) for second in range(0, 90, 15)), path=ahead
+    )
+    assert (fine.broken_since, fine.whole_once) == (None, True)
+    silent = looked(*(seen(second, watchdog_s=HOUR_S + 60) for second in range(0, 195, 15)), path=ahead)
+    assert silent.reasons == ("the Watchdog was last seen at a time that has not come yet",)
+    dead = looked(seen(HOUR_S + 75, watchdog_s=HOUR_S + 60, dead={"web": "cannot be reached"}), path=ahead)
+    dead = looked(*(seen(at, watchdog_s=0, dead={"web": "cannot be reached"}) for at in range(0, 75, 15)), path=dead)
+    assert dead.broken_since is None  # the same patience as with whatever starts
+    dead = looked(*(seen(at, watchdog_s=0, dead={"web": "cannot be reached"}) for at in range(75, 195, 15)), path=dead)
+    assert dead.reasons[0] == "web cannot be reached"
+
+
+def test_an_outage_that_was_told_is_told_again_and_ended_though_the_clock_was_set_back() -> None:
+    dead = {"web": "cannot be reached"}
+    path = looked(*well(60 + HOUR_S, start=HOUR_S))
+    path = looked(*(seen(HOUR_S + at, watchdog_s=HOUR_S + 60, dead=dead) for at in range(75, 150, 15)), path=path)
+    path = alert_path.after_telling(path, ("RedisDown",), reached=True)
+    path = looked(seen(0, watchdog_s=HOUR_S + 60, dead=dead), path=path)
+    assert (path.told, alert_path.is_due(path, ())) == (1, True)
+    assert path.broken_since is not None
+    assert path.broken_since <= path.looked_at
+    path = alert_path.after_telling(path, (), reached=True)
+    path = looked(*(seen(at, watchdog_s=at, latency_s=1) for at in range(15, 90, 15)), path=path)
+    assert alert_path.is_over(path, LIMITS)
+
+
 @pytest.mark.parametrize("link", ["Prometheus", "Alertmanager", "web"])
 def test_a_link_that_does_not_answer_is_told_after_a_minute_and_within_three(link: str) -> None:
     path = looked(*well(60))
