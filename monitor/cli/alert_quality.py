@@ -14,6 +14,7 @@ from monitor.errors import InputError
 from monitor.render.rules import all_alerts
 from monitor.store import Store
 from monitor.store_actions import Actions
+from monitor.store_alerts import Alerts
 from monitor.store_suppressed import Suppressions
 from monitor.web import words
 
@@ -42,7 +43,7 @@ def command(context: Context, period: str, *, as_json: bool) -> None:
     known = {rule.name: rule.severity.value for rule in all_alerts(catalogue)}
     end = clock.now()
     with Store.open(context.settings.state, wait_s=0) as store:
-        episodes, actions = store.alerts_between(end - span, end), Actions(store).between(end - span, end)
+        episodes, actions = Alerts(store).between(end - span, end), Actions(store).between(end - span, end)
         suppressed, began = Suppressions(store).between(end - span, end), store.began() or end
     report = alert_quality(episodes, actions, known, start=end - span, end=end, suppressed=suppressed, began=began)
     if as_json:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from monitor.catalogue.model import Severity
-from monitor.store import AlertRecord
 from monitor.store_actions import Action
+from monitor.store_alerts import AlertRecord
 from monitor.store_suppressed import Suppressed
 
 ACTED = frozenset({"acknowledged", "noted", "silenced"})

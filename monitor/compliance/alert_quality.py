@@ -15,8 +15,8 @@ from typing import Any
 from monitor import clock
 from monitor.catalogue.model import Severity
 from monitor.compliance.alert_answers import Fate, fates, precision, silenced_share, taken_after
-from monitor.store import AlertRecord
 from monitor.store_actions import Action
+from monitor.store_alerts import AlertRecord
 from monitor.store_suppressed import Suppressed
 
 FLAP = timedelta(minutes=5)

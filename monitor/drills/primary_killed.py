@@ -32,7 +32,7 @@ from monitor.errors import Unavailable
 from monitor.settings import read_secret
 from monitor.sources import mongodb
 from monitor.sources.mongodb import Client
-from monitor.store import AlertRecord
+from monitor.store_alerts import AlertRecord, Alerts
 
 HOLD_S = 60.0
 ELECTION_LIMIT_S = 30.0
@@ -188,7 +188,7 @@ def _alerts_since(field: Field, killed_at: datetime) -> tuple[AlertRecord, ...]:
     """Return the alerts for people that began after the kill, in the order they were received."""
     heard = [
         alert
-        for alert in field.store.alerts(since=killed_at)
+        for alert in Alerts(field.store).newest(since=killed_at)
         if alert.labels.get("severity") in {Severity.CRITICAL, Severity.WARNING} and alert.starts_at >= killed_at
     ]
     return tuple(sorted(heard, key=lambda alert: alert.received_at))

@@ -14,8 +14,8 @@ from aiohttp import web
 from monitor import clock
 from monitor.sources import silences
 from monitor.sources.silences import Matcher
-from monitor.store import AlertRecord
 from monitor.store_actions import Action, ActionKind, Actions
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.web import incident
 from monitor.web.forms import MAX_WHY, fields_of, first, json_of, text_of, who_of
 from monitor.web.state import CONSOLE
@@ -87,7 +87,7 @@ async def end_silence(request: web.Request) -> web.Response:
     login = await asyncio.to_thread(console.settings.alertmanager_login)
     await asyncio.to_thread(silences.end, console.settings.alertmanager_url, silence_id, login=login)
     console.heard.forget()
-    for alert in await console.store.call(lambda store: store.firing()):
+    for alert in await console.store.call(lambda store: Alerts(store).firing()):
         if found.covers(alert.labels):
             await _remember(request, alert, "silence ended", who, "", silence=silence_id)
     raise web.HTTPSeeOther("/silences")
@@ -106,7 +106,7 @@ async def _episode(request: web.Request, starts_at: object) -> AlertRecord:
     """The episode that is meant: the one that began then, or else the newest."""
     when = instant_of(starts_at)
     fingerprint = request.match_info["fingerprint"]
-    found = await request.app[CONSOLE].store.call(lambda store: store.episode(fingerprint, when))
+    found = await request.app[CONSOLE].store.call(lambda store: Alerts(store).episode(fingerprint, when))
     if found is None:
         raise web.HTTPNotFound(text="No alert of that kind was received.")
     return found

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from monitor import clock
 from monitor.compliance.shown import slo_json
-from monitor.store import AlertRecord, ComponentChange, Record, RecordKind, Store
+from monitor.store import ComponentChange, Record, RecordKind, Store
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.web.state import CONSOLE
 
 MAX_ROWS = 5000
@@ -27,8 +28,8 @@ async def alerts(request: web.Request) -> web.Response:
     since, limit = _since(request), _limit(request)
     found, total = await request.app[CONSOLE].store.call(
         lambda store: (
-            store.alerts(state=state, since=since, limit=limit),
-            store.count_alerts(state=state, since=since),
+            Alerts(store).newest(state=state, since=since, limit=limit),
+            Alerts(store).count(state=state, since=since),
         )
     )
     return web.json_response([alert_json(alert) for alert in found], headers={"X-Total-Count": str(total)})

@@ -17,7 +17,8 @@ from monitor.render.chart_model import Event, Line, Look
 from monitor.render.chart_scale import Window
 from monitor.render.rules import all_alerts
 from monitor.sources.prometheus import Prometheus, Series
-from monitor.store import AlertRecord, Record
+from monitor.store import Record
+from monitor.store_alerts import AlertRecord
 
 POINTS = 360
 MOST_LINES = 12

@@ -17,7 +17,8 @@ from aiohttp import web
 
 from monitor import clock
 from monitor.catalogue.model import Severity
-from monitor.store import AlertRecord, Store
+from monitor.store import Store
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.web.notification import NotificationError, parse, watchdog_latency
 from monitor.web.state import CONSOLE
 from telemetry import logs
@@ -105,7 +106,7 @@ def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
     earlier one's: then what we know by the later start is what is meant.
     """
     for alert in alerts:
-        beside = store.firing_beside(alert.fingerprint, alert.starts_at)
+        beside = Alerts(store).firing_beside(alert.fingerprint, alert.starts_at)
         later = [known for known in beside if known.starts_at > alert.starts_at]
         if alert.state == "firing":
             if later:
@@ -116,8 +117,8 @@ def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
             for known in meant:
                 _end(store, known, alert.ends_at, alert.received_at)
             continue
-        store.record_alert(alert)
+        Alerts(store).record(alert)
 
 
 def _end(store: Store, known: AlertRecord, ends_at: datetime, received_at: datetime) -> None:
-    store.record_alert(replace(known, state="resolved", ends_at=ends_at, received_at=received_at))
+    Alerts(store).record(replace(known, state="resolved", ends_at=ends_at, received_at=received_at))

@@ -10,8 +10,9 @@ from typing import Literal
 
 from monitor import clock
 from monitor.sources.silences import Silence
-from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
+from monitor.store import ComponentChange, Record, Store
 from monitor.store_actions import Action, Actions
+from monitor.store_alerts import AlertEvent, AlertRecord, Alerts
 from monitor.web import words
 
 BEFORE = timedelta(minutes=15)
@@ -68,14 +69,16 @@ class Incident:
 
 def read(store: Store, fingerprint: str, starts_at: datetime | None, now: datetime) -> Incident | None:
     """Read one episode, the newest one unless another is named; ``None`` where there is none."""
-    alert = store.episode(fingerprint, starts_at)
+    alert = Alerts(store).episode(fingerprint, starts_at)
     if alert is None:
         return None
-    episodes = store.episodes(fingerprint, limit=MOST_EPISODES)
+    episodes = Alerts(store).episodes(fingerprint, limit=MOST_EPISODES)
     start, end = alert.starts_at - BEFORE, (alert.ends_at or now) + AFTER
-    events = store.alert_events(alert.fingerprint, alert.starts_at)
+    events = Alerts(store).events(alert.fingerprint, alert.starts_at)
     actions = Actions(store).of(alert.fingerprint, alert.starts_at)
-    others = tuple(one for one in store.alerts_between(start, end) if one.fingerprint != fingerprint and _is_shown(one))
+    others = tuple(
+        one for one in Alerts(store).between(start, end) if one.fingerprint != fingerprint and _is_shown(one)
+    )
     related = sorted(others, key=lambda one: (-_kinship(alert, one), one.starts_at))
     # In a storm of alerts this one's own story must not be what is left out.
     told = (

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from monitor.store import AlertRecord, Store
+from monitor.store import Store
 from monitor.store_actions import Actions
+from monitor.store_alerts import AlertRecord
 from monitor.store_suppressed import Suppressions
 from monitor.web import words
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from monitor import clock
-from monitor.store import AlertRecord
+from monitor.store_alerts import AlertRecord
 
 VERSION = "4"
 EVALUATED_AT = "evaluated_at"

@@ -14,8 +14,9 @@ from monitor.catalogue import durations
 from monitor.compliance.alert_quality import LONGEST_PERIOD, QualityReport, alert_quality
 from monitor.errors import Unavailable
 from monitor.render.rules import all_alerts
-from monitor.store import AlertRecord, Record, Store
+from monitor.store import Record, Store
 from monitor.store_actions import Actions
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.store_suppressed import Suppressions
 from monitor.web import graphs, incident, listing, live, postmortems, words
 from monitor.web import runbooks as books
@@ -144,7 +145,7 @@ async def _quality(request: web.Request) -> tuple[QualityReport, str]:
     start = end - span
     episodes, actions, suppressed, began = await console.store.call(
         lambda store: (
-            store.alerts_between(start, end),
+            Alerts(store).between(start, end),
             Actions(store).between(start, end),
             Suppressions(store).between(start, end),
             store.began() or end,

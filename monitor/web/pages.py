@@ -17,7 +17,8 @@ from monitor import clock
 from monitor.compliance.gate import gate, overridden, overrides
 from monitor.errors import Unavailable
 from monitor.slo import policy
-from monitor.store import AlertRecord, Store
+from monitor.store import Store
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.web import incident, listing, live, view, view_gate, words
 from monitor.web import runbooks as books
 from monitor.web.gates import GATES
@@ -80,7 +81,7 @@ async def slo(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(text="The catalogue has no SLO of that name.")
     (cards, problem), standing = await asyncio.gather(_cards(request), request.app[GATES].read(promised))
     card = next((card for card in cards or () if card.status.name == promised.name), None)
-    found = await console.store.call(lambda store: store.alerts(limit=1000))
+    found = await console.store.call(lambda store: Alerts(store).newest(limit=1000))
     raised = [alert for alert in view.shown(found) if alert.labels.get("slo") == promised.name][:20]
     now = clock.now()
     answer = await console.store.call(lambda store: gate(standing, store, now))
@@ -140,8 +141,8 @@ def _episodes(store: Store, state: str | None, name: str) -> dict[str, Any]:
 
     searched = MOST_SEARCHED if name else MOST_ENDED
     # However many came and went since it began, what fires is shown.
-    firing = () if state == "resolved" else named(view.shown(store.firing()))
-    ended = () if state == "firing" else named(view.shown(store.alerts(state="resolved", limit=searched)))
+    firing = () if state == "resolved" else named(view.shown(Alerts(store).firing()))
+    ended = () if state == "firing" else named(view.shown(Alerts(store).newest(state="resolved", limit=searched)))
     newest = sorted(ended, key=lambda alert: alert.starts_at, reverse=True)[:MOST_ENDED]
     some = listing.some_of_each(firing, MOST_FIRING)
     names = Counter(one.labels.get("alertname", "") for one in firing)
@@ -152,13 +153,13 @@ def _episodes(store: Store, state: str | None, name: str) -> dict[str, Any]:
         "ended": newest,
         "marks": listing.marks(store, clock.now()),
         "timelines": {
-            (a.fingerprint, a.starts_at): store.alert_events(a.fingerprint, a.starts_at) for a in (*some, *newest)
+            (a.fingerprint, a.starts_at): Alerts(store).events(a.fingerprint, a.starts_at) for a in (*some, *newest)
         },
     }
 
 
 def _history(store: Store, name: str) -> dict[str, Any]:
-    episodes = [alert for alert in store.alerts(limit=1000) if alert.labels.get("alertname") == name]
+    episodes = [alert for alert in Alerts(store).newest(limit=1000) if alert.labels.get("alertname") == name]
     drills = [record for record in store.records("drill", limit=200) if name in record.body.get("alerts", ())]
     return {"episodes": episodes[:5], "drills": drills[:3]}
 

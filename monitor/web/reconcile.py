@@ -24,7 +24,8 @@ from monitor import clock
 from monitor.errors import SettingsError, Unavailable
 from monitor.settings import Login
 from monitor.sources.alertmanager import ActiveAlert, active_alerts
-from monitor.store import AlertRecord, Store, stamp
+from monitor.store import Store, stamp
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.store_suppressed import Suppressed, Suppressions
 from monitor.web.listing import Episode
 from monitor.web.state import StoreThread
@@ -79,7 +80,7 @@ class Reconciler:
             self._missing.clear()
             return
         known = {frozenset(alert.labels.items()) for alert in active}
-        gone = [alert for alert in store.firing() if frozenset(alert.labels.items()) not in known]
+        gone = [alert for alert in Alerts(store).firing() if frozenset(alert.labels.items()) not in known]
         self._missing = {episode(alert): self._missing.get(episode(alert), elapsed) for alert in gone}
         for missing in gone:
             if elapsed - self._missing[episode(missing)] >= self._patience_s:
@@ -100,14 +101,14 @@ def _suppressed(alert: ActiveAlert, now: datetime) -> Suppressed:
 
 def forget(store: Store, alert: AlertRecord, now: datetime) -> None:
     """Close an episode of which Alertmanager knows nothing any more."""
-    store.record_alert(replace(alert, state="resolved", ends_at=now, received_at=now), event="forgotten")
+    Alerts(store).record(replace(alert, state="resolved", ends_at=now, received_at=now), event="forgotten")
 
 
 def reopen(store: Store, alert: ActiveAlert, now: datetime) -> None:
     """Open an episode again that was taken for ended and is active; what never arrived stays unknown."""
-    for known in store.episodes(alert.fingerprint, limit=1):
+    for known in Alerts(store).episodes(alert.fingerprint, limit=1):
         if known.state == "resolved" and stamp(known.starts_at) == stamp(alert.starts_at):
-            store.record_alert(replace(known, state="firing", ends_at=None, received_at=now))
+            Alerts(store).record(replace(known, state="firing", ends_at=None, received_at=now))
 
 
 def episode(alert: AlertRecord) -> Episode:

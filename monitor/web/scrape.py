@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from monitor import metrics
 from monitor.catalogue.model import Severity
 from monitor.store import Store
+from monitor.store_alerts import Alerts
 from telemetry.metric import Metric
 
 
@@ -28,7 +29,7 @@ class StoreGauges:
     def collect(self) -> Iterable[GaugeMetricFamily]:
         """Read the store once."""
         with Store(self._path) as store:
-            firing = store.firing()
+            firing = Alerts(store).firing()
             seen = store.get("watchdog", "latest")
         active = Counter(alert.labels.get("severity", "none") for alert in firing)
         yield family(metrics.BUILD_INFO, {(version("appointment-sre"),): 1.0})

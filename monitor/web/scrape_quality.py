@@ -14,6 +14,7 @@ from monitor.catalogue.model import Severity
 from monitor.compliance.alert_answers import Fate, fates, percentile, precision, silenced_share, taken_after
 from monitor.store import Store
 from monitor.store_actions import Actions
+from monitor.store_alerts import Alerts
 from monitor.store_suppressed import Suppressions
 from telemetry.metric import Metric
 
@@ -52,7 +53,7 @@ class QualityGauges:
         end = clock.now()
         start = end - SPAN
         with Store(self._path) as store:
-            episodes = (one for one in store.alerts_between(start, end) if one.starts_at >= start)
+            episodes = (one for one in Alerts(store).between(start, end) if one.starts_at >= start)
             return fates(episodes, Actions(store).between(start, end), Suppressions(store).between(start, end))
 
 

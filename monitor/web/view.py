@@ -14,7 +14,8 @@ from typing import Any, Literal
 from monitor import clock
 from monitor.catalogue.model import Recovery, Severity
 from monitor.compliance import SloStatus, Verdict
-from monitor.store import AlertEvent, AlertRecord, ComponentChange, Record, Store
+from monitor.store import ComponentChange, Record, Store
+from monitor.store_alerts import AlertEvent, AlertRecord, Alerts
 from monitor.web import words
 from monitor.web.api import backups_with_verification
 from monitor.web.listing import Episode, Mark, marks
@@ -97,8 +98,8 @@ def read(store: Store) -> Snapshot:
     """Read everything that the overview needs, in the store's thread."""
     return Snapshot(
         at=clock.now(),
-        firing=shown(store.firing()),
-        resolved=shown(store.alerts(state="resolved", limit=20))[:5],
+        firing=shown(Alerts(store).firing()),
+        resolved=shown(Alerts(store).newest(state="resolved", limit=20))[:5],
         backups=backups_with_verification(store),
         captured=store.records("anchor"),
         drills=store.records("drill", limit=5),

@@ -18,6 +18,7 @@ from monitor.settings import Settings
 from monitor.sources.prometheus import connect
 from monitor.sources.second_channel import open_channel
 from monitor.store_history import SloHistory
+from monitor.store_upkeep import prune
 from monitor.work import alarm, heartbeat, monthly
 from monitor.work.backups import jobs_of, newest_backup
 from monitor.work.job import Bench, Done, Job, last_passed
@@ -213,7 +214,7 @@ def _run_alert_path(bench: Bench) -> Done:
 
 
 def _run_upkeep(bench: Bench) -> Done:
-    gone = bench.store.prune(now())
+    gone = prune(bench.store, now())
     return Done(outcome="passed", reason=f"{gone} old records deleted" if gone else "")
 
 

@@ -7,7 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from monitor import clock
-from monitor.store import AlertRecord, ComponentChange, Store
+from monitor.store import ComponentChange, Store
+from monitor.store_alerts import AlertRecord, Alerts
 from tests.browser.chromium import chromium
 from tests.contract.web_server import NOBODY, alertmanager, console
 
@@ -30,7 +31,7 @@ def fill(store: Store) -> None:
         starts_at=now - timedelta(minutes=5),
         received_at=now,
     )
-    store.record_alert(alert)
+    Alerts(store).record(alert)
     for name, state in (("alertmanager", "unhealthy"), ("mongo-1", "healthy")):
         store.record_component(ComponentChange(name=name, at=now, state=state, reason="", address="127.0.0.1:1"))
     body = {"id": "d", "drill": "primary-killed", "title": "The primary dies", "outcome": "failed", "reason": "x" * 200}

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from monitor import clock
 from monitor.metrics import METRICS
-from monitor.store import AlertRecord, ComponentChange
+from monitor.store import ComponentChange
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.web.hooks import MAX_BYTES
 from telemetry.webconfig import WebConfig, hash_password
 from tests.contract.history import History, serve
@@ -268,7 +269,7 @@ async def test_a_runbook_is_joined_with_what_is_known_about_its_alert(tmp_path: 
     async with console(tmp_path) as (client, store):
         labels = {"alertname": "RedisDown", "severity": "warning"}
         alert = AlertRecord(fingerprint="f", labels=labels, state="firing", starts_at=now, received_at=now)
-        store.record_alert(alert)
+        Alerts(store).record(alert)
         page = await (await client.get("/runbooks/RedisDown")).text()
         assert "<h2>Meaning</h2>" in page
         assert "firing" in page
@@ -332,7 +333,7 @@ async def test_many_notifications_at_once_are_all_kept(tmp_path: Path) -> None:
         posts = (client.post("/hooks/alertmanager", json=notification(fingerprint=f"f{n}")) for n in range(60))
         answers = await asyncio.gather(*posts)
         assert {answer.status for answer in answers} == {204}
-        assert len(store.alerts()) == 60
+        assert len(Alerts(store).newest()) == 60
 
 
 async def test_no_method_but_those_offered_is_taken(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from monitor import clock
-from monitor.store import AlertRecord
+from monitor.store_alerts import AlertRecord, Alerts
 from tests.contract.test_web_console import PROBLEM, notification
 from tests.contract.web_server import console
 
@@ -75,7 +75,7 @@ async def test_what_alertmanager_would_never_send_is_refused_and_kept_nowhere(tm
         assert (answer.status, answer.content_type) == (400, PROBLEM)
         assert "\n" not in detail
         assert len(detail) < 300
-        assert store.alerts() == ()
+        assert Alerts(store).newest() == ()
         assert set((await statuses(client)).values()) == {200}
 
 
@@ -116,7 +116,7 @@ async def test_what_is_odd_but_true_is_kept_and_every_page_shows_it(tmp_path: Pa
     async with console(tmp_path) as (client, store):
         answer = await post(client, json.dumps(notification(**alert)).encode())
         assert answer.status == 204
-        (kept,) = store.alerts()
+        (kept,) = Alerts(store).newest()
         assert len(json.dumps(kept.annotations)) < 20_000
         assert set((await statuses(client)).values()) == {200}
 
@@ -145,7 +145,7 @@ async def test_a_row_that_cannot_be_shown_costs_only_itself(tmp_path: Path) -> N
                 starts_at=starts_at,
                 received_at=now,
             )
-            store.record_alert(record)
+            Alerts(store).record(record)
         assert set((await statuses(client)).values()) == {200}
         assert "Redis is down" in await (await client.get("/")).text()
 
@@ -191,9 +191,9 @@ async def test_what_fires_is_listed_however_many_came_and_went_since(tmp_path: P
     )
     ended = replace(old, labels=labels(), state="resolved", starts_at=now, received_at=now, ends_at=now)
     async with console(tmp_path) as (client, store):
-        store.record_alert(old)
+        Alerts(store).record(old)
         for number in range(210):
-            store.record_alert(replace(ended, fingerprint=f"f{number}"))
+            Alerts(store).record(replace(ended, fingerprint=f"f{number}"))
         for page, shown in (("/alerts", True), ("/alerts?state=firing", True), ("/alerts?state=resolved", False)):
             assert ("/alerts/old" in await (await client.get(page)).text()) == shown
 
@@ -204,13 +204,13 @@ async def test_an_old_episode_ends_however_many_fire(tmp_path: Path) -> None:
     names = [f"f{number}" for number in range(1500)]
     async with console(tmp_path) as (client, store):
         for name in names:
-            store.record_alert(
+            Alerts(store).record(
                 AlertRecord(fingerprint=name, labels=labels(), state="firing", starts_at=began, received_at=began)
             )
         (alert,) = notification(startsAt=clock.to_rfc3339(now))["alerts"]
         body = {"version": "4", "alerts": [alert | {"fingerprint": name} for name in names]}
         assert (await post(client, json.dumps(body).encode())).status == 204
-        assert len(store.alerts(state="resolved", limit=5000)) == 1500
-        assert {clock.to_rfc3339(alert.starts_at) for alert in store.firing()} == {clock.to_rfc3339(now)}
+        assert len(Alerts(store).newest(state="resolved", limit=5000)) == 1500
+        assert {clock.to_rfc3339(alert.starts_at) for alert in Alerts(store).firing()} == {clock.to_rfc3339(now)}
         assert 'monitor_alerts_active{severity="warning"} 1500.0' in await (await client.get("/metrics")).text()
         assert (await client.get("/")).status == 200

@@ -17,8 +17,9 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from monitor import clock
-from monitor.store import AlertRecord, ComponentChange, Store
+from monitor.store import ComponentChange, Store
 from monitor.store_actions import Actions
+from monitor.store_alerts import AlertRecord, Alerts
 from telemetry.webconfig import WebConfig, hash_password
 from tests.contract.history import History, serve
 from tests.contract.web_server import alertmanager, console
@@ -40,11 +41,11 @@ def record(
         starts_at=begun,
         received_at=begun + timedelta(seconds=5),
     )
-    store.record_alert(alert)
+    Alerts(store).record(alert)
     if lasted is not None:
         ends = begun + timedelta(minutes=lasted)
         over: dict[str, Any] = {"state": "resolved", "ends_at": ends, "received_at": ends}
-        store.record_alert(AlertRecord(**{name: getattr(alert, name) for name in alert.__slots__} | over))
+        Alerts(store).record(AlertRecord(**{name: getattr(alert, name) for name in alert.__slots__} | over))
     return alert
 
 
@@ -216,7 +217,7 @@ async def until(client: Client, path: str, said: str) -> str:
 
 async def test_a_silence_is_made_shown_ended_and_its_end_is_told(firing: str, tmp_path: Path) -> None:
     async with over(firing, tmp_path) as (client, store):
-        page = f"/alerts/{store.firing()[0].fingerprint}"
+        page = f"/alerts/{Alerts(store).firing()[0].fingerprint}"
         for wrong in (
             {"why": "", "for": "1h", "label": "alertname"},
             {"why": "w", "for": "9y", "label": "alertname"},

@@ -14,7 +14,8 @@ from aiohttp import ClientSession
 
 from monitor import clock
 from monitor.sources.alertmanager import active_alerts
-from monitor.store import AlertRecord, Store
+from monitor.store import Store
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.store_suppressed import Suppressions
 from monitor.web.reconcile import Reconciler
 from monitor.web.state import StoreThread
@@ -48,14 +49,14 @@ def reconciler(store: Store, url: str) -> Iterator[Reconciler]:
 
 
 def states(store: Store) -> dict[str, str]:
-    return {alert.fingerprint: alert.state for alert in store.alerts()}
+    return {alert.fingerprint: alert.state for alert in Alerts(store).newest()}
 
 
 async def test_an_episode_that_alertmanager_does_not_know_is_closed_and_others_stay(
     tmp_path: Path, store: Store
 ) -> None:
     for name in ("DiskFull", "Forgotten"):
-        store.record_alert(firing(name))
+        Alerts(store).record(firing(name))
     with alertmanager(tmp_path, NOBODY) as url, reconciler(store, url) as ours:
         await tell(url, starts=clock.now())
         await ours.look(0)
@@ -63,10 +64,10 @@ async def test_an_episode_that_alertmanager_does_not_know_is_closed_and_others_s
         assert states(store) == {"DiskFull": "firing", "Forgotten": "firing"}
         await ours.look(LATER)
     assert states(store) == {"DiskFull": "firing", "Forgotten": "resolved"}
-    (closed,) = store.alerts(state="resolved")
+    (closed,) = Alerts(store).newest(state="resolved")
     assert closed.ends_at is not None
     assert clock.now() - closed.ends_at < timedelta(minutes=1)
-    events = store.alert_events("Forgotten", closed.starts_at)
+    events = Alerts(store).events("Forgotten", closed.starts_at)
     assert [event.state for event in events] == ["firing", "forgotten"]
 
 
@@ -77,17 +78,17 @@ async def test_what_is_active_was_not_over_whatever_was_told(tmp_path: Path, sto
         await tell(url, starts=start)
         (active,) = active_alerts(url)
         ended = replace(firing("DiskFull"), fingerprint=active.fingerprint, state="resolved", ends_at=end)
-        store.record_alert(replace(ended, starts_at=start))
-        store.record_alert(replace(ended, starts_at=start - timedelta(hours=1)))
+        Alerts(store).record(replace(ended, starts_at=start))
+        Alerts(store).record(replace(ended, starts_at=start - timedelta(hours=1)))
         await ours.look(0)
-    assert [(alert.starts_at, alert.state) for alert in store.episodes(active.fingerprint)] == [
+    assert [(alert.starts_at, alert.state) for alert in Alerts(store).episodes(active.fingerprint)] == [
         (active.starts_at, "firing"),
         (active.starts_at - timedelta(hours=1), "resolved"),
     ]
 
 
 async def test_nothing_is_closed_while_nobody_knows_what_fires(tmp_path: Path, store: Store) -> None:
-    store.record_alert(firing("DiskFull"))
+    Alerts(store).record(firing("DiskFull"))
     with reconciler(store, NOBODY) as ours:
         for elapsed in (0, LATER):
             await ours.look(elapsed)
@@ -116,7 +117,7 @@ async def test_what_alertmanager_keeps_back_from_the_first_second_is_remembered(
     (kept_back,) = Suppressions(store).between(start, end)
     assert (kept_back.labels["alertname"], kept_back.silenced, kept_back.inhibited) == ("DiskFull", True, False)
     assert kept_back.first_at < kept_back.last_at
-    assert store.alerts() == ()
+    assert Alerts(store).newest() == ()
 
 
 async def test_the_console_compares_while_it_runs(tmp_path: Path) -> None:
@@ -131,11 +132,11 @@ async def test_the_console_compares_while_it_runs(tmp_path: Path) -> None:
 async def test_the_alerts_page_shows_what_became_known_when(tmp_path: Path) -> None:
     async with console(tmp_path) as (client, store):
         episode = firing("DiskFull")
-        store.record_alert(episode)
+        Alerts(store).record(episode)
         page = await (await client.get("/alerts")).text()
         assert "first seen" in page
         assert "Alertmanager no longer knew it" not in page
-        store.record_alert(
+        Alerts(store).record(
             AlertRecord(fingerprint="DiskFull", state="resolved", starts_at=episode.starts_at, received_at=clock.now()),
             event="forgotten",
         )

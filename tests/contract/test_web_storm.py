@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from monitor import clock
-from monitor.store import AlertRecord, Store
+from monitor.store import Store
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.store_suppressed import Suppressed, Suppressions
 from tests.contract.test_web_console import notification
 from tests.contract.test_web_hostile import post
@@ -121,7 +122,7 @@ async def test_an_alert_from_a_clock_that_is_ahead_is_shown_without_made_up_span
     async with console(tmp_path) as (client, store):
         now = clock.now()
         alert = AlertRecord(fingerprint="fAhead", labels=LABELS, state="firing", starts_at=now + ahead, received_at=now)
-        store.record_alert(alert)
+        Alerts(store).record(alert)
         await client.post("/api/v1/alerts/fAhead/acknowledge", json={"who": "Ada"})
         text = await text_of(client, "/alerts/fAhead")
         await text_of(client, "/alerts/fAhead?range=24h")
@@ -162,7 +163,7 @@ async def test_a_group_of_thousands_arrives_whole(tmp_path: Path) -> None:
         begun = time.monotonic()
         answer = await post(client, json.dumps({"version": "4", "alerts": alerts}).encode())
         assert answer.status == 204
-        assert len(store.firing()) == 3000
+        assert len(Alerts(store).firing()) == 3000
         assert time.monotonic() - begun < 8  # Alertmanager waits 10 s where its group_interval is shorter
 
 
@@ -172,7 +173,7 @@ async def test_what_fires_is_listed_before_what_ended_since_and_says_who_has_it(
             record(store, name=name, ago=ago)
         record(store, name="EdgeDown", ago=60, lasted=1)
         await client.post("/api/v1/alerts/fRedisDown/acknowledge", json={"who": "Ada <b>"})
-        quiet, now = store.firing()[1], clock.now()
+        quiet, now = Alerts(store).firing()[1], clock.now()
         assert quiet.fingerprint == "fMongoDown"
         seen = Suppressed(
             fingerprint=quiet.fingerprint,

@@ -16,7 +16,8 @@ from monitor.drills.drill import Field
 from monitor.drills.primary_killed import detected_by
 from monitor.settings import Settings
 from monitor.stack.client import StackClient
-from monitor.store import AlertRecord, Store
+from monitor.store import Store
+from monitor.store_alerts import AlertRecord
 from tests.contract.web_server import alertmanager
 
 NOW = clock.now()

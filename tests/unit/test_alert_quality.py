@@ -15,9 +15,11 @@ from monitor import clock
 from monitor.cli import main
 from monitor.compliance.alert_answers import fates
 from monitor.compliance.alert_quality import alert_quality
-from monitor.store import ALERTS_KEPT_FOR, AlertRecord, Store
+from monitor.store import Store
 from monitor.store_actions import Action, ActionKind, Actions
+from monitor.store_alerts import AlertRecord, Alerts
 from monitor.store_suppressed import Suppressed, Suppressions
+from monitor.store_upkeep import ALERTS_KEPT_FOR, prune
 from monitor.web.scrape_quality import families
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -175,8 +177,8 @@ def test_what_was_seen_suppressed_is_remembered_by_episode_until_it_is_old(tmp_p
         assert down == replace(first, silenced=True, last_at=first.last_at + MINUTE)
         assert (other.silenced, other.inhibited) == (True, False)
         assert ours.between(START + MINUTE, END) == (other,)
-        assert store.prune(START + ALERTS_KEPT_FOR) == 0
-        assert store.prune(END + ALERTS_KEPT_FOR) == 2
+        assert prune(store, START + ALERTS_KEPT_FOR) == 0
+        assert prune(store, END + ALERTS_KEPT_FOR) == 2
         assert ours.between(START, END) == ()
 
 
@@ -204,7 +206,7 @@ def test_the_command_prints_what_was_received_and_done(tmp_path: Path) -> None:
     with Store.migrate(tmp_path / "state" / "monitor.db") as store:
         at = now - 60 * MINUTE
         begun = replace(episode("RedisDown", 0), starts_at=at, received_at=at, ends_at=now - 20 * MINUTE)
-        store.record_alert(begun)
+        Alerts(store).record(begun)
         done = Action(fingerprint="RedisDown", starts_at=begun.starts_at, at=now - 55 * MINUTE, kind="noted", who="A")
         Actions(store).add(done)
     table, told = monitor(tmp_path), json.loads(monitor(tmp_path, "--period", "7d", "--json").output)

@@ -10,7 +10,9 @@ import pytest
 
 from monitor import clock
 from monitor.errors import Unavailable
-from monitor.store import ALERTS_KEPT_FOR, KEPT_FOR, KEPT_OF_EACH, AlertRecord, ComponentChange, Store
+from monitor.store import ComponentChange, Store
+from monitor.store_alerts import AlertRecord, Alerts
+from monitor.store_upkeep import ALERTS_KEPT_FOR, KEPT_FOR, KEPT_OF_EACH, prune
 
 NOW = clock.from_rfc3339("2026-11-22T17:15:00Z")
 
@@ -68,48 +70,48 @@ def test_records_within_one_second_keep_their_order(store: Store) -> None:
 
 
 def test_a_repeated_notification_keeps_when_it_was_first_received(store: Store) -> None:
-    store.record_alert(an_alert())
-    store.record_alert(an_alert(received_at=NOW + timedelta(minutes=5)))
-    (alert,) = store.alerts()
+    Alerts(store).record(an_alert())
+    Alerts(store).record(an_alert(received_at=NOW + timedelta(minutes=5)))
+    (alert,) = Alerts(store).newest()
     assert alert.received_at == NOW
     assert alert.state == "firing"
 
 
 def test_resolving_closes_the_episode_and_a_late_repeat_does_not_reopen_it(store: Store) -> None:
-    store.record_alert(an_alert())
+    Alerts(store).record(an_alert())
     later = NOW + timedelta(minutes=2)
-    store.record_alert(an_alert(state="resolved", ends_at=later, received_at=later))
-    store.record_alert(an_alert(received_at=later + timedelta(seconds=1)))
-    (alert,) = store.alerts()
+    Alerts(store).record(an_alert(state="resolved", ends_at=later, received_at=later))
+    Alerts(store).record(an_alert(received_at=later + timedelta(seconds=1)))
+    (alert,) = Alerts(store).newest()
     assert (alert.state, alert.ends_at, alert.received_at) == ("resolved", later, NOW)
 
 
 def test_what_fires_long_after_its_end_had_not_ended(store: Store) -> None:
     """Prometheus hung for five minutes, and Alertmanager took that for the end: then the same episode fires again."""
-    store.record_alert(an_alert())
+    Alerts(store).record(an_alert())
     end, later = NOW + timedelta(minutes=2), NOW + timedelta(minutes=7)
-    store.record_alert(an_alert(state="resolved", ends_at=end, received_at=end))
-    store.record_alert(an_alert(received_at=later))
-    (alert,) = store.alerts()
+    Alerts(store).record(an_alert(state="resolved", ends_at=end, received_at=end))
+    Alerts(store).record(an_alert(received_at=later))
+    (alert,) = Alerts(store).newest()
     assert (alert.state, alert.ends_at, alert.received_at) == ("firing", None, NOW)
-    assert [event.state for event in store.alert_events(alert.fingerprint, NOW)] == ["firing", "resolved", "returned"]
-    store.record_alert(an_alert(state="resolved", ends_at=later, received_at=later))
-    assert [(one.state, one.ends_at) for one in store.alerts()] == [("resolved", later)]
+    assert [event.state for event in Alerts(store).events(alert.fingerprint, NOW)] == ["firing", "resolved", "returned"]
+    Alerts(store).record(an_alert(state="resolved", ends_at=later, received_at=later))
+    assert [(one.state, one.ends_at) for one in Alerts(store).newest()] == [("resolved", later)]
 
 
 def test_an_episode_that_a_newer_one_followed_stays_over(store: Store) -> None:
     newer, later = NOW + timedelta(minutes=2), NOW + timedelta(minutes=7)
-    store.record_alert(an_alert(state="resolved", ends_at=newer))
-    store.record_alert(an_alert(starts_at=newer, received_at=newer))
-    store.record_alert(an_alert(received_at=later))
-    assert [alert.starts_at for alert in store.firing()] == [newer]
+    Alerts(store).record(an_alert(state="resolved", ends_at=newer))
+    Alerts(store).record(an_alert(starts_at=newer, received_at=newer))
+    Alerts(store).record(an_alert(received_at=later))
+    assert [alert.starts_at for alert in Alerts(store).firing()] == [newer]
 
 
 def test_the_same_alert_firing_again_is_a_new_episode(store: Store) -> None:
-    store.record_alert(an_alert(state="resolved", ends_at=NOW))
-    store.record_alert(an_alert(starts_at=NOW + timedelta(hours=1), received_at=NOW + timedelta(hours=1)))
-    assert [alert.state for alert in store.alerts()] == ["firing", "resolved"]
-    assert [alert.state for alert in store.alerts(state="firing")] == ["firing"]
+    Alerts(store).record(an_alert(state="resolved", ends_at=NOW))
+    Alerts(store).record(an_alert(starts_at=NOW + timedelta(hours=1), received_at=NOW + timedelta(hours=1)))
+    assert [alert.state for alert in Alerts(store).newest()] == ["firing", "resolved"]
+    assert [alert.state for alert in Alerts(store).newest(state="firing")] == ["firing"]
 
 
 def test_a_component_is_shown_in_its_newest_state(store: Store) -> None:
@@ -158,7 +160,7 @@ def test_pruning_keeps_the_newest_run_of_each_job_and_outcome(store: Store) -> N
         store.put("job", f"{outcome}-{days}", body, at=old - timedelta(days=days))
     store.put("job", "new", {"job": "backup", "outcome": "passed"}, at=NOW)
     store.put("backup", "old", {}, at=old - timedelta(days=9))
-    assert store.prune(NOW) == 1
+    assert prune(store, NOW) == 1
     assert [record.id for record in store.records("job")] == ["new", "failed-1", "passed-2"]
     assert len(store.records("backup")) == 1
 
@@ -169,7 +171,7 @@ def test_pruning_bounds_what_happens_all_the_time(store: Store) -> None:
             "INSERT INTO component_changes VALUES ('redis', '2026-11-22T17:15:00.000Z', ?, '', '')",
             [(f"s{number}",) for number in range(KEPT_OF_EACH + 10)],
         )
-    assert store.prune(NOW) == 9
+    assert prune(store, NOW) == 9
     changes = store.component_changes(since=NOW)
     assert (changes[0].state, changes[1].state, changes[-1].state) == ("s0", "s10", f"s{KEPT_OF_EACH + 9}")
 
@@ -179,39 +181,39 @@ def test_resolved_episodes_are_kept_for_years_and_what_fires_for_as_long_as_it_d
     for name, age in ages.items():
         for state in ("resolved", "firing"):
             at = NOW - age
-            store.record_alert(an_alert(fingerprint=f"{name}, {state}", state=state, starts_at=at, received_at=at))
-    assert store.prune(NOW) == 1
-    assert {alert.fingerprint for alert in store.alerts()} == {
+            Alerts(store).record(an_alert(fingerprint=f"{name}, {state}", state=state, starts_at=at, received_at=at))
+    assert prune(store, NOW) == 1
+    assert {alert.fingerprint for alert in Alerts(store).newest()} == {
         "old, firing",
         "last year's, resolved",
         "last year's, firing",
     }
-    assert store.alert_events("old, resolved", NOW - ages["old"]) == ()
-    assert store.alert_events("last year's, resolved", NOW - ages["last year's"])
+    assert Alerts(store).events("old, resolved", NOW - ages["old"]) == ()
+    assert Alerts(store).events("last year's, resolved", NOW - ages["last year's"])
 
 
 def test_an_alert_that_never_stops_flapping_does_not_fill_the_disk(store: Store) -> None:
     for number in range(KEPT_OF_EACH + 3):
         at = NOW - timedelta(minutes=number)
-        store.record_alert(an_alert(state="resolved", starts_at=at, received_at=at))
-    assert store.prune(NOW) == 3
-    assert len(store.alerts(limit=KEPT_OF_EACH + 3)) == KEPT_OF_EACH
+        Alerts(store).record(an_alert(state="resolved", starts_at=at, received_at=at))
+    assert prune(store, NOW) == 3
+    assert len(Alerts(store).newest(limit=KEPT_OF_EACH + 3)) == KEPT_OF_EACH
 
 
 def test_every_alert_that_fires_is_known_however_many_do(store: Store) -> None:
     for number in range(600):
-        store.record_alert(an_alert(fingerprint=f"f{number}"))
-    assert len(store.firing()) == 600
-    assert [alert.fingerprint for alert in store.firing_beside("f7", NOW + timedelta(seconds=1))] == ["f7"]
-    assert store.firing_beside("f7", NOW) == ()
+        Alerts(store).record(an_alert(fingerprint=f"f{number}"))
+    assert len(Alerts(store).firing()) == 600
+    assert [alert.fingerprint for alert in Alerts(store).firing_beside("f7", NOW + timedelta(seconds=1))] == ["f7"]
+    assert Alerts(store).firing_beside("f7", NOW) == ()
 
 
 def test_the_timeline_of_an_episode_says_what_became_known_when(store: Store) -> None:
     later = NOW + timedelta(minutes=2)
-    store.record_alert(an_alert())
-    store.record_alert(an_alert(state="resolved", ends_at=later, received_at=later), event="forgotten")
-    store.record_alert(an_alert(fingerprint="f2"))
-    events = store.alert_events("f1", NOW)
+    Alerts(store).record(an_alert())
+    Alerts(store).record(an_alert(state="resolved", ends_at=later, received_at=later), event="forgotten")
+    Alerts(store).record(an_alert(fingerprint="f2"))
+    events = Alerts(store).events("f1", NOW)
     assert [(event.state, event.at) for event in events] == [("firing", NOW), ("forgotten", later)]
 
 

@@ -17,6 +17,7 @@ from monitor.errors import InputError
 from monitor.store import Store
 from monitor.store_history import Correction, Part, SealedDay, SloHistory, Stretch, standing
 from monitor.store_mark import agrees, mark
+from monitor.store_upkeep import prune
 
 START = clock.from_rfc3339("2026-11-21T23:00:00Z")
 DAY = timedelta(days=1)
@@ -124,7 +125,7 @@ def test_nobody_changes_or_deletes_a_correction(store: Store, statement: str) ->
 def test_upkeep_leaves_both_alone_for_six_years(store: Store) -> None:
     SloHistory(store).seal([a_day()])
     SloHistory(store).correct(a_correction())
-    store.prune(START + 6 * 366 * DAY)
+    prune(store, START + 6 * 366 * DAY)
     assert len(SloHistory(store).days("answers", START, START + DAY)) == 1
     assert len(SloHistory(store).corrections()) == 1
 

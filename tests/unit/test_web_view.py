@@ -10,7 +10,8 @@ import pytest
 from monitor import clock
 from monitor.catalogue.model import Recovery
 from monitor.compliance import SloStatus
-from monitor.store import AlertRecord, Record
+from monitor.store import Record
+from monitor.store_alerts import AlertRecord
 from monitor.web import postmortems, view, words
 
 NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
