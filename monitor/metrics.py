@@ -23,13 +23,13 @@ PROCESS_START = Metric(
 ALERTS_RECEIVED = Metric(
     name="monitor_alerts_received_total",
     type="counter",
-    help="Alerts in the notifications that Alertmanager delivered, repeats included.",
+    help="Alerts that Alertmanager delivered, repeats included: firing, resolved, or refused for what they carry.",
     labels=("status",),
 )
 ALERT_NOTIFICATIONS = Metric(
     name="monitor_alert_notifications_total",
     type="counter",
-    help="Notifications received from Alertmanager, by what became of them (accepted, refused).",
+    help="Notifications of Alertmanager, by what became of them (accepted, partial: without some alerts, refused).",
     labels=("outcome",),
 )
 ALERTS_ACTIVE = Metric(

@@ -170,6 +170,7 @@ WEB = (
         severity=one_of("critical", "warning", "info", "none"),
         starts_at=INSTANT,
     ),
+    event("web.alert_refused", alert=NAME),
     event("web.notification_received", alerts=COUNT, truncated=COUNT),
     event("web.notification_refused", status=STATUS, error=ERROR),
     event("web.watchdog", latency_seconds=SECONDS),

@@ -111,7 +111,8 @@ def _routes(catalogue: Catalogue) -> list[Value]:
     watchdog: Value = {
         "receiver": WATCHDOG,
         "matchers": [f'alertname="{WATCHDOG_ALERT}"'],
-        "group_by": ["alertname"],
+        # Those of two environments apart: one that goes on would else speak for one that stopped.
+        "group_by": ["alertname", ENVIRONMENT_LABEL],
         "group_wait": "0s",
         "group_interval": durations.text(WATCHDOG_INTERVAL),
         "repeat_interval": durations.text(WATCHDOG_REPEAT),

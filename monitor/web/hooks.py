@@ -1,8 +1,8 @@
 """Where Alertmanager delivers: ``POST /hooks/alertmanager`` and ``POST /hooks/watchdog``.
 
-Answers 2xx as soon as the store has it (Alertmanager repeats what was answered 5xx), 4xx with one sentence for what
-cannot be a notification (it does not repeat those). Repeats change nothing: the store knows an alert by its fingerprint
-and start.
+Answers 2xx as soon as the store has it, 4xx with one sentence for what cannot be a notification. An alert that cannot
+be taken is counted and logged, and answered 2xx all the same: Alertmanager would send its group again and again. Repeats
+change nothing: the store knows an alert by its fingerprint and start.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from aiohttp import web
 
 from monitor import clock
 from monitor.catalogue.model import Severity
+from monitor.render.inhibitions import ENVIRONMENT_LABEL
 from monitor.store import Store
 from monitor.store_alerts import AlertRecord, Alerts
-from monitor.web.notification import NotificationError, parse, watchdog_latency
+from monitor.web.notification import Notification, NotificationError, parse, watchdog_latency
 from monitor.web.state import CONSOLE
 from telemetry import logs
 from telemetry.kinds import NAME
@@ -34,31 +35,25 @@ log = logs.get_logger()
 async def alertmanager(request: web.Request) -> web.Response:
     """Store each alert of a notification."""
     console = request.app[CONSOLE]
-    received_at = clock.now()
-    alerts = await _alerts(request, received_at)
-    await console.store.call(lambda store: _record(store, alerts))
-    console.metrics.notifications.labels("accepted").inc()
-    for alert in alerts:
+    received = await _received(request, clock.now())
+    await console.store.call(lambda store: _record(store, received.alerts))
+    for alert in received.alerts:
         console.metrics.alerts_received.labels(alert.state).inc()
         _log(alert)
-    return web.Response(status=204)
+    return _taken(request, received)
 
 
 async def watchdog(request: web.Request) -> web.Response:
     """Remember that Prometheus, Alertmanager and this receiver are alive, and how old the news was."""
     console = request.app[CONSOLE]
     received_at = clock.now()
-    alerts = await _alerts(request, received_at)
-    if any(alert.state == "firing" for alert in alerts):
-        latency_s = watchdog_latency(alerts, received_at)
-        body = {"at": clock.to_rfc3339(received_at), "latency_seconds": latency_s}
-        await console.store.call(lambda store: store.put("watchdog", "latest", body, at=received_at))
-        log.debug("web.watchdog", latency_seconds=latency_s)
-    console.metrics.notifications.labels("accepted").inc()
-    return web.Response(status=204)
+    received = await _received(request, received_at)
+    environment = console.catalogue.environment.name
+    await console.store.call(lambda store: _remember(store, received.alerts, environment, received_at))
+    return _taken(request, received)
 
 
-async def _alerts(request: web.Request, received_at: datetime) -> tuple[AlertRecord, ...]:
+async def _received(request: web.Request, received_at: datetime) -> Notification:
     try:
         return await asyncio.to_thread(parse, await _json(request), received_at)
     except NotificationError as error:
@@ -67,6 +62,18 @@ async def _alerts(request: web.Request, received_at: datetime) -> tuple[AlertRec
     except web.HTTPException as error:
         _refused(request, error.status)
         raise
+
+
+def _taken(request: web.Request, received: Notification) -> web.Response:
+    """Count a notification, and say of each alert that was not taken why."""
+    console, outcome = request.app[CONSOLE], "accepted"
+    if received.refused:
+        outcome = "partial" if received.alerts else "refused"
+        console.metrics.alerts_received.labels("refused").inc(len(received.refused))
+        for refusal in received.refused:
+            log.warning("web.alert_refused", alert=refusal.alert if NAME.accepts(refusal.alert) else None)
+    console.metrics.notifications.labels(outcome).inc()
+    return web.Response(status=204)
 
 
 async def _json(request: web.Request) -> Any:
@@ -122,3 +129,20 @@ def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
 
 def _end(store: Store, known: AlertRecord, ends_at: datetime, received_at: datetime) -> None:
     Alerts(store).record(replace(known, state="resolved", ends_at=ends_at, received_at=received_at))
+
+
+def _remember(store: Store, alerts: tuple[AlertRecord, ...], environment: str, received_at: datetime) -> None:
+    """Remember the Watchdog of our own environment: another's, by the same Alertmanager, says nothing about ours.
+
+    Until one came that carries our environment, any is taken: a Prometheus may add no such label, or call it otherwise.
+    """
+    firing = tuple(alert for alert in alerts if alert.state == "firing")
+    own = tuple(alert for alert in firing if alert.labels.get(ENVIRONMENT_LABEL) == environment)
+    latest = store.get("watchdog", "latest")
+    known = latest is not None and latest.body.get(ENVIRONMENT_LABEL) == environment
+    if not (taken := own if own or known else firing):
+        return
+    latency_s = watchdog_latency(taken, received_at)
+    body = {"at": clock.to_rfc3339(received_at), "latency_seconds": latency_s}
+    store.put("watchdog", "latest", body | ({ENVIRONMENT_LABEL: environment} if own else {}), at=received_at)
+    log.debug("web.watchdog", latency_seconds=latency_s)

@@ -2,11 +2,13 @@
 
 Strict about every field that is used, silent about fields that are not known: newer Alertmanagers add some. Whatever is
 taken here is shown on pages for as long as the store keeps it, so nothing is taken that no page could show: text that
-UTF-8 cannot hold, or an instant at the end of time. Alertmanager sends neither.
+UTF-8 cannot hold, or an instant at the end of time. An alert that cannot be taken costs only itself: the others of its
+notification are taken.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -23,7 +25,8 @@ EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo
 MAX_ENTRIES = 200
 """Labels, or annotations, of one alert; real ones have ten."""
 MAX_LABEL = 4096
-"""Characters of a label or a fingerprint. They are what an alert is known by, so a longer one is refused, not cut."""
+"""Characters of a label or a fingerprint. They are what an alert is known by, so a longer one is refused, not cut:
+Alertmanager and silences would know it by other labels than the console shows."""
 MAX_ANNOTATION = 8192
 """Characters of an annotation. A longer one is cut: an alert whose template wrote too much is still an alert."""
 _QUOTED = 40
@@ -37,11 +40,32 @@ class NotificationError(ValueError):
     """The body is not a notification of Alertmanager; the message says in one sentence what is wrong with it."""
 
 
-def parse(body: Json, received_at: datetime) -> tuple[AlertRecord, ...]:
+class UnshowableError(NotificationError):
+    """An alert as Alertmanager may well send one, that is more than is kept here: its rule says too much."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """An alert that could not be taken: its name, as far as it has one, and in one sentence what is wrong with it."""
+
+    alert: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """What was in one notification."""
+
+    alerts: tuple[AlertRecord, ...]
+    refused: tuple[Refusal, ...] = ()
+
+
+def parse(body: Json, received_at: datetime) -> Notification:
     """Turn one notification into its alerts.
 
     Raises:
-        NotificationError: a field that is needed is missing, or is not what it should be.
+        NotificationError: it is none: a field that is needed is missing, or is not what it should be, in the body or in
+            each of its alerts.
     """
     fields = _mapping(body, "the body")
     version = fields.get("version", VERSION)
@@ -51,7 +75,24 @@ def parse(body: Json, received_at: datetime) -> tuple[AlertRecord, ...]:
     alerts = fields.get("alerts")
     if not isinstance(alerts, list):
         raise NotificationError("alerts is missing or is not a list")
-    return tuple(_alert(alert, f"alerts[{number}]", received_at) for number, alert in enumerate(alerts))
+    taken: list[AlertRecord] = []
+    refused: list[Refusal] = []
+    forged: list[NotificationError] = []
+    for number, alert in enumerate(alerts):
+        try:
+            taken.append(_alert(alert, f"alerts[{number}]", received_at))
+        except NotificationError as error:
+            refused.append(Refusal(alert=_name(alert), reason=str(error)))
+            forged += [] if isinstance(error, UnshowableError) else [error]
+    if forged and not taken:
+        raise forged[0]
+    return Notification(alerts=tuple(taken), refused=tuple(refused))
+
+
+def _name(alert: Json) -> str:
+    labels = alert.get("labels") if isinstance(alert, dict) else None
+    name = labels.get("alertname") if isinstance(labels, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def watchdog_latency(alerts: tuple[AlertRecord, ...], received_at: datetime) -> float | None:
@@ -68,14 +109,16 @@ def _alert(value: Json, place: str, received_at: datetime) -> AlertRecord:
         for name, text in _texts(fields.get("labels"), f"{place}.labels").items()
     }
     if not labels.get("alertname"):
-        raise NotificationError(f"{place}.labels has no alertname")
+        raise UnshowableError(f"{place}.labels has no alertname")
     state = _state(fields.get("status"), f"{place}.status")
     fingerprint = fields.get("fingerprint")
     if not isinstance(fingerprint, str) or not fingerprint:
         raise NotificationError(f"{place}.fingerprint is missing or is not a text")
+    if len(fingerprint) > MAX_LABEL:
+        raise NotificationError(f"{place}.fingerprint has {len(fingerprint)} characters: Alertmanager's have 16")
     annotations = _texts(fields.get("annotations", {}), f"{place}.annotations")
     return AlertRecord(
-        fingerprint=_short(_encodable(fingerprint, f"{place}.fingerprint"), f"{place}.fingerprint"),
+        fingerprint=_encodable(fingerprint, f"{place}.fingerprint"),
         labels=labels,
         annotations={name: _cut(text) for name, text in annotations.items()},
         state=state,
@@ -95,11 +138,11 @@ def _mapping(value: Json, place: str) -> dict[str, Json]:
 def _texts(value: Json, place: str) -> dict[str, str]:
     fields = _mapping(value, place)
     if len(fields) > MAX_ENTRIES:
-        raise NotificationError(f"{place} has {len(fields)} entries: at most {MAX_ENTRIES} are taken")
+        raise UnshowableError(f"{place} has {len(fields)} entries: at most {MAX_ENTRIES} are taken")
     for name, text in sorted(fields.items()):
         _encodable(name, f"a name in {place}")
         if len(name) > MAX_LABEL:
-            raise NotificationError(f"a name in {place} has {len(name)} characters: at most {MAX_LABEL} are taken")
+            raise UnshowableError(f"a name in {place} has {len(name)} characters: at most {MAX_LABEL} are taken")
         if not isinstance(text, str):
             raise NotificationError(f"{place}.{name[:_QUOTED]} is not a text")
         _encodable(text, f"{place}.{name[:_QUOTED]}")
@@ -117,7 +160,7 @@ def _encodable(text: str, place: str) -> str:
 
 def _short(text: str, place: str) -> str:
     if len(text) > MAX_LABEL:
-        raise NotificationError(f"{place[:_QUOTED]} has {len(text)} characters: at most {MAX_LABEL} are taken")
+        raise UnshowableError(f"{place[:_QUOTED]} has {len(text)} characters: at most {MAX_LABEL} are taken")
     return text
 
 
@@ -141,7 +184,7 @@ def _instant(value: Json, place: str) -> datetime:
     except (ValueError, OverflowError) as error:
         raise NotificationError(f"{place} is not a time in RFC 3339 form") from error
     if not EARLIEST <= instant < LATEST:
-        raise NotificationError(f"{place} does not lie between the years {EARLIEST.year} and {LATEST.year}")
+        raise UnshowableError(f"{place} does not lie between the years {EARLIEST.year} and {LATEST.year}")
     return instant
 
 

@@ -145,9 +145,9 @@ class WebMetrics:
         self.request_duration = histogram(metrics.HTTP_REQUEST_DURATION, self.registry)
         own.register(self.registry)
         gauge(metrics.PROCESS_START, self.registry).set(clock.now().timestamp())
-        for status in ("firing", "resolved"):
+        for status in ("firing", "resolved", "refused"):
             self.alerts_received.labels(status)
-        for outcome in ("accepted", "refused"):
+        for outcome in ("accepted", "partial", "refused"):
             self.notifications.labels(outcome)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,9 +34,34 @@ async def test_an_alert_posted_to_alertmanager_is_in_the_console_within_seconds_
             assert resolved["ends_at"] is not None
 
 
-async def tell(url: str, *, starts: Any, ends: Any = None) -> None:
+async def test_an_alert_that_is_refused_is_not_sent_again_and_again(tmp_path: Path) -> None:
+    """What Alertmanager takes for a failure it repeats at each ``group_interval``, and counts as its own failure."""
+    async with console(tmp_path) as (client, _):
+        with alertmanager(tmp_path, str(client.make_url("/hooks/alertmanager"))) as url:
+            now = clock.now()
+            await tell(url, starts=now, labels={"alertname": "DiskFull", "path": "x" * 5000})
+            await eventually(lambda: samples(client, 'monitor_alerts_received_total{status="refused"} 1.0'))
+            await tell(url, starts=now)
+            (kept,) = await eventually(lambda: fetch(client, "firing"))
+            assert "path" not in kept["labels"]
+            async with ClientSession() as session, session.get(f"{url}/metrics") as answer:
+                failed = [line for line in (await answer.text()).splitlines() if line.startswith(FAILED)]
+            assert failed
+            assert {float(line.split()[-1]) for line in failed} == {0.0}
+
+
+async def samples(client: Any, line: str) -> list[dict[str, Any]]:
+    page = await (await client.get("/metrics")).text()
+    return [{"line": line}] if line in page else []
+
+
+FAILED = 'alertmanager_notifications_failed_total{integration="webhook"'
+DISK_FULL = {"alertname": "DiskFull", "severity": "critical"}
+
+
+async def tell(url: str, *, starts: Any, ends: Any = None, labels: Mapping[str, str] = DISK_FULL) -> None:
     alert = {
-        "labels": {"alertname": "DiskFull", "severity": "critical"},
+        "labels": dict(labels),
         "annotations": {"summary": "The disk is full"},
         "startsAt": clock.to_rfc3339(starts),
     }

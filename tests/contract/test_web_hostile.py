@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 
 from monitor import clock
+from monitor.store import Store
 from monitor.store_alerts import AlertRecord, Alerts
 from tests.contract.test_web_console import PROBLEM, notification
 from tests.contract.web_server import console
@@ -48,14 +49,7 @@ HOSTILE: dict[str, Any] = {
     "half a character in a label": notification(labels=labels(severity=HALF)),
     "half a character in the fingerprint": notification(fingerprint=HALF),
     "half a character in the version": {"version": HALF, "alerts": []},
-    "the end of time": notification(startsAt="9999-12-31T23:59:59Z"),
-    "the beginning of time": notification(startsAt="0001-01-01T00:00:00Z"),
-    "an end at the end of time": notification(status="resolved", endsAt="9999-12-31T23:59:59Z"),
-    "an end before all time": notification(status="resolved", endsAt="0001-01-01T00:00:00Z"),
     "a fingerprint without end": notification(fingerprint="f" * 10_000),
-    "labels without end": notification(labels=labels() | {f"label_{number}": "x" for number in range(5000)}),
-    "a label without end": notification(labels=labels(instance="x" * 100_000)),
-    "annotations without end": notification(annotations={f"a{number}": "x" for number in range(5000)}),
     "a number for a label": notification(labels=labels() | {"instance": 5}),
     "a list for a label": notification(labels=labels() | {"instance": ["x"]}),
     "no number for a status": notification(status=float("nan")),
@@ -64,6 +58,17 @@ HOSTILE: dict[str, Any] = {
     "a long list for a version": {"version": ["x" * 100] * 1000, "alerts": []},
     "a wall of text for a version": {"version": "x" * 100_000, "alerts": []},
     "alerts as an object": {"version": "4", "alerts": {"0": notification()}},
+}
+
+
+TOO_MUCH: dict[str, Any] = {
+    "the end of time": notification(startsAt="9999-12-31T23:59:59Z"),
+    "the beginning of time": notification(startsAt="0001-01-01T00:00:00Z"),
+    "an end at the end of time": notification(status="resolved", endsAt="9999-12-31T23:59:59Z"),
+    "an end before all time": notification(status="resolved", endsAt="0001-01-01T00:00:00Z"),
+    "labels without end": notification(labels=labels() | {f"label_{number}": "x" for number in range(5000)}),
+    "a label without end": notification(labels=labels(instance="x" * 100_000)),
+    "annotations without end": notification(annotations={f"a{number}": "x" for number in range(5000)}),
 }
 
 
@@ -76,6 +81,27 @@ async def test_what_alertmanager_would_never_send_is_refused_and_kept_nowhere(tm
         assert "\n" not in detail
         assert len(detail) < 300
         assert Alerts(store).newest() == ()
+        assert set((await statuses(client)).values()) == {200}
+
+
+@pytest.mark.parametrize("name", TOO_MUCH)
+async def test_what_alertmanager_may_send_and_no_page_could_show_costs_only_itself(tmp_path: Path, name: str) -> None:
+    """Anything but 2xx, and Alertmanager would send the group again at each of its intervals, for ever."""
+    (odd,) = TOO_MUCH[name]["alerts"]
+    (good,) = notification(fingerprint="good")["alerts"]
+    async with console(tmp_path) as (client, store):
+        for alerts in ([odd], [good, odd]):
+            answer = await post(client, json.dumps({"version": "4", "alerts": alerts}).encode())
+            assert answer.status == 204
+        assert [alert.fingerprint for alert in Alerts(store).newest()] == ["good"]
+        counted = await (await client.get("/metrics")).text()
+        for sample in (
+            'monitor_alerts_received_total{status="refused"} 2.0',
+            'monitor_alerts_received_total{status="firing"} 1.0',
+            'monitor_alert_notifications_total{outcome="partial"} 1.0',
+            'monitor_alert_notifications_total{outcome="refused"} 1.0',
+        ):
+            assert sample in counted
         assert set((await statuses(client)).values()) == {200}
 
 
@@ -129,6 +155,46 @@ async def test_a_watchdog_from_no_time_that_was_has_no_latency(tmp_path: Path, e
         seen = store.get("watchdog", "latest")
         assert seen is not None
         assert seen.body["latency_seconds"] is None
+
+
+async def test_a_group_of_three_thousand_alerts_is_taken(tmp_path: Path) -> None:
+    """In an incident that large the record must not be empty; the annotations are as long as the catalogue's."""
+    (alert,) = notification(annotations={"summary": "s" * 200, "impact": "i" * 800, "query": "q" * 1000})["alerts"]
+    body = {"version": "4", "alerts": [alert | {"fingerprint": f"{number:016x}"} for number in range(3000)]}
+    async with console(tmp_path) as (client, store):
+        assert (await post(client, json.dumps(body).encode())).status == 204
+        assert len(Alerts(store).firing()) == 3000
+
+
+HOUR = 3600.0
+
+
+async def told(client: Client, store: Store, hours: int, environment: str = "", **fields: Any) -> int:
+    """Post a Watchdog of an evaluation of some hours ago; of which one the console takes for the newest."""
+    own = {"environment": environment} if environment else {}
+    evaluated = {"evaluated_at": str(clock.now().timestamp() - hours * HOUR)}
+    body = notification(labels={"alertname": "Watchdog", "severity": "none"} | own, annotations=evaluated, **fields)
+    assert (await client.post("/hooks/watchdog", json=body)).status == 204
+    seen = store.get("watchdog", "latest")
+    assert seen is not None
+    return round(seen.body["latency_seconds"] / HOUR)
+
+
+async def test_the_watchdog_of_another_environment_does_not_speak_for_ours(tmp_path: Path) -> None:
+    """One Alertmanager may serve several; the console's catalogue is of the environment ``local``."""
+    async with console(tmp_path) as (client, store):
+        assert await told(client, store, 1, "staging") == 1
+        assert await told(client, store, 2, "local") == 2
+        assert await told(client, store, 3, "staging") == 2
+        assert await told(client, store, 4) == 2
+        assert await told(client, store, 5, "local", status="resolved", endsAt="2026-11-22T17:05:00Z") == 2
+        assert await told(client, store, 6, "local") == 6
+
+
+async def test_a_prometheus_that_names_no_environment_or_another_is_heard_all_the_same(tmp_path: Path) -> None:
+    async with console(tmp_path) as (client, store):
+        for hours, environment in enumerate(("", "production", "")):
+            assert await told(client, store, hours, environment) == hours
 
 
 async def test_a_row_that_cannot_be_shown_costs_only_itself(tmp_path: Path) -> None:
