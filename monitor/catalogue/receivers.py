@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from monitor.catalogue import templates
 
 CONSOLE = "console"
 """The receiver that is always there; its address is the environment's ``webhook_url``."""
+
+HTTP = {
+    "username": ("basic_auth", "username"),
+    "password_file": ("basic_auth", "password_file"),
+    "credentials_file": ("authorization", "credentials_file"),
+    "ca_file": ("tls_config", "ca_file"),
+}
+"""Settings by which a webhook knows Alertmanager, or Alertmanager the webhook: where each stands in ``http_config``."""
 
 FLAGS = {"true": True, "false": False}
 
@@ -35,7 +43,12 @@ class _Kind:
 
 
 _KINDS = {
-    "webhook": _Kind(needs=(("url", "url_file"),), urls=frozenset({"url"})),
+    "webhook": _Kind(
+        needs=(("url", "url_file"),),
+        may=frozenset(HTTP),
+        secret=frozenset({"password", "credentials"}),
+        urls=frozenset({"url"}),
+    ),
     "email": _Kind(
         needs=(("to",), ("from",), ("smarthost",)),
         may=frozenset({"hello", "auth_username", "auth_identity", "auth_password_file", "html", "text"})
@@ -72,28 +85,42 @@ def is_flag(kind: str, setting: str) -> bool:
 
 def problems(name: str, kind: str, settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """What is wrong with a receiver's settings: ``(setting, message)`` each, the setting empty for all of them."""
-    if name == CONSOLE:
-        if settings:
-            yield "", "must be {}: the console is reached at the environment's webhook_url"
-        return
-    rules = _KINDS[kind]
+    rules = _AT_THE_CONSOLE if name == CONSOLE else _KINDS[kind]
     for group in rules.needs:
         given = [setting for setting in group if settings.get(setting)]
         if not given:
             yield group[0], f"is missing: a receiver of kind {kind} needs {' or '.join(group)}"
         elif len(given) > 1:
             yield given[1], f"is given beside {given[0]}: keep one"
+    yield from _login(settings)
     known = rules.may.union(*rules.needs)
     for setting, value in settings.items():
-        yield from ((setting, message) for message in _wrong(kind, setting, value, known))
+        if name == CONSOLE and setting in {"url", "url_file"}:
+            yield setting, "is not for the console, which is reached at the environment's webhook_url"
+        else:
+            yield from ((setting, message) for message in _wrong(kind, setting, value, rules, known))
 
 
-def _wrong(kind: str, setting: str, value: str, known: frozenset[str]) -> Iterator[str]:
-    rules = _KINDS[kind]
+_AT_THE_CONSOLE = replace(_KINDS["webhook"], needs=())
+
+
+def _login(settings: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Say what is wrong with how a webhook knows Alertmanager: by user and password, or by a token."""
+    for one, other in (("username", "password_file"), ("password_file", "username")):
+        if settings.get(one) and not settings.get(other):
+            yield other, f"is missing: {one} is of no use without it"
+    if settings.get("credentials_file") and settings.get("username"):
+        yield "credentials_file", "is given beside username: Alertmanager sends one of them, keep it"
+
+
+def _wrong(kind: str, setting: str, value: str, rules: _Kind, known: frozenset[str]) -> Iterator[str]:
     if setting in rules.secret:
         yield _instead(setting, known)
     elif setting not in known:
         yield f"is not a setting of kind {kind}: use one of {', '.join(sorted(known))}"
+    elif setting in HTTP:
+        if not value.strip():
+            yield "must not be empty"
     elif setting in rules.flags and value not in FLAGS:
         yield 'must be "true" or "false", in quotes'
     elif setting in rules.urls:
@@ -128,4 +155,4 @@ def _url(value: str) -> Iterator[str]:
     if address.scheme not in {"http", "https"} or not address.netloc or _NOT_IN_URLS.search(value):
         yield "is not an address such as https://pager.example/hook"
     elif "@" in address.netloc:
-        yield "has a password in it, which would stand in a generated file: use url_file"
+        yield "has a password in it, which would stand in a generated file: use username and password_file"

@@ -82,8 +82,8 @@ _HOW_TO_ADD = f"""\
 #                       routes, grouping and receivers stay as they are.
 #   3. inhibit_rules, time_intervals, receivers: append these entries to your lists. Their names are those of the teams
 #                       in contacts.yaml; should one be yours already, rename the team.
-#   4. webhook_configs: where the console has users (its web_config_file), each of ours needs one of them:
-#                       http_config: {{basic_auth: {{username: alertmanager, password_file: FILE}}}}
+#   4. Where the console has users (its web_config_file), Alertmanager needs one of them: username and password_file in
+#                       the settings of the receiver console in contacts.yaml, or the console answers 401.
 # Then: amtool check-config, and `monitor alert route --config YOURS` to see that no route is dead.
 """
 

@@ -221,9 +221,8 @@ def _pattern(text: str) -> str:
 
 
 def _receivers(catalogue: Catalogue) -> Iterator[Value]:
-    environment = catalogue.environment
     yield {"name": CONSOLE, **receivers.configs(catalogue, ())}
-    yield {"name": WATCHDOG, "webhook_configs": [{"url": receivers.hook(environment, "watchdog")}]}
+    yield {"name": WATCHDOG, "webhook_configs": [receivers.console(catalogue, "watchdog")]}
     yield {"name": DRILLS, **receivers.configs(catalogue, catalogue.contacts.drills)}
     for name, heard_by in _told(leaves(catalogue)).items():
         yield {"name": name, **receivers.configs(catalogue, heard_by)}

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from monitor.catalogue.model import Catalogue
+from monitor.catalogue.receivers import HTTP
 from monitor.render.alertmanager import alertmanager_tree
 from monitor.render.yaml_text import GENERATED, Value, document
 
@@ -37,8 +38,12 @@ _FIELDS = {
     "image_url": "imageURL",
     "thumb_url": "thumbURL",
     "client_url": "clientURL",
+    "require_tls": "requireTLS",
 }
 """Settings whose field is not simply written in camel case."""
+
+_USER = ".username"
+"""What the key of a user's name ends with, after that of the password."""
 
 _MATCHER = re.compile(r'(?P<name>\w+)(?P<type>=~|!~|!=|=)(?P<value>".*")', re.DOTALL)
 
@@ -65,6 +70,7 @@ def config(catalogue: Catalogue, head: Callable[[str, str, str], dict[str, Value
         spec["muteTimeIntervals"] = [_interval(one) for one in intervals]
     text = document(head("monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", NAME) | {"spec": spec})
     wanted = [f"#   {key}: what the file {file} holds elsewhere\n" for file, key in sorted(keys.items())]
+    wanted += [f"#   {key}: {user}\n" for key, user in sorted(_users(catalogue, keys).items())]
     says = [GENERATED, _SAYS, *([_SAYS_ZONE] if intervals else ()), *([_SAYS_SECRET, *wanted] if wanted else ())]
     return text.replace(GENERATED, "".join(says))
 
@@ -72,11 +78,17 @@ def config(catalogue: Catalogue, head: Callable[[str, str, str], dict[str, Value
 def _secret_keys(catalogue: Catalogue) -> dict[str, str]:
     """The key of the Secret that stands for each file: its name, or all of its path where two have the same name."""
     settings = (item for receiver in catalogue.contacts.receivers for item in receiver.settings.items())
-    files = sorted({value for name, value in settings if name in _SECRETS})
+    files = sorted({value for name, value in settings if name in {*_SECRETS, *HTTP} and name.endswith("_file")})
     names = [_key(PurePosixPath(file).name) for file in files]
     return {
         file: name if name and names.count(name) == 1 else _key(file) for file, name in zip(files, names, strict=True)
     }
+
+
+def _users(catalogue: Catalogue, keys: Mapping[str, str]) -> dict[str, str]:
+    """The key of the Secret for the name of each user that Alertmanager is to webhooks."""
+    asked = (receiver.settings for receiver in catalogue.contacts.receivers if "username" in receiver.settings)
+    return {f"{keys[one['password_file']]}{_USER}": one["username"] for one in asked if "password_file" in one}
 
 
 def _key(text: str) -> str:
@@ -117,11 +129,30 @@ def _receiver(receiver: Mapping[str, Any], keys: Mapping[str, str]) -> Value:
 
 def _settings(settings: Mapping[str, Any], keys: Mapping[str, str]) -> Value:
     """The fields of one way to notify; what is empty is left out, for the Operator refuses it."""
-    given = {name: value for name, value in settings.items() if value != ""}
-    return {
-        _field(name): {"name": SECRET, "key": keys[value]} if name in _SECRETS else _listed(value)
-        for name, value in given.items()
-    }
+    made: dict[str, Value] = {}
+    for name, value in settings.items():
+        if name == "http_config":
+            made["httpConfig"] = _http(value, keys)
+        elif value != "":
+            made[_field(name)] = _secret(keys[value]) if name in _SECRETS else _listed(value)
+    return made
+
+
+def _secret(key: str) -> Value:
+    return {"name": SECRET, "key": key}
+
+
+def _http(settings: Mapping[str, Mapping[str, str]], keys: Mapping[str, str]) -> Value:
+    """As whom a webhook knows Alertmanager: the Operator wants the user's name from a Secret too."""
+    made: dict[str, Value] = {}
+    if basic := settings.get("basic_auth"):
+        key = keys[basic["password_file"]]
+        made["basicAuth"] = {"username": _secret(f"{key}{_USER}"), "password": _secret(key)}
+    if token := settings.get("authorization"):
+        made["authorization"] = {"credentials": _secret(keys[token["credentials_file"]])}
+    if tls := settings.get("tls_config"):
+        made["tlsConfig"] = {"ca": {"secret": _secret(keys[tls["ca_file"]])}}
+    return made
 
 
 def _listed(value: Any) -> Value:

@@ -5,10 +5,10 @@ What ``contacts.yaml`` does not say about a message is taken from the templates 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from monitor.catalogue.model import Catalogue, Environment, Receiver
-from monitor.catalogue.receivers import CONSOLE, FLAGS, is_flag
+from monitor.catalogue.model import Catalogue, Receiver
+from monitor.catalogue.receivers import CONSOLE, FLAGS, HTTP, is_flag
 from monitor.render.yaml_text import Value
 
 _CONFIG_KEYS = {
@@ -21,15 +21,17 @@ _CONFIG_KEYS = {
 }
 
 
-def hook(environment: Environment, name: str) -> str:
-    """Where Alertmanager reaches the console."""
-    return f"{environment.webhook_url.rstrip('/')}/hooks/{name}"
+def console(catalogue: Catalogue, name: str) -> Value:
+    """The way to the console: where it is, and as whom Alertmanager is known there."""
+    address = f"{catalogue.environment.webhook_url.rstrip('/')}/hooks/{name}"
+    own = (receiver.settings for receiver in catalogue.contacts.receivers if receiver.name == CONSOLE)
+    return {"url": address, **_with_http_config(next(own, {}))}
 
 
 def configs(catalogue: Catalogue, heard_by: Sequence[str]) -> dict[str, Value]:
     """The integrations of one receiver, by Alertmanager's keys."""
     found: dict[str, list[Value]] = {}
-    found["webhook_configs"] = [{"url": hook(catalogue.environment, "alertmanager")}]
+    found["webhook_configs"] = [console(catalogue, "alertmanager")]
     known = {receiver.name: receiver for receiver in catalogue.contacts.receivers}
     for name in heard_by:
         if name != CONSOLE:
@@ -39,9 +41,23 @@ def configs(catalogue: Catalogue, heard_by: Sequence[str]) -> dict[str, Value]:
 
 
 def _config(receiver: Receiver) -> Value:
-    own = {name: FLAGS[value] if is_flag(receiver.kind, name) else value for name, value in receiver.settings.items()}
+    own = _with_http_config(receiver.settings) if receiver.kind == "webhook" else _values(receiver)
     settings: dict[str, Value] = {"send_resolved": True, **_MESSAGES.get(receiver.kind, {}), **own}
     return dict(sorted(settings.items(), key=lambda item: (item[0] != "send_resolved", item[0])))
+
+
+def _values(receiver: Receiver) -> dict[str, Value]:
+    return {name: FLAGS[value] if is_flag(receiver.kind, name) else value for name, value in receiver.settings.items()}
+
+
+def _with_http_config(settings: Mapping[str, str]) -> dict[str, Value]:
+    """Settings of a webhook, those of ``HTTP`` where Alertmanager has them."""
+    plain: dict[str, Value] = {name: value for name, value in settings.items() if name not in HTTP}
+    http: dict[str, dict[str, Value]] = {}
+    for name, (part, key) in HTTP.items():
+        if name in settings:
+            http.setdefault(part, {})[key] = settings[name]
+    return plain | ({"http_config": http} if http else {})
 
 
 def _template(name: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from monitor import render
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
+from monitor.catalogue.receivers import CONSOLE
 from monitor.stack.credentials import write_private
 from monitor.stack.layout import Layout
 
@@ -49,7 +50,13 @@ def load_for(layout: Layout, promises: Promises) -> Catalogue:
             for job, instances in TARGETS.items()
         },
     }
-    return load(promises.catalogue, promises.environment, environment_overrides=overrides)
+    return _without_login(load(promises.catalogue, promises.environment, environment_overrides=overrides))
+
+
+def _without_login(catalogue: Catalogue) -> Catalogue:
+    """Let Alertmanager know the console without user: this stack's has none, whatever the one of patients asks for."""
+    own = tuple(replace(one, settings={}) if one.name == CONSOLE else one for one in catalogue.contacts.receivers)
+    return replace(catalogue, contacts=replace(catalogue.contacts, receivers=own))
 
 
 def write(layout: Layout, catalogue: Catalogue) -> None:

@@ -1,8 +1,8 @@
 """Where Alertmanager delivers: ``POST /hooks/alertmanager`` and ``POST /hooks/watchdog``.
 
 Answers 2xx as soon as the store has it, 4xx with one sentence for what cannot be a notification. An alert that cannot
-be taken is counted and logged, and answered 2xx all the same: Alertmanager would send its group again and again. Repeats
-change nothing: the store knows an alert by its fingerprint and start.
+be taken is counted and logged, and answered 2xx all the same: else Alertmanager sends its group again and again.
+Repeats change nothing: the store knows an alert by its fingerprint and start.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ async def told(client: Client, store: Store, hours: int, environment: str = "", 
     assert (await client.post("/hooks/watchdog", json=body)).status == 204
     seen = store.get("watchdog", "latest")
     assert seen is not None
-    return round(seen.body["latency_seconds"] / HOUR)
+    return round(float(seen.body["latency_seconds"]) / HOUR)
 
 
 async def test_the_watchdog_of_another_environment_does_not_speak_for_ours(tmp_path: Path) -> None:

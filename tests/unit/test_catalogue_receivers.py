@@ -30,6 +30,8 @@ receivers:
     [
         ("webhook", "url: http://pager:1/hook"),
         ("webhook", "url_file: /run/secrets/hook"),
+        ("webhook", "url: http://pager:1/hook, username: alertmanager, password_file: /run/secrets/hook"),
+        ("webhook", "url: 'https://pager:1/hook', credentials_file: /run/secrets/token, ca_file: /etc/ssl/own.pem"),
         ("email", "to: a@b, from: c@d, smarthost: 'mail:25', auth_username: u, auth_password_file: /run/secrets/mail"),
         ("email", "to: a@b, from: c@d, smarthost: 'mail:25', require_tls: 'false'"),
         ("email", "to: a@b, from: c@d, smarthost: '[::1]:25'"),
@@ -64,6 +66,12 @@ def test_a_receiver_of_each_kind_is_taken(root: Path, kind: str, settings: str) 
         ("webhook", "url: 'ftp://pager/'", ["url"]),
         ("webhook", "url: 'http://[pager/'", ["url"]),
         ("webhook", "url: http://pager, url_file: x", ["url_file"]),
+        ("webhook", "url: http://pager, username: u, password: SECRET", ["password", "password_file"]),
+        ("webhook", "url: http://pager, credentials: SECRET", ["credentials"]),
+        ("webhook", "url: http://pager, username: u", ["password_file"]),
+        ("webhook", "url: http://pager, password_file: p", ["username"]),
+        ("webhook", "url: http://pager, ca_file: ' '", ["ca_file"]),
+        ("webhook", "url: http://pager, username: u, password_file: p, credentials_file: c", ["credentials_file"]),
         ("webhook", "url: 'http://pager:port'", ["url"]),
         ("webhook", "url: 'http://pager/%zz'", ["url"]),
         ("webhook", 'url: "http://pager/\\n"', ["url"]),
@@ -85,10 +93,24 @@ def test_settings_that_alertmanager_refuses_or_that_are_secrets_are_faults(
     assert "SECRET" not in str(caught.value)
 
 
-def test_the_consoles_own_receiver_takes_no_settings_and_nobody_is_without_a_name(root: Path) -> None:
-    contacts = CONTACTS.format(kind="webhook", settings="url: http://pager:1").replace(
-        "settings: {}", "settings: {a: b}"
-    )
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ("a: b", ["a"]),
+        ("url: http://elsewhere", ["url"]),
+        ("url_file: x", ["url_file"]),
+        ("password: SECRET, username: u", ["password", "password_file"]),
+    ],
+)
+def test_the_consoles_own_receiver_takes_a_login_and_nothing_else(root: Path, settings: str, wrong: list[str]) -> None:
+    contacts = CONTACTS.format(kind="webhook", settings="url: http://pager:1")
+    (root / "contacts.yaml").write_text(contacts.replace("settings: {}", f"settings: {{{settings}}}"))
+
+    assert sorted(path for _, _, path in codes(root)) == [f"receivers[0].settings.{name}" for name in wrong]
+
+
+def test_no_team_is_without_a_name(root: Path) -> None:
+    contacts = CONTACTS.format(kind="webhook", settings="url: http://pager:1")
     (root / "contacts.yaml").write_text(contacts.replace("name: sre", "name: ''"))
 
-    assert [path for _, _, path in codes(root)] == ["teams[0].name", "receivers[0].settings"]
+    assert [path for _, _, path in codes(root)] == ["teams[0].name"]

@@ -291,6 +291,21 @@ def test_a_team_with_its_own_alertmanager_gets_one_route_that_takes_our_alerts_a
     assert [each for each in reaches(merged.route) if each.dead] == []
 
 
+def test_whoever_delivers_to_the_console_says_who_he_is(root: Path) -> None:
+    login = "{username: alertmanager, password_file: /run/secrets/web, ca_file: /etc/own.pem}"
+    made = config(loaded(root, CONTACTS.replace("kind: webhook, settings: {}", f"kind: webhook, settings: {login}")))
+
+    first = [receiver["webhook_configs"][0] for receiver in made["receivers"]]
+    assert all(hook["url"].endswith(("/hooks/alertmanager", "/hooks/watchdog")) for hook in first)
+    assert [hook["http_config"] for hook in first] == [
+        {
+            "basic_auth": {"username": "alertmanager", "password_file": "/run/secrets/web"},
+            "tls_config": {"ca_file": "/etc/own.pem"},
+        }
+    ] * len(first)
+    assert "http_config" not in made["receivers"][2]["webhook_configs"][1], "the console's password is for the console"
+
+
 def test_two_severities_of_one_alert_are_one_page(root: Path) -> None:
     (root / "alerts").mkdir()
     (root / "metrics").mkdir()

@@ -94,13 +94,24 @@ FIELDS: dict[str, Any] = {
             "receivers": [
                 {
                     "name": str,
-                    "webhookConfigs": [{"sendResolved": bool, "url": str, "urlSecret": SELECTOR}],
+                    "webhookConfigs": [
+                        {
+                            "sendResolved": bool,
+                            "url": str,
+                            "urlSecret": SELECTOR,
+                            "httpConfig": {
+                                "basicAuth": {"username": SELECTOR, "password": SELECTOR},
+                                "authorization": {"credentials": SELECTOR},
+                                "tlsConfig": {"ca": {"secret": SELECTOR}},
+                            },
+                        }
+                    ],
                     "emailConfigs": [
                         {
                             **dict.fromkeys(("to", "from", "smarthost", "hello", "authUsername", "authIdentity"), str),
                             **dict.fromkeys(("html", "text"), str),
                             "headers": [PAIR],
-                            "sendResolved": bool,
+                            **dict.fromkeys(("sendResolved", "requireTLS"), bool),
                             "authPassword": SELECTOR,
                         }
                     ],
@@ -261,14 +272,22 @@ MAIL = Receiver(
         "smarthost": "mail:25",
         "auth_password_file": "/etc/mail/pager",
         "auth_username": "monitor",
+        "require_tls": "false",
     },
 )
 TEAMS = Receiver(name="teams", kind="msteams", settings={"webhook_url_file": "/run/secrets/teams"})
-HOOK = Receiver(name="hook", kind="webhook", settings={"url_file": "/run/secrets/hook"})
+HOOK = Receiver(
+    name="hook",
+    kind="webhook",
+    settings={"url_file": "/run/secrets/hook", "credentials_file": "/run/secrets/token", "ca_file": "/etc/ssl/own.pem"},
+)
+LOGIN = Receiver(
+    name="console", kind="webhook", settings={"username": "alertmanager", "password_file": "/run/secrets/console"}
+)
 
 
 def test_receivers_take_their_secrets_from_keys_of_one_secret(catalogue: Catalogue, files: dict[str, str]) -> None:
-    everyone = (PAGER, SLACK, MAIL, TEAMS, HOOK)
+    everyone = (LOGIN, PAGER, SLACK, MAIL, TEAMS, HOOK)
     team = Team(name='s"r\\e', critical=("pager", "hook", "console"), warning=("room", "mail", "teams"))
     contacts = Contacts(teams=(team,), receivers=everyone)
     text = kubernetes.objects(replace(catalogue, contacts=contacts), files)["operator/alertmanagerconfig.yaml"]
@@ -284,6 +303,17 @@ def test_receivers_take_their_secrets_from_keys_of_one_secret(catalogue: Catalog
     assert warning["slackConfigs"][0]["apiURL"] == {"name": secret, "key": "slack.hook"}
     assert warning["msteamsv2Configs"][0]["webhookURL"]["key"] == "teams"
     assert {"name": "team", "matchType": "=", "value": 's"r\\e'} in spec["route"]["routes"][2]["matchers"]
+    assert critical["webhookConfigs"][1]["httpConfig"] == {
+        "authorization": {"credentials": {"name": secret, "key": "token"}},
+        "tlsConfig": {"ca": {"secret": {"name": secret, "key": "own.pem"}}},
+    }
+    login = {
+        part: {"name": secret, "key": f"console{end}"} for part, end in (("username", ".username"), ("password", ""))
+    }
+    assert [receivers[name]["webhookConfigs"][0]["httpConfig"] for name in ("console", "watchdog", "drills")] == [
+        {"basicAuth": login}
+    ] * 3
+    assert "#   console.username: alertmanager\n" in text
     assert "#   run.secrets.pager: what the file /run/secrets/pager holds elsewhere\n" in text
     assert (
         "spec.alertmanagerConfiguration: {name: monitor, templates: [{configMap: {name: monitor-notifications" in text
