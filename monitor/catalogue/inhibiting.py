@@ -31,6 +31,7 @@ class _Entry:
     source: tuple[str, ...]
     target: tuple[str, ...]
     equal: tuple[str, ...] = ()
+    slos: tuple[str, ...] = ()
 
 
 def read(document: Document, alerts: Collection[str] | None) -> tuple[tuple[Inhibition, ...], list[Fault]]:
@@ -65,10 +66,21 @@ def _faults(document: Document, here: str, entry: Mapping[str, Any], alerts: Col
     for number, label in enumerate(entry.get("equal", ())):
         if not naming.is_label(label):
             yield document.fault("wrong-name", naming.LABEL_RULE, f"{here}.equal[{number}]")
-    for field in ("source", "target", "equal"):
+    yield from _slos(document, here, entry)
+    for field in ("source", "target", "equal", "slos"):
         names = entry.get(field, ())
         for number in (number for number, name in enumerate(names) if name in names[:number]):
             yield document.fault("duplicate", f"{names[number]} is given twice", f"{here}.{field}[{number}]")
+
+
+def _slos(document: Document, here: str, entry: Mapping[str, Any]) -> Iterator[Fault]:
+    for number, name in enumerate(entry.get("slos", ())):
+        if not naming.fits_a_file_name(name):
+            yield document.fault("wrong-name", naming.FILE_NAME_RULE, f"{here}.slos[{number}]")
+    named = {*entry.get("source", SLO_ALERTS), *entry.get("target", SLO_ALERTS)}
+    if entry.get("slos") and named.isdisjoint(SLO_ALERTS):
+        message = f"is of no use: neither side names an alert that SLOs bring, such as {SLO_ALERTS[0]}"
+        yield document.fault("wrong-value", message, f"{here}.slos")
 
 
 def _unknown(

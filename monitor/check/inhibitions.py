@@ -23,13 +23,21 @@ def unfit_inhibitions(catalogue: Catalogue, alerts: Iterable[AlertRule]) -> Iter
     rules = {name: tuple(same) for name, same in found.items()}
     metrics = carried.declared(catalogue)
     for inhibition in catalogue.inhibitions:
-        yield from _milder(inhibition, rules)
+        meant = {name: tuple(rule for rule in same if inhibition.means(rule)) for name, same in rules.items()}
+        yield from _milder(inhibition, meant)
+        yield from _unknown_slos(inhibition, catalogue)
         yield from _unequal(inhibition, rules, metrics)
         if WATCHDOG_ALERT in inhibition.target:
             message = f"{WATCHDOG_ALERT} would not arrive while {' or '.join(inhibition.source)} fires"
             remedy = "take it out of target: that it arrives is what shows that alerts can arrive"
             yield finding(inhibition.place, "muted-watchdog", message, remedy)
     yield from _circles(catalogue)
+
+
+def _unknown_slos(inhibition: Inhibition, catalogue: Catalogue) -> Iterator[Finding]:
+    for name in sorted(set(inhibition.slos) - {slo.name for slo in catalogue.slos}):
+        message = f"SLO {name} does not exist, so nothing of it is muted or mutes"
+        yield finding(inhibition.place, "unknown-slo", message, "correct the name in slos, or take it out")
 
 
 def _milder(inhibition: Inhibition, rules: Rules) -> Iterator[Finding]:

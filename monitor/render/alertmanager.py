@@ -190,7 +190,8 @@ def _waiting(team: Team, part: TeamPart | None, taken: tuple[str, ...]) -> Itera
         yield Leaf(receiver=name, heard_by=called, matchers=taken, in_working_hours=True)
     owner = part if part is not None and part.warning is not None else None
     name = receiver_name(team, Attention.TICKET, owner) if ticket else CONSOLE
-    if called or ticket or team.critical:
+    # Where nobody hears, a wider route would take it, or that of what cannot wait.
+    if called or ticket or team.critical or part is not None:
         yield Leaf(receiver=name, heard_by=ticket, matchers=taken)
 
 

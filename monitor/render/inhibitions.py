@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
+from monitor.catalogue.inhibiting import SLO_ALERTS
 from monitor.catalogue.model import AlertRule, Catalogue, Inhibition, Place
 from monitor.render import carried
 from monitor.render.yaml_text import Value
@@ -44,12 +45,21 @@ def rules(catalogue: Catalogue) -> list[Value]:
 
 
 def _rule(inhibition: Inhibition, *, own: bool) -> Value:
-    source, target, apart = [named(inhibition.source)], [named(inhibition.target)], list(APART)
+    source, target = (_side(names_, inhibition.slos) for names_ in (inhibition.source, inhibition.target))
+    apart = list(APART)
     if own:
         source.append(f'{DRILL_LABEL}!="true"')
         apart.remove(DRILL_LABEL)
     equal = [*apart, *(label for label in inhibition.equal if label not in apart)]
     return {"source_matchers": source, "target_matchers": target, "equal": equal}
+
+
+def _side(alerts: Sequence[str], slos: Sequence[str]) -> list[str]:
+    """Matchers of one side. What is no SLO's alert has no such label, which the empty alternative stands for."""
+    if not slos or not set(alerts) & set(SLO_ALERTS):
+        return [named(alerts)]
+    patterns = "|".join(name.replace(".", "[.]") for name in slos)
+    return [named(alerts), f'{names.SLO_LABEL}=~"{patterns}|"']
 
 
 def _alerts_about_drills(catalogue: Catalogue) -> frozenset[str]:

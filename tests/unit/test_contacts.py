@@ -115,6 +115,16 @@ def test_a_list_of_nobody_is_kept_and_no_wider_route_takes_what_is_left_to_it(ro
     assert "no-route" in {code for code, _ in found(nobody, nobody.contacts)}
 
 
+def test_what_can_wait_for_nobody_does_not_wake_those_of_the_part(root: Path) -> None:
+    """Nor does a part that makes no tickets get the team's."""
+    part = "critical: [dba]\n        critical_working_hours: []\n        warning: []"
+    text = CONTACTS.replace("critical: [dba]", part).replace("critical: [pager]", "critical: []")
+    catalogue = loaded(root, text.replace("critical_working_hours: [chat]", "critical_working_hours: []"))
+    assert heard(catalogue, component="mongodb", urgency="working-hours") == ()
+    assert heard(catalogue, component="mongodb") == ("dba",)
+    assert heard(catalogue, urgency="working-hours") == ("tickets",)
+
+
 @pytest.mark.parametrize(
     ("at", "works"),
     [

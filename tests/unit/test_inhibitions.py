@@ -77,6 +77,14 @@ def test_a_catalogue_without_the_file_is_valid(root: Path) -> None:
         ("- {source: [ShopDown]}\n- 7\n", [(1, "[0].target", "missing-field"), (2, "[1]", "wrong-type")]),
         ("- {source: [ShopDown], target: [SLONoData], equal: [a-b]}\n", [(1, "[0].equal[0]", "wrong-name")]),
         ("- {source: [ShopDown], target: [SLONoData], equall: [slo]}\n", [(1, "[0].equall", "unknown-field")]),
+        (
+            "- {source: [ShopDown], target: [ShopOther], slos: [a]}\n",
+            [(1, "[0].slos", "wrong-value"), (1, "[0].target[0]", "reference")],
+        ),
+        (
+            "- {source: [ShopDown], target: [SLONoData], slos: [a b, c, c]}\n",
+            [(1, "[0].slos[0]", "wrong-name"), (1, "[0].slos[2]", "duplicate")],
+        ),
         ("- {source: ShopDown, target: [SLONoData]}\n", [(1, "[0].source", "wrong-type")]),
         ("- {source: [ShopDown, ShopDown], target: [SLONoData]}\n", [(1, "[0].source[1]", "duplicate")]),
     ],
@@ -179,6 +187,41 @@ def test_what_fails_in_one_environment_mutes_nothing_in_another(bundled: Catalog
     # Nor are they one incident: whoever has taken the one would not hear of the other.
     grouping = [route for route in routes(config.route) if route.receiver != "watchdog"]
     assert all("environment" in route.group_by for route in grouping)
+
+
+def test_what_burns_for_another_reason_mutes_nothing_and_is_not_muted(bundled: Catalogue) -> None:
+    """Backups that stand still say nothing about bookings, and an edge that is down nothing about another's budget."""
+    config = read(alertmanager_config(bundled), "alertmanager.yml")
+
+    def muted(source: dict[str, str], target: dict[str, str]) -> bool:
+        return any(mutes(rule, source, target) for rule in config.inhibit_rules)
+
+    def burning(slo: str) -> dict[str, str]:
+        return {"alertname": "ErrorBudgetBurnFast", "slo": slo, "severity": "critical", "team": "sre"}
+
+    journey, edge = (
+        {"alertname": name, "severity": "critical"} for name in ("BookingJourneyFailed", "EdgeHasNoBackend")
+    )
+    assert muted(burning("booking-success"), journey)
+    assert muted(edge, burning("availability"))
+    for stranger in ("recovery-point-age", "billing"):
+        assert not muted(burning(stranger), journey)
+        assert not muted(edge, burning(stranger))
+    assert muted({"alertname": "RecoveryPointTooOld"}, burning("recovery-point-age"))
+    assert not muted({"alertname": "RecoveryPointTooOld"}, burning("availability"))
+
+
+def test_an_entry_that_names_an_slo_that_is_not_there_is_found(bundled: Catalogue) -> None:
+    mine = replace(entry("EdgeHasNoBackend", "ErrorBudgetBurnFast"), slos=("availability", "availibility"))
+    assert [code for code, _ in found(bundled, mine)] == ["unknown-slo"]
+
+
+def test_an_entry_may_mean_the_alerts_of_some_slos_alone(bundled: Catalogue) -> None:
+    """Those that only make tickets mute no page; of those that page nothing is said."""
+    tickets = replace(entry("ErrorBudgetBurnFast", "MongoNoPrimary"), slos=("page-load",))
+    pages = replace(entry("ErrorBudgetBurnFast", "MongoNoPrimary"), slos=("availability",))
+    assert [code for code, _ in found(bundled, tickets)] == ["milder-source"]
+    assert found(bundled, pages) == []
 
 
 def test_an_alert_about_a_drill_is_no_rehearsal(bundled: Catalogue) -> None:

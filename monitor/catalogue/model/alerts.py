@@ -87,4 +87,10 @@ class Inhibition:
     target: tuple[str, ...]
     equal: tuple[str, ...] = ()
     """Labels that both sides carry. Alertmanager counts a label that is missing on both sides as equal."""
+    slos: tuple[str, ...] = ()
+    """Of alerts that every SLO brings, those of these SLOs alone are meant; empty: of every one."""
     place: Place
+
+    def means(self, rule: AlertRule) -> bool:
+        """Whether an alert that the entry names is meant by it."""
+        return not self.slos or rule.labels.get("slo", "") in {"", *self.slos}
