@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from typing import Any
 from aiohttp import ClientSession
 
 from monitor import clock
+from monitor.catalogue.load import load
+from monitor.catalogue.model import Receiver
 from monitor.sources.alertmanager import active_alerts
+from telemetry.webconfig import WebConfig, hash_password
+from tests.contract.notification_receivers import alertmanager as running
 from tests.contract.web_server import alertmanager, console
 
 
@@ -48,6 +53,26 @@ async def test_an_alert_that_is_refused_is_not_sent_again_and_again(tmp_path: Pa
                 failed = [line for line in (await answer.text()).splitlines() if line.startswith(FAILED)]
             assert failed
             assert {float(line.split()[-1]) for line in failed} == {0.0}
+
+
+async def test_a_console_that_has_users_is_told_by_the_one_that_contacts_yaml_names(tmp_path: Path) -> None:
+    protection = WebConfig(users={"alertmanager": hash_password("right", cost=4)})
+    (tmp_path / "password").write_text("right\n")
+    async with console(tmp_path, protection=protection) as (client, store):
+        environment = {"webhook_url": str(client.make_url("/")), "group_wait": "0s"}
+        catalogue = load(None, "local", environment_overrides=environment)
+        login = {"username": "alertmanager", "password_file": str(tmp_path / "password")}
+        own = (Receiver(name="console", kind="webhook", settings=login),)
+        known = replace(catalogue, contacts=replace(catalogue.contacts, receivers=own))
+        async with running(tmp_path, known) as url:
+            labels = {"severity": "critical", "team": "sre"}
+            now = clock.now()
+            await tell(url, starts=now, labels=labels | {"alertname": "DiskFull"})
+            await tell(url, starts=now, labels={"alertname": "Watchdog"})
+            deadline = time.monotonic() + 15
+            while not (store.firing() and store.get("watchdog", "latest")):
+                assert time.monotonic() < deadline, (tmp_path / "alertmanager.log").read_text()
+                await asyncio.sleep(0.1)
 
 
 async def samples(client: Any, line: str) -> list[dict[str, Any]]:
