@@ -137,7 +137,7 @@ def _unused(catalogue: Catalogue, config: Config, rules: Iterable[AlertRule]) ->
             continue
         matchers = {matcher.name: matcher.value for matcher in route.matchers}
         urgency, severity = matchers.pop("urgency", ""), matchers.pop("severity", "")
-        team = matchers.pop("team", "")
+        team = matchers.pop("team", "").removesuffix("|")  # the default team's takes those of nobody as well
         if matchers.keys() & _PARTS:
             continue  # it only groups, or repeats, what its parent takes
         if urgency and not (route.active and wanted):

@@ -25,7 +25,7 @@ from monitor.catalogue.model import (
 )
 from monitor.catalogue.receivers import CONSOLE
 from monitor.render import inhibitions, notifications, receivers, time_intervals
-from monitor.render.rules import all_alerts, complete
+from monitor.render.rules import DEFAULT_TEAM, all_alerts, complete
 from monitor.render.yaml_text import Value, document
 from monitor.routing import matchers
 from monitor.slo import names, windows
@@ -164,7 +164,7 @@ def leaves(catalogue: Catalogue) -> tuple[Leaf, ...]:
 
 def _leaves(team: Team, part: TeamPart | None) -> Iterator[Leaf]:
     labels = part.labels if part else {}
-    taken = tuple(matcher(name, value) for name, value in [("team", team.name), *labels.items()])
+    taken = (_owned(team), *(matcher(name, value) for name, value in labels.items()))
     critical, warning = (matcher("severity", one.value) for one in (Severity.CRITICAL, Severity.WARNING))
     yield from _waiting(team, part, (*taken, critical, matcher(URGENCY_LABEL, Attention.WORKING_HOURS.value)))
     for attention, severity in ((Attention.NOW, critical), (Attention.TICKET, warning)):
@@ -173,6 +173,11 @@ def _leaves(team: Team, part: TeamPart | None) -> Iterator[Leaf]:
         if own:
             name = receiver_name(team, attention, part) if heard_by else CONSOLE
             yield Leaf(receiver=name, heard_by=heard_by, matchers=(*taken, severity), at_once=wakes)
+
+
+def _owned(team: Team) -> str:
+    """A matcher of a team's alerts. Those of nobody, as others' rules make them, are the default team's: not lost."""
+    return f'team=~"{team.name}|"' if team.name == DEFAULT_TEAM else matcher("team", team.name)
 
 
 def _waiting(team: Team, part: TeamPart | None, taken: tuple[str, ...]) -> Iterator[Leaf]:

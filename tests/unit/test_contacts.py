@@ -100,6 +100,20 @@ def test_teams_hear_by_urgency_service_and_hour(root: Path) -> None:
     assert heard(catalogue, alertname="Watchdog", drill="true") == ("room",)
 
 
+def test_what_carries_no_team_is_the_default_teams(root: Path) -> None:
+    """Rules that others wrote, such as those of kube-prometheus, know no teams: their pages must not be lost."""
+    config = routes.rendered(loaded(root))
+
+    def to(**labels: str) -> list[str]:
+        return [each.route.receiver for each in deliveries(config, labels, datetime(2026, 11, 26, 9, tzinfo=UTC))]
+
+    assert to(alertname="KubeAPIDown", severity="critical") == ["sre-critical"]
+    assert to(alertname="KubeAPIDown", severity="critical", component="mongodb") == ["sre/mongodb-critical"]
+    assert to(alertname="KubePodCrashLooping", severity="warning") == ["sre-warning"]
+    assert to(alertname="InfoInhibitor", severity="none") == ["console"]
+    assert to(alertname="Theirs", severity="critical", team="theirs") == ["console"]
+
+
 def test_a_list_of_nobody_is_kept_and_no_wider_route_takes_what_is_left_to_it(root: Path) -> None:
     """Or those who are not to hear of it would be called, and of what can wait at night."""
     nobody = loaded(
