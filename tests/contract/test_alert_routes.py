@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 import yaml
@@ -15,13 +16,14 @@ from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue, Contacts, Receiver, Severity, Team, TeamPart
 from monitor.check import routes
-from monitor.render.alertmanager import alertmanager_config, subtree
+from monitor.render.alertmanager import alertmanager_config, people, subtree
 from monitor.render.notifications import FILE, notification_templates
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import document
 from monitor.routing.config import read
 from monitor.routing.walk import deliveries
 from tests.contract.notification_receivers import version
+from tests.unit.test_contacts_properties import ZONES, made
 from tests.unit.test_routing import TREE
 
 SETTINGS = {
@@ -31,6 +33,8 @@ SETTINGS = {
     "mail": ("email", {"to": "a@b", "from": "c@d", "smarthost": "mail:25", "require_tls": "false"}),
     "hook": ("webhook", {"url": "http://hook:1"}),
     "secret-hook": ("webhook", {"url_file": "/run/secrets/d"}),
+    "known-hook": ("webhook", {"url": "https://h/x", "username": "u", "password_file": "/run/secrets/f"}),
+    "trusted-hook": ("webhook", {"url": "https://h/x", "credentials_file": "token", "ca_file": "/etc/ssl/own.pem"}),
     "teams": ("msteams", {"webhook_url_file": "/run/secrets/e"}),
 }
 
@@ -138,6 +142,44 @@ def test_amtool_agrees_whatever_teams_and_their_parts_are_called(tmp_path: Path)
     of_parts = [{"team": "sre", "severity": "critical", "component": name} for name in ODD]
 
     assert disagreements(config, [*of_teams, *of_parts]) == []
+
+
+def odd_clinic(random: Random, bundled: Catalogue) -> Catalogue:
+    """Anything that contacts.yaml can say: receivers and teams of any name, hours, holidays and zones."""
+    names = random.sample(ODD, 4)
+    heard: list[Receiver] = []
+    for name in names:
+        kind, settings = random.choice(list(SETTINGS.values()))
+        heard.append(Receiver(name=name, kind=kind, settings=settings))  # type: ignore[arg-type]  # one of the kinds
+    contacts = made(random, tuple(names))
+    login = random.choice([{}, {"username": "u", "password_file": "p"}])
+    console = Receiver(name="console", kind="webhook", settings=login)
+    teams = tuple(replace(team, name=f"{team.name}{random.choice(ODD)}") for team in contacts.teams[1:])
+    contacts = replace(contacts, receivers=(console, *heard), teams=(*contacts.teams[:1], *teams), drills=(names[0],))
+    assert bundled.recovery is not None
+    zone = replace(bundled.recovery, time_zone=random.choice(ZONES))
+    return replace(bundled, contacts=contacts, recovery=zone)
+
+
+def test_amtool_accepts_whatever_contacts_yaml_can_say(tmp_path: Path) -> None:
+    bundled = load(None, "compose", environment_overrides={"alertmanager_version": version()})
+
+    def judge(seed: int) -> str:
+        catalogue = odd_clinic(Random(seed), bundled)
+        folder = tmp_path / str(seed)
+        folder.mkdir()
+        (folder / "alertmanager.yml").write_text(alertmanager_config(catalogue))
+        (folder / FILE).write_text(notification_templates(catalogue.environment))
+        command = ["amtool", "check-config", str(folder / "alertmanager.yml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        heard = {name for names in people(catalogue).values() for name in names}
+        refused = [
+            each for each in routes.unsupported(catalogue) if any(f" {name}: " in each.message for name in heard)
+        ]
+        return "" if (done.returncode == 0) == (not refused) else f"{seed}: {refused} {done.stdout} {done.stderr}"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [said for said in pool.map(judge, range(12)) if said] == []
 
 
 def test_amtool_agrees_on_trees_that_others_wrote(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -22,19 +22,19 @@ RECEIVERS = ("pager", "chat", "tickets", "rehearsals")
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def some(random: Random) -> tuple[str, ...]:
-    return tuple(random.sample(RECEIVERS, random.randint(0, 2)))
+def made(random: Random, names: Sequence[str] = RECEIVERS) -> Contacts:
+    """Teams, their parts, hours and holidays as they fall."""
 
+    def some() -> tuple[str, ...]:
+        return tuple(random.sample(names, random.randint(0, 2)))
 
-def said(random: Random) -> tuple[str, ...] | None:
-    return some(random) if random.random() < 0.5 else None
+    def said() -> tuple[str, ...] | None:
+        return some() if random.random() < 0.5 else None
 
-
-def made(random: Random) -> Contacts:
     def parts() -> Iterator[TeamPart]:
         for labels in ({"component": "mongodb"}, {"slo_service": "shop"}, {"component": "mongodb", "job": "x"}):
             if random.random() < 0.5:
-                heard = {name: said(random) for name in ("critical", "critical_working_hours", "warning")}
+                heard = {name: said() for name in ("critical", "critical_working_hours", "warning")}
                 yield TeamPart(labels=labels, **heard)
 
     def hours() -> Iterator[WorkingHours]:
@@ -45,18 +45,18 @@ def made(random: Random) -> Contacts:
     teams = (
         Team(
             name=name,
-            critical=some(random),
-            critical_working_hours=said(random),
-            warning=some(random),
+            critical=some(),
+            critical_working_hours=said(),
+            warning=some(),
             services=tuple(parts()),
         )
         for name in ("sre", "dba")
     )
-    receivers = (Receiver(name=name, kind="webhook", settings={"url": "http://x"}) for name in RECEIVERS)
+    receivers = (Receiver(name=name, kind="webhook", settings={"url": "http://x"}) for name in names)
     return Contacts(
         teams=tuple(teams),
         receivers=tuple(receivers),
-        drills=("rehearsals",),
+        drills=tuple(names[-1:]),
         working_hours=tuple(hours()),
         holidays=random.choice([(), ("11-30", "2027-01-01")]),
     )
