@@ -25,6 +25,11 @@ PATIENCE_S = 3.0
 """A link that takes longer than this to say that it is ready does not answer."""
 
 FIRING = 'ALERTS{alertstate="firing",severity="critical"}'
+FAILING = 'ALERTS{alertname="AlertmanagerNotificationsFailing",alertstate="firing",integration!="webhook"}'
+"""A pager, a chat or mail that refuses what it is sent: the alert that says so would go by it as well. The way to the
+console is the Watchdog's, which notices sooner."""
+UNDELIVERED = "cannot deliver by"
+
 PATH_ID, CHANNEL_ID = "path", "second-channel"
 """Beside the newest Watchdog, as records of its kind."""
 
@@ -57,10 +62,20 @@ def dead_links(settings: Settings) -> dict[str, str]:
     return {name: reason for name, reason in asked if reason}
 
 
+def undelivered(settings: Settings) -> dict[str, str]:
+    """Ask Prometheus whether Alertmanager reaches those whom it is to wake; nothing where it cannot say."""
+    try:
+        with connect(settings, timeout_s=PATIENCE_S) as prometheus:
+            ways = sorted({sample.labels.get("integration", "") for sample in prometheus.instant(FAILING)})
+    except MonitorError:
+        return {}
+    return {"Alertmanager": f"{UNDELIVERED} {', '.join(ways)}"} if ways else {}
+
+
 def watch(settings: Settings, catalogue: Catalogue, store: Store, channel: Channel) -> Watched:
     """Look once, and tell who has to be told."""
     limits = limits_of(settings)
-    dead = dead_links(settings)
+    dead = dead_links(settings) or undelivered(settings)
     seen = Look(at=clock.now(), dead=dead, watchdog=store.get("watchdog", "latest"))
     path = alert_path.look(remembered(store) or alert_path.first(seen.at), seen, limits)
     untold = ""
@@ -104,11 +119,14 @@ def _broken(path: Path, criticals: tuple[str, ...] | None, catalogue: Catalogue)
     environment = catalogue.environment
     since = clock.to_rfc3339(path.broken_since or path.looked_at)
     again = f" This is message {path.told + 1}." if path.told else ""
+    partly = all(UNDELIVERED in reason for reason in path.reasons)
+    what = "Alerts do not reach whoever hears only by that way" if partly else "No alert reaches anybody"
+    runbook = "AlertmanagerNotificationsFailing" if partly else "Watchdog"
     body = (
-        f"No alert reaches anybody (environment {environment.name}), noticed at {since}.{again}\n"
+        f"{what} (environment {environment.name}), noticed at {since}.{again}\n"
         f"Broken: {'; '.join(path.reasons)}.\n"
         f"{firing}\n"
-        f"What to do: {environment.runbook_url.rstrip('/')}/Watchdog\n"
+        f"What to do: {environment.runbook_url.rstrip('/')}/{runbook}\n"
     )
     return f"Alerts do not arrive: {path.reasons[0]}", body
 
@@ -116,7 +134,7 @@ def _broken(path: Path, criticals: tuple[str, ...] | None, catalogue: Catalogue)
 def _ended(path: Path, catalogue: Catalogue) -> tuple[str, str]:
     lasted = clock.humanize((path.whole_since or path.looked_at) - (path.broken_since or path.looked_at))
     body = (
-        f"The way from Prometheus to the console is whole again (environment {catalogue.environment.name}); "
+        f"The way of alerts is whole again (environment {catalogue.environment.name}); "
         f"it was broken for {lasted}.\n"
         f"What fired meanwhile: {catalogue.environment.console_url.rstrip('/')}/alerts\n"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import stat
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -263,6 +264,32 @@ def test_what_fires_unheard_is_in_the_message(
     monkeypatch.setattr("monitor.work.alarm._criticals", lambda _: ("EdgeHasNoBackend", "MongoNoPrimary"))
     look(settings)
     assert "Critical alerts firing unheard: EdgeHasNoBackend, MongoNoPrimary." in one.taken[0]["body"]
+
+
+class _SaysThatThePagerFails(_Ready):
+    """A Prometheus in which, for whatever is asked, Alertmanager's failing alert fires."""
+
+    def do_GET(self) -> None:
+        super().do_GET()
+        metric = {"alertname": "AlertmanagerNotificationsFailing", "integration": "pagerduty"}
+        result = [{"metric": metric, "value": [clock.now().timestamp(), "1"]}]
+        self.wfile.write(json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode())
+
+
+def test_a_pager_that_refuses_is_told_by_the_other_way(broken: tuple[Settings, Receiver, Receiver]) -> None:
+    """Everything runs, and the Watchdog comes; but the alert about the pager goes by the pager."""
+    settings, one, _ = broken
+    with ThreadingHTTPServer(("127.0.0.1", 0), _SaysThatThePagerFails) as prometheus:
+        threading.Thread(target=prometheus.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        says = f"http://127.0.0.1:{prometheus.server_address[1]}"
+        # Of the fixture's links web answers for Alertmanager, which it has stopped, and the Watchdog with it.
+        with Store.open(settings.state) as store:
+            store.put("watchdog", "latest", {"latency_seconds": 0.01})
+        look(replace(settings, prometheus_url=says, alertmanager_url=settings.web_url))
+        prometheus.shutdown()
+    assert one.titles == ["Alerts do not arrive: Alertmanager cannot deliver by pagerduty"]
+    assert "Alerts do not reach whoever hears only by that way" in one.taken[0]["body"]
+    assert "/runbooks/AlertmanagerNotificationsFailing" in one.taken[0]["body"]
 
 
 def test_the_page_says_whether_alerts_can_arrive_and_when_the_channel_was_tried(
