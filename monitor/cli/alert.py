@@ -81,7 +81,8 @@ _HOW_TO_ADD = f"""\
 #   2. route.routes:    put the one route below before yours. It takes the catalogue's alerts and no others, so your
 #                       routes, grouping and receivers stay as they are.
 #   3. inhibit_rules, time_intervals, receivers: append these entries to your lists. Their names are those of the teams
-#                       in contacts.yaml; should one be yours already, rename the team.
+#                       in contacts.yaml; should one be yours already, rename the team. The names console, watchdog,
+#                       drills, working-hours and holidays may be changed here, wherever they stand.
 #   4. Where the console has users (its web_config_file), Alertmanager needs one of them: username and password_file in
 #                       the settings of the receiver console in contacts.yaml, or the console answers 401.
 # Then: amtool check-config, and `monitor alert route --config YOURS` to see that no route is dead.
