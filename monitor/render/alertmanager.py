@@ -72,25 +72,24 @@ def alertmanager_tree(catalogue: Catalogue) -> dict[str, Any]:
 def subtree(catalogue: Catalogue) -> dict[str, Value]:
     """What a team that has an Alertmanager adds to its own configuration: one route, and what that refers to.
 
-    The route takes the catalogue's alerts alone: those of its names that carry a team of ours, as all of ours do.
+    It is about the catalogue's alerts alone: those of its names that carry a team of ours, as all of ours do.
     """
     rules = list(all_alerts(catalogue))
-    taken = [inhibitions.named(sorted({rule.name for rule in rules}))]
     teams = sorted({rule.labels["team"] for rule in rules})
-    taken.append(f'team=~"{"|".join(_pattern(team) for team in teams)}"')
+    ours = f'team=~"{"|".join(_pattern(team) for team in teams)}"'
     route = {
         "receiver": CONSOLE,
-        "matchers": taken,
+        "matchers": [inhibitions.named(sorted({rule.name for rule in rules})), ours],
         **_timing(catalogue.environment),
         "routes": _routes(catalogue),
     }
-    return {"templates": [notifications.FILE], "route": {"routes": [route]}, **_rest(catalogue)}
+    return {"templates": [notifications.FILE], "route": {"routes": [route]}, **_rest(catalogue, among=ours)}
 
 
-def _rest(catalogue: Catalogue) -> dict[str, Value]:
+def _rest(catalogue: Catalogue, *, among: str = "") -> dict[str, Value]:
     intervals = time_intervals.rendered(catalogue) if any(leaf.in_working_hours for leaf in leaves(catalogue)) else []
     return {
-        "inhibit_rules": inhibitions.rules(catalogue),
+        "inhibit_rules": inhibitions.rules(catalogue, among=among),
         **({"time_intervals": intervals} if intervals else {}),
         "receivers": list(_receivers(catalogue)),
     }

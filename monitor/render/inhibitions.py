@@ -30,21 +30,25 @@ def inhibitions(catalogue: Catalogue) -> tuple[Inhibition, ...]:
     return (*_of_slos(catalogue), *catalogue.inhibitions)
 
 
-def rules(catalogue: Catalogue) -> list[Value]:
-    """Alertmanager's ``inhibit_rules``.
+def rules(catalogue: Catalogue, *, among: str = "") -> list[Value]:
+    """Alertmanager's ``inhibit_rules``; ``among`` is a matcher of both sides, where others' alerts have the same names.
 
     Each has ``drill`` in ``equal``: what is real carries no such label, so that it mutes what is real, and a rehearsal
     mutes rehearsals. Where an alert has a label of that name with a meaning of its own, rehearsals are left out as
     sources instead. And each has ``environment``: what fails where it is tried out mutes nothing where patients are.
     """
     meant = _alerts_about_drills(catalogue)
-    return [
+    found = [
         *(_rule(one, own=not meant.isdisjoint((*one.source, *one.target))) for one in inhibitions(catalogue)),
         *_of_two_severities(catalogue),
     ]
+    for rule in found if among else ():
+        rule["source_matchers"].append(among)
+        rule["target_matchers"].append(among)
+    return list(found)
 
 
-def _rule(inhibition: Inhibition, *, own: bool) -> Value:
+def _rule(inhibition: Inhibition, *, own: bool) -> dict[str, list[str]]:
     source, target = (_side(names_, inhibition.slos) for names_ in (inhibition.source, inhibition.target))
     apart = list(APART)
     if own:
@@ -69,7 +73,7 @@ def _alerts_about_drills(catalogue: Catalogue) -> frozenset[str]:
     return frozenset(rule.name for rule in rules_ if DRILL_LABEL in (carried.of_alert(rule, metrics).possible or ()))
 
 
-def _of_two_severities(catalogue: Catalogue) -> Iterator[Value]:
+def _of_two_severities(catalogue: Catalogue) -> Iterator[dict[str, list[str]]]:
     """An alert that is given as a warning and, further on, as critical: the critical one says it all.
 
     Both are of the same series where every label that their expressions leave is equal.

@@ -214,6 +214,28 @@ async def test_the_links_of_an_incident_are_those_of_what_still_fires(tmp_path: 
     assert message["links"][0]["href"].endswith("/runbooks/StillFiring")
 
 
+async def test_an_alert_of_others_says_what_it_has_to_say(tmp_path: Path) -> None:
+    """Those of kube-prometheus know summary, description and runbook_url, and neither impact nor value nor team."""
+    foreign = {
+        "labels": {"alertname": "KubeAPIDown", "severity": "critical"},
+        "annotations": {"summary": "Target disappeared.", "description": "KubeAPI has disappeared from Prometheus."},
+        "startsAt": BEGAN,
+    }
+    bare = {"labels": {"alertname": "Bare", "severity": "warning"}, "startsAt": BEGAN}
+    async with inbox() as box, alertmanager(tmp_path, clinic(box, tmp_path, version=version())) as url:
+        await tell(url, [foreign, bare])
+        (message,) = (await box.next("slack"))["attachments"]
+        paged = (await box.next("pagerduty"))["payload"]
+        mailed = mail(await box.mail("WARNING: Bare"))
+    assert message["title"] == paged["summary"] == "CRITICAL: Target disappeared."
+    assert message["text"].startswith("KubeAPI has disappeared from Prometheus.\n*Since:* ")
+    assert "\nKubeAPI has disappeared from Prometheus.\nSince: " in paged["custom_details"]["firing"]
+    whole = "".join((message["text"], str(paged), *mailed.values()))
+    assert "no value" not in whole
+    assert "Impact: \n" not in whole
+    assert "[]" not in whole
+
+
 async def test_a_page_of_another_environment_says_so_first(tmp_path: Path) -> None:
     """One Alertmanager may serve several, and nobody should rise for the one where things are tried out."""
     async with inbox() as box:

@@ -22,7 +22,7 @@ from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import document
 from monitor.routing.config import read
 from monitor.routing.reach import reaches
-from monitor.routing.walk import deliveries
+from monitor.routing.walk import deliveries, mutes
 from tests.catalogue_files import SLO
 
 CONTACTS = """\
@@ -313,6 +313,13 @@ def test_a_team_with_its_own_alertmanager_gets_one_route_that_takes_our_alerts_a
     assert to(alertname="Watchdog", severity="none") == ["theirs"], "the Watchdog of another stack is not ours"
     assert to(alertname="KubePodCrashLooping", severity="critical") == ["infra"]
     assert [each for each in reaches(merged.route) if each.dead] == []
+    # Theirs may be called the same: RedisDown is a common name.
+    down, high = {"alertname": "RedisDown", "instance": "x"}, {"alertname": "RedisMemoryHigh", "instance": "x"}
+    muting = [rule for rule in merged.inhibit_rules if mutes(rule, down | {"team": "sre"}, high | {"team": "sre"})]
+    assert len(muting) == 1
+    assert not any(
+        mutes(rule, down | theirs_, high) for rule in merged.inhibit_rules for theirs_ in ({}, {"team": "x"})
+    )
 
 
 def test_whoever_delivers_to_the_console_says_who_he_is(root: Path) -> None:
