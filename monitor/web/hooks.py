@@ -57,10 +57,10 @@ async def _received(request: web.Request, received_at: datetime) -> Notification
     try:
         return await asyncio.to_thread(parse, await _json(request), received_at)
     except NotificationError as error:
-        _refused(request, 400)
+        refused(request, 400)
         raise web.HTTPBadRequest(text=f"not a notification of Alertmanager: {error}") from error
     except web.HTTPException as error:
-        _refused(request, error.status)
+        refused(request, error.status)
         raise
 
 
@@ -100,7 +100,8 @@ def _log(alert: AlertRecord) -> None:
     )
 
 
-def _refused(request: web.Request, status: int) -> None:
+def refused(request: web.Request, status: int) -> None:
+    """Count and log a notification that was not taken."""
     request.app[CONSOLE].metrics.notifications.labels("refused").inc()
     log.warning("web.notification_refused", status=status)
 

@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
 from monitor.errors import SettingsError, Unavailable
+from monitor.web.hooks import refused
 from monitor.web.pages import error_page
 from monitor.web.state import CONSOLE
 from telemetry import logs
@@ -29,6 +30,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_TURNED_AWAY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.MISDIRECTED_REQUEST})
+
 log = logs.get_logger()
 
 
@@ -40,6 +43,9 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
         status = response.status
+        if status in _TURNED_AWAY and request.path.startswith("/hooks/"):
+            # It never came as far as the receiver, which counts what it refuses itself.
+            refused(request, status)
     finally:
         duration = request.app[CONSOLE].metrics.request_duration
         duration.labels(method_of(request), route_of(request), str(status)).observe(time.monotonic() - begun)

@@ -326,6 +326,9 @@ async def test_with_users_configured_only_they_get_in(tmp_path: Path) -> None:
         assert (await client.get("/-/ready")).status == 200
         assert (await client.get("/", headers={"Authorization": encode_basic_auth("sre", "right")})).status == 200
         assert (await client.get("/", headers={"Authorization": encode_basic_auth("sre", "wrong")})).status == 401
+        counted = await client.get("/metrics", headers={"Authorization": encode_basic_auth("sre", "right")})
+        # An Alertmanager with an old password: the alert AlertsRefused is about it as well.
+        assert 'monitor_alert_notifications_total{outcome="refused"} 1.0' in await counted.text()
 
 
 async def test_many_notifications_at_once_are_all_kept(tmp_path: Path) -> None:
