@@ -191,13 +191,15 @@ def muted(config: Config, file: str) -> Iterator[Finding]:
         intervals.some_instants(A_MONDAY_MORNING) if any(r.mute or r.active for r in routes(config.route)) else ()
     )
     judged: dict[tuple[tuple[str, ...], tuple[str, ...]], bool] = {}
+    told: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for route in routes(config.route):
         if not (route.mute or route.active):
             continue
         key = (route.mute, route.active)
         if key not in judged:
             judged[key] = not any(_open(config, route, at) for at in instants)
-        if judged[key]:
+        if judged[key] and not any(route.path.startswith(f"{above}.") for above in told.get(key, ())):
+            told.setdefault(key, []).append(route.path)
             message = f"{shown(route)} is muted at any time: by {', '.join((*route.mute, *route.active))}"
             remedy = "correct the time intervals: working hours without days or hours never come"
             line = route.line if file != CONTACTS.file else 0

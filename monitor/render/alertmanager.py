@@ -123,17 +123,18 @@ def _routes(catalogue: Catalogue) -> list[Value]:
 
 def _route(leaf: Leaf, contacts: Contacts, patient: Sequence[AlertRule]) -> Value:
     """``patient`` are the alerts that say themselves how often they are repeated."""
-    below = [_SUFFERING if leaf.at_once else _BURNING, *_repeated(leaf, patient)]
-    route: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": below}
+    times: dict[str, Value] = {}
     if leaf.in_working_hours:
-        route["active_time_intervals"] = [time_intervals.WORKING_HOURS]
+        times["active_time_intervals"] = [time_intervals.WORKING_HOURS]
         if contacts.holidays:
-            route["mute_time_intervals"] = [time_intervals.HOLIDAYS]
-        route["continue"] = True
-    return route
+            times["mute_time_intervals"] = [time_intervals.HOLIDAYS]
+    # Alertmanager's routes do not take the times of the one above over.
+    below = [{**route, **times} for route in (_SUFFERING if leaf.at_once else _BURNING, *_repeated(leaf, patient))]
+    taken: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": below, **times}
+    return {**taken, "continue": True} if leaf.in_working_hours else taken
 
 
-def _repeated(leaf: Leaf, patient: Sequence[AlertRule]) -> Iterator[Value]:
+def _repeated(leaf: Leaf, patient: Sequence[AlertRule]) -> Iterator[dict[str, Value]]:
     """A route for each interval at which alerts that the leaf takes are repeated."""
     asked = [one for text in leaf.matchers for one in matchers.parse(text)]
     taken = [rule for rule in patient if all(one.matches(rule.labels) for one in asked)]
@@ -141,13 +142,13 @@ def _repeated(leaf: Leaf, patient: Sequence[AlertRule]) -> Iterator[Value]:
         yield {"matchers": [matcher(REPEAT_LABEL, span)], "repeat_interval": span}
 
 
-_BURNING: Value = {
+_BURNING: dict[str, Value] = {
     "matchers": [inhibitions.named([pair.alert for pair in windows.BURN_PAIRS])],
     "group_by": [names.SLO_LABEL, "severity", ENVIRONMENT_LABEL],
 }
 """How fast a budget burns does not make another incident: one ticket an SLO, to whomever its alerts go."""
 
-_SUFFERING: Value = {
+_SUFFERING: dict[str, Value] = {
     "matchers": [f'{names.SERVICE_LABEL}=~".+"'],
     "group_by": [names.SERVICE_LABEL, "severity", ENVIRONMENT_LABEL],
 }

@@ -377,6 +377,22 @@ def test_an_alert_says_itself_how_often_it_is_repeated_and_goes_where_it_would_g
     assert found(bundled, bundled.contacts) == []
 
 
+def test_what_can_wait_and_is_repeated_calls_nobody_at_night(root: Path) -> None:
+    """Alertmanager's routes do not take over the times of the route above them."""
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text(
+        "groups:\n- name: a\n  rules:\n  - alert: Patient\n    expr: up == 0\n"
+        "    labels: {severity: critical, urgency: working-hours, repeat: 1d}\n"
+        "    annotations: {summary: s, impact: i, action: a}\n"
+    )
+    catalogue = loaded(root)
+    waits = {"alertname": "Patient", "urgency": "working-hours", "repeat": "1d"}
+
+    assert heard(catalogue, **waits) == ("chat", "tickets")
+    assert heard(catalogue, "2026-11-26T02:00+00:00", **waits) == ("tickets",)
+    assert heard(catalogue, "2026-12-25T09:00+00:00", **waits) == ("tickets",)
+
+
 @pytest.mark.parametrize("repeat", ["often", "0s", "6d"])
 def test_a_repetition_that_cannot_be_kept_is_a_fault_at_its_field(root: Path, repeat: str) -> None:
     (root / "alerts").mkdir()

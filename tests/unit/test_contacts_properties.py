@@ -67,7 +67,8 @@ def alert(random: Random) -> dict[str, str]:
         "team": random.choice(["sre", "dba", "nobody"]),
         "severity": random.choice(["critical", "warning", "info"]),
     }
-    more = {"component": "mongodb", "slo_service": "shop", "job": "x", "urgency": "working-hours"}
+    more = {"component": "mongodb", "slo_service": "shop", "job": "x", "urgency": "working-hours", "repeat": "1d"}
+    more |= {"alertname": "ErrorBudgetBurnFast"}
     labels |= {name: value for name, value in more.items() if random.random() < 0.5}
     return labels | ({"drill": "true"} if random.random() < 0.1 else {})
 
