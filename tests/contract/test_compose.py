@@ -263,6 +263,21 @@ def test_what_prometheus_and_alertmanager_are_given_is_accepted_by_their_own_too
     assert "web-alertmanager" in alertmanager, "the console takes alerts only from users"
 
 
+def test_alertmanager_is_known_to_this_console_whatever_another_environments_asks_for(
+    compose_init: ModuleType,
+) -> None:
+    login = {"authorization": {"credentials_file": "/run/secrets/token"}}
+    theirs = {"url": "https://hook.example/x", "http_config": login}
+    ours = {"url": "http://web:9500/hooks/alertmanager", "http_config": login}
+    text = yaml.safe_dump({"receivers": [{"name": "console", "webhook_configs": [ours, theirs]}]})
+
+    (receiver,) = yaml.safe_load(compose_init.alertmanager_config(text))["receivers"]
+
+    own, other = receiver["webhook_configs"]
+    assert own["http_config"].keys() == {"basic_auth"}, "Alertmanager refuses two ways at once"
+    assert other == theirs
+
+
 def test_alertmanager_finds_its_templates_where_they_are_mounted(
     services: dict[str, Any], compose_init: ModuleType
 ) -> None:

@@ -23,6 +23,8 @@ from monitor.render.yaml_text import document
 from monitor.routing.config import read
 from monitor.routing.reach import reaches
 from monitor.routing.walk import deliveries, mutes
+from monitor.stack.derived import Promises, load_for
+from monitor.stack.layout import Layout
 from tests.catalogue_files import SLO
 
 CONTACTS = """\
@@ -335,6 +337,15 @@ def test_whoever_delivers_to_the_console_says_who_he_is(root: Path) -> None:
         }
     ] * len(first)
     assert "http_config" not in made["receivers"][2]["webhook_configs"][1], "the console's password is for the console"
+
+
+def test_the_embedded_stacks_console_has_no_users_whatever_contacts_yaml_asks_for(root: Path, tmp_path: Path) -> None:
+    login = "{username: alertmanager, password_file: /run/secrets/web}"
+    (root / "contacts.yaml").write_text(CONTACTS.replace("settings: {}", f"settings: {login}"))
+
+    made = config(load_for(Layout(run_dir=tmp_path / "run"), Promises(catalogue=root)))
+
+    assert all("http_config" not in hook for receiver in made["receivers"] for hook in receiver["webhook_configs"])
 
 
 def test_two_severities_of_one_alert_are_one_page(root: Path) -> None:
