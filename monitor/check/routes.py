@@ -206,6 +206,19 @@ def muted(config: Config, file: str) -> Iterator[Finding]:
             yield Finding(file=file, line=line, code="muted-forever", message=message, remedy=remedy)
 
 
+def loud(config: Config, file: str) -> Iterator[Finding]:
+    """Routes below one that keeps to its times, which have none themselves: Alertmanager does not take them over."""
+    for above in routes(config.route):
+        for route in above.routes if above.mute or above.active else ():
+            if not (route.mute or route.active):
+                times = ", ".join((*above.mute, *above.active))
+                message = (
+                    f"{shown(route)} notifies at any time: the times of the route above it ({times}) are not its own"
+                )
+                line = route.line if file != CONTACTS.file else 0
+                yield Finding(file=file, line=line, code="lost-times", message=message, remedy="write them there too")
+
+
 def _open(config: Config, route: Route, at: datetime) -> bool:
     if any(intervals.contains(config.time_intervals[name], at) for name in route.mute):
         return False

@@ -41,7 +41,7 @@ def command(
 
     The labels that the catalogue gives an alert of that name need not be written. Exits 0 if some person hears of it
     then, and 1 if nobody does. Without labels every route is judged instead: exits 1 if no alert can reach one of them,
-    or if it is always muted.
+    or if it is always muted, or at no time though the route above it is.
     """
     catalogue = None if config_file else load(context.settings.catalogue, context.settings.environment)
     config, name = _config(catalogue, config_file)
@@ -96,7 +96,8 @@ def _time(text: str | None, zone: str) -> datetime:
 
 def _judge_routes(config: Config, name: str, *, as_json: bool) -> None:
     judged = reaches(config.route)
-    found = [*(routes.dead_route(reach, name) for reach in routes.dead(judged)), *routes.muted(config, name)]
+    dead = (routes.dead_route(reach, name) for reach in routes.dead(judged))
+    found = [*dead, *routes.muted(config, name), *routes.loud(config, name)]
     if as_json:
         print_json({"routes": [_reach_json(reach) for reach in judged], "holes": [hole.to_json() for hole in found]})
     else:

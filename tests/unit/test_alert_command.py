@@ -248,6 +248,28 @@ def test_any_configuration_is_judged_and_its_dead_routes_are_named(tmp_path: Pat
     ]
 
 
+def test_a_route_that_does_not_keep_the_hours_of_the_one_above_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.yml"
+    text = """\
+route:
+  receiver: r
+  routes:
+    - matchers: [urgency="low"]
+      active_time_intervals: [work]
+      routes:
+        - {matchers: [team="a"], group_by: [team]}
+        - {matchers: [team="b"], active_time_intervals: [work]}
+receivers: [{name: r}]
+time_intervals: [{name: work, time_intervals: [{weekdays: ["monday:friday"]}]}]
+"""
+    file.write_text(text)
+    done = monitor("alert", "route", "--config", str(file))
+    assert done.exit_code == 1
+    assert f'{file}:7: the route to r (team="a"; line 7) notifies at any time' in done.output
+    file.write_text(text.replace("group_by: [team]", "mute_time_intervals: [work]"))
+    assert monitor("alert", "route", "--config", str(file)).exit_code == 0
+
+
 def test_an_alert_is_followed_through_any_configuration(tmp_path: Path) -> None:
     file = tmp_path / "theirs.yml"
     file.write_text(TREE)
