@@ -16,6 +16,7 @@ from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Receiver
 from monitor.sources.alertmanager import active_alerts
+from monitor.store_alerts import Alerts
 from telemetry.webconfig import WebConfig, hash_password
 from tests.contract.notification_receivers import alertmanager as running
 from tests.contract.web_server import alertmanager, console
@@ -70,7 +71,7 @@ async def test_a_console_that_has_users_is_told_by_the_one_that_contacts_yaml_na
             await tell(url, starts=now, labels=labels | {"alertname": "DiskFull"})
             await tell(url, starts=now, labels={"alertname": "Watchdog"})
             deadline = time.monotonic() + 15
-            while not (store.firing() and store.get("watchdog", "latest")):
+            while not (Alerts(store).firing() and store.get("watchdog", "latest")):
                 assert time.monotonic() < deadline, (tmp_path / "alertmanager.log").read_text()
                 await asyncio.sleep(0.1)
 

@@ -184,8 +184,8 @@ def test_what_fails_in_one_environment_mutes_nothing_in_another(bundled: Catalog
     assert muted(gone, burning)
     assert not muted(gone | here, burning | there)
     assert all("environment" in rule.equal for rule in config.inhibit_rules)
-    # Nor are they one incident: whoever has taken the one would not hear of the other. And a Watchdog that goes on would
-    # else be sent in one notification with the one that stopped.
+    # Nor are they one incident: whoever has taken the one would not hear of the other. And a Watchdog that goes on
+    # would be sent in one notification with the one that stopped.
     assert all("environment" in route.group_by for route in routes(config.route))
 
 
