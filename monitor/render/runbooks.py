@@ -33,6 +33,7 @@ _SEVERITIES = {
     Severity.INFO: "info: context only",
     Severity.NONE: "none: wakes nobody",
 }
+_COMMANDS = "as typed on the embedded stack; with Docker or on Kubernetes: [where to run](procedures/where-to-run.md)"
 _WAITING = "critical in working hours: calls a human then, and is a ticket until they begin"
 
 
@@ -87,6 +88,7 @@ def _facts(rules: list[AlertRule], catalogue: Catalogue) -> Iterator[str]:
         objective = f"{promql.number(slo.target * 100)} % over {slo.window.text}"
         yield f"| SLO | {slo.display_name} (`{slo.name}`), {objective} |"
     yield f"| Dashboard | {_dashboard(first)} |"
+    yield f"| Commands | {_COMMANDS} |"
 
 
 def _severity(rules: list[AlertRule]) -> str:

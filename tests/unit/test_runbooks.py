@@ -16,7 +16,7 @@ from monitor.check.series import Declared
 from monitor.render.runbooks import HEADINGS
 from tests.runbook_pages import ALERTS, PAGES, PROCEDURES, commands, prose
 
-TOOLS = frozenset({"database-shells"})
+TOOLS = frozenset({"database-shells", "where-to-run"})
 """Pages that procedures refer to; they change nothing by themselves."""
 PROMETHEUS_OWN = frozenset({"ALERTS", "scrape_duration_seconds"})
 """What Prometheus makes itself."""
