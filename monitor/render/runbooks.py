@@ -21,6 +21,7 @@ HEADINGS = (
     "## Impact",
     "## First 5 minutes",
     "## Diagnosis",
+    "## Decision table",
     "## Mitigation",
     "## Verify recovery",
     "## Escalate",

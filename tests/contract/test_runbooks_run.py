@@ -65,3 +65,28 @@ def test_every_query_of_a_runbook_is_answered(stack: Any) -> None:
         for page in PAGES:
             for query in re.findall(r"```promql\n(.*?)```", prose(page), re.DOTALL):
                 prometheus.instant(query)  # raises where Prometheus does not understand it
+
+
+def test_the_shells_that_procedures_use_reach_both_databases(stack: Any, tmp_path: Path) -> None:
+    (tmp_path / ".run").symlink_to(stack.layout.run_dir)
+    page = next(page for page in PAGES if page.stem == "database-shells")
+    defined = re.findall(r"```sh\n(.*?)```", prose(page), re.DOTALL)[0]
+    member, (_, port) = stack.layout.address("mongo-1"), stack.layout.address("redis").split(":")
+    asked = (
+        f"mongo_do {member} '{{\"hello\": 1}}'",
+        f'mongo_do {member} \'{{"listIndexes": "appointments"}}\' appointments',
+        "redis_do PING",
+    )
+    done = subprocess.run(
+        ["/bin/bash", "-e", "-c", "\n".join((defined, *asked))],
+        cwd=tmp_path,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "REDIS_PORT": port},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"primary"' in done.stdout
+    assert '"practitioner_cells"' in done.stdout
+    assert "PONG" in done.stdout
