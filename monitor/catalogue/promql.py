@@ -85,6 +85,13 @@ def parts(expr: ql.Expr) -> tuple[ql.Expr, ...]:
     return ()
 
 
+def every_part(expr: ql.Expr) -> Iterator[ql.Expr]:
+    """An expression and all that it is made of, from the outside in."""
+    yield expr
+    for part in parts(expr):
+        yield from every_part(part)
+
+
 def _quoted(text: re.Match[str]) -> str:
     """A raw text in quotes: the parser takes what stands in backticks for escapes, which Prometheus does not."""
     return json.dumps(text[0][1:-1], ensure_ascii=False) if text[0].startswith("`") else text[0]

@@ -92,8 +92,8 @@ def check(text: str, dialect: Dialect = PROMETHEUS) -> None:
 def _check(text: str, dialect: Dialect) -> None:
     declared = set(dialect.variables)
     blocks: list[str] = []
-    for action in _actions(_COMMENT.sub("", text)):
-        tokens = list(_tokens(action))
+    for action in actions(_COMMENT.sub("", text)):
+        tokens = list(lexed(action))
         first = tokens[0][1] if tokens else ""
         if not first:
             raise ValueError("{{ }} is empty")
@@ -110,8 +110,12 @@ def _check(text: str, dialect: Dialect) -> None:
         raise ValueError(f"{{{{ {blocks[-1]} }}}} has no {{{{ end }}}}")
 
 
-def _actions(text: str) -> Iterator[str]:
-    """What stands between each ``{{`` and its ``}}``; a ``}}`` in quotes ends nothing."""
+def actions(text: str) -> Iterator[str]:
+    """What stands between each ``{{`` and its ``}}``; a ``}}`` in quotes ends nothing.
+
+    Raises:
+        ValueError: one is never closed.
+    """
     end = re.compile(r"""(?:"(?:[^"\\\n]|\\.)*"|`[^`]*`|'(?:[^'\\\n]|\\.)*'|(?!\}\})[^"`'])*\}\}""")
     at = 0
     while (start := text.find("{{", at)) >= 0:
@@ -122,7 +126,12 @@ def _actions(text: str) -> Iterator[str]:
         yield text[start + 2 : at - 2].removeprefix("- ").removesuffix(" -").strip()
 
 
-def _tokens(action: str) -> Iterator[tuple[str, str]]:
+def lexed(action: str) -> Iterator[tuple[str, str]]:
+    """What an action is made of, each with its kind: ``("word", "query")``.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
     at, depth = 0, 0
     while at < len(action):
         found = _TOKEN.match(action, at)

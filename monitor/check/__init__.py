@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alerts, histograms, inhibitions, parts, recovery, routes, traffic
+from monitor.check import alert_queries, alert_texts, alerts, histograms, inhibitions, parts, recovery, routes, traffic
 from monitor.check.dashboards import dashboard_findings
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
@@ -41,6 +41,8 @@ def findings(
         *unknown_series(catalogue),
         *alerts.never_fires(catalogue),
         *alerts.untested(catalogue),
+        *alert_queries.unfit_conditions(catalogue),
+        *alert_texts.unfit_texts(catalogue),
         *alerts.beyond_retention(catalogue),
         *histograms.too_old(catalogue),
         *parts.no_part(catalogue),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Any
 
 import promql_parser as ql
 
@@ -96,17 +95,16 @@ def lost(slo: Slo, kept: timedelta, shown: str) -> str:
     return ""
 
 
-def _ranges(expr: ql.Expr) -> Iterator[Any]:
-    if isinstance(expr, (ql.MatrixSelector, ql.SubqueryExpr)):
-        yield expr.range
-    if isinstance(expr, ql.BinaryExpr):
-        yield from _ranges(expr.lhs)
-        yield from _ranges(expr.rhs)
-    elif isinstance(expr, ql.Call):
-        for argument in expr.args:
-            yield from _ranges(argument)
-    elif isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
-        yield from _ranges(expr.expr)
+def _ranges(expr: ql.Expr) -> Iterator[timedelta]:
+    """How far back each series is read."""
+    for part in promql.every_part(expr):
+        match part:
+            case ql.SubqueryExpr():
+                yield (part.range or timedelta(0)) + (part.offset or timedelta(0))
+            case ql.MatrixSelector():
+                yield part.range + (part.vector_selector.offset or timedelta(0))
+            case ql.VectorSelector() if part.offset is not None:
+                yield part.offset
 
 
 def _cases(rule: AlertRule) -> Iterator[str]:

@@ -9,7 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from monitor.check.dashboard_files import DashboardFile, targets
+from monitor.check.problem import Problem
 from monitor.check.series import Declared
+from monitor.render import carried
 from monitor.render.dashboards_model import COLUMNS
 from monitor.render.runbooks import FOLDER
 
@@ -22,13 +24,10 @@ class Known:
     """What a dashboard may refer to."""
 
     declared: Declared
+    metrics: carried.Metrics
     uids: frozenset[str]
     runbooks: frozenset[str] | None
     runbook_url: str
-
-
-Problem = tuple[str, str, str]
-"""Code, message, remedy."""
 
 
 def numbers(board: DashboardFile, _: Known) -> Iterator[Problem]:

@@ -10,16 +10,12 @@ import promql_parser as ql
 
 from monitor.catalogue import promql
 from monitor.catalogue.model import Place
-from monitor.check.series import Declared
+from monitor.check.counters import misread
+from monitor.check.dashboard_layout import Known
+from monitor.check.problem import Problem
+from monitor.check.query_labels import impossible
+from monitor.render import carried
 from monitor.render.dashboards_promql import RATE, replaced, variables
-
-RATES = frozenset({"rate", "irate"})
-OF_COUNTERS = RATES | {"increase", "resets"}
-COUNTED = OF_COUNTERS | {"changes", "count_over_time", "absent", "absent_over_time", "present_over_time", "timestamp"}
-"""What may be done with a counter."""
-
-COUNTING = frozenset({"count", "group", "count_values"})
-"""Aggregations that look at how many series there are, not at their values."""
 
 INSTANT = frozenset({"table", "bargauge"})
 """Panels that show the state now: asking them for a range reads a thousand times as much."""
@@ -27,17 +23,13 @@ INSTANT = frozenset({"table", "bargauge"})
 _FIXED_RATE = re.compile(r"\b(?:rate|irate)\s*\((?:[^()]|\([^()]*\))*?\[(?!\$__rate_interval|\$\{__rate_interval)")
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
-Problem = tuple[str, str, str]
-
 
 def used_variables(expr: str) -> set[str]:
     """The names of the variables that a query holds."""
     return set(variables(expr))
 
 
-def query_problems(
-    place: Place, panel: dict[str, Any], target: dict[str, Any], declared: Declared
-) -> Iterator[Problem]:
+def query_problems(place: Place, panel: dict[str, Any], target: dict[str, Any], known: Known) -> Iterator[Problem]:
     """Everything that is wrong with one query: (code, message, remedy)."""
     written = str(target["expr"])
     try:
@@ -49,103 +41,32 @@ def query_problems(
         if not selector.name or any(matcher.name == "__name__" for matcher in selector.matchers.matchers):
             yield "reads-everything", f"{written} reads series of every name", "name the metric"
         else:
-            for problem in declared.problems(place, selector):
+            for problem in known.declared.problems(place, selector):
                 yield problem.code, problem.message, problem.remedy
     if _FIXED_RATE.search(written):
         yield "fixed-rate", f"{written} has a rate over a fixed window: zoomed in it is empty", f"use [{RATE}]"
     yield from _constants(expr, written)
-    yield from _counters(expr, declared)
-    yield from _shown(panel, target, expr)
+    yield from misread(expr, known.declared, RATE)
+    yield from impossible(expr, known.metrics)
+    yield from _shown(panel, target, expr, known)
 
 
 def _constants(expr: ql.Expr, written: str) -> Iterator[Problem]:
-    for call in _calls(expr):
-        if call.func.name == "vector":
+    for part in promql.every_part(expr):
+        if isinstance(part, ql.Call) and part.func.name == "vector":
             message = f"{written} makes a value up where there is none"
             yield "made-up", message, "let an empty panel say that nothing is known (noValue)"
 
 
-def _counters(expr: ql.Expr, declared: Declared, around: str = "", counted: bool = False) -> Iterator[Problem]:  # noqa: FBT001, FBT002  # passed on by itself alone
-    """Counters without a rate, and rates of what is none."""
-    if isinstance(expr, ql.MatrixSelector):
-        yield from _one(expr.vector_selector, declared, around, counted=counted)
-    elif isinstance(expr, ql.VectorSelector):
-        yield from _one(expr, declared, around, counted=counted)
-    elif isinstance(expr, ql.Call):
-        name = expr.func.name
-        for argument in expr.args:
-            if name in OF_COUNTERS and isinstance(argument, ql.SubqueryExpr):
-                message = f"{name} is taken of what was added up: a counter's restart looks like a jump"
-                yield "rate-of-aggregate", message, f"add up the {name}s instead"
-            yield from _counters(argument, declared, name, counted or name in COUNTED)
-    elif isinstance(expr, ql.AggregateExpr):
-        yield from _counters(expr.expr, declared, around, counted or str(expr.op) in COUNTING)
-    elif isinstance(expr, ql.BinaryExpr):
-        yield from _counters(expr.lhs, declared, around, counted)
-        yield from _counters(expr.rhs, declared, around, counted)
-    elif isinstance(expr, (ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
-        yield from _counters(expr.expr, declared, around, counted)
-
-
-def _one(selector: ql.VectorSelector, declared: Declared, around: str, *, counted: bool) -> Iterator[Problem]:
-    name = str(selector.name or "")
-    types = declared.types(name)
-    if around in OF_COUNTERS and types == {"gauge"}:
-        yield (
-            "rate-of-gauge",
-            f"{around} is taken of {name}, which is a gauge",
-            "use deriv or delta, or show it as it is",
-        )
-    counter = types == {"counter"} or (not types and name.endswith("_total"))
-    if counter and not counted:
-        message = f"{name} is a counter, and is shown as it is: it only says how long ago the process started"
-        yield "bare-counter", message, f"take its rate: rate({name}[{RATE}])"
-
-
-def _shown(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iterator[Problem]:
+def _shown(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr, known: Known) -> Iterator[Problem]:
     kind = panel.get("type")
     if kind in INSTANT and not target.get("instant"):
         yield "not-instant", "asks for a range, and shows one value", "ask it as an instant query"
     if kind == "heatmap" and target.get("format") != "heatmap":
         yield "no-heatmap", "does not ask for buckets in a heatmap's form", "set format to heatmap"
-    by = _labels(expr)
-    if by is not None:
-        unknown = sorted(set(_LEGEND.findall(str(target.get("legendFormat") or ""))) - by)
+    possible = carried.of_query(expr, known.metrics).possible
+    if possible is not None:
+        unknown = sorted(set(_LEGEND.findall(str(target.get("legendFormat") or ""))) - possible - {"__name__"})
         if unknown:
             message = f"the legend names {', '.join(unknown)}, which the query drops"
             yield "empty-legend", message, "keep the label in by (...), or leave it out of the legend"
-
-
-def _labels(expr: ql.Expr) -> set[str] | None:
-    """The labels that a query's answer has; ``None`` where nobody can say."""
-    if isinstance(expr, ql.ParenExpr):
-        return _labels(expr.expr)
-    if isinstance(expr, ql.AggregateExpr):
-        return _grouped(expr)
-    if isinstance(expr, ql.BinaryExpr):
-        left, right = _labels(expr.lhs), _labels(expr.rhs)
-        return None if left is None or right is None else left | right
-    if isinstance(expr, ql.Call) and expr.func.name == "histogram_quantile":
-        inner = _labels(expr.args[1])
-        return None if inner is None else inner - {"le"}
-    return None
-
-
-def _grouped(expr: ql.AggregateExpr) -> set[str] | None:
-    if str(expr.op) in {"topk", "bottomk", "limitk"}:
-        return _labels(expr.expr)
-    if expr.modifier is None:
-        return set()
-    return set(expr.modifier.labels) if str(expr.modifier.type).endswith("By") else None
-
-
-def _calls(expr: ql.Expr) -> Iterator[ql.Call]:
-    if isinstance(expr, ql.Call):
-        yield expr
-        for argument in expr.args:
-            yield from _calls(argument)
-    elif isinstance(expr, ql.BinaryExpr):
-        yield from _calls(expr.lhs)
-        yield from _calls(expr.rhs)
-    elif isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
-        yield from _calls(expr.expr)

@@ -13,10 +13,12 @@ from typing import Any
 from monitor.catalogue.model import Catalogue
 from monitor.check.alert_panels import without_panel
 from monitor.check.dashboard_files import DashboardFile, asked, choice, read, targets
-from monitor.check.dashboard_layout import Known, Problem, grid, links, named, numbers
+from monitor.check.dashboard_layout import Known, grid, links, named, numbers
 from monitor.check.dashboard_queries import query_problems, used_variables
 from monitor.check.finding import Finding, finding
+from monitor.check.problem import Problem
 from monitor.check.series import Declared
+from monitor.render import carried
 
 MOST_QUERIES = 12
 """Asked as soon as a dashboard is opened, and at every refresh; the rest belongs into collapsed rows."""
@@ -45,6 +47,7 @@ def dashboard_findings(
     uids = Counter(board.uid for board in boards)
     known = Known(
         declared=Declared(catalogue),
+        metrics=carried.declared(catalogue),
         uids=frozenset(uids),
         runbooks=None if runbooks is None else frozenset(runbooks),
         runbook_url=catalogue.environment.runbook_url.rstrip("/"),
@@ -159,11 +162,11 @@ def _cost(board: DashboardFile, _: Known) -> Iterator[Problem]:
 def _queries(board: DashboardFile, known: Known) -> Iterator[Problem]:
     kinds = {(named(panel), target["expr"]): (panel, target) for panel in board.panels() for target in targets(panel)}
     for (name, _), (panel, target) in kinds.items():
-        for code, message, remedy in query_problems(board.place, panel, target, known.declared):
+        for code, message, remedy in query_problems(board.place, panel, target, known):
             yield code, f"{name}: {message}", remedy
     for one in asked(board):
         if one.kind != "panel":
-            for code, message, remedy in query_problems(board.place, {}, {"expr": one.expr}, known.declared):
+            for code, message, remedy in query_problems(board.place, {}, {"expr": one.expr}, known):
                 yield code, f"{one.kind} {one.title}: {message}", remedy
 
 

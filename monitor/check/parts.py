@@ -67,7 +67,7 @@ def _escapes(part: ql.VectorSelector, whole: ql.VectorSelector) -> str:
             continue
         if said == [] and not (key[1] == "MatchOp.Re" and key[2] in MOST_ACCEPTED):
             return str(matcher.name)
-        if not all(_accepts(key[1], key[2], text) for text in said):
+        if not all(accepts(key[1], key[2], text) for text in said):
             return str(matcher.name)
     return ""
 
@@ -83,7 +83,8 @@ def _texts(matchers: list[tuple[str, str, str]]) -> list[str] | None:
     return found
 
 
-def _accepts(operator: str, pattern: str, text: str) -> bool:
+def accepts(operator: str, pattern: str, text: str) -> bool:
+    """Whether a matcher takes a value."""
     try:
         hit = pattern == text if operator in {"MatchOp.Equal", "MatchOp.NotEqual"} else re.fullmatch(pattern, text)
     except re.error:  # RE2 knows what Python does not

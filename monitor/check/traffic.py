@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import promql_parser as ql
 
@@ -133,15 +132,10 @@ def _short_range(name: str, place: Place, function: str, span: timedelta, enviro
     return finding(place, "range-too-short", message, remedy)
 
 
-def _two_samples(expr: Any) -> Iterator[tuple[str, timedelta]]:
+def _two_samples(expr: ql.Expr) -> Iterator[tuple[str, timedelta]]:
     """Every range that a function needs two samples of, with that function."""
-    if isinstance(expr, ql.Call):
-        for argument in expr.args:
-            if isinstance(argument, ql.MatrixSelector) and expr.func.name in NEEDS_TWO:
-                yield expr.func.name, argument.range
-            yield from _two_samples(argument)
-    elif isinstance(expr, ql.BinaryExpr):
-        yield from _two_samples(expr.lhs)
-        yield from _two_samples(expr.rhs)
-    elif isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
-        yield from _two_samples(expr.expr)
+    for part in promql.every_part(expr):
+        if isinstance(part, ql.Call) and part.func.name in NEEDS_TWO:
+            for argument in part.args:
+                if isinstance(argument, ql.MatrixSelector):
+                    yield part.func.name, argument.range

@@ -75,15 +75,16 @@ def of_alert(rule: AlertRule, metrics: Metrics) -> Labels:
     """The labels of an alert: those of its expression, and those that the rule adds."""
     added = frozenset(name for name, value in rule.labels.items() if value and "{{" not in value)
     written = frozenset(rule.labels) - added
-    found = _of(promql.parse(rule.expr), metrics)
+    found = of_query(promql.parse(rule.expr), metrics)
     possible = None if found.possible is None else found.possible | written
     return Labels(found.always - written, possible).with_(added | {"alertname"})
 
 
-def _of(expr: ql.Expr, metrics: Metrics) -> Labels:
+def of_query(expr: ql.Expr, metrics: Metrics) -> Labels:
+    """The labels of a query's answer."""
     match expr:
         case ql.ParenExpr() | ql.SubqueryExpr() | ql.UnaryExpr():
-            found = _of(expr.expr, metrics)
+            found = of_query(expr.expr, metrics)
         case ql.MatrixSelector():
             found = _of_selector(expr.vector_selector, metrics)
         case ql.VectorSelector():
@@ -117,7 +118,7 @@ def _matched(selector: ql.VectorSelector) -> frozenset[str]:
 
 
 def _of_aggregate(expr: ql.AggregateExpr, metrics: Metrics) -> Labels:
-    inner = _of(expr.expr, metrics)
+    inner = of_query(expr.expr, metrics)
     if str(expr.op) in _CHOOSE:
         return inner
     if expr.modifier is None:
@@ -137,8 +138,8 @@ def _of_call(call: ql.Call, metrics: Metrics) -> Labels:
         inner = arguments[0].vector_selector if isinstance(arguments[0], ql.MatrixSelector) else arguments[0]
         matched = _matched(inner) if isinstance(inner, ql.VectorSelector) else frozenset()
         return Labels(matched, matched)
-    vectors = [argument for argument in arguments if not _is_scalar(argument)]
-    found = _of(vectors[0], metrics) if vectors else Labels()
+    vectors = [argument for argument in arguments if not is_scalar(argument)]
+    found = of_query(vectors[0], metrics) if vectors else Labels()
     if name in _INTO_A_LABEL:
         target = frozenset({str(arguments[1].val)})
         return Labels(found.always, None if found.possible is None else found.possible | target)
@@ -146,9 +147,9 @@ def _of_call(call: ql.Call, metrics: Metrics) -> Labels:
 
 
 def _of_pair(expr: ql.BinaryExpr, metrics: Metrics) -> Labels:
-    if _is_scalar(expr.lhs) or _is_scalar(expr.rhs):
-        return _of(expr.rhs if _is_scalar(expr.lhs) else expr.lhs, metrics)
-    left, right = _of(expr.lhs, metrics), _of(expr.rhs, metrics)
+    if is_scalar(expr.lhs) or is_scalar(expr.rhs):
+        return of_query(expr.rhs if is_scalar(expr.lhs) else expr.lhs, metrics)
+    left, right = of_query(expr.lhs, metrics), of_query(expr.rhs, metrics)
     if str(expr.op) == "or":
         return left.or_(right)
     if str(expr.op) in {"and", "unless"} or expr.modifier is None:
@@ -178,11 +179,12 @@ def _joined(many: Labels, one: Labels, labels: frozenset[str]) -> Labels:
     return Labels((many.always - labels) | taken.always, possible)
 
 
-def _is_scalar(expr: ql.Expr) -> bool:
+def is_scalar(expr: ql.Expr) -> bool:
+    """Whether a query is one number, without labels."""
     if isinstance(expr, (ql.ParenExpr, ql.UnaryExpr)):
-        return _is_scalar(expr.expr)
+        return is_scalar(expr.expr)
     if isinstance(expr, ql.BinaryExpr):
-        return _is_scalar(expr.lhs) and _is_scalar(expr.rhs)
+        return is_scalar(expr.lhs) and is_scalar(expr.rhs)
     if isinstance(expr, ql.Call):
         return str(expr.func.name) in {"time", "scalar", "pi"}
     return isinstance(expr, (ql.NumberLiteral, ql.StringLiteral))
