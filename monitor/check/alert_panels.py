@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import urlsplit
 
 from monitor.catalogue.model import Catalogue
@@ -23,12 +23,24 @@ def panels_of(catalogue: Catalogue) -> dict[str, tuple[tuple[str, str], ...]]:
     return {name: tuple(places) for name, places in found.items()}
 
 
-def without_panel(catalogue: Catalogue, files: Iterable[DashboardFile]) -> Iterator[Finding]:
-    """Alerts that name a dashboard which is not there, or which has no panel that leads to their runbook."""
+def without_panel(
+    catalogue: Catalogue, files: Iterable[DashboardFile], unread: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Alerts that name a dashboard which is not there, or which has no panel that leads to their runbook.
+
+    Where none that any alert names is there, the files are somebody's own, and of ours nothing is said. Nor is it of
+    those in ``unread``, which are there and cannot be read.
+    """
     leads = {file.uid: set(_leads(file)) for file in files}
-    for rule in rules_by_name(catalogue).values():
-        uid = rule.annotations.get(DASHBOARD_ANNOTATION)
-        if uid is None:
+    named = {
+        rule.name: (rule, uid)
+        for rule in rules_by_name(catalogue).values()
+        if (uid := rule.annotations.get(DASHBOARD_ANNOTATION)) is not None
+    }
+    if not leads.keys() & {uid for _, uid in named.values()}:
+        return
+    for rule, uid in named.values():
+        if uid in unread:
             continue
         if uid not in leads:
             message = f"{rule.name} refers to the dashboard {uid}, which there is not"

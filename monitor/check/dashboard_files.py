@@ -122,8 +122,15 @@ def asked(file: DashboardFile) -> Iterator[Asked]:
 
 
 def targets(panel: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A panel's queries in PromQL."""
-    yield from (target for target in _dicts(panel.get("targets")) if target.get("expr"))
+    """A panel's queries in PromQL; those that another kind of source is asked (Loki) are left out."""
+    for target in _dicts(panel.get("targets")):
+        if target.get("expr") and _kind(target.get("datasource") or panel.get("datasource")) in {"", "prometheus"}:
+            yield target
+
+
+def _kind(source: Any) -> str:
+    """Of which kind a data source is said to be."""
+    return str(_dict(source).get("type") or "")
 
 
 def choice(variable: dict[str, Any]) -> tuple[str, str] | None:

@@ -73,7 +73,7 @@ def _cells(panel: dict[str, Any]) -> set[tuple[int, int]] | None:
     if len(numbers) < len("xywh"):
         return None
     x, y, width, height = numbers
-    if x < 0 or width < 1 or x + width > COLUMNS or height > HIGHEST:
+    if x < 0 or y < 0 or width < 1 or height < 1 or x + width > COLUMNS or height > HIGHEST:
         return None
     return {(x + across, y + down) for across in range(width) for down in range(height)}
 
@@ -82,22 +82,35 @@ def links(board: DashboardFile, known: Known) -> Iterator[Problem]:
     """Links to dashboards and runbooks that there are not."""
     places = [("the dashboard", board.body), *((named(panel), panel) for panel in board.panels())]
     for name, place in places:
-        for link in place.get("links") or []:
+        for link in all_links(place):
             if link.get("type") != "dashboards" and (why := _leads_nowhere(str(link.get("url") or ""), known)):
                 yield "dead-link", f"a link of {name} leads nowhere: {why}", "correct it, or write what it leads to"
+
+
+def all_links(place: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The links of a panel or a dashboard, and those that hang on a panel's values."""
+    yield from place.get("links") or []
+    fields = place.get("fieldConfig") or {}
+    yield from (fields.get("defaults") or {}).get("links") or []
+    for override in fields.get("overrides") or []:
+        for one in override.get("properties") or []:
+            if one.get("id") == "links" and isinstance(one.get("value"), list):
+                yield from (link for link in one["value"] if isinstance(link, dict))
 
 
 def _leads_nowhere(url: str, known: Known) -> str:
     parts = urlsplit(url)
     if not parts.scheme and parts.path.startswith("/d/"):
         uid = parts.path.split("/")[2]
-        return "" if uid in known.uids else f"there is no dashboard {uid}"
+        return "" if uid in known.uids or "$" in uid else f"there is no dashboard {uid}"
+    if url.startswith("$"):  # all of it is a variable's value
+        return ""
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         return f"{url!r} is no address"
     if known.runbooks is None or not url.startswith(f"{known.runbook_url}/"):
         return ""
-    page = url.removeprefix(f"{known.runbook_url}/")
-    return "" if f"{FOLDER}/{page}.md" in known.runbooks else f"there is no runbook {page}"
+    page = urlsplit(url.removeprefix(f"{known.runbook_url}/")).path
+    return "" if f"{FOLDER}/{page}.md" in known.runbooks or "$" in page else f"there is no runbook {page}"
 
 
 def named(panel: dict[str, Any]) -> str:

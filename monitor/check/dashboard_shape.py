@@ -19,7 +19,10 @@ _PANEL: dict[str, Shape] = {
     "gridPos": {"x": int, "y": int, "w": int, "h": int},
     "links": [_LINK],
     "targets": [{"datasource": _SOURCE, "expr": str, "refId": str, "legendFormat": str, "format": str}],
-    "fieldConfig": {"defaults": {"unit": str, "thresholds": {"steps": [{}]}}},
+    "fieldConfig": {
+        "defaults": {"unit": str, "thresholds": {"steps": [{}]}, "links": [{"url": str}]},
+        "overrides": [{"properties": [{"id": str}]}],
+    },
     "options": {"reduceOptions": {"calcs": [str]}},
 }
 BOARD: Shape = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from monitor.catalogue.model import Catalogue
@@ -15,6 +16,7 @@ from monitor.check.alert_panels import without_panel
 from monitor.check.dashboard_files import DashboardFile, asked, choice, read, targets
 from monitor.check.dashboard_layout import Known, grid, links, named, numbers
 from monitor.check.dashboard_queries import query_problems, used_variables
+from monitor.check.dashboard_values import limits, times, undefined
 from monitor.check.finding import Finding, finding
 from monitor.check.problem import Problem
 from monitor.check.series import Declared
@@ -35,7 +37,8 @@ GONE = frozenset({"graph", "singlestat", "table-old", "grafana-piechart-panel", 
 REDUCED = frozenset({"stat", "gauge", "bargauge"})
 """Panels that show one value of many."""
 
-DATASOURCE = frozenset({"${datasource}", "$datasource"})
+MIXED = frozenset({"-- Mixed --", "-- Dashboard --", "-- Grafana --"})
+"""What Grafana calls sources that are none."""
 
 
 def dashboard_findings(
@@ -53,13 +56,15 @@ def dashboard_findings(
         runbook_url=catalogue.environment.runbook_url.rstrip("/"),
     )
     problems = {one for one in found if isinstance(one, Finding)}
+    # Which uid an unreadable file would have had is not known; ours are called by it.
+    unread = {PurePosixPath(one.file).stem for one in problems}
     for board in boards:
         if uids[board.uid] > 1:
             problems.add(
                 finding(board.place, "duplicate-uid", f"uid {board.uid!r} is another's too", "give it its own")
             )
         problems |= {finding(board.place, *problem) for rule in RULES for problem in rule(board, known)}
-    return tuple(sorted(problems | set(without_panel(catalogue, boards))))
+    return tuple(sorted(problems | set(without_panel(catalogue, boards, unread))))
 
 
 def _shell(board: DashboardFile, _: Known) -> Iterator[Problem]:
@@ -83,18 +88,18 @@ def _shell(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 def _datasource(board: DashboardFile, _: Known) -> Iterator[Problem]:
     sources = [one for one in board.variables() if one.get("type") == "datasource"]
-    if [(one.get("name"), one.get("label"), one.get("query")) for one in sources] != [
-        ("datasource", "Data Source", "prometheus")
-    ]:
+    metrics = [one for one in sources if one.get("query") == "prometheus"]
+    if [(one.get("name"), one.get("label")) for one in metrics] != [("datasource", "Data Source")]:
         remedy = 'have one variable "datasource" of type prometheus, with the label "Data Source"'
         yield "template-datasource", "has not exactly one data source to choose", remedy
     places: list[tuple[str, dict[str, Any]]] = [(f"panel {named(panel)}", panel) for panel in board.panels()]
     places += [(f"a query of {named(panel)}", target) for panel in board.panels() for target in targets(panel)]
     places += [(f"variable {one.get('name')}", one) for one in board.variables() if one.get("type") == "query"]
     places += [(f"annotation {one.get('name')}", one) for one in board.annotations()]
+    chosen = {"${datasource}", "$datasource"} | {f"${{{one.get('name')}}}" for one in sources}
     for name, place in places:
         source = place.get("datasource")
-        if (source.get("uid") if isinstance(source, dict) else source) not in DATASOURCE:
+        if (source.get("uid") if isinstance(source, dict) else source) not in chosen | MIXED:
             yield "fixed-datasource", f"{name} asks a fixed data source", 'ask "${datasource}"'
 
 
@@ -179,6 +184,9 @@ RULES: tuple[Callable[[DashboardFile, Known], Iterator[Problem]], ...] = (
     numbers,
     grid,
     links,
+    undefined,
+    limits,
+    times,
     _cost,
     _queries,
 )

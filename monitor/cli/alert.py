@@ -10,7 +10,7 @@ from monitor.catalogue.load import load
 from monitor.check.coverage import Coverage, coverage
 from monitor.cli import Context, alert_quality, alert_route, folders, leave, pass_settings, print_json
 from monitor.cli.alert_route import columns
-from monitor.errors import Exit, InputError
+from monitor.errors import Exit
 from monitor.render.alertmanager import alertmanager_config, subtree
 from monitor.render.notifications import FILE, notification_templates
 from monitor.render.runbooks import FOLDER
@@ -42,13 +42,10 @@ def list_(context: Context, runbooks: Path | None, *, as_json: bool) -> None:
     Exits 1 when one of them is missing, or when a route or an inhibition cannot work as it is written.
     """
     catalogue = load(context.settings.catalogue, context.settings.environment)
-    folder = runbooks or Path(FOLDER)
-    written = folders.runbooks(folder)
-    if written is None and runbooks:
-        raise InputError(f"alert list: there is no directory {folder}: give the one that holds the runbooks")
+    written = folders.runbooks(runbooks)
     if written is None:
         click.echo(
-            f"monitor: there is no directory {folder} here, so no alert has a runbook: give --runbooks", err=True
+            f"monitor: there is no directory {FOLDER} here, so no alert has a runbook: give --runbooks", err=True
         )
     found = coverage(catalogue, written or {})
     if as_json:

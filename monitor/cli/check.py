@@ -51,7 +51,7 @@ def command(
         check_url("--prometheus", url)
     with uncollected():
         catalogue = load(settings.catalogue, settings.environment)
-        pages = folders.runbooks(runbooks or Path(FOLDER))
+        pages = folders.runbooks(runbooks)
         boards = _boards(settings, dashboards)
         found = list(findings(catalogue, pages, boards))
     if url is not None:
@@ -71,7 +71,7 @@ def command(
 def _boards(settings: Settings, folder: Path | None) -> dict[str, str] | None:
     """The dashboards to check; those that lie around are only held against the catalogue that they were made from."""
     if folder is not None:
-        return folders.dashboards(folder, folder.name) or {}
+        return folders.named_dashboards(folder)
     return None if settings.catalogue else folders.dashboards(Path(DASHBOARDS))
 
 

@@ -91,7 +91,7 @@ def list_command(context: Context, url: str | None, dashboards: Path, *, as_json
     """List dashboards with what opening them costs: queries at once and in all, slowest time, samples read."""
     settings = context.settings
     catalogue = load(settings.catalogue, settings.environment)
-    files = folders.dashboards(dashboards, dashboards.name) or {}
+    files = folders.named_dashboards(dashboards)
     with _connect(settings, url) as prometheus:
         costs = heard(prometheus, catalogue, files, {}).costs
     if as_json:

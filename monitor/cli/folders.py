@@ -5,20 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 
 from monitor.catalogue.strict_yaml import read_text
-from monitor.errors import CatalogueError, Fault
+from monitor.errors import CatalogueError, Fault, InputError
 from monitor.render.runbooks import FOLDER as RUNBOOKS
 
 DASHBOARDS = "dashboards"
 
 
-def runbooks(folder: Path) -> dict[str, str] | None:
-    """Every page of an alert by its path; ``None`` where there is no such folder."""
-    return texts(folder, "[A-Z]*.md", RUNBOOKS)
+def runbooks(folder: Path | None) -> dict[str, str] | None:
+    """Every page of an alert by its path, of the folder that was named or the usual one; ``None`` where that is not.
+
+    Raises:
+        InputError: the folder that was named is not there.
+    """
+    if folder is not None and not folder.is_dir():
+        raise InputError(f"--runbooks: {folder} is no directory: give the one that holds the runbooks")
+    return texts(folder or Path(RUNBOOKS), "[A-Z]*.md", RUNBOOKS)
 
 
 def dashboards(folder: Path, name: str = DASHBOARDS) -> dict[str, str] | None:
     """Every dashboard by its path; ``None`` where there is no such folder."""
     return texts(folder, "*.json", name)
+
+
+def named_dashboards(folder: Path) -> dict[str, str]:
+    """Every dashboard of a folder that somebody named: there is one, and dashboards are in it.
+
+    Raises:
+        InputError: there is none.
+    """
+    if found := dashboards(folder, folder.name):
+        return found
+    raise InputError(f"--dashboards: {folder} {_WHY_NOTHING[folder.is_dir()]}: give the folder that holds *.json")
+
+
+_WHY_NOTHING = {True: "holds no dashboards", False: "is no directory"}
 
 
 def texts(folder: Path, pattern: str, name: str) -> dict[str, str] | None:

@@ -23,6 +23,10 @@ BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::\w+)?\}|(?P<bare>[A-Za-z_]\w*))")
 """Not ``$1``: that is what label_replace found."""
 
+_TEXTS = re.compile(r""" "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' | `[^`]*` """, re.VERBOSE)
+_LABELS = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\([^()]*$")
+_SPAN_NEXT = re.compile(r"\boffset\s+-?\s*$")
+
 
 def variables(expr: str) -> Iterator[str]:
     """The names of the variables that a query holds."""
@@ -33,7 +37,24 @@ def variables(expr: str) -> Iterator[str]:
 def replaced(expr: str, values: Mapping[str, str] | None = None) -> str:
     """The query with each variable's value put in; one without a value is taken for a choice, and `All` is chosen."""
     known = {**BUILT_IN, **(values or {})}
-    return _VARIABLE.sub(lambda found: known.get(found["braced"] or found["bare"], ANYTHING), expr)
+
+    def value(found: re.Match[str]) -> str:
+        name = found["braced"] or found["bare"]
+        return known[name] if name in known else _stand_in(expr, found)
+
+    return _VARIABLE.sub(value, expr)
+
+
+def _stand_in(expr: str, found: re.Match[str]) -> str:
+    """What may stand in a variable's place: in a text anything, a span in brackets, a label in a list of labels."""
+    before, after = _TEXTS.sub("", expr[: found.start()]), expr[found.end() :].lstrip()
+    if set(before) & set("\"'`"):
+        return ANYTHING
+    if before.rfind("[") > before.rfind("]") or _SPAN_NEXT.search(before):
+        return "5m"
+    if _LABELS.search(before):
+        return "job"
+    return "up" if after.startswith(("{", "[")) else "1"
 
 
 def series_of(expr: str) -> frozenset[str]:

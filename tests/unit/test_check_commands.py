@@ -247,3 +247,24 @@ def test_an_environment_that_can_be_no_file_ends_in_one_sentence(place: Path, na
 
     assert done.exit_code == 2
     assert isinstance(done.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("check", "--runbooks", "nowhere"), "--runbooks: nowhere is no directory"),
+        (("check", "--dashboards", "nowhere"), "--dashboards: nowhere is no directory"),
+        (("check", "--dashboards", "empty"), "--dashboards: empty holds no dashboards"),
+        (("alert", "list", "--runbooks", "nowhere"), "--runbooks: nowhere is no directory"),
+    ],
+)
+def test_a_folder_that_was_named_and_holds_nothing_is_not_taken_for_one_without_faults(
+    place: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    (place / "empty").mkdir()
+
+    done = monitor(*arguments)
+
+    assert done.exit_code == 2
+    assert said in done.output
+    assert len(done.output.splitlines()) == 1

@@ -20,6 +20,7 @@ from monitor.catalogue.model import Catalogue
 from monitor.check.alert_panels import panels_of
 from monitor.check.dashboard_files import DashboardFile
 from monitor.check.dashboards import dashboard_findings
+from monitor.check.grafana_units import KNOWN, meant
 from monitor.render.dashboards import boards, dashboards
 from monitor.render.dashboards_model import Board
 from monitor.render.dashboards_promql import series_of
@@ -268,6 +269,14 @@ PLANTED: dict[str, Plant] = {
     "rate-of-aggregate": ask("rate(sum(redis_evicted_keys_total)[5m:15s])"),
     "not-instant": lambda board: first(board, "table")["targets"][0].pop("instant"),
     "no-heatmap": lambda board: first(board, "heatmap")["targets"][0].update(format="time_series"),
+    "gauge-function": ask("max(delta(redis_evicted_keys_total[$__rate_interval]))"),
+    "contradiction": ask('max(redis_up{instance="a",instance="b"})'),
+    "never-matches": ask("redis_memory_used_bytes / sum(redis_memory_max_bytes)"),
+    "no-le": ask("histogram_quantile(0.9, sum(rate(redis_command_latency_seconds_bucket[$__rate_interval])))"),
+    "unknown-variable": ask('max(redis_up{instance=~"${instnce:regex}"})'),
+    "same-variable": lambda board: board["templating"]["list"].append(dict(variable(board))),
+    "unknown-unit": lambda board: first(board)["fieldConfig"]["defaults"].update(unit="percentunits"),
+    "bad-time": lambda board: board.update(time={"from": "now-6x", "to": "now"}),
     "empty-legend": lambda board: first(board)["targets"][0].update(legendFormat="{{nobody}}", expr="max(redis_up)"),
 }
 
@@ -286,6 +295,115 @@ def test_a_planted_fault_is_found(code: str, catalogue: Catalogue) -> None:
     # What it planted may cost others a link to lead to, and an alert its panel.
     elsewhere = {"dead-link", "no-panel", "alert-without-dashboard"}
     assert all(one.file == f"dashboards/{file.name}" for one in found if one.code not in elsewhere)
+
+
+ELSEWHERE: dict[str, tuple[str, Plant]] = {
+    "a link on a panel's values": (
+        "dead-link",
+        lambda board: first(board)["fieldConfig"]["defaults"].update(links=[{"url": "/d/nowhere"}]),
+    ),
+    "a link of an override": (
+        "dead-link",
+        lambda board: first(board)["fieldConfig"].update(
+            overrides=[{"matcher": {}, "properties": [{"id": "links", "value": [{"url": "/d/nowhere"}]}]}]
+        ),
+    ),
+    "a title": ("unknown-variable", lambda board: first(board).update(title="What of $shard?")),
+    "a repeated panel": ("unknown-variable", lambda board: first(board).update(repeat="shard")),
+    "thresholds that fall": (
+        "bad-thresholds",
+        lambda board: first(board)["fieldConfig"]["defaults"].update(
+            thresholds={"steps": [{"value": None}, {"value": 80}, {"value": 50}]}
+        ),
+    ),
+    "a threshold in words": (
+        "bad-thresholds",
+        lambda board: first(board)["fieldConfig"]["defaults"].update(
+            thresholds={"steps": [{"value": None}, {"value": "80"}]}
+        ),
+    ),
+    "a unit's other name": (
+        "unknown-unit",
+        lambda board: first(board)["fieldConfig"]["defaults"].update(unit="seconds"),
+    ),
+    "a panel without height": ("off-grid", lambda board: first(board)["gridPos"].update(h=0)),
+    "a panel above the grid": ("off-grid", lambda board: first(board)["gridPos"].update(y=-3)),
+    "a refresh": ("bad-time", lambda board: board.update(refresh="30 sec")),
+    "a legend of a plain series": (
+        "empty-legend",
+        lambda board: first(board)["targets"][0].update(legendFormat="{{shard}}", expr="redis_up"),
+    ),
+}
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_it_is_found_wherever_it_stands(where: str, catalogue: Catalogue) -> None:
+    code, plant = ELSEWHERE[where]
+    board = json.loads(texts()["dashboards/redis.json"])
+    plant(board)
+
+    found = dashboard_findings(catalogue, texts() | {"dashboards/redis.json": json.dumps(board)}, runbooks())
+
+    assert [one.code for one in found if one.code != "no-panel"] == [code]
+
+
+SOUND: dict[str, Plant] = {
+    "labels, spans and numbers by variables": ask(
+        'topk($instance, sum by ($instance, job) (max_over_time(redis_up{instance=~"$instance"}[$instance]'
+        " offset $instance))) > ${instance:raw}"
+    ),
+    "a runbook's section": lambda board: first(board)["links"].append(
+        {"type": "link", "url": "http://127.0.0.1:9500/runbooks/RedisDown#meaning"}
+    ),
+    "a dashboard of a variable": lambda board: first(board)["links"].append({"type": "link", "url": "/d/${instance}"}),
+    "a unit of one's own": lambda board: first(board)["fieldConfig"]["defaults"].update(unit="suffix: bookings"),
+    "a word for a unit": lambda board: first(board)["fieldConfig"]["defaults"].update(unit="bookings"),
+    "logs beside metrics": lambda board: (
+        board["templating"]["list"].append({"name": "logs", "type": "datasource", "query": "loki", "label": "Logs"}),
+        first(board)["targets"].append(
+            {"refId": "L", "expr": '{job="app"} |= "error"', "datasource": {"type": "loki", "uid": "${logs}"}}
+        ),
+    ),
+    "Grafana's own variables": lambda board: first(board)["links"].append(
+        {"type": "link", "url": "/d/hosts?${__url_time_range}&var-instance=${__field.labels.instance}"}
+    ),
+    "a day's times": lambda board: board.update(time={"from": "now/d", "to": "now/d"}, refresh=""),
+}
+
+
+@pytest.mark.parametrize("what", SOUND)
+def test_what_grafana_understands_is_no_finding(what: str, catalogue: Catalogue) -> None:
+    board = json.loads(texts()["dashboards/redis.json"])
+    SOUND[what](board)
+
+    found = dashboard_findings(catalogue, texts() | {"dashboards/redis.json": json.dumps(board)}, runbooks())
+
+    assert [one for one in found if one.code != "no-panel"] == []
+
+
+def test_somebody_elses_dashboards_need_not_show_our_alerts(catalogue: Catalogue) -> None:
+    own = json.loads(texts()["dashboards/redis.json"]) | {"uid": "mine", "links": []}
+
+    found = dashboard_findings(catalogue, {"mine/mine.json": json.dumps(own)})
+
+    assert {one.file for one in found} == {"mine/mine.json"}
+
+
+def test_a_file_that_cannot_be_read_is_said_once(catalogue: Catalogue) -> None:
+    found = dashboard_findings(catalogue, texts() | {"dashboards/redis.json": "{"}, runbooks())
+
+    assert {one.code for one in found if "redis" in one.file} == {"no-dashboard"}
+
+
+def test_grafanas_units_are_those_of_its_sdk() -> None:
+    assert KNOWN == UNITS
+    assert [meant(unit) for unit in ("bytess", "seconds", "short", "GiB", "suffix: bytess")] == [
+        "bytes",
+        "s",
+        "",
+        "",
+        "",
+    ]
 
 
 def test_an_alert_that_no_panel_shows_is_found(catalogue: Catalogue) -> None:
