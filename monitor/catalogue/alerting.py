@@ -59,6 +59,10 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[AlertGroup, ...], tuple
     names: set[str] = set()
     seen: dict[tuple[str, str], Place] = {}
     for document in documents:
+        if isinstance(document.data, dict) and {"apiVersion", "kind"} <= document.data.keys():
+            message = f"is a Kubernetes object ({document.data['kind']}): write what is below its spec, from groups: on"
+            faults.append(document.fault("kubernetes", message))
+            continue
         file, wrong = parts(document, Groups, keep)
         faults += wrong
         for index, data in enumerate(file.get("groups", ())):
@@ -85,6 +89,13 @@ def _rules(
     """Build the rules that can be built, each with its path; what is wrong with any is added to ``faults``."""
     for number, data in enumerate(rules):
         here = f"{place}.rules[{number}]"
+        if isinstance(data, dict) and "record" in data:
+            message = (
+                "is a recording rule, and alerts stand here: leave it in a rule file of your own, "
+                "and declare what it records in metrics/*.json"
+            )
+            faults.append(document.fault("recording-rule", message, f"{here}.record"))
+            continue
         rule, wrong = parts(document, Rule, keep, path=here, data=data)
         faults += [*wrong, *_faults(rule, document, here)]
         if {field.name for field in fields(Rule)} <= rule.keys():

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,16 @@ class _Loader:
             return None
         slos, faults = openslo.read(tuple(self._documents("slos")))
         self.faults += faults
+        told = len(self.faults)
         groups, faults = alerting.read(tuple(self._documents("alerts")))
         self.faults += faults
+        all_alerts_read = len(self.faults) == told
         if self.root != BUNDLED:
             self.faults += self._strangers()
         # Everything is read before anything is given up: what is wrong is told in one run.
         where = self._environment(environment, overrides)
         tests, recovery, contacts = self._alert_tests(), self._recovery(), self._contacts()
-        alerts = None if faults else {rule.name for group in groups for rule in group.rules}
+        alerts = {rule.name for group in groups for rule in group.rules} if all_alerts_read else None
         inhibitions = self._inhibitions(alerts)
         drills, metrics = self._drills(alerts), self._metrics()
         if where is None:
@@ -185,6 +188,9 @@ class _Loader:
             return None
         found, faults = plain.environment(documents[0], overrides)
         self.faults += faults
+        if found is not None and found.name != name:
+            message = f"must be {name}, as the file is called: alerts and messages would speak of another environment"
+            self.faults.append(documents[0].fault("wrong-name", message, "name"))
         return found
 
     def _metrics(self) -> tuple[DeclaredMetric, ...]:
@@ -202,11 +208,20 @@ class _Loader:
         return tuple(sorted(declared, key=lambda metric: (metric.name, metric.producer)))
 
     def _strangers(self) -> Iterator[Fault]:
+        """Say what lies where it would be taken for a part of the catalogue, and is not read."""
         for path in sorted(self.root.iterdir()):
-            known = _FOLDERS if path.is_dir() else _FILES
-            if path.suffix in {".yaml", ".yml"} and path.name not in known:
+            if path.is_dir():
+                meant = get_close_matches(path.name.lower(), _FOLDERS, n=1)
+                if path.name not in _FOLDERS and meant:
+                    message = f"is no folder of a catalogue, so nothing in it is read: call it {meant[0]}"
+                    yield Fault(file=self._name(path), code="unknown-file", message=message)
+            elif path.suffix in {".yaml", ".yml"} and path.name not in _FILES:
                 message = "is not part of a catalogue: SLOs go to slos/, alerts to alerts/"
                 yield Fault(file=self._name(path), code="unknown-file", message=message)
         for folder in sorted(_FOLDERS - {"metrics"}):
-            for path in sorted((self.root / folder).glob("*.yml")):
-                yield Fault(file=self._name(path), code="unknown-file", message="ends in .yml: call it .yaml")
+            for path in sorted((self.root / folder).rglob("*")):
+                if path.suffix == ".yml":
+                    yield Fault(file=self._name(path), code="unknown-file", message="ends in .yml: call it .yaml")
+                elif path.suffix == ".yaml" and path.parent != self.root / folder:
+                    message = f"is not read, for it stands in a folder of its own: move it to {folder}/"
+                    yield Fault(file=self._name(path), code="unknown-file", message=message)

@@ -21,6 +21,9 @@ LEAST_CAPTURE, MOST_CAPTURE = timedelta(seconds=1), timedelta(seconds=60)
 """How often the oplog may be captured: below, each slice holds next to nothing; above, the RPO's gauge says minutes."""
 
 _FIELD = re.compile(r"[^.$\s/\\]+\.[^$\s]+\.[^.$\s]+")
+_METRIC = re.compile(r"[A-Za-z_:][A-Za-z0-9_:]*")
+_VERSION = re.compile(r"[0-9]+\.[0-9]+(\.[0-9]+)?([-+~].*)?")
+"""With what a distribution adds: ``2.42.0+ds``."""
 _ADDRESS = re.compile(r"https?://[^\s{}\"'`\\]+")
 
 
@@ -115,6 +118,11 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
         for name in ("console_url", "runbook_url", "webhook_url", "grafana_url", "prometheus_url")
         if (value := found.get(name)) and not _ADDRESS.fullmatch(value)
     ]
+    faults += [
+        document.fault("wrong-value", "must be a version such as 2.55 or 3.5.3", name)
+        for name in ("prometheus_version", "alertmanager_version")
+        if name in found and not _VERSION.fullmatch(found[name])
+    ]
     return whole(Environment, found), faults
 
 
@@ -142,6 +150,11 @@ def metrics(text: str, name: str) -> tuple[tuple[DeclaredMetric, ...], list[Faul
         )
         for metric in found.metrics
     )
+    wrong += [
+        document.fault("wrong-name", "must be a metric's name: letters, digits, _ and :", f"metrics[{index}].name")
+        for index, metric in enumerate(declared)
+        if not _METRIC.fullmatch(metric.name)
+    ]
     return declared, [*wrong, *twice(document, "metrics", [{"name": metric.name} for metric in declared])]
 
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from monitor.catalogue.model import Catalogue
-from monitor.check import alert_queries, alert_texts, alerts, histograms, inhibitions, parts, recovery, routes, traffic
+from monitor.check import (
+    alert_queries,
+    alert_texts,
+    alerts,
+    environments,
+    histograms,
+    inhibitions,
+    parts,
+    recovery,
+    routes,
+    traffic,
+)
 from monitor.check.dashboards import dashboard_findings
 from monitor.check.finding import Finding
 from monitor.check.live import missing_series
@@ -43,7 +54,9 @@ def findings(
         *alerts.untested(catalogue),
         *alert_queries.unfit_conditions(catalogue),
         *alert_texts.unfit_texts(catalogue),
+        *alerts.strange_tests(catalogue),
         *alerts.beyond_retention(catalogue),
+        *environments.unfit_environment(catalogue),
         *histograms.too_old(catalogue),
         *parts.no_part(catalogue),
         *traffic.unfit_for_traffic(catalogue),

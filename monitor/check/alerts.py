@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 
 import promql_parser as ql
 
 from monitor.catalogue import durations, promql
-from monitor.catalogue.model import AlertRule, Catalogue, Slo
+from monitor.catalogue.model import AlertRule, Catalogue, Place, Slo
 from monitor.check.finding import Finding, finding
+from monitor.render.rules import all_alerts
 from monitor.render.runbooks import HEADINGS, runbook_path
 from monitor.slo import burning, windows
 
@@ -37,6 +39,17 @@ def untested(catalogue: Catalogue) -> Iterator[Finding]:
                 message = f"{rule.name} has no test in which it is {' or '.join(missing)}"
                 stem = rule.place.file.removesuffix(".yaml")
                 yield finding(rule.place, "no-test", message, f"add one to {stem}.test.yaml (promtool's form)")
+
+
+def strange_tests(catalogue: Catalogue) -> Iterator[Finding]:
+    """Tests of alerts that there are not: what says that they are silent passes, whatever happens."""
+    names = {rule.name for rule in all_alerts(catalogue)}
+    for file, tests in sorted(catalogue.alert_tests.items()):
+        place = Place(file=f"alerts/{file}")
+        for name in sorted({case.alertname for test in tests for case in test.alert_rule_test} - names):
+            near = get_close_matches(name, names, n=1)
+            remedy = f"did you mean {near[0]}?" if near else "remove it, or name one that is there"
+            yield finding(place, "no-such-alert", f"a test is about {name}, and there is no such alert", remedy)
 
 
 def without_runbook(rules: Iterable[AlertRule], pages: Mapping[str, str]) -> Iterator[Finding]:

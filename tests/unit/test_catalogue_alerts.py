@@ -215,3 +215,21 @@ def test_labels_and_texts_that_prometheus_refuses_are_faults_at_their_field(
     (root / "alerts" / "a.yaml").write_text(re.sub(rf"{kind}: .*", lambda _: written, ALERTS))
 
     assert [where for _, _, where in codes(root)] == [f"groups[0].rules[0].{path}"]
+
+
+def test_what_else_prometheus_reads_as_rules_is_told_in_one_sentence(root: Path) -> None:
+    (root / "alerts").mkdir()
+    recorded = "      - record: job:up:avg\n        expr: avg by (job) (up)\n"
+    (root / "alerts" / "a.yaml").write_text(ALERTS + recorded)
+    indented = "".join(f"  {line}\n" for line in ALERTS.splitlines())
+    operators = f"apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\nspec:\n{indented}"
+    (root / "alerts" / "b.yaml").write_text(operators)
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+
+    first, second = sorted(caught.value.faults)
+    assert (first.file, first.path) == ("alerts/a.yaml", "groups[0].rules[1].record")
+    assert "declare what it records in metrics/*.json" in first.message
+    assert (second.file, second.code) == ("alerts/b.yaml", "kubernetes")
+    assert "PrometheusRule" in second.message

@@ -414,3 +414,76 @@ def test_an_address_that_links_cannot_be_made_of_is_refused(root: Path, url: str
         load(root, "local", environment_overrides={"console_url": url})
 
     assert [fault.path for fault in caught.value.faults] == ["console_url"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("alert/a.yaml", "call it alerts"),
+        ("SLO/a.yaml", "call it slos"),
+        ("alerts/team/a.yaml", "move it to alerts/"),
+        ("alerts/team/a.yml", "call it .yaml"),
+        ("alerts.yaml", "alerts to alerts/"),
+    ],
+)
+def test_what_lies_where_nothing_is_read_is_told(root: Path, path: str, said: str) -> None:
+    (root / path).parent.mkdir(exist_ok=True, parents=True)
+    (root / path).write_text("groups: []\n")
+
+    with pytest.raises(CatalogueError) as caught:
+        load(root, "local")
+
+    (fault,) = caught.value.faults
+    assert fault.code == "unknown-file"
+    assert path.startswith(fault.file)
+    assert said in fault.message
+
+
+def test_other_folders_beside_the_catalogues_are_nobodys_business(root: Path) -> None:
+    for name in ("runbooks", "dashboards", "rules", ".git", "docs"):
+        (root / name).mkdir()
+        (root / name / "a.yaml").write_text("x: 1\n")
+
+    load(root, "local")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ("name: local", "name: compose", "name"),
+        ('prometheus_version: "2.42"', "prometheus_version: latest", "prometheus_version"),
+        ('alertmanager_version: "0.25"', "alertmanager_version: v0.25", "alertmanager_version"),
+    ],
+)
+def test_an_environment_that_is_called_otherwise_or_names_no_version_is_refused(
+    root: Path, old: str, new: str, path: str
+) -> None:
+    (root / "environments").mkdir()
+    text = (BUNDLED / "environments" / "local.yaml").read_text()
+    assert old in text
+    (root / "environments" / "local.yaml").write_text(text.replace(old, new))
+
+    ((where, line, field),) = codes(root)
+
+    assert (where, field) == ("environments/local.yaml", path)
+    assert line
+
+
+def test_a_version_may_be_as_a_distribution_writes_it(root: Path) -> None:
+    load(root, "local", environment_overrides={"prometheus_version": "2.42.0+ds", "alertmanager_version": "0.25.0"})
+
+
+def test_a_metrics_name_is_one_that_prometheus_takes(root: Path) -> None:
+    (root / "metrics").mkdir()
+    declared = '{"producer": "shop", "metrics": [{"name": "shop requests", "type": "counter", "help": "h"}]}'
+    (root / "metrics" / "shop.json").write_text(declared)
+
+    assert codes(root) == [("metrics/shop.json", 0, "metrics[0].name")]
+
+
+def test_alerts_that_cannot_be_read_are_not_missed_elsewhere(root: Path) -> None:
+    (root / "alerts").mkdir()
+    (root / "alerts" / "a.yaml").write_text("groups:\n\t- name: x\n")
+    (root / "inhibitions.yaml").write_text("- source: [ShopDown]\n  target: [ShopSlow]\n")
+
+    assert [file for file, _, _ in codes(root)] == ["alerts/a.yaml"]

@@ -266,6 +266,38 @@ def test_an_alert_without_a_test_is_found(bundled: Catalogue) -> None:
     }
 
 
+def test_a_test_of_an_alert_that_there_is_not_is_found(bundled: Catalogue) -> None:
+    case = AlertCase(alertname="RedisDwn", eval_time=timedelta(minutes=1))
+    test = AlertTest(
+        interval=timedelta(minutes=1), alert_rule_test=(case, replace(case, alertname="ErrorBudgetBurnFast"))
+    )
+    tests = dict(bundled.alert_tests) | {"mine.test.yaml": (test,)}
+
+    (finding,) = findings(replace(bundled, alert_tests=tests))
+
+    assert (finding.file, finding.code) == ("alerts/mine.test.yaml", "no-such-alert")
+    assert finding.message == "a test is about RedisDwn, and there is no such alert"
+    assert finding.remedy == "did you mean RedisDown?"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "message"),
+    [
+        ({"prometheus_version": "2.41.0"}, "unsupported-prometheus", "the first is 2.42"),
+        ({"repeat_interval": timedelta(seconds=5)}, "repeat-too-often", "is shorter than group_interval 30s"),
+    ],
+)
+def test_an_environment_that_its_servers_do_not_take_as_written_is_found(
+    bundled: Catalogue, wrong: dict[str, object], code: str, message: str
+) -> None:
+    environment = replace(bundled.environment, **wrong)  # type: ignore[arg-type]
+
+    (finding,) = findings(replace(bundled, environment=environment))
+
+    assert (finding.file, finding.code) == ("environments/compose.yaml", code)
+    assert message in finding.message
+
+
 def test_missing_empty_and_orphaned_runbooks_are_found(bundled: Catalogue) -> None:
     pages = {"runbooks/RedisDown.md": "# RedisDown\n\n## Meaning\n\nx\n\n## Impact\n", "runbooks/Gone.md": "x"}
 
