@@ -15,6 +15,7 @@ from monitor.check import (
     parts,
     recovery,
     routes,
+    runbook_pages,
     traffic,
 )
 from monitor.check.dashboards import dashboard_findings
@@ -72,6 +73,7 @@ def findings(
     }
     if runbooks is not None:
         found |= {*alerts.without_runbook(rules, runbooks), *runbook_queries(catalogue, runbooks)}
+        found |= {*runbook_pages.unfit_pages(runbooks)}
     if dashboards is not None:
         found |= {*dashboard_findings(catalogue, dashboards, runbooks)}
     return tuple(sorted(found))

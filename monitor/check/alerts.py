@@ -12,7 +12,7 @@ from monitor.catalogue import durations, promql
 from monitor.catalogue.model import AlertRule, Catalogue, Place, Slo
 from monitor.check.finding import Finding, finding
 from monitor.render.rules import all_alerts
-from monitor.render.runbooks import HEADINGS, runbook_path
+from monitor.render.runbooks import HEADINGS, is_of_alert, runbook_path
 from monitor.slo import burning, windows
 
 
@@ -72,7 +72,7 @@ def without_runbook(rules: Iterable[AlertRule], pages: Mapping[str, str]) -> Ite
                 file=path, line=0, code="empty-runbook", message=message, remedy="write it for someone woken at night"
             )
     known = set(map(runbook_path, seen))
-    for path in sorted(pages):
+    for path in filter(is_of_alert, sorted(pages)):
         if path not in known:
             yield Finding(
                 file=path, line=0, code="orphan-runbook", message="no alert leads here", remedy="remove the page"

@@ -12,7 +12,7 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Catalogue, DeclaredMetric, Place, RatioSli
 from monitor.check.finding import Finding, finding
-from monitor.render.carried import TARGET_LABELS, series_of
+from monitor.render.carried import OF_ALERTS, TARGET_LABELS, series_of
 from monitor.slo import names, rules, sloth
 
 MOST_GUESSES = 20
@@ -100,6 +100,8 @@ class Declared:
                 f"nobody declares the {kind} {name or selector.prettify()}",
                 self._hint(name, known_as),
             )
+            return
+        if name in OF_ALERTS:
             return
         metrics = known_as[name]
         labels = {label for metric in metrics for label in metric.labels}

@@ -9,17 +9,22 @@ from monitor.errors import CatalogueError, Fault, InputError
 from monitor.render.runbooks import FOLDER as RUNBOOKS
 
 DASHBOARDS = "dashboards"
+PROCEDURES = "procedures"
 
 
 def runbooks(folder: Path | None) -> dict[str, str] | None:
-    """Every page of an alert by its path, of the folder that was named or the usual one; ``None`` where that is not.
+    """Every page by its path, of the folder that was named or the usual one, procedures too; ``None`` without a folder.
 
     Raises:
         InputError: the folder that was named is not there.
     """
     if folder is not None and not folder.is_dir():
         raise InputError(f"--runbooks: {folder} is no directory: give the one that holds the runbooks")
-    return texts(folder or Path(RUNBOOKS), "[A-Z]*.md", RUNBOOKS)
+    place = folder or Path(RUNBOOKS)
+    pages = texts(place, "[A-Z]*.md", RUNBOOKS)
+    if pages is None:
+        return None
+    return pages | (texts(place / PROCEDURES, "*.md", f"{RUNBOOKS}/{PROCEDURES}") or {})
 
 
 def dashboards(folder: Path, name: str = DASHBOARDS) -> dict[str, str] | None:

@@ -17,6 +17,9 @@ Metrics = Mapping[str, tuple[frozenset[str], ...]]
 TARGET_LABELS = frozenset({"job", "instance"})
 """What Prometheus puts on every sample."""
 
+OF_ALERTS = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
+"""What Prometheus makes of alerts carries whatever labels they have."""
+
 _CHOOSE = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
 """Aggregations that keep some of the series as they are."""
 _NO_LABELS = frozenset({"vector", "time", "scalar", "pi"})
@@ -55,7 +58,7 @@ def declared(catalogue: Catalogue) -> Metrics:
     for metric in catalogue.metrics:
         for name in series_of(metric):
             found.setdefault(name, []).append(_scraped(metric, name))
-    return {name: tuple(labels) for name, labels in found.items()}
+    return {name: tuple(labels) for name, labels in found.items() if name not in OF_ALERTS}
 
 
 def series_of(metric: DeclaredMetric) -> tuple[str, ...]:

@@ -43,6 +43,11 @@ def runbook_path(alert: str) -> str:
     return f"{FOLDER}/{alert}.md"
 
 
+def is_of_alert(path: str) -> bool:
+    """Whether a page is an alert's; procedures stand in a folder of their own."""
+    return path.count("/") == FOLDER.count("/") + 1
+
+
 def heads(catalogue: Catalogue) -> dict[str, str]:
     """The generated part of every page, by path."""
     by_name: dict[str, list[AlertRule]] = {}
