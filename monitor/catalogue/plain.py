@@ -123,6 +123,11 @@ def environment(document: Document, overrides: Mapping[str, Any]) -> tuple[Envir
         for name in ("prometheus_version", "alertmanager_version")
         if name in found and not _VERSION.fullmatch(found[name])
     ]
+    faults += [
+        document.fault("wrong-name", naming.LABEL_RULE, f"target_labels[{index}]")
+        for index, name in enumerate(found.get("target_labels", ()))
+        if not naming.is_label(name)
+    ]
     return whole(Environment, found), faults
 
 

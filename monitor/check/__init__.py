@@ -55,7 +55,7 @@ def findings(
         *alerts.untested(catalogue),
         *alert_queries.unfit_conditions(catalogue),
         *alert_texts.unfit_texts(catalogue),
-        *alerts.strange_tests(catalogue),
+        *alerts.strange_tests(catalogue, rules),
         *alerts.beyond_retention(catalogue),
         *environments.unfit_environment(catalogue),
         *histograms.too_old(catalogue),

@@ -26,6 +26,7 @@ WINDOW = "5m"
 
 _ABSENT = frozenset({"absent", "absent_over_time"})
 _CHOOSE = frozenset({"topk", "bottomk", "limitk", "limit_ratio"})
+_COUNT = frozenset({"count", "group"})
 _ADD_UP = frozenset({"sum", "avg"})
 _WHILE_FIRING = frozenset({"ALERTS", "ALERTS_FOR_STATE"})
 """Series that are there only while an alert is."""
@@ -67,7 +68,7 @@ def _condition(expr: ql.Expr, declared: Declared) -> Iterator[Problem]:
 def _instead(never: ql.Expr) -> str:
     """What may have been meant."""
     inner = list(promql.every_part(never))[1:]
-    if any(isinstance(part, ql.AggregateExpr) and str(part.op) == "count" for part in inner):
+    if _counted(never):
         return "what counts nothing has no answer: ask absent(...), or add `or vector(0)` to what is counted"
     if any(is_comparison(part) for part in inner):
         return "a comparison keeps values that it lets through: count(...) them, or compare with bool to add up ones"
@@ -77,7 +78,7 @@ def _instead(never: ql.Expr) -> str:
 def _waits(expr: ql.Expr, declared: Declared) -> bool:
     """Whether an expression is empty as long as some condition is not true."""
     match expr:
-        case ql.BinaryExpr() if is_comparison(expr) and verdict(expr, declared) != "always":
+        case ql.BinaryExpr() if is_comparison(expr) and (verdict(expr, declared) != "always" or _counted(expr)):
             return True
         case ql.BinaryExpr() if str(expr.op) == "unless":
             return True
@@ -89,6 +90,11 @@ def _waits(expr: ql.Expr, declared: Declared) -> bool:
             return str(expr.name) in _WHILE_FIRING
         case _:
             return any(_waits(part, declared) for part in promql.parts(expr))
+
+
+def _counted(expr: ql.Expr) -> bool:
+    """Whether series are counted: ``count(x) > 0`` asks whether there is any."""
+    return any(isinstance(part, ql.AggregateExpr) and str(part.op) in _COUNT for part in promql.every_part(expr))
 
 
 def _unsteady(rule: AlertRule, expr: ql.Expr) -> Iterator[Problem]:
@@ -111,12 +117,19 @@ def _chosen(expr: ql.Expr) -> str:
     match expr:
         case ql.AggregateExpr():
             return str(expr.op) if str(expr.op) in _CHOOSE else ""
-        case ql.BinaryExpr() if str(expr.op) in {"and", "unless"}:
+        case ql.BinaryExpr() if str(expr.op) in {"and", "unless"} or _joins_to(expr, "ManyToOne"):
             return _chosen(expr.lhs)
+        case ql.BinaryExpr() if _joins_to(expr, "OneToMany"):
+            return _chosen(expr.rhs)
         case ql.SubqueryExpr():
             return ""
         case _:
             return next((found for found in map(_chosen, promql.parts(expr)) if found), "")
+
+
+def _joins_to(pair: ql.BinaryExpr, card: str) -> bool:
+    """Whether ``group_left`` or ``group_right`` takes labels from the other side: which one it chose matters little."""
+    return pair.modifier is not None and str(pair.modifier.card).endswith(card)
 
 
 def _may_divide_by_zero(expr: ql.Expr) -> bool:

@@ -18,8 +18,8 @@ from monitor.render.runbooks import END, FOLDER, is_of_alert
 READ_ONLY, CHANGES = "read-only", "CHANGES STATE"
 _PROGRAMS = """
 amtool apt cat chmod chown chronyc cp curl date df dig docker du free grep head iostat ip journalctl kill kubectl ls
-lsof mkdir monitor mongosh mv nc openssl pgrep ping promtool ps redis-cli rm ss sudo systemctl tail timedatectl top uptime
-vmstat
+lsof mkdir monitor mongosh mv nc openssl pgrep ping promtool ps redis-cli rm ss sudo systemctl tail timedatectl top
+uptime vmstat
 """
 PROGRAMS = frozenset(_PROGRAMS.split())
 """What a command in a line of text begins with."""

@@ -19,6 +19,9 @@ MOST_GUESSES = 20
 """For how many unknown names a near one is looked for: who has more of them has mistyped none, but declared nothing."""
 
 
+_ON_TARGETS = ", or list what Prometheus adds in the environment's target_labels"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """An expression of the catalogue, and where it stands."""
@@ -67,6 +70,7 @@ class Declared:
         self._metrics: dict[str, list[DeclaredMetric]] = {}
         self._histograms: dict[str, list[DeclaredMetric]] = {}
         self._meant: dict[str, list[str]] = {}
+        self._on_targets = TARGET_LABELS | set(catalogue.environment.target_labels)
         for metric in catalogue.metrics:
             for name in series_of(metric):
                 self._metrics.setdefault(name, []).append(metric)
@@ -105,12 +109,12 @@ class Declared:
             return
         metrics = known_as[name]
         labels = {label for metric in metrics for label in metric.labels}
-        known = labels | TARGET_LABELS | {f"exported_{label}" for label in labels & TARGET_LABELS}
+        known = labels | self._on_targets | {f"exported_{label}" for label in labels & self._on_targets}
         known |= {"le"} if name.endswith("_bucket") else set()
         for matcher in selector.matchers.matchers:
             if matcher.name not in known:
                 message = f"{name} has no label {matcher.name}"
-                yield finding(place, "unknown-label", message, f"use one of {', '.join(sorted(known))}")
+                yield finding(place, "unknown-label", message, f"use one of {', '.join(sorted(known))}{_ON_TARGETS}")
             elif matcher.name == "le":
                 yield from _edge(place, name, matcher, metrics)
 

@@ -55,9 +55,11 @@ class Labels:
 def declared(catalogue: Catalogue) -> Metrics:
     """The labels of every series that somebody declares or our rules record, by its name."""
     found = {name: [frozenset(labels)] for name, labels in names.RECORDED.items()}
+    at_times = frozenset(catalogue.environment.target_labels)
     for metric in catalogue.metrics:
         for name in series_of(metric):
-            found.setdefault(name, []).append(_scraped(metric, name))
+            labels = _scraped(metric, name)
+            found.setdefault(name, []).extend([labels, labels | at_times] if at_times else [labels])
     return {name: tuple(labels) for name, labels in found.items() if name not in OF_ALERTS}
 
 

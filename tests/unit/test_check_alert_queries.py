@@ -132,6 +132,8 @@ def test_what_is_no_condition_is_found(bundled: Catalogue, expr: str, code: str,
         f"histogram_quantile(0.9, sum by (le, job) (rate({BUCKETS}[5m]))) > 1",
         f"quantile_over_time(0.9, {GAUGE}[1h]) > 1",
         'ALERTS{alertstate="firing",severity="critical"} unless on (job) up == 0',
+        'count(process_start_time_seconds{job="exporters"}) > 0',
+        f"{GAUGE} * on (instance) group_left () topk by (instance) (1, max by (instance) (redis_up)) > 1",
         'count by (namespace) (ALERTS{alertstate="firing",namespace!=""}) > 3',
         "scrape_samples_post_metric_relabeling > 50000",
         'redis_up{instance="a",instance=~"a|b"} == 0',
@@ -173,6 +175,20 @@ def test_a_teams_own_metrics_and_conditions_are_no_finding_once_they_are_declare
     assert (
         found(declared, expr, {"value": "{{ $labels.pod }} in {{ $labels.namespace }}: {{ $value | humanize }}"}) == {}
     )
+
+
+def test_labels_that_prometheus_adds_to_targets_may_be_named_where_the_environment_lists_them(
+    bundled: Catalogue,
+) -> None:
+    expr = 'max by (namespace, pod) (redis_up{cluster="eu"}) == 0'
+    text = {"value": "{{ $labels.pod }}"}
+    environment = replace(bundled.environment, target_labels=("cluster", "namespace", "pod"))
+
+    assert set(found(bundled, expr, text)) == {"unknown-label", "empty-label"}
+    assert found(replace(bundled, environment=environment), expr, text) == {}
+    assert set(found(replace(bundled, environment=environment), expr, {"value": "{{ $labels.instance }}"})) == {
+        "empty-label"
+    }
 
 
 def test_an_absent_that_waits_for_nothing_is_found_and_one_that_is_held_is_not(bundled: Catalogue) -> None:

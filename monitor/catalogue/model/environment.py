@@ -32,6 +32,9 @@ class Environment:
     """How finely windows longer than an hour are added up, and how often they are recorded anew."""
     sloth_names: bool = False
     """Whether everything is recorded under Sloth's names as well, for dashboards that were made for it."""
+    target_labels: tuple[str, ...] = ()
+    """Labels that Prometheus may put on any sample beside job and instance, as relabelling there has it (``namespace``,
+    ``pod``): expressions may name them although no producer declares them."""
     armed: bool = False
     """Whether drills may break things here."""
     targets: dict[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
