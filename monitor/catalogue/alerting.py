@@ -14,8 +14,11 @@ from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
 
-REQUIRED_ANNOTATIONS = ("summary", "impact", "action")
-"""What a person who is woken needs first. Links and the query are added when rules are rendered."""
+SUMMARY = "summary"
+"""What every message begins with. That a person who is woken is told impact and action too is for ``check`` to ask."""
+
+RUNBOOK = "runbook_url"
+"""Where an alert's page is, if it is none of ours; else the address is added when rules are rendered, as others are."""
 
 LONGEST_REPEAT = timedelta(hours=120)
 """What Alertmanager told is forgotten then (its ``--data.retention``), and told again: more cannot be kept."""
@@ -128,9 +131,11 @@ def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[
         yield document.fault("wrong-value", message, f"{here}.labels.severity")
     yield from _odd_urgency(rule.get("labels", {}), document, f"{here}.labels.{URGENCY_LABEL}")
     yield from _odd_repeat(rule.get("labels", {}), document, f"{here}.labels.{REPEAT_LABEL}")
-    for name in REQUIRED_ANNOTATIONS if "annotations" in rule else ():
-        if not rule["annotations"].get(name, "").strip():
-            yield document.fault("missing-field", "is missing", f"{here}.annotations.{name}")
+    if "annotations" in rule and not rule["annotations"].get(SUMMARY, "").strip():
+        yield document.fault("missing-field", "is missing", f"{here}.annotations.{SUMMARY}")
+    if not rule.get("annotations", {}).get(RUNBOOK, "http://").startswith(("http://", "https://")):
+        message = "must be an address such as https://wiki.example/runbooks, or be left out for a page of ours"
+        yield document.fault("wrong-value", message, f"{here}.annotations.{RUNBOOK}")
     for kind in ("labels", "annotations"):
         yield from _refused_by_prometheus(rule.get(kind, {}), document, f"{here}.{kind}")
 

@@ -20,7 +20,7 @@ _SHOWN = 300
 """How much of a query is shown in a message."""
 
 _STRING = r""" "(?:[^"\\\n]|\\.)*" | '(?:[^'\\\n]|\\.)*' | `[^`]*` """
-_TEXT_OR_GAP = re.compile(rf"({_STRING}) | \s+", re.VERBOSE)
+_TEXT_OR_GAP = re.compile(rf"({_STRING}) | (?: \s | \#[^\n]* )+", re.VERBOSE)
 _TEXTS = re.compile(_STRING, re.VERBOSE)
 _MATCHERS = re.compile(r"\{[^{}]*\}")
 _OTHERS_MATCHERS = re.compile(r'\{(?:[^{}]*,)?\s*""|\{[^{}]*\bor\b(?!\s*[=!])', re.IGNORECASE)
@@ -33,7 +33,7 @@ _BARE_SPAN = re.compile(rf"\[[^\]]*\]|\boffset\s+-?\s*{_SPAN}|(?P<bare>(?<![\w.:
 
 @lru_cache(maxsize=_REMEMBERED)
 def one_line(query: str) -> str:
-    """The same query with each gap as one space; what stands in quotes is left as it is."""
+    """The same query without comments and with each gap as one space; what stands in quotes is left as it is."""
     return _TEXT_OR_GAP.sub(lambda found: found[1] or " ", query).strip()
 
 
@@ -44,6 +44,8 @@ def parse(query: str) -> ql.Expr:
     Raises:
         ValueError: it is no PromQL, or too much of it; the message says why, on one line.
     """
+    if "#" in query:
+        query = one_line(query)
     _within_reason(query)
     try:
         return ql.parse(_TEXTS.sub(_quoted, query) if "`" in query else query)
@@ -99,8 +101,6 @@ def _quoted(text: re.Match[str]) -> str:
 
 def _within_reason(query: str) -> None:
     bare = _TEXTS.sub('""', query)
-    if "#" in bare:
-        raise ValueError("holds a comment: a query is written on one line in the end, so put # before the YAML field")
     outside = _MATCHERS.sub(" ", bare)
     if spans := [found["bare"] for found in _BARE_SPAN.finditer(outside) if found["bare"]]:
         raise ValueError(f"has {spans[0]} where a number stands: only newer servers know that, so write its seconds")

@@ -25,6 +25,7 @@ from monitor.check.live_slos import live_findings
 from monitor.check.runbook_queries import runbook_queries
 from monitor.check.series import unknown_series
 from monitor.render.rules import all_alerts
+from monitor.render.runbooks import elsewhere
 
 __all__ = [
     "Finding",
@@ -53,6 +54,7 @@ def findings(
         *unknown_series(catalogue),
         *alerts.never_fires(catalogue),
         *alerts.untested(catalogue),
+        *alerts.unsaid(catalogue),
         *alert_queries.unfit_conditions(catalogue),
         *alert_texts.unfit_texts(catalogue),
         *alerts.strange_tests(catalogue, rules),
@@ -72,7 +74,7 @@ def findings(
         *recovery.impossible_rpo(catalogue),
     }
     if runbooks is not None:
-        found |= {*alerts.without_runbook(rules, runbooks), *runbook_queries(catalogue, runbooks)}
+        found |= {*alerts.without_runbook(rules, runbooks, elsewhere(catalogue)), *runbook_queries(catalogue, runbooks)}
         found |= {*runbook_pages.unfit_pages(runbooks)}
     if dashboards is not None:
         found |= {*dashboard_findings(catalogue, dashboards, runbooks)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 
@@ -11,8 +11,12 @@ import promql_parser as ql
 from monitor.catalogue import durations, promql
 from monitor.catalogue.model import AlertRule, Catalogue, Place, Slo
 from monitor.check.finding import Finding, finding
+from monitor.check.routes import NOTIFYING
 from monitor.render.runbooks import HEADINGS, is_of_alert, runbook_path
 from monitor.slo import burning, windows
+
+SAID = ("impact", "action")
+"""Annotations that a person who is woken needs beside the summary."""
 
 
 def never_fires(catalogue: Catalogue) -> Iterator[Finding]:
@@ -51,9 +55,25 @@ def strange_tests(catalogue: Catalogue, rules: Iterable[AlertRule]) -> Iterator[
             yield finding(place, "no-such-alert", f"a test is about {name}, and there is no such alert", remedy)
 
 
-def without_runbook(rules: Iterable[AlertRule], pages: Mapping[str, str]) -> Iterator[Finding]:
-    """Alerts without a page, or with one that does not answer what every page answers."""
-    seen = set()
+def unsaid(catalogue: Catalogue) -> Iterator[Finding]:
+    """Alerts that people hear of, and that do not say what it means to users or what to do."""
+    for rule in (rule for group in catalogue.alerts for rule in group.rules):
+        missing = [name for name in SAID if not rule.annotations.get(name, "").strip()]
+        if missing and rule.attention in NOTIFYING:
+            message = f"{rule.name} does not say its {' or '.join(missing)}"
+            yield finding(
+                rule.place, "unsaid", message, f"add the annotation {missing[0]}: its message is read at night"
+            )
+
+
+def without_runbook(
+    rules: Iterable[AlertRule], pages: Mapping[str, str], elsewhere: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Alerts without a page, or with one that does not answer what every page answers.
+
+    Those in ``elsewhere`` have one at an address of their own, which nobody here can read.
+    """
+    seen = set(elsewhere)
     for rule in rules:
         if rule.name in seen:
             continue

@@ -12,7 +12,7 @@ from monitor.check.finding import Finding, finding
 from monitor.render.alertmanager import people
 from monitor.render.dashboards import boards
 from monitor.render.rules import all_alerts
-from monitor.render.runbooks import runbook_path
+from monitor.render.runbooks import elsewhere, runbook_path
 from monitor.routing.walk import deliveries
 from monitor.slo import names
 
@@ -58,7 +58,8 @@ def coverage(catalogue: Catalogue, runbooks: Mapping[str, str]) -> Coverage:
         *routes.always_muted(catalogue),
         *inhibitions.unfit_inhibitions(catalogue, rules),
         *alerts.untested(catalogue),
-        *alerts.without_runbook(rules, runbooks),
+        *alerts.unsaid(catalogue),
+        *alerts.without_runbook(rules, runbooks, elsewhere(catalogue)),
         *without_owner(catalogue),
         *unseen(catalogue),
     }
@@ -97,7 +98,7 @@ def unseen(catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def _rows(catalogue: Catalogue, found: Iterable[Finding]) -> Iterator[Covered]:
-    places = alert_panels.panels_of(catalogue)
+    places, others = alert_panels.panels_of(catalogue), elsewhere(catalogue)
     told, config = people(catalogue), routes.rendered(catalogue)
     at = routes.A_MONDAY_MORNING
     rows: dict[tuple[str, Attention, str, tuple[str, ...], str], list[AlertRule]] = {}
@@ -117,7 +118,7 @@ def _rows(catalogue: Catalogue, found: Iterable[Finding]) -> Iterator[Covered]:
             team=team,
             slos=tuple(sorted({rule.labels[names.SLO_LABEL] for rule in rules if names.SLO_LABEL in rule.labels})),
             heard_by=heard_by,
-            runbook=runbook_path(name),
+            runbook=others.get(name) or runbook_path(name),
             tested="no-test" not in holes,
             dashboard=uid,
             panel=next((title for there, title in places.get(name, ()) if there == uid), ""),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from urllib.parse import quote_plus
 
 from monitor.catalogue import promql
+from monitor.catalogue.alerting import RUNBOOK
 from monitor.catalogue.model import AlertRule, Environment
 from monitor.slo import names
 
@@ -51,8 +52,8 @@ same by it: of any others, the dashboard would find nothing under such a value."
 
 
 def runbook_url(alert: AlertRule, environment: Environment) -> str:
-    """The page that says what to do."""
-    return f"{environment.runbook_url.rstrip('/')}/{alert.name}"
+    """The page that says what to do: the one that the alert's author named, or ours."""
+    return alert.annotations.get(RUNBOOK) or f"{environment.runbook_url.rstrip('/')}/{alert.name}"
 
 
 def dashboard_of(alert: AlertRule) -> str:

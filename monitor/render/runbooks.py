@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from monitor.catalogue import durations
+from monitor.catalogue.alerting import RUNBOOK
 from monitor.catalogue.model import AlertRule, Attention, Catalogue, Severity
 from monitor.render.rules import complete_alerts, labelled_alerts, written_alerts
 from monitor.slo import names, promql
@@ -48,11 +49,19 @@ def is_of_alert(path: str) -> bool:
     return path.count("/") == FOLDER.count("/") + 1
 
 
+def elsewhere(catalogue: Catalogue) -> dict[str, str]:
+    """Where the pages are of alerts whose author named another place, by the alert's name."""
+    written = (rule for group in catalogue.alerts for rule in group.rules)
+    return {rule.name: rule.annotations[RUNBOOK] for rule in written if RUNBOOK in rule.annotations}
+
+
 def heads(catalogue: Catalogue) -> dict[str, str]:
-    """The generated part of every page, by path."""
+    """The generated part of every page of ours, by path."""
     by_name: dict[str, list[AlertRule]] = {}
+    others = elsewhere(catalogue)
     for rule in _alerts(catalogue):
-        by_name.setdefault(rule.name, []).append(rule)
+        if rule.name not in others:
+            by_name.setdefault(rule.name, []).append(rule)
     return {runbook_path(name): _head(rules, catalogue) for name, rules in sorted(by_name.items())}
 
 

@@ -114,6 +114,10 @@ HOLES: Mapping[str, tuple[Callable[[Catalogue], Catalogue], set[str]]] = {
         ),
         {"no-panel"},
     ),
+    "nothing to do": (
+        lambda c: with_rule(c, "RedisDown", lambda r: replace(r, annotations={"summary": "s", "dashboard": "redis"})),
+        {"unsaid"},
+    ),
     "muted for ever": (never_at_work, {"muted-forever"}),
     "a receiver that is too new": (too_new, {"unsupported-receiver"}),
     "a route that another shadows": (shadowed, {"dead-route"}),

@@ -95,7 +95,7 @@ def test_every_fault_of_every_file_is_told_once_with_line_and_field(root: Path) 
     (root / "alerts").mkdir()
     (root / "alerts" / "a.yaml").write_text(
         "groups:\n  - name: a\n    rules:\n      - alert: lowercase\n        expr: sum(\n        labels:\n"
-        "          severity: loud\n        annotations:\n          summary: s\n          impact: i\n"
+        "          severity: loud\n        annotations:\n          impact: i\n          runbook_url: wiki\n"
     )
     (root / "recovery.yaml").write_text("rpo: 1 hour\nrto: 4h\nkeep_full: 1.9\n")
     (root / "contacts.yaml").write_text("teams:\n  - name: sre\n    critical: [pager]\n    warning: []\n")
@@ -104,7 +104,8 @@ def test_every_fault_of_every_file_is_told_once_with_line_and_field(root: Path) 
         ("alerts/a.yaml", 4, "groups[0].rules[0].alert"),
         ("alerts/a.yaml", 5, "groups[0].rules[0].expr"),
         ("alerts/a.yaml", 7, "groups[0].rules[0].labels.severity"),
-        ("alerts/a.yaml", 8, "groups[0].rules[0].annotations.action"),
+        ("alerts/a.yaml", 8, "groups[0].rules[0].annotations.summary"),
+        ("alerts/a.yaml", 10, "groups[0].rules[0].annotations.runbook_url"),
         ("contacts.yaml", 3, "teams[0].critical[0]"),
         ("recovery.yaml", 1, "full_backup_every"),
         ("recovery.yaml", 1, "rpo"),

@@ -268,3 +268,66 @@ def test_a_folder_that_was_named_and_holds_nothing_is_not_taken_for_one_without_
     assert done.exit_code == 2
     assert said in done.output
     assert len(done.output.splitlines()) == 1
+
+
+MIXIN = """\
+groups:
+  - name: kubernetes.rules
+    rules:
+      - alert: KubePodNotReady
+        annotations:
+          description: Pod {{ $labels.namespace }}/{{ $labels.pod }} has not been ready for 15 minutes.
+          runbook_url: https://runbooks.example/kubepodnotready
+          summary: Pod has been in a non-ready state for more than 15 minutes.
+        expr: |
+          # Which owner is chosen makes no difference, see the comment in the mixin.
+          sum by (namespace, pod) (
+            max by (namespace, pod) (kube_pod_status_phase{job="kube-state-metrics", phase=~"Pending|Unknown"})
+            * on (namespace, pod) group_left (owner_kind) topk by (namespace, pod) (
+              1, max by (namespace, pod, owner_kind) (kube_pod_owner{owner_kind!="Job"})
+            )
+          ) > 0
+        for: 15m
+        labels:
+          severity: warning
+      - alert: PrometheusBadConfig
+        annotations:
+          description: Prometheus {{$labels.namespace}}/{{$labels.pod}} has failed to reload its configuration.
+          summary: Failed Prometheus configuration reload.
+        expr: max_over_time(prometheus_config_last_reload_successful{job="prometheus",namespace="monitoring"}[5m]) == 0
+        for: 10m
+        labels:
+          severity: critical
+"""
+DECLARED = """\
+{"producer": "kube-state-metrics", "metrics": [
+  {"name": "kube_pod_status_phase", "type": "gauge", "help": "h", "labels": ["namespace", "pod", "phase"]},
+  {"name": "kube_pod_owner", "type": "gauge", "help": "h", "labels": ["namespace", "pod", "owner_kind"]}
+]}
+"""
+
+
+def test_rules_of_the_mixins_are_taken_as_they_stand_and_lack_only_what_they_lack(place: Path) -> None:
+    assert monitor("init", "own").exit_code == 0
+    environment = place / "own" / "environments" / "compose.yaml"
+    environment.write_text(environment.read_text() + "target_labels: [namespace, pod]\n")
+    (place / "own" / "alerts" / "kubernetes.yaml").write_text(MIXIN)
+    (place / "own" / "metrics").mkdir()
+    (place / "own" / "metrics" / "kube-state-metrics.json").write_text(DECLARED)
+
+    generated = monitor("--catalogue", "own", "--env", "compose", "generate")
+    for page in (place / "runbooks").glob("*.md"):
+        page.write_text(page.read_text().replace("\n\n## ", "\n\nx\n\n## ") + "\nx\n")
+    checked = monitor("--catalogue", "own", "--env", "compose", "check", "--json")
+
+    assert generated.exit_code == 0
+    assert "warning" not in generated.output
+    rules = (place / "rules" / "prometheus" / "alerts-kubernetes.rules.yml").read_text()
+    assert "runbook_url: https://runbooks.example/kubepodnotready" in rules
+    assert "#" not in rules.partition("groups:")[2]
+    assert not (place / "runbooks" / "KubePodNotReady.md").exists()
+    found = json.loads(checked.output)["findings"]
+    assert {(one["file"], one["code"]) for one in found} == {
+        ("alerts/kubernetes.yaml", "no-test"),
+        ("alerts/kubernetes.yaml", "unsaid"),
+    }
