@@ -15,6 +15,7 @@ from monitor.catalogue.model import Catalogue
 from monitor.catalogue.naming import is_label
 from monitor.catalogue.strict_yaml import read_text
 from monitor.check import explained_words, routes
+from monitor.check.configuration import unfit_configuration
 from monitor.check.explained import explain
 from monitor.check.finding import Finding
 from monitor.cli import Context, leave, pass_settings, print_json
@@ -96,8 +97,7 @@ def _time(text: str | None, zone: str) -> datetime:
 
 def _judge_routes(config: Config, name: str, *, as_json: bool) -> None:
     judged = reaches(config.route)
-    dead = (routes.dead_route(reach, name) for reach in routes.dead(judged))
-    found = [*dead, *routes.muted(config, name), *routes.loud(config, name)]
+    found = list(unfit_configuration(config, judged, name))
     if as_json:
         print_json({"routes": [_reach_json(reach) for reach in judged], "holes": [hole.to_json() for hole in found]})
     else:

@@ -274,6 +274,31 @@ time_intervals: [{name: work, time_intervals: [{weekdays: ["monday:friday"]}]}]
     assert monitor("alert", "route", "--config", str(file)).exit_code == 0
 
 
+INHIBITING = """\
+route: {receiver: a, routes: [{receiver: b, matchers: [severity="critical"]}]}
+receivers: [{name: a}, {name: b}, {name: forgotten}]
+inhibit_rules:
+- {source_matchers: [severity="critical"], target_matchers: [severity="warning"]}
+- {source_matchers: [severity="critical"], target_matchers: [severity="warning"], equal: [alertname]}
+- {source_matchers: [alertname="InfoInhibitor"], target_matchers: [severity="info"]}
+- {source_matchers: [alertname="Down"], target_matchers: [alertname="Down"]}
+"""
+
+
+def test_receivers_of_nothing_and_inhibitions_of_everything_are_found_in_any_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.yml"
+    file.write_text(INHIBITING)
+
+    done = monitor("alert", "route", "--config", str(file), "--json")
+
+    assert done.exit_code == 1
+    assert [(one["line"], one["code"]) for one in json.loads(done.output)["holes"]] == [
+        (2, "dead-route"),
+        (4, "empty-equal"),
+        (7, "inhibits-nothing"),
+    ]
+
+
 def test_an_alert_is_followed_through_any_configuration(tmp_path: Path) -> None:
     file = tmp_path / "theirs.yml"
     file.write_text(TREE)
