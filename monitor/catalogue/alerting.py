@@ -168,6 +168,8 @@ def _refused_by_prometheus(texts: Mapping[str, str], document: Document, here: s
     for name, text in texts.items():
         if not naming.is_label(name) or name == "__name__":
             yield document.fault("wrong-name", naming.LABEL_RULE, f"{here}.{name}")
+        elif name == "alertname" and here.endswith("labels"):
+            yield document.fault("wrong-name", "is the alert's own name, which Prometheus gives it", f"{here}.{name}")
         try:
             templates.check(text)
         except ValueError as error:

@@ -16,6 +16,10 @@ from monitor.render import carried
 
 _LABEL = re.compile(r'\$labels\.(\w+)|index\s+\$labels\s+"(\w+)"')
 _VALUE = re.compile(r"\$value\b|(?<![\w$])\.Value\b")
+ROOTS = frozenset({".Labels", ".ExternalLabels", ".ExternalURL", ".Value"})
+"""What Prometheus hands to a template."""
+_HOLDS_FIELDS = frozenset({"variable", "field", "sign"})
+"""What a field may belong to that stands before it: ``$labels.job``, ``(...).Value``."""
 _VERB = re.compile(r"%[-+# 0-9.]*[a-zA-Z]")
 
 
@@ -24,7 +28,8 @@ def unfit_texts(catalogue: Catalogue) -> Iterator[Finding]:
     declared, metrics = Declared(catalogue), carried.declared(catalogue)
     for group in catalogue.alerts:
         for rule in group.rules:
-            for code, message, remedy in [*_empty(rule, metrics), *_moving(rule), *_queries(rule, declared, metrics)]:
+            found = [*_empty(rule, metrics), *_unknown_roots(rule), *_moving(rule), *_queries(rule, declared, metrics)]
+            for code, message, remedy in found:
                 yield finding(rule.place, code, f"{rule.name}: {message}", remedy)
 
 
@@ -35,10 +40,45 @@ def _empty(rule: AlertRule, metrics: carried.Metrics) -> Iterator[Problem]:
         return
     for where, text in _texts(rule):
         names = {first or second for action in templates.actions(text) for first, second in _LABEL.findall(action)}
+        names |= {inner for outer, inner in roots(text) if outer == ".Labels" and inner}
         for name in sorted(names - found.possible - {"__name__"}):
             message = f"{where} names the label {name}, which its expression does not keep: nothing would stand there"
             kept = ", ".join(sorted(found.possible)) or "none"
             yield "empty-label", message, f"keep it in the expression, or use one of those it keeps: {kept}"
+
+
+def _unknown_roots(rule: AlertRule) -> Iterator[Problem]:
+    for where, text in _texts(rule):
+        for field in sorted({outer for outer, _ in roots(text)} - ROOTS):
+            message = (
+                f"{where} asks for {{{{ {field} }}}}, which Prometheus does not hand it: an error would stand there"
+            )
+            yield "unknown-field", message, f"write $labels{field}, or one of {', '.join(sorted(ROOTS))}"
+
+
+def roots(text: str) -> Iterator[tuple[str, str]]:
+    """Fields that a template takes of what it is handed, each with the name behind it (``.Labels``, ``job``).
+
+    Within ``range`` and ``with`` the dot is something else, so nothing is said of what stands there.
+    """
+    moved: list[bool] = []
+    for action in templates.actions(text):
+        words = list(templates.lexed(action))
+        first = words[0][1] if words else ""
+        if first == "end" and moved:
+            moved.pop()
+        elif not any(moved):
+            yield from _fields(words)
+        if first in {"range", "with", "if", "define", "block"}:
+            moved.append(first != "if")
+
+
+def _fields(words: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    for index, (kind, word) in enumerate(words):
+        before = words[index - 1][0] if index else ""
+        after, name = words[index + 1] if index + 1 < len(words) else ("", "")
+        if kind == "field" and before not in _HOLDS_FIELDS:
+            yield word, name.removeprefix(".") if after == "field" else ""
 
 
 def _moving(rule: AlertRule) -> Iterator[Problem]:

@@ -203,6 +203,9 @@ def test_an_absent_that_waits_for_nothing_is_found_and_one_that_is_held_is_not(b
     [
         ({"value": "{{ $labels.instance }} is down"}, "empty-label", "annotation value names the label instance"),
         ({"value": '{{ index $labels "severity" }}'}, "empty-label", "names the label severity"),
+        ({"value": "{{ .Labels.instance }} is down"}, "empty-label", "annotation value names the label instance"),
+        ({"value": "{{ .instance }} is down"}, "unknown-field", "asks for {{ .instance }}, which Prometheus does not"),
+        ({"value": "{{ if eq .Foo 1.0 }}x{{ end }}"}, "unknown-field", "asks for {{ .Foo }}"),
         ({"size": "{{ $labels.instance }}"}, "empty-label", "label size names the label instance"),
         ({"size": "{{ $value }}"}, "moving-label", "its label size holds the value"),
         ({"value": '{{ with query "sum(redis_up" }}{{ . }}{{ end }}'}, "no-promql", "the query sum(redis_up in"),
@@ -222,6 +225,19 @@ def test_a_text_that_comes_out_empty_or_not_at_all_is_found(
 
     assert list(mine) == [code]
     assert message in mine[code]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ .Labels.job }}: {{ .Value | humanize }} of {{ .ExternalLabels.environment }}, {{ .ExternalURL }}",
+        "{{ with query `redis_up` }}{{ range . }}{{ .Labels.instance }} {{ .Value }} {{ .Foo }}{{ end }}{{ end }}",
+        "{{ (query `redis_up` | first).Labels.instance }}{{ $x := $labels }}{{ $x.job }}",
+        "{{ if $labels.job }}{{ $labels.job }}{{ else }}{{ .Value }}{{ end }}",
+    ],
+)
+def test_what_prometheus_hands_to_a_text_is_no_finding(bundled: Catalogue, text: str) -> None:
+    assert found(bundled, "max by (job) (redis_up) == 0", {"value": text}) == {}
 
 
 def test_queries_in_texts_are_read_with_what_is_put_in_later() -> None:
