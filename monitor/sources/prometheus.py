@@ -24,6 +24,7 @@ from yarl import URL
 
 from monitor import clock
 from monitor.addresses import is_loopback, place
+from monitor.catalogue.promql import shown
 from monitor.errors import Unavailable
 from monitor.settings import Login, Settings
 
@@ -201,7 +202,7 @@ class Prometheus:
             reason = str(json.loads(ast.literal_eval(text[text.index("(") + 1 : -1]))["error"])
         except (ValueError, SyntaxError, KeyError, TypeError):
             reason = " ".join(text.split())[:200]
-        return f"Prometheus at {self.place} refused {what!r}: {reason}"
+        return f"Prometheus at {self.place} refused {shown(what)!r}: {reason}"
 
 
 def connect(settings: Settings, *, timeout_s: float = 10) -> Prometheus:
