@@ -47,6 +47,9 @@ _OF_FUNCTIONS = (
 )
 """https://prometheus.io/docs/prometheus/latest/querying/functions/"""
 
+_YES_OR_NO = frozenset({"up", "probe_success", "haproxy_up", "mongodb_up", "mysql_up", "nginx_up", "pg_up", "redis_up"})
+"""What Prometheus and the usual exporters set to 1 or 0; another's ``nodes_up`` may be a number of nodes."""
+
 _AS_ARGUMENT = frozenset(
     {"min_over_time", "max_over_time", "avg_over_time", "last_over_time", "sort", "sort_desc", "label_replace"}
     | {"label_join", "vector", "scalar"}
@@ -103,10 +106,9 @@ def _of_number(number: float) -> Values:
 
 
 def _of_series(name: str, declared: Declared) -> Values:
-    types = declared.types(name)
-    if name in {"up", "probe_success"} or (name.endswith("_up") and types == {"gauge"}):
+    if name in _YES_OR_NO:
         return SHARE
-    return POSITIVE if types == {"counter"} or name.endswith(("_total", "_bucket")) else ANY
+    return POSITIVE if declared.types(name) == {"counter"} or name.endswith(("_total", "_bucket")) else ANY
 
 
 def _of_call(call: ql.Call, declared: Declared) -> Values:
