@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,6 +16,11 @@ from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
 
 SUFFIX = ".test.yaml"
+
+_PLAIN = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+_NUMBER = rf"[-+]?(?:{_PLAIN}|(?i:inf|nan))"
+_VALUE = re.compile(rf"_(?:x[0-9]+)?|stale|{_NUMBER}(?:(?:[-+]{_PLAIN})?x[0-9]+)?")
+"""As promtool reads a series' values: https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +61,11 @@ def _queries(test: dict[str, Any], document: Document, here: str) -> Iterator[Fa
         if not named:
             message = 'must be a series such as up{job="app"}'
             yield document.fault("promql", message, f"{here}.input_series[{number}].series")
+        if odd := [item for item in _items(entry.values) if not _VALUE.fullmatch(item)]:
+            message = f"{odd[0]} is no value such as 1, 0+10x60, _x5 or stale"
+            yield document.fault("wrong-value", message, f"{here}.input_series[{number}].values")
+
+
+def _items(values: str) -> list[str]:
+    """The values of a series; native histograms, which have blanks, are promtool's to read."""
+    return [] if "{{" in values else values.split()

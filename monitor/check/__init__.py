@@ -20,7 +20,7 @@ from monitor.check import (
 )
 from monitor.check.dashboards import dashboard_findings
 from monitor.check.finding import Finding
-from monitor.check.live import missing_series
+from monitor.check.live import missing_jobs, missing_series
 from monitor.check.live_slos import live_findings
 from monitor.check.runbook_queries import runbook_queries
 from monitor.check.series import unknown_series
@@ -32,6 +32,7 @@ __all__ = [
     "dashboard_findings",
     "findings",
     "live_findings",
+    "missing_jobs",
     "missing_series",
     "unknown_series",
     "warnings",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Protocol
 
 from monitor.catalogue import promql
@@ -47,3 +48,25 @@ def missing_series(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
                 else ("series", _PRODUCER)
             )
             yield finding(use.place, "missing-series", f"Prometheus has no {kind} {name} now", remedy)
+
+
+def missing_jobs(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
+    """Jobs that alerts select and that this Prometheus does not scrape: renamed there, or misspelt here.
+
+    Other labels may have any value at times; of SLOs every selector is asked for by itself.
+    """
+    there = {sample.labels.get("job", "") for sample in ask("group by (job) (up)")}
+    told: set[tuple[str, str]] = set()
+    for rule in (rule for group in catalogue.alerts for rule in group.rules) if there else ():
+        for selector in promql.selectors(promql.parse(rule.expr)):
+            for matcher in selector.matchers.matchers:
+                job = str(matcher.value)
+                if (matcher.name, str(matcher.op)) != ("job", "MatchOp.Equal") or job in there | {""}:
+                    continue
+                if (rule.name, job) not in told:
+                    told.add((rule.name, job))
+                    near = get_close_matches(job, there, n=1)
+                    remedy = f"did you mean {near[0]}?" if near else "scrape it, or name one that is scraped"
+                    yield finding(
+                        rule.place, "missing-job", f"{rule.name}: Prometheus scrapes no job {job} now", remedy
+                    )

@@ -9,7 +9,7 @@ import click
 from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.check import Finding, findings, live_findings, missing_series
+from monitor.check import Finding, findings, live_findings, missing_jobs, missing_series
 from monitor.cli import Context, folders, leave, pass_settings, print_json, uncollected
 from monitor.cli.dashboards_live import heard
 from monitor.cli.folders import DASHBOARDS
@@ -80,6 +80,7 @@ def _live(
 ) -> list[Finding]:
     with Prometheus(url, login=settings.prometheus_login()) as prometheus:
         found = list(missing_series(catalogue, prometheus.instant))
+        found += missing_jobs(catalogue, prometheus.instant)
         retention = prometheus.retention()
         found += live_findings(catalogue, prometheus.instant, retention)
         answer = heard(prometheus, catalogue, boards, pages)

@@ -182,6 +182,8 @@ def test_an_alert_given_twice_is_told_at_its_field_with_the_other_place(root: Pa
             "tests[0].promql_expr_test[0].expr",
         ),
         ('tests: [{interval: 1m, input_series: [{series: "1 +", values: "1"}]}]', "tests[0].input_series[0].series"),
+        ('tests: [{interval: 1m, input_series: [{series: a, values: "1x 2y"}]}]', "tests[0].input_series[0].values"),
+        ('tests: [{interval: 1m, input_series: [{series: a, values: "1+2"}]}]', "tests[0].input_series[0].values"),
         ("tests: []\n---\ntests: []", ""),
     ],
 )
@@ -194,11 +196,23 @@ def test_a_test_file_is_held_to_its_form_when_it_is_read(root: Path, text: str, 
     assert (file, where) == ("alerts/a.test.yaml", path)
 
 
+def test_values_that_promtool_reads_are_taken(root: Path) -> None:
+    (root / "alerts").mkdir()
+    values = "1 -1.5e3 .5 Inf -inf NaN _ _x3 stale 1x3 0+10x60 -1-2x3 0x10"
+    for number, text in enumerate((values, "{{schema:1 sum:-0.3 count:3.1}} _x2")):
+        series = f'{{series: up, values: "{text}"}}'
+        file = root / "alerts" / f"a{number}.test.yaml"
+        file.write_text(f"tests: [{{interval: 1m, input_series: [{series}]}}]\n")
+
+    assert set(load(root, "local").alert_tests) == {"a0.test.yaml", "a1.test.yaml"}
+
+
 @pytest.mark.parametrize(
     ("written", "path"),
     [
         ("labels: {severity: warning, bad-label: x}", "labels.bad-label"),
         ("labels: {severity: warning, __name__: x}", "labels.__name__"),
+        ("labels: {severity: warning, alertname: x}", "labels.alertname"),
         ('labels: {severity: warning, place: "{{ $labels.instance"}', "labels.place"),
         ('annotations: {summary: "{{ $value", impact: i, action: a}', "annotations.summary"),
         ('annotations: {summary: "{{ if $value }}s", impact: i, action: a}', "annotations.summary"),

@@ -22,7 +22,7 @@ from monitor.catalogue.model import (
     Slo,
     Team,
 )
-from monitor.check import findings, missing_series
+from monitor.check import findings, missing_jobs, missing_series
 from monitor.check.alerts import lost
 from monitor.check.series import MOST_GUESSES
 
@@ -326,6 +326,20 @@ def test_a_live_prometheus_is_asked_for_every_metric_that_is_read(bundled: Catal
     assert (finding.code, finding.message) == ("missing-series", "Prometheus has no series redis_up now")
     assert finding.file == "alerts/redis.yaml"
     assert "haproxy_backend_http_responses_total" in questions[0]
+
+
+def test_a_live_prometheus_is_asked_for_every_job_that_alerts_select(bundled: Catalogue) -> None:
+    def ask(query: str) -> list[Answer]:
+        assert query == "group by (job) (up)"
+        return [Answer({"job": job}) for job in bundled.environment.targets]
+
+    (found,) = missing_jobs(with_alert(bundled, 'up{job="exporter"} == 0 or absent(up{job="exporter"})'), ask)
+
+    assert (found.file, found.line, found.code) == ("alerts/mine.yaml", 7, "missing-job")
+    assert found.message == "Mine: Prometheus scrapes no job exporter now"
+    assert found.remedy == "did you mean exporters?"
+    assert list(missing_jobs(bundled, ask)) == []
+    assert list(missing_jobs(bundled, lambda _: ())) == []  # where nothing is scraped, that is what there is to say
 
 
 def test_probes_are_held_against_declarations_too(bundled: Catalogue) -> None:
