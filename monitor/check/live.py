@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Protocol
 
+import promql_parser as ql
+
 from monitor.catalogue import promql
-from monitor.catalogue.model import Catalogue
+from monitor.catalogue.model import AlertRule, Catalogue
 from monitor.check.finding import Finding, finding
 from monitor.check.histograms import ENABLED
 from monitor.check.series import metric_names, uses
@@ -56,17 +58,20 @@ def missing_jobs(catalogue: Catalogue, ask: Ask) -> Iterator[Finding]:
     Other labels may have any value at times; of SLOs every selector is asked for by itself.
     """
     there = {sample.labels.get("job", "") for sample in ask("group by (job) (up)")}
-    told: set[tuple[str, str]] = set()
-    for rule in (rule for group in catalogue.alerts for rule in group.rules) if there else ():
-        for selector in promql.selectors(promql.parse(rule.expr)):
-            for matcher in selector.matchers.matchers:
-                job = str(matcher.value)
-                if (matcher.name, str(matcher.op)) != ("job", "MatchOp.Equal") or job in there | {""}:
-                    continue
-                if (rule.name, job) not in told:
-                    told.add((rule.name, job))
-                    near = get_close_matches(job, there, n=1)
-                    remedy = f"did you mean {near[0]}?" if near else "scrape it, or name one that is scraped"
-                    yield finding(
-                        rule.place, "missing-job", f"{rule.name}: Prometheus scrapes no job {job} now", remedy
-                    )
+    selecting: dict[str, list[AlertRule]] = {}
+    for rule in (rule for group in catalogue.alerts for rule in group.rules):
+        jobs = {job for one in promql.selectors(promql.parse(rule.expr)) for job in _jobs(one)}
+        for job in sorted(jobs - there):
+            selecting.setdefault(job, []).append(rule)
+    for job, rules in selecting.items() if there else ():
+        others = f" (so do {len(rules) - 1} more)" if rules[2:] else f" (so does {rules[1].name})" if rules[1:] else ""
+        near = get_close_matches(job, there, n=1)
+        remedy = f"did you mean {near[0]}?" if near else "scrape it, or name one that is scraped"
+        message = f"{rules[0].name} selects the job {job}{others}, and Prometheus scrapes none of that name"
+        yield finding(rules[0].place, "missing-job", message, remedy)
+
+
+def _jobs(selector: ql.VectorSelector) -> Iterator[str]:
+    for matcher in selector.matchers.matchers:
+        if matcher.name == "job" and str(matcher.op) == "MatchOp.Equal" and matcher.value:
+            yield str(matcher.value)

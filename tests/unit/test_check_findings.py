@@ -336,9 +336,14 @@ def test_a_live_prometheus_is_asked_for_every_job_that_alerts_select(bundled: Ca
     (found,) = missing_jobs(with_alert(bundled, 'up{job="exporter"} == 0 or absent(up{job="exporter"})'), ask)
 
     assert (found.file, found.line, found.code) == ("alerts/mine.yaml", 7, "missing-job")
-    assert found.message == "Mine: Prometheus scrapes no job exporter now"
+    assert found.message == "Mine selects the job exporter, and Prometheus scrapes none of that name"
     assert found.remedy == "did you mean exporters?"
     assert list(missing_jobs(bundled, ask)) == []
+    nobody = {found.message for found in missing_jobs(bundled, lambda _: [Answer({"job": "x"})])}
+    assert len(nobody) < len(bundled.environment.targets) + 1
+    assert all(
+        "more), and Prometheus" in message for message in nobody if " job app" in message or " job work" in message
+    )
     assert list(missing_jobs(bundled, lambda _: ())) == []  # where nothing is scraped, that is what there is to say
 
 
