@@ -143,6 +143,8 @@ def _of_call(call: ql.Call, metrics: Metrics) -> Labels:
         inner = arguments[0].vector_selector if isinstance(arguments[0], ql.MatrixSelector) else arguments[0]
         matched = _matched(inner) if isinstance(inner, ql.VectorSelector) else frozenset()
         return Labels(matched, matched)
+    if name == "info":  # adds whatever labels the info metrics have
+        return Labels(possible=None)
     vectors = [argument for argument in arguments if not is_scalar(argument)]
     found = of_query(vectors[0], metrics) if vectors else Labels()
     if name in _INTO_A_LABEL:
