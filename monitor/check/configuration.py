@@ -15,7 +15,7 @@ HOW_BAD = frozenset({"severity"})
 
 
 def unfit_configuration(config: Config, judged: tuple[Reach, ...], file: str) -> Iterator[Finding]:
-    """Dead, muted and loud routes (``judged`` are all), receivers of nothing, inhibitions of everything or of nothing."""
+    """Dead, muted and loud routes (``judged`` are all), receivers of nothing, inhibitions of everything or nothing."""
     yield from (routes.dead_route(reach, file) for reach in routes.dead(judged))
     yield from routes.muted(config, file)
     yield from routes.loud(config, file)

@@ -55,9 +55,10 @@ def test_what_can_be_followed_is_no_finding(text: str) -> None:
 
 
 def test_the_head_is_ours_and_a_procedure_is_run_from_its_first_line() -> None:
-    head = "Edit.\n`kill 1`\n<!-- End of the generated part. -->\n"
+    head = "Edit.\n`kill 1`, [where](procedures/where.md)\n<!-- End of the generated part. -->\n"
 
     assert list(unfit_pages({"runbooks/A.md": head})) == []
+    assert [one.line for one in unfit_pages({"runbooks/A.md": f"{head}\n[a](B.md)\n"})] == [5]
     assert found("\n`systemctl stop redis`\n", "runbooks/procedures/rebuild-redis.md") == []
 
 
