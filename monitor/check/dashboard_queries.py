@@ -12,6 +12,7 @@ from monitor.catalogue import promql
 from monitor.catalogue.model import Place
 from monitor.check.series import Declared
 from monitor.render.dashboards_promql import RATE, replaced, variables
+from monitor.render.dashboards_window import FINEST
 
 RATES = frozenset({"rate", "irate"})
 OF_COUNTERS = RATES | {"increase", "resets"}
@@ -24,6 +25,13 @@ COUNTING = frozenset({"count", "group", "count_values"})
 INSTANT = frozenset({"table", "bargauge"})
 """Panels that show the state now: asking them for a range reads a thousand times as much."""
 
+FIGURES = frozenset({"stat", "gauge", "bargauge", "table"})
+"""Panels that write a value as text: a division by nothing stands there as NaN."""
+
+OVER_TIME = RATES | {"increase", "delta", "deriv"}
+"""What is zero where nothing happened."""
+
+_OF_ZOOM = re.compile(r"\$(?:\{)?__(?:rate_)?interval")
 _FIXED_RATE = re.compile(r"\b(?:rate|irate)\s*\((?:[^()]|\([^()]*\))*?\[(?!\$__rate_interval|\$\{__rate_interval)")
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -108,12 +116,37 @@ def _shown(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iter
         yield "not-instant", "asks for a range, and shows one value", "ask it as an instant query"
     if kind == "heatmap" and target.get("format") != "heatmap":
         yield "no-heatmap", "does not ask for buckets in a heatmap's form", "set format to heatmap"
+    if kind in FIGURES:
+        yield from _figure(panel, target, expr)
     by = _labels(expr)
     if by is not None:
         unknown = sorted(set(_LEGEND.findall(str(target.get("legendFormat") or ""))) - by)
         if unknown:
             message = f"the legend names {', '.join(unknown)}, which the query drops"
             yield "empty-legend", message, "keep the label in by (...), or leave it out of the legend"
+
+
+def _figure(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iterator[Problem]:
+    written = str(target["expr"])
+    if any(_may_be_zero(divisor) for divisor in _divisors(expr)):
+        message = f"{written} divides by what is zero while nothing happens, and shows NaN"
+        yield "not-a-number", message, "divide by (... > 0), and say in noValue that nothing happened"
+    if target.get("instant") and _OF_ZOOM.search(written) and not panel.get("maxDataPoints"):
+        message = f"{written} asks how it is now, and takes it over a step of what is looked at: hours, of a month"
+        yield "now-of-hours", message, f"set maxDataPoints to {FINEST}, or look back over a fixed time"
+
+
+def _divisors(expr: ql.Expr) -> Iterator[ql.Expr]:
+    for one in _within(expr):
+        if isinstance(one, ql.BinaryExpr) and str(one.op) == "/":
+            yield one.rhs
+
+
+def _may_be_zero(expr: ql.Expr) -> bool:
+    """Whether it is of rates alone, and nobody asks that they be more than nothing."""
+    parts = list(_within(expr))
+    compared = any(isinstance(one, ql.BinaryExpr) and str(one.op) in {">", "!=", ">="} for one in parts)
+    return not compared and any(isinstance(one, ql.Call) and one.func.name in OVER_TIME for one in parts)
 
 
 def _labels(expr: ql.Expr) -> set[str] | None:
@@ -140,12 +173,17 @@ def _grouped(expr: ql.AggregateExpr) -> set[str] | None:
 
 
 def _calls(expr: ql.Expr) -> Iterator[ql.Call]:
+    yield from (one for one in _within(expr) if isinstance(one, ql.Call))
+
+
+def _within(expr: ql.Expr) -> Iterator[ql.Expr]:
+    """An expression, and all that it is made of."""
+    yield expr
     if isinstance(expr, ql.Call):
-        yield expr
         for argument in expr.args:
-            yield from _calls(argument)
+            yield from _within(argument)
     elif isinstance(expr, ql.BinaryExpr):
-        yield from _calls(expr.lhs)
-        yield from _calls(expr.rhs)
+        yield from _within(expr.lhs)
+        yield from _within(expr.rhs)
     elif isinstance(expr, (ql.AggregateExpr, ql.ParenExpr, ql.SubqueryExpr, ql.UnaryExpr)):
-        yield from _calls(expr.expr)
+        yield from _within(expr.expr)

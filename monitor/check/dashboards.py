@@ -7,7 +7,7 @@ PromQL. Works on any dashboard's JSON, ours or not; which metrics are known is w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from monitor.catalogue.model import Catalogue
@@ -56,7 +56,19 @@ def dashboard_findings(
                 finding(board.place, "duplicate-uid", f"uid {board.uid!r} is another's too", "give it its own")
             )
         problems |= {finding(board.place, *problem) for rule in RULES for problem in rule(board, known)}
-    return tuple(sorted(problems | set(without_panel(catalogue, boards))))
+    return tuple(sorted(problems | set(_meanings(boards)) | set(without_panel(catalogue, boards))))
+
+
+def _meanings(boards: Sequence[DashboardFile]) -> Iterator[Finding]:
+    """Variables that two dashboards call alike and mean differently: a link carries the choice to where nothing has it."""
+    first: dict[str, tuple[str, str]] = {}
+    for board in boards:
+        for variable in board.variables():
+            name, label = str(variable.get("name")), str(variable.get("label") or "")
+            where, meant = first.setdefault(name, (board.uid, label))
+            if label and meant and label != meant:
+                message = f"${name} is {label!r} here and {meant!r} on {where}: a link from there shows nothing"
+                yield finding(board.place, "two-meanings", message, "give each meaning a name of its own")
 
 
 def _shell(board: DashboardFile, _: Known) -> Iterator[Problem]:

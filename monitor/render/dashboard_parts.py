@@ -39,14 +39,14 @@ class Scene:
     """Base of runbooks; the name of an alert is appended."""
 
 
-def body(panel: Panel, answers: Answers, scene: Scene) -> Markup:
-    """What stands below a panel's title."""
+def body(panel: Panel, answers: Answers, scene: Scene, courses: Answers = ()) -> Markup:
+    """What stands below a panel's title; ``courses`` are how a figure's answers came to be."""
     if not any(answer.last is not None for one in answers for answer in one):
         return Markup('<p class="nothing">{}</p>').format(panel.nothing or "No data: nothing is known.")
     if panel.kind == "table":
         return _table(panel, answers, scene)
     if panel.kind == "stat":
-        return _stat(panel, lines_of(panel, answers), scene.window)
+        return _stat(panel, lines_of(panel, answers), lines_of(panel, courses or answers), scene.window)
     if panel.kind == "bars":
         return _bars(panel, lines_of(panel, answers))
     return _drawn(panel, answers, scene)
@@ -112,8 +112,9 @@ def _framed(drawing: Markup) -> Markup:
     return Markup('<div class="drawing">{}</div>').format(drawing)
 
 
-def _stat(panel: Panel, lines: Sequence[Line], window: Window) -> Markup:
+def _stat(panel: Panel, lines: Sequence[Line], courses: Sequence[Line], window: Window) -> Markup:
     line = next(line for line in lines if line.last is not None)
+    course = next((course for course in courses if course.last is not None), line)
     value = line.last or 0.0
     colour = colour_of(value, panel.steps)
     said = {float(one.value): one.text for one in panel.says}
@@ -125,7 +126,7 @@ def _stat(panel: Panel, lines: Sequence[Line], window: Window) -> Markup:
     look = Look(
         title=f"Course of: {panel.title}", unit=panel.unit, minimum=panel.minimum, width=width * COLUMN_PX, height=36
     )
-    return figure + chart_svg.sparkline(line, window, look, colour)
+    return figure + chart_svg.sparkline(course, window, look, colour)
 
 
 def _bars(panel: Panel, lines: Sequence[Line]) -> Markup:

@@ -10,7 +10,6 @@ from monitor.catalogue.model import Catalogue
 from monitor.render.dashboards_alerting_answers import answers
 from monitor.render.dashboards_alerting_delivery import alertmanager, delivery, second_channel
 from monitor.render.dashboards_model import Board, Panel, Query, Section, Variable
-from monitor.render.dashboards_promql import RATE
 from monitor.render.dashboards_slo import SINCE_WATCHDOG, WATCHDOG_LIMIT_S, firing
 from monitor.render.dashboards_style import (
     DELIVERY_S,
@@ -106,22 +105,22 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="Do notifications fail?",
             text=(
-                "Share of notifications that Alertmanager could not deliver. Good is zero. Otherwise a receiver's "
-                "address, token or network is wrong: its log says which."
+                "Share of the last hour's notifications that Alertmanager could not deliver. Good is zero. Otherwise a "
+                "receiver's address, token or network is wrong: the row below says which, its log why."
             ),
             kind="stat",
             unit="percentunit",
             decimals=1,
             queries=(
                 Query(
-                    f"sum(rate(alertmanager_notifications_failed_total[{RATE}]))"
-                    f" / (sum(rate(alertmanager_notifications_total[{RATE}])) > 0)",
+                    "sum(increase(alertmanager_notifications_failed_total[1h]))"
+                    " / (sum(increase(alertmanager_notifications_total[1h])) > 0)",
                     "failing",
                 ),
             ),
             steps=below(0.01),
             maximum=1,
-            nothing="nothing was sent just now",
+            nothing="nothing was sent within the last hour",
         ),
     )
 

@@ -77,8 +77,8 @@ def capacity() -> tuple[Panel, ...]:
             unit="short",
             queries=(
                 Query(
-                    f'sum by (service) (appointment_slots{{{SERVICE},horizon="7d",state="free"}})'
-                    f' and sum by (service) (appointment_slots_capacity{{{SERVICE},horizon="7d"}}) > 0',
+                    f'max by (service) (appointment_slots{{{SERVICE},horizon="7d",state="free"}})'
+                    f' and max by (service) (appointment_slots_capacity{{{SERVICE},horizon="7d"}}) > 0',
                     "{{service}}",
                 ),
             ),
@@ -103,7 +103,7 @@ def capacity() -> tuple[Panel, ...]:
                 "horizon; a sudden fall is lost data or a mass cancellation."
             ),
             unit="short",
-            queries=(Query(f"sum by (horizon) (appointments_upcoming{{{SERVICE}}})", "within {{horizon}}"),),
+            queries=(Query(f"sum by (horizon) (max by (service, horizon) (appointments_upcoming{{{SERVICE}}}))", "within {{horizon}}"),),
         ),
         Panel(
             title="How many practitioners offer slots?",

@@ -88,6 +88,11 @@ class Panel:
     nothing: str = ""
 
     @property
+    def now(self) -> bool:
+        """Whether it shows how things are at this moment, and not their course."""
+        return self.kind in {"stat", "bars", "table"}
+
+    @property
     def size(self) -> tuple[int, int]:
         """Width and height on the grid."""
         width, height = SIZES[self.kind]

@@ -97,12 +97,12 @@ def _elections() -> tuple[Panel, ...]:
         Panel(
             title="How often is a primary elected?",
             text=(
-                "Elections that members called, by reason. Good is none but those of a deploy or a drill. Several in "
-                "an hour are a network or a disk that stalls: each costs patients some seconds."
+                "Elections that members called within the hour before, by reason. Good is none but those of a deploy "
+                "or a drill. Several in an hour are a network or a disk that stalls: each costs patients some seconds."
             ),
             unit="short",
             queries=(
-                Query(f"sum by (reason) (increase(mongodb_replset_elections_total{{{MEMBER}}}[{RATE}]))", "{{reason}}"),
+                Query(f"sum by (reason) (increase(mongodb_replset_elections_total{{{MEMBER}}}[1h]))", "{{reason}}"),
             ),
             steps=warned(2),
         ),

@@ -17,7 +17,7 @@ RATE = "$__rate_interval"
 ANYTHING = ".+"
 """What `All` stands for."""
 
-BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
+BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__interval_ms": "15000", "__range": "1h"}
 """What Grafana would put in for its own variables where 15 s are scraped and an hour is looked at."""
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::\w+)?\}|(?P<bare>[A-Za-z_]\w*))")
@@ -46,11 +46,11 @@ def series_of(expr: str) -> frozenset[str]:
 
 
 def mean(histogram: str, matchers: str, by: str = "") -> str:
-    """The mean of what a histogram observed."""
+    """The mean of what a histogram observed; nothing where it observed nothing."""
     group = f" by ({by})" if by else ""
     return (
         f"sum{group} (rate({histogram}_sum{{{matchers}}}[{RATE}]))"
-        f" / sum{group} (rate({histogram}_count{{{matchers}}}[{RATE}]))"
+        f" / (sum{group} (rate({histogram}_count{{{matchers}}}[{RATE}])) > 0)"
     )
 
 

@@ -33,7 +33,7 @@ def recovery_board(catalogue: Catalogue) -> Board:
         text="If the databases were lost now: how much would be gone, and how long would it take to come back?",
         span="now-24h",
         marks_backups=True,
-        variables=(Variable(name="instance", label="Worker", metric='up{job="work"}', choice="instance"),),
+        variables=(Variable(name="worker", label="Worker", metric='up{job="work"}', choice="instance"),),
         sections=(
             Section(title="If it happened now", panels=_now(recovery)),
             Section(title="Backups", panels=_backups(recovery)),

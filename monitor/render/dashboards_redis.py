@@ -143,8 +143,8 @@ def _overview() -> tuple[Panel, ...]:
             "taken than used is fragmentation. At the limit, keys are evicted and the cache helps less.",
             unit="bytes",
             queries=(
-                Query(f"max(redis_memory_used_bytes{{{REDIS}}})", "used"),
-                Query(f"max(redis_memory_used_rss_bytes{{{REDIS}}})", "from the system"),
+                Query(f"max by (instance) (redis_memory_used_bytes{{{REDIS}}})", "{{instance}} used"),
+                Query(f"max by (instance) (redis_memory_used_rss_bytes{{{REDIS}}})", "{{instance}} from the system"),
             ),
             leads_to=HOSTS_DASHBOARD,
         ),

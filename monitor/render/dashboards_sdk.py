@@ -25,6 +25,7 @@ from monitor.render.dashboards_marks import BACKUP, MARKS, STEP, Mark
 from monitor.render.dashboards_model import Board, Panel, Query, Variable
 from monitor.render.dashboards_promql import ANYTHING
 from monitor.render.dashboards_style import PLAIN, Steps
+from monitor.render.dashboards_window import FINEST
 
 
 def encode(built: object) -> str:
@@ -106,6 +107,9 @@ def panel(panel: Panel, links: Sequence[Link], catalogue: Catalogue) -> models.P
         builder.override_by_name(panel.runbook_column, [_to_runbooks(catalogue)])
     for query in panel.queries:
         builder.with_target(_target(panel, query))
+    if panel.now:
+        # By the panel's width a rate "now" would be the mean of five hours where a month is looked at.
+        builder.max_data_points(FINEST)
     built: models.Panel = builder.build()
     return built
 
@@ -219,7 +223,7 @@ def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
         builder.exemplar(True)
     if panel.kind == "table":
         return builder.instant().format(PromQueryFormat.TABLE)
-    if panel.kind in {"bars", "stat"}:
+    if panel.now:
         # A figure is of now: the last point of a range may be as old as a step, six minutes where a day is shown.
         return builder.instant()
     return builder.range().format(PromQueryFormat.HEATMAP) if panel.kind == "heatmap" else builder.range()

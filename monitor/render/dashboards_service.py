@@ -30,7 +30,7 @@ def service_board(catalogue: Catalogue) -> Board:
         title="API: edge, requests, dependencies",
         text="What do patients get at the edge, and which part behind it is the cause?",
         span="now-3h",
-        variables=(Variable(name="instance", label="App", metric='up{job="app"}', choice="instance"),),
+        variables=(Variable(name="app", label="App", metric='up{job="app"}', choice="instance"),),
         sections=(
             Section(title="Now", panels=_now(catalogue)),
             Section(title="Rate, errors, duration", panels=_red(catalogue)),
@@ -52,7 +52,7 @@ def _failing(by: str = "") -> str:
     group = f" by ({by})" if by else ""
     denied = f"sum{group} (rate(haproxy_backend_responses_denied_total{{{EDGE}}}[{RATE}]))"
     failed = _answers(by, ',code="5xx"')
-    return f"({failed} + {denied}) / {_answers(by)}"
+    return f"({failed} + {denied}) / ({_answers(by)} > 0)"
 
 
 def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
@@ -60,11 +60,11 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
         Panel(
             title="Is the service reachable?",
             text=(
-                "The probe from outside, through the edge. Good is up. Down means that patients get nothing: follow "
-                "the runbook, beginning at the edge and the apps behind it."
+                "The probe from outside, through the edge. Good is up. Down means that patients get nothing (where "
+                "several probe, at least one of them): follow the runbook, beginning at the edge and the apps behind it."
             ),
             kind="stat",
-            queries=(Query('max(probe_success{probe="edge"})', "edge"),),
+            queries=(Query('min(probe_success{probe="edge"})', "edge"),),
             steps=YES,
             says=UP_DOWN,
         ),

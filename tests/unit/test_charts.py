@@ -232,7 +232,8 @@ def bad_above(limit: float | None) -> Steps:
 def test_every_dashboard_is_drawn_whatever_is_answered(value: float) -> None:
     catalogue = load_catalogue(None, "compose")
     labels = {"slo": HOSTILE, "le": "0.5", "member": "mongo-1", "alertname": HOSTILE, "instance": "a"}
-    heard = Heard(window=WINDOW, answers=Same(answers(labels, value)), source="a test")
+    same = Same(answers(labels, value))
+    heard = Heard(window=WINDOW, answers=same, now=same, source="a test")
     for board in boards(catalogue):
         written = page(board, catalogue, heard, opened=True)
         assert "<script" not in written
@@ -247,15 +248,26 @@ def test_every_dashboard_is_drawn_whatever_is_answered(value: float) -> None:
 
 def test_what_is_not_known_is_said_and_never_shown_as_zero() -> None:
     catalogue = load_catalogue(None, "compose")
-    heard = Heard(window=WINDOW, answers={}, source="a test")
+    heard = Heard(window=WINDOW, answers={}, now={}, source="a test")
     written = page(boards(catalogue)[0], catalogue, heard)
     assert written.count("No data: nothing is known.") > 10
     assert "t-good" not in written.split("<body>")[1]
 
 
+def test_a_figure_is_of_now_and_not_the_last_that_was_known() -> None:
+    catalogue = load_catalogue(None, "compose")
+    [redis] = [board for board in boards(catalogue) if board.uid == "redis"]
+    past = Same([Answer(labels={}, points=((WINDOW.start, 1.0),))])
+    written = page(redis, catalogue, Heard(window=WINDOW, answers=past, now={}, source="a test"))
+    figures = [panel for panel in redis.sections[0].panels if panel.kind == "stat"]
+    assert written.count('<p class="nothing">') == len(figures)
+    assert 'class="big' not in written
+
+
 def test_an_alert_in_a_table_leads_to_its_runbook() -> None:
     catalogue = load_catalogue(None, "compose")
-    heard = Heard(window=WINDOW, answers=Same(answers({"alertname": "RedisDown", "severity": "warning"}, 1)), source="")
+    same = Same(answers({"alertname": "RedisDown", "severity": "warning"}, 1))
+    heard = Heard(window=WINDOW, answers=same, now=same, source="")
     written = page(boards(catalogue)[0], catalogue, heard)
     assert f'<a href="{catalogue.environment.runbook_url}/RedisDown">RedisDown</a>' in written
 

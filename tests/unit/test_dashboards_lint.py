@@ -267,6 +267,12 @@ PLANTED: dict[str, Plant] = {
     "rate-of-gauge": ask("max(rate(redis_memory_used_bytes[$__rate_interval]))"),
     "rate-of-aggregate": ask("rate(sum(redis_evicted_keys_total)[5m:15s])"),
     "not-instant": lambda board: first(board, "table")["targets"][0].pop("instant"),
+    "not-a-number": ask("sum(rate(redis_evicted_keys_total[1h])) / sum(rate(redis_commands_total[1h]))", "stat"),
+    "now-of-hours": lambda board: (
+        ask("sum(rate(redis_evicted_keys_total[$__rate_interval]))", "stat")(board),
+        first(board, "stat").pop("maxDataPoints"),
+    ),
+    "two-meanings": lambda board: variable(board).update(label="Server"),
     "no-heatmap": lambda board: first(board, "heatmap")["targets"][0].update(format="time_series"),
     "empty-legend": lambda board: first(board)["targets"][0].update(legendFormat="{{nobody}}", expr="max(redis_up)"),
 }
