@@ -60,7 +60,7 @@ def dashboard_findings(
 
 
 def _meanings(boards: Sequence[DashboardFile]) -> Iterator[Finding]:
-    """Variables that two dashboards call alike and mean differently: a link carries the choice to where nothing has it."""
+    """Variables called alike that mean different things: a link carries the choice to where nothing has it."""
     first: dict[str, tuple[str, str]] = {}
     for board in boards:
         for variable in board.variables():

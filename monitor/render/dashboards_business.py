@@ -88,9 +88,7 @@ def _day() -> tuple[Panel, ...]:
             ),
             kind="stat",
             unit="percentunit",
-            queries=(
-                Query(_due('status="noshow"') + " / (" + _due('status!="cancelled"') + " > 0)", "no-shows"),
-            ),
+            queries=(Query(_due('status="noshow"') + " / (" + _due('status!="cancelled"') + " > 0)", "no-shows"),),
             steps=NO_SHOWS,
             maximum=1,
             empty_until="first_appointment_due",

@@ -103,7 +103,12 @@ def capacity() -> tuple[Panel, ...]:
                 "horizon; a sudden fall is lost data or a mass cancellation."
             ),
             unit="short",
-            queries=(Query(f"sum by (horizon) (max by (service, horizon) (appointments_upcoming{{{SERVICE}}}))", "within {{horizon}}"),),
+            queries=(
+                Query(
+                    f"sum by (horizon) (max by (service, horizon) (appointments_upcoming{{{SERVICE}}}))",
+                    "within {{horizon}}",
+                ),
+            ),
         ),
         Panel(
             title="How many practitioners offer slots?",

@@ -12,7 +12,8 @@ from monitor.render.links import HOSTS_DASHBOARD
 
 HOST = 'instance=~"$instance"'
 FULL = (
-    f"1 - min by (instance, mountpoint) (node_filesystem_avail_bytes{{{HOST}}} and node_filesystem_readonly{{{HOST}}} == 0)"
+    f"1 - min by (instance, mountpoint)"
+    f" (node_filesystem_avail_bytes{{{HOST}}} and node_filesystem_readonly{{{HOST}}} == 0)"
     f" / max by (instance, mountpoint) (node_filesystem_size_bytes{{{HOST}}} > 0)"
 )
 """Machine by machine: all have a ``/``, and the room on one says nothing about the size of another. What is mounted
@@ -93,8 +94,8 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="Is a disk full?",
             text=(
-                "Used share of the fullest file system that can be written. Good is below 80 %. Above 90 % databases and Prometheus may "
-                "stop at any time: make room, or make it larger, before you look for the cause."
+                "Used share of the fullest file system that can be written. Good is below 80 %. Above 90 % databases "
+                "and Prometheus may stop at any time: make room, or make it larger, before you look for the cause."
             ),
             kind="stat",
             unit="percentunit",
@@ -139,8 +140,8 @@ def _overview() -> tuple[Panel, ...]:
         Panel(
             title="What do the processors do?",
             text=(
-                "Processor time by mode, idle left out; the mean of the machines chosen. Good is mostly user; much iowait is a slow disk, much system "
-                "the kernel's own work, steal a neighbour on the same hardware."
+                "Processor time by mode, idle left out; the mean of the machines chosen. Good is mostly user; much "
+                "iowait is a slow disk, much system the kernel's own work, steal a neighbour on the same hardware."
             ),
             unit="percentunit",
             queries=(
@@ -193,7 +194,8 @@ def _overview() -> tuple[Panel, ...]:
             ),
             unit="percentunit",
             queries=(
-                Query(f"max by (instance, device) (rate(node_disk_io_time_seconds_total{{{HOST}}}[{RATE}]))",
+                Query(
+                    f"max by (instance, device) (rate(node_disk_io_time_seconds_total{{{HOST}}}[{RATE}]))",
                     "{{instance}} {{device}}",
                 ),
             ),
@@ -202,8 +204,8 @@ def _overview() -> tuple[Panel, ...]:
         Panel(
             title="Which file system fills?",
             text=(
-                "Used share of each file system that can be written. Good is below 80 %, and level. Where a line rises, continue it by "
-                "eye: where it meets 100 % databases stop."
+                "Used share of each file system that can be written. Good is below 80 %, and level. Where a line "
+                "rises, continue it by eye: where it meets 100 % databases stop."
             ),
             unit="percentunit",
             queries=(Query(FULL, "{{instance}} {{mountpoint}}"),),

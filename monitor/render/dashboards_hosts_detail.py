@@ -85,7 +85,8 @@ def disks() -> tuple[Panel, ...]:
             queries=(
                 Query(
                     f"sum by (instance, device) ({times})"
-                    f" / (sum by (instance, device) (rate({reads}{{{HOST}}}[{RATE}]) + rate({writes}{{{HOST}}}[{RATE}])) > 0)",
+                    f" / (sum by (instance, device)"
+                    f" (rate({reads}{{{HOST}}}[{RATE}]) + rate({writes}{{{HOST}}}[{RATE}])) > 0)",
                     "{{instance}} {{device}}",
                 ),
             ),
@@ -173,8 +174,8 @@ def network() -> tuple[Panel, ...]:
             title="Which device loses packets?",
             width=6,
             text=(
-                "Errors and drops per second of what is received, by device. Good is zero; drops alone are a queue that is too short for "
-                "the load, errors a cable or a port."
+                "Errors and drops per second of what is received, by device. Good is zero; drops alone are a queue "
+                "that is too short for the load, errors a cable or a port."
             ),
             unit="ops",
             queries=(

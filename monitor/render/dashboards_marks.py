@@ -21,7 +21,7 @@ class Mark:
 
 BACKUP = Mark(
     name="Backup",
-    # Younger than a step and what a scrape takes: one mark for each backup, whatever its type and however far one looks.
+    # Younger than a step and what a scrape takes: one mark for each, however far one looks.
     expr="time() - max by (type) (dr_backup_last_success_timestamp_seconds) < 60 + $__interval_ms / 1000",
     text="{{type}} backup finished",
     colour="super-light-blue",

@@ -15,8 +15,8 @@ def prometheus() -> tuple[Panel, ...]:
         Panel(
             title="How much disk do samples take?",
             text=(
-                "Blocks of samples on disk. Good is a slope that ends when the retention is reached; plan for that level, "
-                "for a fifth more while blocks are merged, and for the write-ahead log of the newest three hours."
+                "Blocks of samples on disk. Good is a slope that ends when the retention is reached; plan for that "
+                "level, for a fifth more while blocks are merged, and for the write-ahead log of the newest hours."
             ),
             unit="bytes",
             queries=(Query("max(prometheus_tsdb_storage_blocks_bytes)", "blocks"),),

@@ -60,8 +60,8 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
         Panel(
             title="Is the service reachable?",
             text=(
-                "The probe from outside, through the edge. Good is up. Down means that patients get nothing (where "
-                "several probe, at least one of them): follow the runbook, beginning at the edge and the apps behind it."
+                "The probe from outside, through the edge; the worst where there are several. Good is up. Down means "
+                "that patients get nothing: follow the runbook, beginning at the edge and the apps behind it."
             ),
             kind="stat",
             queries=(Query('min(probe_success{probe="edge"})', "edge"),),

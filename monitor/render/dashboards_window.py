@@ -11,8 +11,8 @@ FEWEST_SCRAPES = 4
 """As many as Grafana's $__rate_interval holds at least."""
 
 FINEST = 11_000
-"""As many points as Prometheus answers at most, which is where Grafana ends too. An instant query has but one; asked for
-so many, its rate is taken over as short a time as can be: a minute where up to two days are shown, five in a month."""
+"""As many points as Prometheus answers at most, which is where Grafana ends too. An instant query has but one; asked
+for so many, its rate is of as short a time as can be: a minute where up to two days are shown, five of a month."""
 
 USUAL = timedelta(hours=6)
 """What Grafana takes where nothing is said."""
