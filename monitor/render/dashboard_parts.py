@@ -131,8 +131,9 @@ def _stat(panel: Panel, lines: Sequence[Line], courses: Sequence[Line], window: 
 
 def _bars(panel: Panel, lines: Sequence[Line]) -> Markup:
     known = [(line, value) for line in lines if (value := line.last) is not None]
-    if panel.queries[0].expr.startswith("sort_desc"):
-        known.sort(key=lambda one: -one[1])
+    order = panel.queries[0].expr.partition("(")[0]
+    if order in {"sort", "sort_desc"}:
+        known.sort(key=lambda one: one[1], reverse=order == "sort_desc")
     most = panel.maximum or max([abs(value) for _, value in known] or [1.0]) or 1.0
     rows = Markup("").join(
         Markup("<tr><td>{}</td><td>{}</td><td class=number><b class=t-{}>{}</b></td></tr>").format(
@@ -202,7 +203,13 @@ def _rows(panel: Panel, answers: Answers) -> Iterator[dict[str, str | float]]:
             row = rows.setdefault(key, dict(zip(keys, key, strict=True)))
             if answer.last is not None:
                 row[f"Value #{letter}"] = answer.last
-    yield from (rows[key] for key in sorted(rows))
+    by = next((column for column, heading in panel.columns.items() if heading == panel.sorted_by), "")
+
+    def place(key: tuple[str, ...]) -> tuple[float, tuple[str, ...]]:
+        value = rows[key].get(by)
+        return (value if isinstance(value, float) else 0.0, key)
+
+    yield from (rows[key] for key in sorted(rows, key=place))
 
 
 def _cells(panel: Panel, row: Mapping[str, str | float], scene: Scene) -> Markup:

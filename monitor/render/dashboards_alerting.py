@@ -50,11 +50,17 @@ def alerting_board(catalogue: Catalogue) -> Board:
     )
 
 
-def starts(matchers: str, window: str, by: str = "") -> str:
-    """How often alerts began to fire within a window."""
+def starts(matchers: str, window: str) -> str:
+    """How often each alert began to fire within a window, for however many servers at once."""
     now = f'ALERTS{{alertstate="firing",{matchers}}}'
-    group = f" by ({by})" if by else ""
-    return f"sum{group} (count_over_time(({now} unless {now} offset 1m)[{window}:1m]))"
+    by = "by (alertname)"
+    return f"count_over_time((max {by} ({now}) unless max {by} ({now} offset 1m))[{window}:1m])"
+
+
+def flaps(matchers: str, window: str) -> str:
+    """How often each alert began to fire for the same server, the worst of them."""
+    now = f'ALERTS{{alertstate="firing",{matchers}}}'
+    return f"max by (alertname) (count_over_time(({now} unless {now} offset 1m)[{window}:1m]))"
 
 
 def _or_none(expr: str, by: str = "") -> str:
@@ -69,11 +75,11 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="How often was someone woken this week?",
             text=(
-                "Times within seven days that a critical alert began to fire. Good is at most one a day; at two people "
-                "stop following up. Take the noisiest one below, and repair its cause or its rule."
+                "Times within seven days that a critical alert began to fire, for several servers at once only once. "
+                "Good is at most one a day; at two people stop following up. Repair the noisiest one below."
             ),
             kind="stat",
-            queries=(Query(_or_none(starts('severity="critical"', "7d")), "pages"),),
+            queries=(Query(_or_none("sum(" + starts('severity="critical"', "7d") + ")"), "pages"),),
             steps=PAGES_A_WEEK,
             leads_to=MONITORING_DASHBOARD,
         ),
@@ -150,7 +156,7 @@ def _what() -> tuple[Panel, ...]:
             kind="bars",
             unit="short",
             height=10,
-            queries=(Query(_or_none(starts(CHOSEN, "7d", "alertname"), "alertname"), "{{alertname}}"),),
+            queries=(Query(f"sort_desc({_or_none(starts(CHOSEN, '7d'), 'alertname')})", "{{alertname}}"),),
             steps=PAGES_A_WEEK,
         ),
         Panel(
@@ -164,11 +170,13 @@ def _what() -> tuple[Panel, ...]:
             height=10,
             queries=(
                 Query(
-                    _or_none(
+                    "sort_desc("
+                    + _or_none(
                         'max by (alertname) (count_over_time(ALERTS{alertstate="firing",alertname!="Watchdog",'
                         f"{CHOSEN}}}[7d:1m])) / (7 * 1440)",
                         "alertname",
-                    ),
+                    )
+                    + ")",
                     "{{alertname}}",
                 ),
             ),
@@ -186,18 +194,19 @@ def _what() -> tuple[Panel, ...]:
             height=10,
             queries=(Query(f'max by (alertname, severity, team) (ALERTS{{alertstate="firing",{CHOSEN}}})'),),
             columns={"severity": "Severity", "alertname": "Alert", "team": "Team"},
+            sorted_by="Severity",
             runbook_column="Alert",
             leads_to=MONITORING_DASHBOARD,
         ),
         Panel(
             title="Which alerts flap?",
             text=(
-                "How often each alert began to fire within the hour before. Good is at most once: three and more is an "
-                "alert that resolves and returns, so give it a longer hold or keep_firing_for."
+                "How often each alert began to fire for the same server within the hour before. Good is at most once: "
+                "three and more is an alert that resolves and returns, so give it a longer hold or keep_firing_for."
             ),
             unit="short",
             width=12,
-            queries=(Query(_or_none(starts(CHOSEN, "1h", "alertname"), "alertname"), "{{alertname}}"),),
+            queries=(Query(_or_none(flaps(CHOSEN, "1h"), "alertname"), "{{alertname}}"),),
             steps=FLAPS,
         ),
         Panel(

@@ -246,12 +246,11 @@ def clock_and_files() -> tuple[Panel, ...]:
             title="Is the clock right?",
             width=6,
             text=(
-                "How far each machine's clock is off what it is steered by. Good is a few milliseconds; from some tens "
-                "on, tokens expire early and traces do not fit together."
+                "How far each machine's clock is off what it is steered by, ahead or behind. Good is a few "
+                "milliseconds; from some tens on, tokens expire early and traces do not fit together."
             ),
             unit="s",
-            minimum=None,
-            queries=(Query(f"max by (instance) (node_timex_offset_seconds{{{HOST}}})", "{{instance}}"),),
+            queries=(Query(f"max by (instance) (abs(node_timex_offset_seconds{{{HOST}}}))", "{{instance}}"),),
             steps=CLOCK_S,
         ),
         Panel(

@@ -46,15 +46,12 @@ def exporters() -> tuple[Panel, ...]:
         Panel(
             title="Why do collectors fail?",
             text=(
-                "Failures per second to read a source or a part of it, by collector and reason. Good is none; timeout "
-                "is a source that is slow, auth and denied a password or a right, and the exporters' log says more."
+                "Failures per second to read a source or a part of it, by reason; which collector it is stands above. "
+                "Good is none; timeout is a source that is slow, auth and denied a password or a right."
             ),
             unit="ops",
             queries=(
-                Query(
-                    f"sum by (collector, reason) (rate(exporter_collector_failures_total{{{JOB}}}[{RATE}]))",
-                    "{{collector}} {{reason}}",
-                ),
+                Query(f"sum by (reason) (rate(exporter_collector_failures_total{{{JOB}}}[{RATE}]))", "{{reason}}"),
             ),
             steps=below(0.01),
         ),
@@ -120,7 +117,8 @@ def jobs() -> tuple[Panel, ...]:
             unit="s",
             queries=(
                 Query(
-                    "time() - max by (exported_job) (monitor_job_last_success_timestamp_seconds)", "{{exported_job}}"
+                    "sort_desc(time() - max by (exported_job) (monitor_job_last_success_timestamp_seconds))",
+                    "{{exported_job}}",
                 ),
             ),
             alerts=("JobOverdue",),

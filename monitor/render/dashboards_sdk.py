@@ -27,6 +27,9 @@ from monitor.render.dashboards_promql import ANYTHING
 from monitor.render.dashboards_style import PLAIN, Steps
 from monitor.render.dashboards_window import FINEST
 
+MOST_BARS = 31
+"""Lines of a table that become bars: hours of a day, days of a month."""
+
 
 def encode(built: object) -> str:
     """The SDK's JSON of a built object."""
@@ -163,27 +166,32 @@ def _heatmap(panel: Panel) -> Any:
     )
 
 
-def _bars(_: Panel) -> Any:
-    return (
+def _bars(panel: Panel) -> Any:
+    builder = (
         bargauge.Panel()
         .reduce_options(_last())
         .orientation(common_models.VizOrientation.HORIZONTAL)
         .display_mode(common_models.BarGaugeDisplayMode.BASIC)
     )
+    if panel.bars_by:
+        # Prometheus orders by value only: so the answer becomes a table, and each of its lines a bar.
+        names = [panel.bars_by, "Value"]
+        builder.reduce_options(_last().values(True).limit(MOST_BARS))
+        builder.with_transformation(_transformation("filterFieldsByName", {"include": {"names": names}}))
+        builder.with_transformation(_transformation("sortBy", {"sort": [{"field": panel.bars_by}]}))
+    return builder
 
 
 def _table(panel: Panel) -> Any:
     order = {name: number for number, name in enumerate(panel.columns)}
     builder = (
         table.Panel()
-        .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(models.DataTransformerConfig(id_val="filterFieldsByName", options=_only(panel)))
-        .with_transformation(
-            models.DataTransformerConfig(
-                id_val="organize", options={"indexByName": order, "renameByName": dict(panel.columns)}
-            )
-        )
+        .with_transformation(_transformation("merge", {}))
+        .with_transformation(_transformation("filterFieldsByName", {"include": {"names": list(panel.columns)}}))
+        .with_transformation(_transformation("organize", {"indexByName": order, "renameByName": dict(panel.columns)}))
     )
+    if panel.sorted_by:
+        builder.sort_by([common.TableSortByFieldState().display_name(panel.sorted_by)])
     for heading, unit in panel.column_units.items():
         builder.override_by_name(heading, [models.DynamicConfigValue(id_val="unit", value=unit)])
     for heading, steps in panel.column_steps.items():
@@ -205,8 +213,8 @@ _KINDS = {
 }
 
 
-def _only(panel: Panel) -> dict[str, Any]:
-    return {"include": {"names": list(panel.columns)}}
+def _transformation(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
+    return models.DataTransformerConfig(id_val=name, options=options)
 
 
 def _to_runbooks(catalogue: Catalogue) -> models.DynamicConfigValue:
@@ -221,7 +229,7 @@ def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
         builder.legend_format(query.name)
     if query.exemplars:
         builder.exemplar(True)
-    if panel.kind == "table":
+    if panel.kind == "table" or panel.bars_by:
         return builder.instant().format(PromQueryFormat.TABLE)
     if panel.now:
         # A figure is of now: the last point of a range may be as old as a step, six minutes where a day is shown.

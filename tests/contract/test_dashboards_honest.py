@@ -129,6 +129,36 @@ CASES = (
         owed={'{cmd="all"}': 0},
     ),
     Case(
+        board="hosts",
+        title="Is the clock right?",
+        series={'node_timex_offset_seconds{instance="a"}': "-0.6x20"},
+        owed={'{instance="a"}': 0.6},
+    ),
+    Case(
+        board="alerting",
+        title="How often was someone woken this week?",
+        series={
+            f'ALERTS{{alertname="MongoMemberDown",instance="{on}",alertstate="firing",severity="critical"}}': "_x4 1x20"
+            for on in ("a", "b", "c")
+        },
+        owed={"{}": 1},
+    ),
+    Case(
+        board="alerting",
+        title="Which alerts flap?",
+        series={
+            f'ALERTS{{alertname="TargetMissing",instance="{on}",alertstate="firing",severity="warning"}}': "_x4 1x20"
+            for on in ("a", "b", "c")
+        },
+        owed={'{alertname="TargetMissing"}': 1},
+    ),
+    Case(
+        board="alerting",
+        title="How many alerts are held back?",
+        series={f'alertmanager_alerts{{instance="am-{number}",state="suppressed"}}': "3x20" for number in (1, 2)},
+        owed={'{state="suppressed"}': 3},
+    ),
+    Case(
         board="business",
         title="How many appointments were made?",
         series={

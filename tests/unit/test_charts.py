@@ -264,6 +264,19 @@ def test_a_figure_is_of_now_and_not_the_last_that_was_known() -> None:
     assert 'class="big' not in written
 
 
+def test_a_table_begins_with_what_is_least() -> None:
+    catalogue = load_catalogue(None, "compose")
+    [table] = [panel for panel in boards(catalogue)[0].panels if panel.sorted_by == "Budget left"]
+    left = {"a": 0.9, "b": -0.2, "c": 0.4}
+    now = {
+        query.expr: [found for slo, value in left.items() for found in answers({"slo": slo}, value)]
+        for query in table.queries
+    }
+    written = page(boards(catalogue)[0], catalogue, Heard(window=WINDOW, answers={}, now=now, source="a test"))
+    lines = re.findall(r"<tr><td>([abc])</td>", written)
+    assert lines == ["b", "c", "a"]
+
+
 def test_an_alert_in_a_table_leads_to_its_runbook() -> None:
     catalogue = load_catalogue(None, "compose")
     same = Same(answers({"alertname": "RedisDown", "severity": "warning"}, 1))

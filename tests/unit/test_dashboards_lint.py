@@ -112,6 +112,27 @@ def test_what_is_promised_is_shown_with_the_promise(made: tuple[Board, ...]) -> 
                 assert len(panel.steps) > 1, f"{board.uid} / {panel.title}"
 
 
+def test_bars_and_tables_have_an_order() -> None:
+    for file in FILES:
+        for panel in load(file).panels():
+            if panel["type"] == "table":
+                assert panel["options"]["sortBy"], panel["title"]
+            elif panel["type"] == "bargauge" and "transformations" not in panel:
+                [target] = panel["targets"]
+                assert target["expr"].startswith(("sort(", "sort_desc(")), panel["title"]
+    [hours] = [panel for panel in load(FILES[1]).panels() if panel["title"] == "At which hour do patients book?"]
+    assert [each["id"] for each in hours["transformations"]] == ["filterFieldsByName", "sortBy"]
+    assert hours["targets"][0]["format"] == "table"
+    assert hours["options"]["reduceOptions"]["values"]
+
+
+def test_what_a_table_shows_of_its_columns_is_there(made: tuple[Board, ...]) -> None:
+    for panel in (panel for board in made for panel in board.panels if panel.kind == "table"):
+        headings = set(panel.columns.values())
+        assert {*panel.column_units, *panel.column_steps, panel.sorted_by} <= headings
+        assert panel.runbook_column in {*headings, ""}
+
+
 def test_slo_panels_read_recorded_series_only(made: tuple[Board, ...]) -> None:
     [home] = [board for board in made if board.uid == "slo"]
     read = frozenset().union(*(series_of(query.expr) for panel in home.panels for query in panel.queries))
