@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
+from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue
 from monitor.check.alert_panels import without_panel
 from monitor.check.dashboard_files import DashboardFile, asked, choice, read, targets
@@ -17,6 +19,7 @@ from monitor.check.dashboard_layout import Known, Problem, grid, links, named, n
 from monitor.check.dashboard_queries import query_problems, used_variables
 from monitor.check.finding import Finding, finding
 from monitor.check.series import Declared
+from monitor.render.dashboards_window import FINEST, span_of
 
 MOST_QUERIES = 12
 """Asked as soon as a dashboard is opened, and at every refresh; the rest belongs into collapsed rows."""
@@ -168,6 +171,28 @@ def _cost(board: DashboardFile, _: Known) -> Iterator[Problem]:
         yield "too-many-queries", message, "move details into a collapsed row"
 
 
+def _points(board: DashboardFile, _: Known) -> Iterator[Problem]:
+    span = span_of(board.span)
+    steps = [(f"annotation {mark.get('name')}", mark.get("step")) for mark in board.annotations()]
+    steps += [(named(panel), one.get("interval")) for panel in board.panels() for one in targets(panel)]
+    for name, step in steps:
+        length = _duration(step)
+        if length and span / length > FINEST:
+            message = f"{name} asks for {span / length:.0f} points; Prometheus refuses more than {FINEST}"
+            yield (
+                "too-many-points",
+                message,
+                "leave the step out: Grafana chooses one, but newer ones take yours as it is",
+            )
+
+
+def _duration(step: Any) -> timedelta | None:
+    try:
+        return durations.parse(step) if isinstance(step, str) and not step.startswith("$") else None
+    except ValueError:
+        return None
+
+
 def _queries(board: DashboardFile, known: Known) -> Iterator[Problem]:
     kinds = {(named(panel), target["expr"]): (panel, target) for panel in board.panels() for target in targets(panel)}
     for (name, _), (panel, target) in kinds.items():
@@ -189,6 +214,7 @@ RULES: tuple[Callable[[DashboardFile, Known], Iterator[Problem]], ...] = (
     grid,
     links,
     _cost,
+    _points,
     _queries,
 )
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class Mark:
     """A kind of event; it goes on for as long as ``expr`` has a sample, or happened when that began (``moment``).
 
-    ``text`` is Grafana's ``{{label}}`` form.
+    ``text`` is Grafana's ``{{label}}`` form. Grafana looks at the ends of its steps only, which grow with the time
+    that is shown: each query looks back over a whole one (``$__interval``). No step is set, for Grafana 13 takes one as it is,
+    and Prometheus refuses a month of half minutes.
     """
 
     name: str
@@ -55,6 +57,3 @@ MARKS = (
     ),
     BACKUP,
 )
-STEP = "30s"
-"""How finely events are looked for, at the finest. Grafana makes it coarser as one looks farther back, and looks only
-at the ends of its steps: each query therefore looks back over a whole one (``$__interval``)."""

@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.text import TextMode
 from monitor.catalogue.model import Catalogue
 from monitor.render import dashboards_grafana as ours
 from monitor.render.dashboards_links import Link
-from monitor.render.dashboards_marks import BACKUP, MARKS, STEP, Mark
+from monitor.render.dashboards_marks import BACKUP, MARKS, Mark
 from monitor.render.dashboards_model import Board, Panel, Query, Variable
 from monitor.render.dashboards_promql import ANYTHING
 from monitor.render.dashboards_style import PLAIN, Steps
@@ -245,7 +245,6 @@ def _annotation(mark: Mark, *, shown: bool) -> board_builders.AnnotationQuery:
         .enable(shown)
         .icon_color(mark.colour)
         .expr(mark.expr)
-        .step(STEP)
         .title_format(mark.text)
     )
 

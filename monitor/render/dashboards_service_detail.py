@@ -173,6 +173,18 @@ def outside() -> tuple[Panel, ...]:
             nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
         Panel(
+            title="At which step do journeys fail?",
+            text=(
+                "Failed journeys by the step they failed at, over time. Good is none. One alone is worth a look, "
+                "several in a row are what patients meet as well: the step names the part to look at."
+            ),
+            unit="short",
+            queries=(Query(f"sum by (step) (increase(probe_journey_step_failures_total[{RATE}]))", "{{step}}"),),
+            steps=warned(1),
+            empty_until="first_journey",
+            nothing="no journey is made: give the exporters the secret for synthetic patients",
+        ),
+        Panel(
             title="When do certificates end?",
             text=(
                 "Time until the first certificate of the front door's chain ends. Good is above three weeks; below "
@@ -196,17 +208,5 @@ def outside() -> tuple[Panel, ...]:
             width=12,
             queries=(Query("sum by (reason) (probe_failure_reason)", "{{reason}}"),),
             steps=below(1),
-        ),
-        Panel(
-            title="At which step do journeys fail?",
-            text=(
-                "Failed journeys by the step they failed at, over time. Good is none. One alone is worth a look, "
-                "several in a row are what patients meet as well: the step names the part to look at."
-            ),
-            unit="short",
-            queries=(Query(f"sum by (step) (increase(probe_journey_step_failures_total[{RATE}]))", "{{step}}"),),
-            steps=warned(1),
-            empty_until="first_journey",
-            nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
     )

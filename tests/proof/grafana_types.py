@@ -20,7 +20,7 @@ KINDS = {
 OURS = ("empty_until",)
 """Read by our own checks, on panels and variables; Grafana ignores it."""
 
-OF_PROMETHEUS = ("expr", "step", "titleFormat")
+OF_PROMETHEUS = ("expr", "titleFormat")
 """Of an annotation, and its data source's business: Grafana 10 reads them here, later ones make a target of them."""
 
 HEAD = """import type { AnnotationQuery, Dashboard, Panel, RowPanel, VariableModel } from '@grafana/schema';

@@ -277,6 +277,10 @@ PLANTED: dict[str, Plant] = {
     "too-many-queries": lambda board: first(board)["targets"].extend(
         dict(first(board)["targets"][0], refId=f"X{number}") for number in range(12)
     ),
+    "too-many-points": lambda board: (
+        board["annotations"]["list"][0].update(step="30s"),
+        board["time"].update({"from": "now-30d"}),
+    ),
     "no-promql": ask("sum(rate(redis_evicted_keys_total[$__rate_interval])"),
     "unknown-metric": ask("max(redis_hit_ratio)"),
     "unknown-label": ask('max(redis_up{pod="a"})'),
