@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
-from monitor.render.dashboards_promql import RATE
+from monitor.render.dashboards_promql import RATE, within_an_hour
 from monitor.render.dashboards_style import NONE_WANTED, PRESSURE, SHARE_USED, THROTTLED, YES, warned
 
 HOST = 'instance=~"$instance"'
@@ -67,14 +67,14 @@ def containers() -> tuple[Panel, ...]:
             "Was a container killed for memory?",
             "Processes of each container that the kernel killed within the last hour because its limit was hit. Good "
             "is none; raise the limit, or find what grows.",
-            f"sum by (instance, name) (increase(container_oom_events_total{{{HOST}}}[1h]))",
+            within_an_hour(f"container_oom_events_total{{{HOST}}}", "instance, name"),
             steps=NONE_WANTED,
         ),
         panel(
             "Which container restarts?",
             "Restarts by Docker within the last hour. Good is none; a container that restarts again and again is not "
             "repaired by it: read its log of before.",
-            f"sum by (instance, name) (increase(container_restarts_total{{{HOST}}}[1h]))",
+            within_an_hour(f"container_restarts_total{{{HOST}}}", "instance, name"),
             steps=warned(1),
             empty_until="first_docker_container",
         ),

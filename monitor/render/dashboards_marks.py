@@ -10,8 +10,8 @@ class Mark:
     """A kind of event; it goes on for as long as ``expr`` has a sample, or happened when that began (``moment``).
 
     ``text`` is Grafana's ``{{label}}`` form. Grafana looks at the ends of its steps only, which grow with the time
-    that is shown: each query looks back over a whole one (``$__interval``). No step is set, for Grafana 13 takes one as it is,
-    and Prometheus refuses a month of half minutes.
+    that is shown: each query looks back over a whole one (``$__interval``). No step is set, for Grafana 13 takes one as
+    it is, and Prometheus refuses a month of half minutes.
     """
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
-from monitor.render.dashboards_promql import RATE
+from monitor.render.dashboards_promql import RATE, within_an_hour
 from monitor.render.dashboards_style import SHARE_USED, YES, below, warned
 
 JOB = 'job=~"$job"'
@@ -139,13 +139,13 @@ def jobs() -> tuple[Panel, ...]:
         Panel(
             title="How do runs end?",
             text=(
-                "Runs per hour by job and outcome. Good is only success; single failures are tried again, two in a row "
-                "need you."
+                "Runs within the hour before, by job and outcome. Good is only success; single failures are tried "
+                "again, two in a row need you."
             ),
             unit="short",
             queries=(
                 Query(
-                    "sum by (exported_job, outcome) (increase(monitor_job_runs_total[1h]))",
+                    within_an_hour("monitor_job_runs_total", "exported_job, outcome"),
                     "{{exported_job}} {{outcome}}",
                 ),
             ),

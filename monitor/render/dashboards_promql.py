@@ -54,6 +54,15 @@ def mean(histogram: str, matchers: str, by: str = "") -> str:
     )
 
 
+def within_an_hour(counter: str, by: str) -> str:
+    """How often something rare happened within the hour before: in a graph whose steps are longer, within a step.
+
+    A step of a month's graph is longer than an hour, and what happened in the rest of it would be nowhere.
+    """
+    hour, step = (f"sum by ({by}) (increase({counter}[{window}]))" for window in ("1h", RATE))
+    return f"{hour} > {step} or {step}"
+
+
 def quantile(share: float, histogram: str, matchers: str, by: str = "") -> str:
     """A quantile of what a histogram observed."""
     group = f"le, {by}" if by else "le"

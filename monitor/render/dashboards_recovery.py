@@ -5,6 +5,7 @@ from __future__ import annotations
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Recovery
 from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
+from monitor.render.dashboards_promql import within_an_hour
 from monitor.render.dashboards_recovery_copies import FIRST_BACKUP, NO_BACKUP, WORKER, copies
 from monitor.render.dashboards_style import (
     BAD,
@@ -285,14 +286,14 @@ def _jobs() -> tuple[Panel, ...]:
         Panel(
             title="Do backup and verification jobs succeed?",
             text=(
-                "Runs per hour of each job that takes care of backups, by outcome. Good is only success; a failure is "
-                "tried again by itself, two in a row need you: the worker's log says why."
+                "Runs within the hour before of each job that takes care of backups, by outcome. Good is only success; a "
+                "failure is tried again by itself, two in a row need you: the worker's log says why."
             ),
             unit="short",
             width=12,
             queries=(
                 Query(
-                    f"sum by (exported_job, outcome) (increase(monitor_job_runs_total{{{WORKER},{jobs}}}[1h]))",
+                    within_an_hour(f"monitor_job_runs_total{{{WORKER},{jobs}}}", "exported_job, outcome"),
                     "{{exported_job}} {{outcome}}",
                 ),
             ),

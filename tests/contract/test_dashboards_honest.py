@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from monitor.render.dashboards_marks import MARKS
-from monitor.render.dashboards_promql import replaced
+from monitor.render.dashboards_promql import replaced, within_an_hour
 from monitor.render.dashboards_window import built_in
 from tests.dashboard_files import FILES, load
 
@@ -192,6 +192,17 @@ def test_a_panel_says_what_is(case: Case, tmp_path: Path) -> None:
     ]
     # Rounded: releases of Prometheus differ in the last digit.
     evaluated(case.series, {(300, f"round({replaced(expr)}, 0.01)"): case.owed}, tmp_path)
+
+
+@pytest.mark.parametrize(("step_s", "most_s"), [(15, 4000), (7200, 7200)])
+def test_what_is_rare_is_seen_however_far_one_looks(step_s: int, most_s: int, tmp_path: Path) -> None:
+    # An election 45 minutes after the beginning, as a graph of hours and one of months ask for it.
+    series = {'mongodb_replset_elections_total{member="a",reason="timeout"}': "0x180 1x720"}
+    expr = within_an_hour("mongodb_replset_elections_total", "reason")
+    step = timedelta(seconds=step_s)
+    asked = f"round({replaced(expr, built_in(step * 300, step, SCRAPE))})"
+    seen = f"count_over_time(({asked} == 1)[4h:{step_s}s]) * {step_s} <= bool {most_s}"
+    evaluated(series, {(4 * 3600, seen): {'{reason="timeout"}': 1}}, tmp_path)
 
 
 EVENTS = {

@@ -178,6 +178,15 @@ def test_states_are_one_box_for_as_long_as_they_last() -> None:
     ]
 
 
+def test_a_long_name_keeps_its_end_and_stays_on_the_paper() -> None:
+    name = "exporters of the database machines, member mongo-2.database.clinic.example:27017"
+    drawing = drawn(chart_svg.timeline([Line(name=name, points=points(1, 1))], WINDOW, Look(title="t", width=640)))
+    [label] = [one.text or "" for one in of_class(drawing, "label") if (one.text or "").endswith(":27017")]
+    assert label.startswith("…")
+    assert len(label) * chart_svg.LABEL_WIDTH <= 0.35 * 640
+    assert name in {(one.text or "").partition(": ")[0] for one in drawing.iter() if one.tag == "title"}
+
+
 def test_heat_is_what_fell_into_each_bucket_alone() -> None:
     buckets = [
         (float("inf"), Line(name="", points=points(10, 10))),
