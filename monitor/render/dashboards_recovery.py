@@ -286,8 +286,8 @@ def _jobs() -> tuple[Panel, ...]:
         Panel(
             title="Do backup and verification jobs succeed?",
             text=(
-                "Runs within the hour before of each job that takes care of backups, by outcome. Good is only success; a "
-                "failure is tried again by itself, two in a row need you: the worker's log says why."
+                "Runs within the hour before of each job that takes care of backups, by outcome. Good is only success; "
+                "a failure is tried again by itself, two in a row need you: the worker's log says why."
             ),
             unit="short",
             width=12,
