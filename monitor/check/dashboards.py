@@ -6,6 +6,7 @@ PromQL. Works on any dashboard's JSON, ours or not; which metrics are known is w
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -112,6 +113,8 @@ def _datasource(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 def _variables(board: DashboardFile, _: Known) -> Iterator[Problem]:
     used = {name for one in asked(board) if one.kind != "variable" for name in used_variables(one.expr)}
+    used |= {name for one in board.variables() for name in used_variables(json.dumps(one.get("query")))}
+    used |= {str(panel.get("repeat")) for panel in [*board.panels(), *board.rows()]}
     for variable in board.variables():
         name = str(variable.get("name"))
         if variable.get("type") != "query":

@@ -375,6 +375,20 @@ def test_what_grafanas_own_editor_writes_is_read_and_not_tripped_over(catalogue:
     assert "template-query" not in {each.code for each in found}
 
 
+def test_a_variable_that_another_one_or_a_repeated_row_depends_on_is_used(catalogue: Catalogue) -> None:
+    board = copy.deepcopy(load(FILES[0]).body)
+    chosen = variable(board)
+    board["templating"]["list"] += [
+        chosen | {"name": "cluster", "query": "label_values(up, job)"},
+        chosen | {"name": "pod", "query": 'label_values(up{job="$cluster"}, instance)'},
+        chosen | {"name": "nobody", "query": "label_values(up, job)"},
+    ]
+    row(board, collapsed=False)["repeat"] = "pod"
+    found = dashboard_findings(catalogue, {"mine.json": json.dumps(board)})
+    unused = [one.message for one in found if one.code == "unused-variable"]
+    assert unused == ["nothing depends on $nobody"]
+
+
 def test_all_queries_of_all_dashboards_are_counted() -> None:
     every = [query for file in FILES for query in queries(load(file))]
     assert sum(query.kind == "panel" for query in every) > 250
