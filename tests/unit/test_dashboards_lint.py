@@ -18,13 +18,13 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from monitor.catalogue.load import load as load_catalogue
 from monitor.catalogue.model import Catalogue
 from monitor.check.alert_panels import panels_of
-from monitor.check.dashboard_files import DashboardFile
+from monitor.check.dashboard_files import DashboardFile, asked
 from monitor.check.dashboards import dashboard_findings
 from monitor.render.dashboards import boards, dashboards
 from monitor.render.dashboards_model import Board
 from monitor.render.dashboards_promql import series_of
 from monitor.render.links import DASHBOARDS
-from tests.dashboard_files import FILES, load, queries, runbooks, texts
+from tests.dashboard_files import FILES, ROOT, load, queries, runbooks, texts
 from tests.sdk_types import schema_deviations
 
 UNITS = {value for name, value in vars(units).items() if name[0].isupper() and isinstance(value, str)}
@@ -387,6 +387,16 @@ def test_a_variable_that_another_one_or_a_repeated_row_depends_on_is_used(catalo
     found = dashboard_findings(catalogue, {"mine.json": json.dumps(board)})
     unused = [one.message for one in found if one.code == "unused-variable"]
     assert unused == ["nothing depends on $nobody"]
+
+
+def test_the_documentation_counts_queries_as_they_are() -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    told = {
+        uid: (int(shown), int(every)) for uid, shown, every in re.findall(r"\| `(\w+)`.*?\| (\d+) / (\d+) \|", page)
+    }
+    for file in FILES:
+        panels = [one for one in asked(load(file)) if one.kind == "panel"]
+        assert told[file.stem] == (sum(one.shown for one in panels), len(panels))
 
 
 def test_all_queries_of_all_dashboards_are_counted() -> None:
