@@ -148,6 +148,18 @@ def test_every_alert_is_seen_on_its_dashboard(catalogue: Catalogue) -> None:
     assert all(places.values()), {name for name, found in places.items() if not found}
 
 
+def test_a_figure_leads_to_the_runbook_of_the_alert_that_reads_it() -> None:
+    leads = {(file.stem, panel["title"]): panel["links"] for file in FILES for panel in load(file).panels()}
+    for place, alert in {
+        ("hosts", "Is a machine busy?"): "CPUSaturation",
+        ("redis", "Are keys evicted?"): "RedisEvictions",
+        ("redis", "Did the last snapshot succeed?"): "RedisPersistenceFailed",
+        ("service", "How many apps serve?"): "EdgeHasNoBackend",
+        ("alerting", "Which receiver fails?"): "AlertmanagerNotificationsFailing",
+    }.items():
+        assert f"Runbook: {alert}" in {link["title"] for link in leads[place]}
+
+
 @each_board
 def test_the_sdk_loses_nothing_of_it(board: DashboardFile) -> None:
     again = json.loads(JSONEncoder(sort_keys=True).encode(Dashboard.from_json(copy.deepcopy(board.body))))
