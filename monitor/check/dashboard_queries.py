@@ -143,10 +143,11 @@ def _divisors(expr: ql.Expr) -> Iterator[ql.Expr]:
 
 
 def _may_be_zero(expr: ql.Expr) -> bool:
-    """Whether it is of rates alone, and nobody asks that they be more than nothing."""
+    """Whether it is of what happens, and nothing sees to it that something did."""
     parts = list(_within(expr))
-    compared = any(isinstance(one, ql.BinaryExpr) and str(one.op) in {">", "!=", ">="} for one in parts)
-    return not compared and any(isinstance(one, ql.Call) and one.func.name in OVER_TIME for one in parts)
+    guarded = any(isinstance(one, ql.BinaryExpr) and str(one.op) in {">", "!=", ">="} for one in parts)
+    called = {one.func.name for one in parts if isinstance(one, ql.Call)}
+    return not guarded and not called & {"clamp", "clamp_min"} and bool(called & OVER_TIME)
 
 
 def _labels(expr: ql.Expr) -> set[str] | None:

@@ -387,6 +387,22 @@ def test_what_grafanas_own_editor_writes_is_read_and_not_tripped_over(catalogue:
     assert "template-query" not in {each.code for each in found}
 
 
+@pytest.mark.parametrize(
+    ("divisor", "told"),
+    [
+        ("sum(rate(http_requests_total[$__rate_interval]))", {"not-a-number"}),
+        ("(sum(rate(http_requests_total[$__rate_interval])) > 0)", set()),
+        ("clamp_min(sum(rate(http_requests_total[$__rate_interval])), 1)", set()),
+        ("sum(node_memory_MemTotal_bytes)", set()),
+    ],
+)
+def test_a_figure_that_divides_by_what_may_be_zero_is_told(divisor: str, told: set[str], catalogue: Catalogue) -> None:
+    board = copy.deepcopy(load(FILES[0]).body)
+    ask(f"sum(node_load1) / {divisor}", "stat")(board)
+    found = dashboard_findings(catalogue, {"mine.json": json.dumps(board)})
+    assert {one.code for one in found} & {"not-a-number"} == told
+
+
 def test_a_variable_that_another_one_or_a_repeated_row_depends_on_is_used(catalogue: Catalogue) -> None:
     board = copy.deepcopy(load(FILES[0]).body)
     chosen = variable(board)
