@@ -66,6 +66,7 @@ def _now() -> tuple[Panel, ...]:
             queries=(Query(HITS, "hits"),),
             steps=HIT_RATIO,
             maximum=1,
+            nothing="no look-up now, or nobody counts them",
         ),
         Panel(
             title="How much of its memory is used?",

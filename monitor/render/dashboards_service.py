@@ -20,6 +20,7 @@ from monitor.render.links import BUSINESS_DASHBOARD, MONGODB_DASHBOARD, SERVICE_
 
 EDGE = 'proxy=~"bookings|api|pages"'
 UP_DOWN = (Said(1, "up"), Said(0, "down"))
+NO_REQUEST = "no request now, or nobody counts them"
 YES_NO = (Said(1, "yes"), Said(0, "no"))
 
 
@@ -86,6 +87,7 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             unit="percentunit",
             decimals=2,
             queries=(Query(_failing(), "failing"),),
+            nothing=NO_REQUEST,
             steps=bad_share(catalogue, "availability"),
             alerts=("ErrorBudgetBurnFast",),
         ),
@@ -99,6 +101,7 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             unit="s",
             queries=(Query(mean(REQUESTS, API), "mean"),),
             steps=latency_limit(catalogue, "api-latency"),
+            nothing=NO_REQUEST,
         ),
         Panel(
             title="How fast does a page load?",
