@@ -91,7 +91,6 @@ def _now() -> tuple[Panel, ...]:
             ),
             kind="stat",
             unit="s",
-            decimals=0,
             queries=(SINCE_WATCHDOG,),
             steps=below(WATCHDOG_LIMIT_S),
             alerts=("Watchdog",),

@@ -105,7 +105,6 @@ def _now() -> tuple[Panel, ...]:
             width=5,
             queries=(SINCE_WATCHDOG,),
             steps=below(WATCHDOG_LIMIT_S),
-            decimals=0,
             alerts=("Watchdog",),
         ),
     )

@@ -85,6 +85,14 @@ def test_units_are_ones_that_grafana_has(board: DashboardFile) -> None:
 
 
 @each_board
+def test_times_are_not_rounded_to_whole_units(board: DashboardFile) -> None:
+    for panel in board.panels():
+        # Grafana writes 119 s as "2 mins", and 91 minutes as "2 hours".
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["unit"] != "s" or defaults.get("decimals") != 0, panel["title"]
+
+
+@each_board
 def test_every_panel_asks_a_question_and_says_what_is_good(board: DashboardFile) -> None:
     for panel in board.panels():
         assert panel["title"].endswith("?"), panel["title"]
