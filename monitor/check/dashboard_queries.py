@@ -10,6 +10,7 @@ import promql_parser as ql
 
 from monitor.catalogue import promql
 from monitor.catalogue.model import Place
+from monitor.check.dashboard_labels import labels_of
 from monitor.check.series import Declared
 from monitor.render.dashboards_promql import RATE, replaced, variables
 from monitor.render.dashboards_window import FINEST
@@ -30,6 +31,12 @@ FIGURES = frozenset({"stat", "gauge", "bargauge", "table"})
 
 OVER_TIME = RATES | {"increase", "delta", "deriv"}
 """What is zero where nothing happened."""
+
+NAMED = frozenset({"timeseries", "bargauge", "state-timeline", "barchart", "piechart"})
+"""Panels that tell series apart by their names."""
+
+AUTOMATIC = "__auto"
+"""Grafana's own legend: the labels in which series differ."""
 
 _OF_ZOOM = re.compile(r"\$(?:\{)?__(?:rate_)?interval")
 _FIXED_RATE = re.compile(r"\b(?:rate|irate)\s*\((?:[^()]|\([^()]*\))*?\[(?!\$__rate_interval|\$\{__rate_interval)")
@@ -118,12 +125,20 @@ def _shown(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iter
         yield "no-heatmap", "does not ask for buckets in a heatmap's form", "set format to heatmap"
     if kind in FIGURES:
         yield from _figure(panel, target, expr)
-    by = _labels(expr)
-    if by is not None:
-        unknown = sorted(set(_LEGEND.findall(str(target.get("legendFormat") or ""))) - by)
-        if unknown:
-            message = f"the legend names {', '.join(unknown)}, which the query drops"
-            yield "empty-legend", message, "keep the label in by (...), or leave it out of the legend"
+    yield from _legend(panel, target, labels_of(expr))
+
+
+def _legend(panel: dict[str, Any], target: dict[str, Any], by: set[str] | None) -> Iterator[Problem]:
+    written = str(target.get("legendFormat") or "")
+    if by is None or not written or written == AUTOMATIC:
+        return
+    names = set(_LEGEND.findall(written))
+    if unknown := sorted(names - by):
+        message = f"the legend names {', '.join(unknown)}, which the query drops"
+        yield "empty-legend", message, "keep the label in by (...), or leave it out of the legend"
+    if panel.get("type") in NAMED and (unnamed := sorted(by - names)):
+        message = f"series that differ in {', '.join(unnamed)} are called alike: {written!r}"
+        yield "same-legend", message, "name the label in the legend, or leave it out of by (...)"
 
 
 def _figure(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iterator[Problem]:
@@ -148,29 +163,6 @@ def _may_be_zero(expr: ql.Expr) -> bool:
     guarded = any(isinstance(one, ql.BinaryExpr) and str(one.op) in {">", "!=", ">="} for one in parts)
     called = {one.func.name for one in parts if isinstance(one, ql.Call)}
     return not guarded and not called & {"clamp", "clamp_min"} and bool(called & OVER_TIME)
-
-
-def _labels(expr: ql.Expr) -> set[str] | None:
-    """The labels that a query's answer has; ``None`` where nobody can say."""
-    if isinstance(expr, ql.ParenExpr):
-        return _labels(expr.expr)
-    if isinstance(expr, ql.AggregateExpr):
-        return _grouped(expr)
-    if isinstance(expr, ql.BinaryExpr):
-        left, right = _labels(expr.lhs), _labels(expr.rhs)
-        return None if left is None or right is None else left | right
-    if isinstance(expr, ql.Call) and expr.func.name == "histogram_quantile":
-        inner = _labels(expr.args[1])
-        return None if inner is None else inner - {"le"}
-    return None
-
-
-def _grouped(expr: ql.AggregateExpr) -> set[str] | None:
-    if str(expr.op) in {"topk", "bottomk", "limitk"}:
-        return _labels(expr.expr)
-    if expr.modifier is None:
-        return set()
-    return set(expr.modifier.labels) if str(expr.modifier.type).endswith("By") else None
 
 
 def _calls(expr: ql.Expr) -> Iterator[ql.Call]:

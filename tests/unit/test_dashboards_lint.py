@@ -297,6 +297,9 @@ PLANTED: dict[str, Plant] = {
     "too-many-queries": lambda board: first(board)["targets"].extend(
         dict(first(board)["targets"][0], refId=f"X{number}") for number in range(12)
     ),
+    "same-legend": lambda board: first(board)["targets"][0].update(
+        legendFormat="{{cmd}}", expr="sort(1 - sum by (cmd, instance) (rate(redis_commands_total[$__rate_interval])))"
+    ),
     "too-many-points": lambda board: (
         board["annotations"]["list"][0].update(step="30s"),
         board["time"].update({"from": "now-30d"}),
