@@ -25,7 +25,8 @@ def labels_of(expr: ql.Expr) -> set[str] | None:
             return _joined(expr)
         case ql.Call():
             return _returned(expr)
-    return None
+        case _:
+            return None
 
 
 def _grouped(expr: ql.AggregateExpr) -> set[str] | None:
