@@ -137,7 +137,6 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "is always far below the RPO (the line); a rising edge is a capture or a copy that stands still."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max by (copy) (dr_rpo_seconds{{{WORKER}}})", "{{copy}} copy"),),
             steps=_limit(_seconds(recovery, "rpo")),
             draw_thresholds=True,
@@ -152,7 +151,6 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "one was missed. `monitor backup run` takes one at once."
             ),
             unit="s",
-            width=12,
             queries=(Query(f'time() - max(dr_backup_last_success_timestamp_seconds{{{WORKER},type="full"}})', "full"),),
             steps=_twice(_seconds(recovery, "full_backup_every")),
             draw_thresholds=True,
@@ -167,7 +165,6 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "of MongoDB. Good is below a day; `monitor backup set` takes all three at once and says what fails."
             ),
             unit="s",
-            width=12,
             queries=(
                 Query(
                     f'time() - max by (type) (dr_backup_last_success_timestamp_seconds{{{WORKER},type!="full"}})',
@@ -192,7 +189,6 @@ def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "than everything: verify it at once. Make room before the disk is full."
             ),
             unit="bytes",
-            width=12,
             queries=(Query(f"max by (type) (dr_backup_size_bytes{{{WORKER}}})", "{{type}}"),),
             alerts=("BackupSizeAnomaly",),
             empty_until=FIRST_BACKUP,
@@ -205,7 +201,6 @@ def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "be data that is missing, twice a program that writes without end: find out which before older ones go."
             ),
             unit="percentunit",
-            width=12,
             queries=(Query(f'max(dr_backup_size_ratio{{{WORKER},type="full"}})', "of the usual"),),
             steps=USUAL_SIZE,
             draw_thresholds=True,
@@ -220,7 +215,6 @@ def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "backups run into each other and the recovery point ages."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max by (type) (dr_backup_duration_seconds{{{WORKER}}})", "{{type}}"),),
             steps=_limit(_seconds(recovery, "full_backup_every")),
             alerts=("BackupTooOld",),
@@ -239,7 +233,6 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "verifications; a backup that was never restored is not a backup."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"time() - max(dr_backup_verified_timestamp_seconds{{{WORKER}}})", "since"),),
             steps=_twice(_seconds(recovery, "verify_every")),
             draw_thresholds=True,
@@ -255,7 +248,6 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "need the other half."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max(dr_restore_predicted_seconds{{{WORKER}}})", "predicted"),),
             steps=_half(_seconds(recovery, "rto")),
             draw_thresholds=True,
@@ -270,7 +262,6 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "takes half of the RTO, for people need the other half."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max(dr_restore_seconds{{{WORKER}}})", "restore"),),
             steps=_half(_seconds(recovery, "rto")),
             alerts=("RestoreVerificationFailed",),
