@@ -49,7 +49,7 @@ test: install-tests ## Run the tests (15 minutes or less on 2 cores)
 	$(BIN)/python -m pytest -m "not proof" --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 .PHONY: proof
-proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr proof-backup-damage proof-backup-faults proof-rpo proof-round-trip ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored, a thousand harms to a backup, fifty kills
+proof: install-tests proof-outage-kill proof-outage-pause proof-quiet proof-quiet-hour proof-alert-path proof-alert-times-5s proof-alert-times-30s proof-exporters proof-rules proof-pitr proof-backup-damage proof-backup-faults proof-rpo proof-round-trip proof-grafana-types ## Run the long proofs: real outages, a quiet hour, ten thousand scrapes, every mutant, twenty seconds restored, a thousand harms to a backup, fifty kills
 
 .PHONY: proof-outage-kill proof-outage-pause
 proof-outage-kill proof-outage-pause: proof-outage-%: install-tests
@@ -84,6 +84,10 @@ proof-exporters: install-tests
 .PHONY: proof-backup-damage
 proof-backup-damage: install-tests ## Harm a backup in a thousand ways; goes on where it was broken off (BACKUP_DAMAGE_LOG=FILE)
 	$(BIN)/python -m pytest -m proof tests/proof/test_backup_damage.py -s
+
+.PHONY: proof-grafana-types
+proof-grafana-types: install-tests ## Hold the dashboards against Grafana's own TypeScript types (npm brings them)
+	$(BIN)/python -m pytest -m proof tests/proof/test_grafana_types.py
 
 .PHONY: bench
 bench: install-tests ## Measure the exporters side by side with Debian's, on this machine; fails when a bar is missed

@@ -32,6 +32,8 @@ class Asked:
     shown: bool = True
     """Whether it is asked as soon as the dashboard is opened."""
     empty_until: str = ""
+    points: int = 0
+    """How many the panel asks for at most; 0 where its width decides."""
 
     def __str__(self) -> str:
         """For people."""
@@ -104,6 +106,7 @@ def asked(file: DashboardFile) -> Iterator[Asked]:
                 instant=bool(target.get("instant")),
                 shown=id(panel) in shown,
                 empty_until=str(panel.get("empty_until") or ""),
+                points=int(panel.get("maxDataPoints") or 0),
             )
     for mark in file.annotations():
         if mark.get("expr"):

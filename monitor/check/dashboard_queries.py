@@ -11,15 +11,30 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import Place
 from monitor.check.counters import misread
+from monitor.check.dashboard_labels import labels_of
 from monitor.check.dashboard_layout import Known
 from monitor.check.problem import Problem
 from monitor.check.query_labels import impossible
 from monitor.render import carried
 from monitor.render.dashboards_promql import RATE, replaced, variables
+from monitor.render.dashboards_window import FINEST
 
 INSTANT = frozenset({"table", "bargauge"})
 """Panels that show the state now: asking them for a range reads a thousand times as much."""
 
+FIGURES = frozenset({"stat", "gauge", "bargauge", "table"})
+"""Panels that write a value as text: a division by nothing stands there as NaN."""
+
+OVER_TIME = frozenset({"rate", "irate", "increase", "delta", "deriv"})
+"""What is zero where nothing happened."""
+
+NAMED = frozenset({"timeseries", "bargauge", "state-timeline", "barchart", "piechart"})
+"""Panels that tell series apart by their names."""
+
+AUTOMATIC = "__auto"
+"""Grafana's own legend: the labels in which series differ."""
+
+_OF_ZOOM = re.compile(r"\$(?:\{)?__(?:rate_)?interval")
 _FIXED_RATE = re.compile(r"\b(?:rate|irate)\s*\((?:[^()]|\([^()]*\))*?\[(?!\$__rate_interval|\$\{__rate_interval)")
 _LEGEND = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
@@ -64,9 +79,43 @@ def _shown(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr, known: 
         yield "not-instant", "asks for a range, and shows one value", "ask it as an instant query"
     if kind == "heatmap" and target.get("format") != "heatmap":
         yield "no-heatmap", "does not ask for buckets in a heatmap's form", "set format to heatmap"
-    possible = carried.of_query(expr, known.metrics).possible
-    if possible is not None:
-        unknown = sorted(set(_LEGEND.findall(str(target.get("legendFormat") or ""))) - possible - {"__name__"})
-        if unknown:
-            message = f"the legend names {', '.join(unknown)}, which the query drops"
-            yield "empty-legend", message, "keep the label in by (...), or leave it out of the legend"
+    if kind in FIGURES:
+        yield from _figure(panel, target, expr)
+    yield from _legend(panel, target, expr, known)
+
+
+def _legend(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr, known: Known) -> Iterator[Problem]:
+    written = str(target.get("legendFormat") or "")
+    if not written or written == AUTOMATIC:
+        return
+    names, possible, by = set(_LEGEND.findall(written)), carried.of_query(expr, known.metrics).possible, labels_of(expr)
+    if possible is not None and (unknown := sorted(names - possible - {"__name__"})):
+        message = f"the legend names {', '.join(unknown)}, which the query drops"
+        yield "empty-legend", message, "keep the label in by (...), or leave it out of the legend"
+    if by is not None and panel.get("type") in NAMED and (unnamed := sorted(by - names)):
+        message = f"series that differ in {', '.join(unnamed)} are called alike: {written!r}"
+        yield "same-legend", message, "name the label in the legend, or leave it out of by (...)"
+
+
+def _figure(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iterator[Problem]:
+    written = str(target["expr"])
+    if any(_may_be_zero(divisor) for divisor in _divisors(expr)):
+        message = f"{written} divides by what is zero while nothing happens, and shows NaN"
+        yield "not-a-number", message, "divide by (... > 0), and say in noValue that nothing happened"
+    if target.get("instant") and _OF_ZOOM.search(written) and not panel.get("maxDataPoints"):
+        message = f"{written} asks how it is now, and takes it over a step of what is looked at: hours, of a month"
+        yield "now-of-hours", message, f"set maxDataPoints to {FINEST}, or look back over a fixed time"
+
+
+def _divisors(expr: ql.Expr) -> Iterator[ql.Expr]:
+    for one in promql.every_part(expr):
+        if isinstance(one, ql.BinaryExpr) and str(one.op) == "/":
+            yield one.rhs
+
+
+def _may_be_zero(expr: ql.Expr) -> bool:
+    """Whether it is of what happens, and nothing sees to it that something did."""
+    parts = list(promql.every_part(expr))
+    guarded = any(isinstance(one, ql.BinaryExpr) and str(one.op) in {">", "!=", ">="} for one in parts)
+    called = {one.func.name for one in parts if isinstance(one, ql.Call)}
+    return not guarded and not called & {"clamp", "clamp_min"} and bool(called & OVER_TIME)

@@ -15,6 +15,7 @@ _PANEL: dict[str, Shape] = {
     "type": str,
     "title": str,
     "description": str,
+    "maxDataPoints": int,
     "datasource": _SOURCE,
     "gridPos": {"x": int, "y": int, "w": int, "h": int},
     "links": [_LINK],

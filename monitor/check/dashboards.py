@@ -6,11 +6,14 @@ PromQL. Works on any dashboard's JSON, ours or not; which metrics are known is w
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue
 from monitor.check.alert_panels import without_panel
 from monitor.check.dashboard_files import DashboardFile, asked, choice, read, targets
@@ -21,6 +24,7 @@ from monitor.check.finding import Finding, finding
 from monitor.check.problem import Problem
 from monitor.check.series import Declared
 from monitor.render import carried
+from monitor.render.dashboards_window import FINEST, span_of
 
 MOST_QUERIES = 12
 """Asked as soon as a dashboard is opened, and at every refresh; the rest belongs into collapsed rows."""
@@ -64,7 +68,19 @@ def dashboard_findings(
                 finding(board.place, "duplicate-uid", f"uid {board.uid!r} is another's too", "give it its own")
             )
         problems |= {finding(board.place, *problem) for rule in RULES for problem in rule(board, known)}
-    return tuple(sorted(problems | set(without_panel(catalogue, boards, unread))))
+    return tuple(sorted(problems | set(_meanings(boards)) | set(without_panel(catalogue, boards, unread))))
+
+
+def _meanings(boards: Sequence[DashboardFile]) -> Iterator[Finding]:
+    """Variables called alike that mean different things: a link carries the choice to where nothing has it."""
+    first: dict[str, tuple[str, str]] = {}
+    for board in boards:
+        for variable in board.variables():
+            name, label = str(variable.get("name")), str(variable.get("label") or "")
+            where, meant = first.setdefault(name, (board.uid, label))
+            if label and meant and label != meant:
+                message = f"${name} is {label!r} here and {meant!r} on {where}: a link from there shows nothing"
+                yield finding(board.place, "two-meanings", message, "give each meaning a name of its own")
 
 
 def _shell(board: DashboardFile, _: Known) -> Iterator[Problem]:
@@ -105,6 +121,8 @@ def _datasource(board: DashboardFile, _: Known) -> Iterator[Problem]:
 
 def _variables(board: DashboardFile, _: Known) -> Iterator[Problem]:
     used = {name for one in asked(board) if one.kind != "variable" for name in used_variables(one.expr)}
+    used |= {name for one in board.variables() for name in used_variables(json.dumps(one.get("query")))}
+    used |= {str(panel.get("repeat")) for panel in [*board.panels(), *board.rows()]}
     for variable in board.variables():
         name = str(variable.get("name"))
         if variable.get("type") != "query":
@@ -164,6 +182,28 @@ def _cost(board: DashboardFile, _: Known) -> Iterator[Problem]:
         yield "too-many-queries", message, "move details into a collapsed row"
 
 
+def _points(board: DashboardFile, _: Known) -> Iterator[Problem]:
+    span = span_of(board.span)
+    steps = [(f"annotation {mark.get('name')}", mark.get("step")) for mark in board.annotations()]
+    steps += [(named(panel), one.get("interval")) for panel in board.panels() for one in targets(panel)]
+    for name, step in steps:
+        length = _duration(step)
+        if length and span / length > FINEST:
+            message = f"{name} asks for {span / length:.0f} points; Prometheus refuses more than {FINEST}"
+            yield (
+                "too-many-points",
+                message,
+                "leave the step out: Grafana chooses one, but newer ones take yours as it is",
+            )
+
+
+def _duration(step: Any) -> timedelta | None:
+    try:
+        return durations.parse(step) if isinstance(step, str) and not step.startswith("$") else None
+    except ValueError:
+        return None
+
+
 def _queries(board: DashboardFile, known: Known) -> Iterator[Problem]:
     kinds = {(named(panel), target["expr"]): (panel, target) for panel in board.panels() for target in targets(panel)}
     for (name, _), (panel, target) in kinds.items():
@@ -188,6 +228,7 @@ RULES: tuple[Callable[[DashboardFile, Known], Iterator[Problem]], ...] = (
     limits,
     times,
     _cost,
+    _points,
     _queries,
 )
 

@@ -16,7 +16,7 @@ from monitor.check.dashboard_files import Asked, DashboardFile, asked
 from monitor.check.finding import Finding, finding
 from monitor.check.runbook_queries import queries_of
 from monitor.render.dashboards_promql import replaced
-from monitor.render.dashboards_window import built_in, span_of
+from monitor.render.dashboards_window import FINEST, built_in, span_of
 
 SLOW_S = 0.2
 """95 of 100 queries of a dashboard are answered within this, or people wait for it."""
@@ -77,9 +77,9 @@ class Cost:
 def questions(file: DashboardFile, scrape: timedelta) -> Iterator[Question]:
     """Every query of a dashboard as Grafana would ask it when it is opened."""
     span = span_of(file.span)
-    step = max(scrape, span / POINTS)
     for one in asked(file):
         instant = one.instant or one.kind == "variable"
+        step = max(scrape, span / min(one.points or POINTS, FINEST))
         values = built_in(span, step, scrape)
         yield Question(
             place=file.place, asked=one, expr=replaced(one.expr, values), span=None if instant else span, step=step

@@ -77,7 +77,8 @@ def everything(catalogue: Catalogue, out: Path) -> dict[str, str]:
     files = outputs(catalogue)
     files[SCRAPE_CONFIG] = scrape_config(catalogue.environment, [MOUNTED_RULES])
     files[metrics_page.PATH] = metrics_page.metrics_page(catalogue)
-    for path, head in runbooks.heads(catalogue).items():
+    where_to_run = _read(out / runbooks.WHERE_TO_RUN) is not None
+    for path, head in runbooks.heads(catalogue, where_to_run=where_to_run).items():
         files[path] = runbooks.page(head, _read(out / path))
     return dict(sorted(files.items()))
 

@@ -64,7 +64,7 @@ def timeline(lines: Sequence[Line], window: Window, look: Look, zone: tzinfo = U
     parts = list(_times(area, zone))
     for number, line in enumerate(lines):
         top = area.top + number * height
-        parts.append(_text(area.left - 8, top + height / 2 + 4, line.name, "end"))
+        parts.append(_text(area.left - 8, top + height / 2 + 4, _ending(line.name, left - 12), "end"))
         for start, end, value in _states(line, window):
             said, colour = look.says.get(value, (chart_units.text(value, look.unit), f"s{int(value) % 8}"))
             x, width = area.x(start), max(1.0, area.x(end) - area.x(start))
@@ -229,6 +229,12 @@ def _box(x: float, y: float, width: float, height: float, colour: str, title: st
         f'<rect {_fill(colour)} x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}">'
         f"<title>{escape(title)}</title></rect>"
     )
+
+
+def _ending(name: str, room: float) -> str:
+    """As much of a name as has room, its end: members and servers of one kind begin alike."""
+    letters = int(room / LABEL_WIDTH)
+    return name if len(name) <= letters else f"…{name[-max(1, letters - 1) :]}"
 
 
 def _rule(x1: float, y1: float, x2: float, y2: float, kind: str) -> str:

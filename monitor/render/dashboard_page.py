@@ -29,6 +29,9 @@ class Heard:
 
     window: Window
     answers: Mapping[str, Sequence[Answer]]
+    """Over the window."""
+    now: Mapping[str, Sequence[Answer]]
+    """At its end: what figures, bars and tables show."""
     source: str
     """Which Prometheus, for the page's foot."""
 
@@ -43,8 +46,9 @@ def page(board: Board, catalogue: Catalogue, heard: Heard, *, opened: bool = Fal
     scene = Scene(window=heard.window, events=events, zone=zone, runbook_url=environment.runbook_url.rstrip("/"))
 
     def shown(panel: Panel) -> dict[str, Any]:
-        answers = [heard.answers.get(query.expr, ()) for query in panel.queries]
-        found = dashboard_parts.body(panel, answers, scene)
+        courses = [heard.answers.get(query.expr, ()) for query in panel.queries]
+        answers = [heard.now.get(query.expr, ()) for query in panel.queries] if panel.now else courses
+        found = dashboard_parts.body(panel, answers, scene, courses)
         width, _ = panel.size
         leads = [_without_grafana(link) for link in links(panel, alerts[panel.title], catalogue)]
         kept = {"title": panel.title, "text": panel.text, "kind": panel.kind, "width": width}

@@ -39,14 +39,14 @@ class Scene:
     """Base of runbooks; the name of an alert is appended."""
 
 
-def body(panel: Panel, answers: Answers, scene: Scene) -> Markup:
-    """What stands below a panel's title."""
+def body(panel: Panel, answers: Answers, scene: Scene, courses: Answers = ()) -> Markup:
+    """What stands below a panel's title; ``courses`` are how a figure's answers came to be."""
     if not any(answer.last is not None for one in answers for answer in one):
         return Markup('<p class="nothing">{}</p>').format(panel.nothing or "No data: nothing is known.")
     if panel.kind == "table":
         return _table(panel, answers, scene)
     if panel.kind == "stat":
-        return _stat(panel, lines_of(panel, answers), scene.window)
+        return _stat(panel, lines_of(panel, answers), lines_of(panel, courses or answers), scene.window)
     if panel.kind == "bars":
         return _bars(panel, lines_of(panel, answers))
     return _drawn(panel, answers, scene)
@@ -112,8 +112,9 @@ def _framed(drawing: Markup) -> Markup:
     return Markup('<div class="drawing">{}</div>').format(drawing)
 
 
-def _stat(panel: Panel, lines: Sequence[Line], window: Window) -> Markup:
+def _stat(panel: Panel, lines: Sequence[Line], courses: Sequence[Line], window: Window) -> Markup:
     line = next(line for line in lines if line.last is not None)
+    course = next((course for course in courses if course.last is not None), line)
     value = line.last or 0.0
     colour = colour_of(value, panel.steps)
     said = {float(one.value): one.text for one in panel.says}
@@ -125,13 +126,14 @@ def _stat(panel: Panel, lines: Sequence[Line], window: Window) -> Markup:
     look = Look(
         title=f"Course of: {panel.title}", unit=panel.unit, minimum=panel.minimum, width=width * COLUMN_PX, height=36
     )
-    return figure + chart_svg.sparkline(line, window, look, colour)
+    return figure + chart_svg.sparkline(course, window, look, colour)
 
 
 def _bars(panel: Panel, lines: Sequence[Line]) -> Markup:
     known = [(line, value) for line in lines if (value := line.last) is not None]
-    if panel.queries[0].expr.startswith("sort_desc"):
-        known.sort(key=lambda one: -one[1])
+    order = panel.queries[0].expr.partition("(")[0]
+    if order in {"sort", "sort_desc"}:
+        known.sort(key=lambda one: one[1], reverse=order == "sort_desc")
     most = panel.maximum or max([abs(value) for _, value in known] or [1.0]) or 1.0
     rows = Markup("").join(
         Markup("<tr><td>{}</td><td>{}</td><td class=number><b class=t-{}>{}</b></td></tr>").format(
@@ -201,7 +203,13 @@ def _rows(panel: Panel, answers: Answers) -> Iterator[dict[str, str | float]]:
             row = rows.setdefault(key, dict(zip(keys, key, strict=True)))
             if answer.last is not None:
                 row[f"Value #{letter}"] = answer.last
-    yield from (rows[key] for key in sorted(rows))
+    by = next((column for column, heading in panel.columns.items() if heading == panel.sorted_by), "")
+
+    def place(key: tuple[str, ...]) -> tuple[float, tuple[str, ...]]:
+        value = rows[key].get(by)
+        return (value if isinstance(value, float) else 0.0, key)
+
+    yield from (rows[key] for key in sorted(rows, key=place))
 
 
 def _cells(panel: Panel, row: Mapping[str, str | float], scene: Scene) -> Markup:

@@ -10,7 +10,6 @@ from monitor.catalogue.model import Catalogue
 from monitor.render.dashboards_alerting_answers import answers
 from monitor.render.dashboards_alerting_delivery import alertmanager, delivery, second_channel
 from monitor.render.dashboards_model import Board, Panel, Query, Section, Variable
-from monitor.render.dashboards_promql import RATE
 from monitor.render.dashboards_slo import SINCE_WATCHDOG, WATCHDOG_LIMIT_S, firing
 from monitor.render.dashboards_style import (
     DELIVERY_S,
@@ -51,11 +50,17 @@ def alerting_board(catalogue: Catalogue) -> Board:
     )
 
 
-def starts(matchers: str, window: str, by: str = "") -> str:
-    """How often alerts began to fire within a window."""
+def starts(matchers: str, window: str) -> str:
+    """How often each alert began to fire within a window, for however many servers at once."""
     now = f'ALERTS{{alertstate="firing",{matchers}}}'
-    group = f" by ({by})" if by else ""
-    return f"sum{group} (count_over_time(({now} unless {now} offset 1m)[{window}:1m]))"
+    by = "by (alertname)"
+    return f"count_over_time((max {by} ({now}) unless max {by} ({now} offset 1m))[{window}:1m])"
+
+
+def flaps(matchers: str, window: str) -> str:
+    """How often each alert began to fire for the same server, the worst of them."""
+    now = f'ALERTS{{alertstate="firing",{matchers}}}'
+    return f"max by (alertname) (count_over_time(({now} unless {now} offset 1m)[{window}:1m]))"
 
 
 def _or_none(expr: str, by: str = "") -> str:
@@ -70,11 +75,11 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="How often was someone woken this week?",
             text=(
-                "Times within seven days that a critical alert began to fire. Good is at most one a day; at two people "
-                "stop following up. Take the noisiest one below, and repair its cause or its rule."
+                "Times within seven days that a critical alert began to fire, for several servers at once only once. "
+                "Good is at most one a day; at two people stop following up. Repair the noisiest one below."
             ),
             kind="stat",
-            queries=(Query(_or_none(starts('severity="critical"', "7d")), "pages"),),
+            queries=(Query(_or_none("sum(" + starts('severity="critical"', "7d") + ")"), "pages"),),
             steps=PAGES_A_WEEK,
             leads_to=MONITORING_DASHBOARD,
         ),
@@ -86,7 +91,6 @@ def _now() -> tuple[Panel, ...]:
             ),
             kind="stat",
             unit="s",
-            decimals=0,
             queries=(SINCE_WATCHDOG,),
             steps=below(WATCHDOG_LIMIT_S),
             alerts=("Watchdog",),
@@ -106,22 +110,22 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="Do notifications fail?",
             text=(
-                "Share of notifications that Alertmanager could not deliver. Good is zero. Otherwise a receiver's "
-                "address, token or network is wrong: its log says which."
+                "Share of the last hour's notifications that Alertmanager could not deliver. Good is zero. Otherwise a "
+                "receiver's address, token or network is wrong: the row below says which, its log why."
             ),
             kind="stat",
             unit="percentunit",
             decimals=1,
             queries=(
                 Query(
-                    f"sum(rate(alertmanager_notifications_failed_total[{RATE}]))"
-                    f" / (sum(rate(alertmanager_notifications_total[{RATE}])) > 0)",
+                    "sum(increase(alertmanager_notifications_failed_total[1h]))"
+                    " / (sum(increase(alertmanager_notifications_total[1h])) > 0)",
                     "failing",
                 ),
             ),
             steps=below(0.01),
             maximum=1,
-            nothing="nothing was sent just now",
+            nothing="nothing was sent within the last hour",
         ),
     )
 
@@ -151,7 +155,7 @@ def _what() -> tuple[Panel, ...]:
             kind="bars",
             unit="short",
             height=10,
-            queries=(Query(_or_none(starts(CHOSEN, "7d", "alertname"), "alertname"), "{{alertname}}"),),
+            queries=(Query(f"sort_desc({_or_none(starts(CHOSEN, '7d'), 'alertname')})", "{{alertname}}"),),
             steps=PAGES_A_WEEK,
         ),
         Panel(
@@ -165,11 +169,13 @@ def _what() -> tuple[Panel, ...]:
             height=10,
             queries=(
                 Query(
-                    _or_none(
+                    "sort_desc("
+                    + _or_none(
                         'max by (alertname) (count_over_time(ALERTS{alertstate="firing",alertname!="Watchdog",'
                         f"{CHOSEN}}}[7d:1m])) / (7 * 1440)",
                         "alertname",
-                    ),
+                    )
+                    + ")",
                     "{{alertname}}",
                 ),
             ),
@@ -187,18 +193,19 @@ def _what() -> tuple[Panel, ...]:
             height=10,
             queries=(Query(f'max by (alertname, severity, team) (ALERTS{{alertstate="firing",{CHOSEN}}})'),),
             columns={"severity": "Severity", "alertname": "Alert", "team": "Team"},
+            sorted_by="Severity",
             runbook_column="Alert",
             leads_to=MONITORING_DASHBOARD,
         ),
         Panel(
             title="Which alerts flap?",
             text=(
-                "How often each alert began to fire within the hour before. Good is at most once: three and more is an "
-                "alert that resolves and returns, so give it a longer hold or keep_firing_for."
+                "How often each alert began to fire for the same server within the hour before. Good is at most once: "
+                "three and more is an alert that resolves and returns, so give it a longer hold or keep_firing_for."
             ),
             unit="short",
             width=12,
-            queries=(Query(_or_none(starts(CHOSEN, "1h", "alertname"), "alertname"), "{{alertname}}"),),
+            queries=(Query(_or_none(flaps(CHOSEN, "1h"), "alertname"), "{{alertname}}"),),
             steps=FLAPS,
         ),
         Panel(

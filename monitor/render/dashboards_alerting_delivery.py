@@ -91,11 +91,11 @@ def alertmanager() -> tuple[Panel, ...]:
         Panel(
             title="How many alerts are held back?",
             text=(
-                "Alerts that Alertmanager knows, by state: suppressed ones are silenced or inhibited. Good is few of "
-                "those for long: a silence that is forgotten hides the next outage."
+                "Alerts that an Alertmanager knows, by state: suppressed ones are silenced or inhibited. Good is few "
+                "of those for long: a silence that is forgotten hides the next outage."
             ),
             unit="short",
-            queries=(Query("sum by (state) (alertmanager_alerts)", "{{state}}"),),
+            queries=(Query("max by (state) (alertmanager_alerts)", "{{state}}"),),
             stacked=True,
         ),
         Panel(
@@ -105,7 +105,7 @@ def alertmanager() -> tuple[Panel, ...]:
                 "before the next shift begins."
             ),
             unit="short",
-            queries=(Query("sum by (state) (alertmanager_silences)", "{{state}}"),),
+            queries=(Query("max by (state) (alertmanager_silences)", "{{state}}"),),
         ),
         Panel(
             title="Did Alertmanager take its configuration?",

@@ -23,7 +23,8 @@ def demand() -> tuple[Panel, ...]:
             unit="short",
             width=6,
             height=14,
-            queries=(Query("max by (hour) (appointments_made_by_hour)", "{{hour}} h"),),
+            queries=(Query("max by (hour) (appointments_made_by_hour)", "{{hour}}"),),
+            bars_by="hour",
         ),
         Panel(
             title="On which weekday do patients book?",
@@ -77,8 +78,8 @@ def capacity() -> tuple[Panel, ...]:
             unit="short",
             queries=(
                 Query(
-                    f'sum by (service) (appointment_slots{{{SERVICE},horizon="7d",state="free"}})'
-                    f' and sum by (service) (appointment_slots_capacity{{{SERVICE},horizon="7d"}}) > 0',
+                    f'sort(max by (service) (appointment_slots{{{SERVICE},horizon="7d",state="free"}})'
+                    f' and max by (service) (appointment_slots_capacity{{{SERVICE},horizon="7d"}}) > 0)',
                     "{{service}}",
                 ),
             ),
@@ -103,7 +104,12 @@ def capacity() -> tuple[Panel, ...]:
                 "horizon; a sudden fall is lost data or a mass cancellation."
             ),
             unit="short",
-            queries=(Query(f"sum by (horizon) (appointments_upcoming{{{SERVICE}}})", "within {{horizon}}"),),
+            queries=(
+                Query(
+                    f"sum by (horizon) (max by (service, horizon) (appointments_upcoming{{{SERVICE}}}))",
+                    "within {{horizon}}",
+                ),
+            ),
         ),
         Panel(
             title="How many practitioners offer slots?",
@@ -115,7 +121,7 @@ def capacity() -> tuple[Panel, ...]:
             unit="short",
             width=12,
             height=6,
-            queries=(Query(f"max by (service) (practitioners{{{SERVICE}}})", "{{service}}"),),
+            queries=(Query(f"sort(max by (service) (practitioners{{{SERVICE}}}))", "{{service}}"),),
         ),
         Panel(
             title="How many patients wait for a slot?",

@@ -70,8 +70,8 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
         ),
         _panel(
             "How long ago did the oldest one pass?",
-            "Time since the drill that waits longest last passed. Good is within a month; what was not rehearsed for "
-            "longer does not count as working: run it (`monitor drill run`), in an armed environment.",
+            "Time since the drill that waits longest last passed; one that never did stands in the journal below. Good "
+            "is within a month; what was not rehearsed for longer does not count as working: `monitor drill run`.",
             f"max(time() - (dr_drill_last_success_timestamp_seconds{{{DRILL}}} > 0))",
             kind="stat",
             unit="s",
@@ -133,6 +133,7 @@ def _journal(catalogue: Catalogue) -> Panel:
             "Noticed after": _steps(catalogue, "detection_seconds"),
             "New primary after": _steps(catalogue, "failover_seconds"),
         },
+        sorted_by="Passed (1) or failed (0)",
         empty_until=FIRST_DRILL,
         nothing=NO_DRILL,
     )

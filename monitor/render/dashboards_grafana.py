@@ -1,7 +1,8 @@
 """Writes boards as Grafana's classic dashboard JSON through the pinned grafana-foundation-sdk. Pure.
 
 Classic, because Grafana 10 to 13 load it by file provisioning. What the SDK gets wrong or leaves out is put right in
-one place, ``_finish``: it moves links into the controls menu, gives panels no id, lays them out beyond the 24 columns.
+one place, ``_finish``: it moves links into the controls menu, gives panels no id, lays them out beyond the 24 columns,
+and writes what Grafana's types do not have (``make proof-grafana-types``).
 The layout is therefore our own. The SDK takes 0.3 s to import and is needed here only, so it is imported when called.
 """
 
@@ -24,6 +25,9 @@ GENERATED = f"{GENERATED_BY}; edits here are lost."
 
 EMPTY_UNTIL = "empty_until"
 """Which event must come before there is anything to show: read by our checks; Grafana ignores keys it does not know."""
+
+OF_INTERVALS = ("auto", "auto_count", "auto_min")
+"""What the SDK gives to every variable, and Grafana has for those of intervals only."""
 
 HEAD_HEIGHT = 3
 """Lines of the grid that the text at the top takes."""
@@ -77,6 +81,8 @@ def _finish(shell: dict[str, Any], head: dict[str, Any], built: list[dict[str, A
     shell["panels"] = placed
     waiting = {variable.name: variable.empty_until for variable in board.variables if variable.empty_until}
     for variable in shell["templating"]["list"]:
+        for name in OF_INTERVALS:
+            variable.pop(name, None)
         if variable["name"] in waiting:
             variable[EMPTY_UNTIL] = waiting[variable["name"]]
     for each in [*shell["annotations"]["list"], *shell["links"], *(each for one in placed for each in _links(one))]:
@@ -115,6 +121,7 @@ def _number(built: dict[str, Any], title: str, board: Board, spot: Spot) -> dict
     built["id"] = _id(board.uid, title)
     built["gridPos"] = {"x": spot.x, "y": spot.y, "w": spot.width, "h": spot.height}
     built.pop("repeatDirection", None)
+    built.get("options", {}).pop("footer", None)
     return built
 
 

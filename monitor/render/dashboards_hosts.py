@@ -7,14 +7,17 @@ from monitor.render.dashboards_containers import containers
 from monitor.render.dashboards_hosts_detail import clock_and_files, disks, network, processors
 from monitor.render.dashboards_model import Board, Panel, Query, Section, Variable
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import CPU_BUSY, DISK_USED, LOAD_PER_CORE, MEMORY_LEFT, NONE_WANTED, PRESSURE
+from monitor.render.dashboards_style import CPU_BUSY, DISK_USED, LOAD_PER_CORE, LOST, MEMORY_LEFT, NONE_WANTED, PRESSURE
 from monitor.render.links import HOSTS_DASHBOARD
 
 HOST = 'instance=~"$instance"'
 FULL = (
-    f"1 - min by (mountpoint) (node_filesystem_avail_bytes{{{HOST}}})"
-    f" / max by (mountpoint) (node_filesystem_size_bytes{{{HOST}}} > 0)"
+    f"1 - min by (instance, mountpoint)"
+    f" (node_filesystem_avail_bytes{{{HOST}}} and node_filesystem_readonly{{{HOST}}} == 0)"
+    f" / max by (instance, mountpoint) (node_filesystem_size_bytes{{{HOST}}} > 0)"
 )
+"""Machine by machine: all have a ``/``, and the room on one says nothing about the size of another. What is mounted
+read-only (an image, a CD) is always full, and nobody minds."""
 
 
 def hosts_board(_: Catalogue) -> Board:
@@ -91,8 +94,8 @@ def _now() -> tuple[Panel, ...]:
         Panel(
             title="Is a disk full?",
             text=(
-                "Used share of the fullest file system. Good is below 80 %. Above 90 % databases and Prometheus may "
-                "stop at any time: make room, or make it larger, before you look for the cause."
+                "Used share of the fullest file system that can be written. Good is below 80 %. Above 90 % databases "
+                "and Prometheus may stop at any time: make room, or make it larger, before you look for the cause."
             ),
             kind="stat",
             unit="percentunit",
@@ -127,7 +130,7 @@ def _now() -> tuple[Panel, ...]:
                     "errors",
                 ),
             ),
-            steps=NONE_WANTED,
+            steps=LOST,
         ),
     )
 
@@ -137,8 +140,8 @@ def _overview() -> tuple[Panel, ...]:
         Panel(
             title="What do the processors do?",
             text=(
-                "Processor time by mode, idle left out. Good is mostly user; much iowait is a slow disk, much system "
-                "the kernel's own work, steal a neighbour on the same hardware."
+                "Processor time by mode, idle left out; the mean of the machines chosen. Good is mostly user; much "
+                "iowait is a slow disk, much system the kernel's own work, steal a neighbour on the same hardware."
             ),
             unit="percentunit",
             queries=(
@@ -191,18 +194,21 @@ def _overview() -> tuple[Panel, ...]:
             ),
             unit="percentunit",
             queries=(
-                Query(f"max by (device) (rate(node_disk_io_time_seconds_total{{{HOST}}}[{RATE}]))", "{{device}}"),
+                Query(
+                    f"max by (instance, device) (rate(node_disk_io_time_seconds_total{{{HOST}}}[{RATE}]))",
+                    "{{instance}} {{device}}",
+                ),
             ),
             steps=CPU_BUSY,
         ),
         Panel(
             title="Which file system fills?",
             text=(
-                "Used share of each file system. Good is below 80 %, and level. Where a line rises, continue it by "
-                "eye: where it meets 100 % databases stop."
+                "Used share of each file system that can be written. Good is below 80 %, and level. Where a line "
+                "rises, continue it by eye: where it meets 100 % databases stop."
             ),
             unit="percentunit",
-            queries=(Query(FULL, "{{mountpoint}}"),),
+            queries=(Query(FULL, "{{instance}} {{mountpoint}}"),),
             steps=DISK_USED,
             draw_thresholds=True,
             maximum=1,
@@ -216,9 +222,9 @@ def _overview() -> tuple[Panel, ...]:
             unit="Bps",
             queries=(
                 Query(
-                    f"sum by (device) (rate(node_network_receive_bytes_total{{{HOST}}}[{RATE}])"
+                    f"sum by (instance, device) (rate(node_network_receive_bytes_total{{{HOST}}}[{RATE}])"
                     f" + rate(node_network_transmit_bytes_total{{{HOST}}}[{RATE}]))",
-                    "{{device}}",
+                    "{{instance}} {{device}}",
                 ),
             ),
         ),

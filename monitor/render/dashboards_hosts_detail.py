@@ -84,9 +84,10 @@ def disks() -> tuple[Panel, ...]:
             unit="s",
             queries=(
                 Query(
-                    f"sum by (device) ({times})"
-                    f" / (sum by (device) (rate({reads}{{{HOST}}}[{RATE}]) + rate({writes}{{{HOST}}}[{RATE}])) > 0)",
-                    "{{device}}",
+                    f"sum by (instance, device) ({times})"
+                    f" / (sum by (instance, device)"
+                    f" (rate({reads}{{{HOST}}}[{RATE}]) + rate({writes}{{{HOST}}}[{RATE}])) > 0)",
+                    "{{instance}} {{device}}",
                 ),
             ),
             steps=DISK_WAIT_S,
@@ -117,9 +118,9 @@ def disks() -> tuple[Panel, ...]:
             unit="percentunit",
             queries=(
                 Query(
-                    f"1 - min by (mountpoint) (node_filesystem_files_free{{{HOST}}})"
-                    f" / (max by (mountpoint) (node_filesystem_files{{{HOST}}}) > 0)",
-                    "{{mountpoint}}",
+                    f"1 - min by (instance, mountpoint) (node_filesystem_files_free{{{HOST}}})"
+                    f" / (max by (instance, mountpoint) (node_filesystem_files{{{HOST}}}) > 0)",
+                    "{{instance}} {{mountpoint}}",
                 ),
             ),
             steps=SHARE_USED,
@@ -134,19 +135,32 @@ def disks() -> tuple[Panel, ...]:
             unit="Bps",
             width=12,
             queries=(
-                Query(f"sum by (device) (rate(node_disk_read_bytes_total{{{HOST}}}[{RATE}]))", "{{device}} read"),
-                Query(f"sum by (device) (rate(node_disk_written_bytes_total{{{HOST}}}[{RATE}]))", "{{device}} written"),
+                Query(
+                    f"sum by (instance, device) (rate(node_disk_read_bytes_total{{{HOST}}}[{RATE}]))",
+                    "{{instance}} {{device}} read",
+                ),
+                Query(
+                    f"sum by (instance, device) (rate(node_disk_written_bytes_total{{{HOST}}}[{RATE}]))",
+                    "{{instance}} {{device}} written",
+                ),
             ),
         ),
         Panel(
             title="Can a file system not be read or written?",
             text=(
-                "File systems that are mounted read-only or do not answer. Good is none of those that should be "
-                "written; a kernel that finds an error makes them read-only, and every write then fails."
+                "File systems that do not answer (1), and those that are mounted read-only (1). Good is 0 for all that "
+                "should be written; a kernel that finds an error makes them read-only, and every write then fails."
             ),
             width=12,
             queries=(
-                Query(f"max by (mountpoint) (node_filesystem_device_error{{{HOST}}})", "no answer {{mountpoint}}"),
+                Query(
+                    f"max by (instance, mountpoint) (node_filesystem_device_error{{{HOST}}})",
+                    "no answer: {{instance}} {{mountpoint}}",
+                ),
+                Query(
+                    f"max by (instance, mountpoint) (node_filesystem_readonly{{{HOST}}})",
+                    "read-only: {{instance}} {{mountpoint}}",
+                ),
             ),
             steps=NONE_WANTED_TICKET,
         ),
@@ -160,15 +174,19 @@ def network() -> tuple[Panel, ...]:
             title="Which device loses packets?",
             width=6,
             text=(
-                "Errors and drops per second by device. Good is zero; drops alone are a queue that is too short for "
-                "the load, errors a cable or a port."
+                "Errors and drops per second of what is received, by device. Good is zero; drops alone are a queue "
+                "that is too short for the load, errors a cable or a port."
             ),
             unit="ops",
             queries=(
                 Query(
-                    f"sum by (device) (rate(node_network_receive_errs_total{{{HOST}}}[{RATE}]))", "{{device}} errors"
+                    f"sum by (instance, device) (rate(node_network_receive_errs_total{{{HOST}}}[{RATE}]))",
+                    "{{instance}} {{device}} errors",
                 ),
-                Query(f"sum by (device) (rate(node_network_receive_drop_total{{{HOST}}}[{RATE}]))", "{{device}} drops"),
+                Query(
+                    f"sum by (instance, device) (rate(node_network_receive_drop_total{{{HOST}}}[{RATE}]))",
+                    "{{instance}} {{device}} drops",
+                ),
             ),
             steps=warned(1),
         ),
@@ -228,12 +246,11 @@ def clock_and_files() -> tuple[Panel, ...]:
             title="Is the clock right?",
             width=6,
             text=(
-                "How far each machine's clock is off what it is steered by. Good is a few milliseconds; from some tens "
-                "on, tokens expire early and traces do not fit together."
+                "How far each machine's clock is off what it is steered by, ahead or behind. Good is a few "
+                "milliseconds; from some tens on, tokens expire early and traces do not fit together."
             ),
             unit="s",
-            minimum=None,
-            queries=(Query(f"max by (instance) (node_timex_offset_seconds{{{HOST}}})", "{{instance}}"),),
+            queries=(Query(f"max by (instance) (abs(node_timex_offset_seconds{{{HOST}}}))", "{{instance}}"),),
             steps=CLOCK_S,
         ),
         Panel(

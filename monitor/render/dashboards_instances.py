@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from monitor.render.dashboards_model import Panel, Query
+from monitor.render.dashboards_model import Panel, Query, Said
 from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import LOOP_LAG_S, SHARE_USED, YES, below, warned
+from monitor.render.dashboards_style import LOOP_LAG_S, SHARE_USED, STATE_COLOURS, YES, below, warned
 from monitor.render.links import HOSTS_DASHBOARD
 
-_APP = 'job="app",instance=~"$instance"'
+_APP = 'job="app",instance=~"$app"'
 
 
 def instances() -> tuple[Panel, ...]:
@@ -19,7 +19,7 @@ def instances() -> tuple[Panel, ...]:
                 "Whether each app says that it may be given requests. Good is 1 for every instance; 0 while it starts "
                 "and while it drains before it stops."
             ),
-            queries=(Query('max by (instance) (app_ready{instance=~"$instance"})', "{{instance}}"),),
+            queries=(Query('max by (instance) (app_ready{instance=~"$app"})', "{{instance}}"),),
             steps=YES,
             maximum=1,
             alerts=("EdgeHasNoBackend",),
@@ -45,7 +45,7 @@ def instances() -> tuple[Panel, ...]:
                 "that answers wait for something: the database, its pool, or a blocked event loop."
             ),
             unit="short",
-            queries=(Query('sum by (instance) (http_server_active_requests{instance=~"$instance"})', "{{instance}}"),),
+            queries=(Query('sum by (instance) (http_server_active_requests{instance=~"$app"})', "{{instance}}"),),
         ),
         Panel(
             title="Are the apps' event loops blocked?",
@@ -57,7 +57,7 @@ def instances() -> tuple[Panel, ...]:
             queries=(
                 Query(
                     "histogram_quantile(0.99, sum by (le, instance)"
-                    f' (rate(event_loop_lag_seconds_bucket{{instance=~"$instance"}}[{RATE}])))',
+                    f' (rate(event_loop_lag_seconds_bucket{{instance=~"$app"}}[{RATE}])))',
                     "{{instance}}",
                 ),
             ),
@@ -87,12 +87,14 @@ def instances() -> tuple[Panel, ...]:
         Panel(
             title="Which app does the edge take for down?",
             text=(
-                "App servers by the state that the edge's health check sees. Good is all UP; DRAIN and MAINT are "
-                "somebody's doing, DOWN is an app that does not answer /readyz: the other one carries everything."
+                "Whether the edge's health check holds each app server for up. Good is up throughout. Not up is an app "
+                "that does not answer /readyz, or one that somebody drains or maintains: the others carry everything."
             ),
+            kind="timeline",
             width=24,
             height=6,
-            queries=(Query('sum by (state) (haproxy_server_status{proxy="api"})', "{{state}}"),),
+            queries=(Query('max by (server) (haproxy_server_status{proxy="api",state="UP"})', "{{server}}"),),
+            says=(Said(1, "up", STATE_COLOURS["good"]), Said(0, "not up", STATE_COLOURS["bad"])),
         ),
     )
 

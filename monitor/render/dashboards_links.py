@@ -14,7 +14,7 @@ from monitor.render.dashboards_promql import series_of
 from monitor.render.links import dashboard_of
 from monitor.render.rules import all_alerts
 
-EVERYWHERE = frozenset({"up"})
+EVERYWHERE = frozenset({"up", "ALERTS"})
 """Read as a guard by alerts that are about something else."""
 
 MOST_RUNBOOKS = 5
@@ -42,16 +42,24 @@ def rules_by_name(catalogue: Catalogue) -> dict[str, AlertRule]:
 
 
 def alerts_by_panel(board: Board, catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
-    """The names of the alerts that belong to each panel, by its title: those that it names, then those it shows."""
+    """The names of the alerts that belong to each panel, by its title: those that it names, then those it shows.
+
+    An alert is shown by the panels that have most of what it reads, and by those that have nothing else, unless they
+    name theirs.
+    """
     rules = rules_by_name(catalogue)
     named = {panel.title: [name for name in panel.alerts if name in rules] for panel in board.panels}
     placed = {name for found in named.values() for name in found}
     shown = {panel.title: _read_by(panel) for panel in board.panels}
     for name, rule in sorted(rules.items()):
-        if name in placed or dashboard_of(rule) != board.uid:
+        if dashboard_of(rule) != board.uid:
             continue
-        for title in _best(_subject(rule), shown):
-            named[title].append(name)
+        read = _subject(rule)
+        best = [] if name in placed else _best(read, shown)
+        for panel in board.panels:
+            there = shown[panel.title]
+            if panel.title in best or (there and there <= read and not panel.alerts):
+                named[panel.title].append(name)
     return {title: tuple(found[:MOST_RUNBOOKS]) for title, found in named.items()}
 
 

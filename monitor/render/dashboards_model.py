@@ -80,12 +80,21 @@ class Panel:
     """Units of a table's columns by heading."""
     column_steps: dict[str, Steps] = field(default_factory=dict)
     """Thresholds of a table's columns by heading."""
+    sorted_by: str = ""
+    """The heading of a table by which its lines are sorted, the least first."""
+    bars_by: str = ""
+    """The label whose order bars have (hours); else the query's own, which ``sort`` makes."""
     runbook_column: str = ""
     """The heading whose cells are names of alerts: each leads to its runbook."""
     alerts: tuple[str, ...] = ()
     leads_to: str = ""
     empty_until: str = ""
     nothing: str = ""
+
+    @property
+    def now(self) -> bool:
+        """Whether it shows how things are at this moment, and not their course."""
+        return self.kind in {"stat", "bars", "table"}
 
     @property
     def size(self) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
-from monitor.render.dashboards_promql import RATE
+from monitor.render.dashboards_promql import RATE, within_an_hour
 from monitor.render.dashboards_style import LAG_S, OPLOG_S, YES, below, warned
 
 MEMBER = 'member=~"$member"'
@@ -97,13 +97,11 @@ def _elections() -> tuple[Panel, ...]:
         Panel(
             title="How often is a primary elected?",
             text=(
-                "Elections that members called, by reason. Good is none but those of a deploy or a drill. Several in "
-                "an hour are a network or a disk that stalls: each costs patients some seconds."
+                "Elections that members called within the hour before, by reason. Good is none but those of a deploy "
+                "or a drill. Several in an hour are a network or a disk that stalls: each costs patients some seconds."
             ),
             unit="short",
-            queries=(
-                Query(f"sum by (reason) (increase(mongodb_replset_elections_total{{{MEMBER}}}[{RATE}]))", "{{reason}}"),
-            ),
+            queries=(Query(within_an_hour(f"mongodb_replset_elections_total{{{MEMBER}}}", "reason"), "{{reason}}"),),
             steps=warned(2),
         ),
         Panel(

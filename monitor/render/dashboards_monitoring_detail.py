@@ -15,8 +15,8 @@ def prometheus() -> tuple[Panel, ...]:
         Panel(
             title="How much disk do samples take?",
             text=(
-                "Blocks and the write-ahead log. Good is a slope that ends when the retention is reached; plan for "
-                "that level, and for a fifth more while blocks are merged."
+                "Blocks of samples on disk. Good is a slope that ends when the retention is reached; plan for that "
+                "level, for a fifth more while blocks are merged, and for the write-ahead log of the newest hours."
             ),
             unit="bytes",
             queries=(Query("max(prometheus_tsdb_storage_blocks_bytes)", "blocks"),),
@@ -57,7 +57,7 @@ def prometheus() -> tuple[Panel, ...]:
             steps=below(5, warn=1),
         ),
         Panel(
-            title="Are evaluations or scrapes skipped?",
+            title="Are rule evaluations skipped?",
             text=(
                 "Rule evaluations per second that were due and not begun, because the one before had not ended. Good "
                 "is zero: each is a moment in which nobody looked."

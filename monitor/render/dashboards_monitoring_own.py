@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from monitor.render.dashboards_model import Panel, Query
-from monitor.render.dashboards_promql import RATE
-from monitor.render.dashboards_style import NONE_WANTED_TICKET, SHARE_USED, YES, below, warned
+from monitor.render.dashboards_promql import RATE, within_an_hour
+from monitor.render.dashboards_style import SHARE_USED, YES, below, warned
 
 JOB = 'job=~"$job"'
 
@@ -46,14 +46,12 @@ def exporters() -> tuple[Panel, ...]:
         Panel(
             title="Why do collectors fail?",
             text=(
-                "Failures per second to read a source or a part of it, by collector. Good is none; the exporters' log "
-                "names the reason, and the metric's label too."
+                "Failures per second to read a source or a part of it, by reason; which collector it is stands above. "
+                "Good is none; timeout is a source that is slow, auth and denied a password or a right."
             ),
             unit="ops",
             queries=(
-                Query(
-                    f"sum by (collector) (rate(exporter_collector_failures_total{{{JOB}}}[{RATE}]))", "{{collector}}"
-                ),
+                Query(f"sum by (reason) (rate(exporter_collector_failures_total{{{JOB}}}[{RATE}]))", "{{reason}}"),
             ),
             steps=below(0.01),
         ),
@@ -96,8 +94,8 @@ def exporters() -> tuple[Panel, ...]:
             title="What do the exporters cost?",
             width=12,
             text=(
-                "Processor time and scrapes of the exporters. Good is a few hundredths of a core; more means that many "
-                "scrape the same page, or that a source has grown very large."
+                "Processor time per second of the exporters; 100 % is a whole core. Good is a few hundredths; more "
+                "means that many scrape the same page, or that a source has grown very large."
             ),
             unit="percentunit",
             queries=(Query(f'sum(rate(process_cpu_seconds_total{{job="exporters"}}[{RATE}]))', "processor"),),
@@ -119,7 +117,8 @@ def jobs() -> tuple[Panel, ...]:
             unit="s",
             queries=(
                 Query(
-                    "time() - max by (exported_job) (monitor_job_last_success_timestamp_seconds)", "{{exported_job}}"
+                    "sort_desc(time() - max by (exported_job) (monitor_job_last_success_timestamp_seconds))",
+                    "{{exported_job}}",
                 ),
             ),
             alerts=("JobOverdue",),
@@ -140,13 +139,13 @@ def jobs() -> tuple[Panel, ...]:
         Panel(
             title="How do runs end?",
             text=(
-                "Runs per hour by job and outcome. Good is only success; single failures are tried again, two in a row "
-                "need you."
+                "Runs within the hour before, by job and outcome. Good is only success; single failures are tried "
+                "again, two in a row need you."
             ),
             unit="short",
             queries=(
                 Query(
-                    "sum by (exported_job, outcome) (increase(monitor_job_runs_total[1h]))",
+                    within_an_hour("monitor_job_runs_total", "exported_job, outcome"),
                     "{{exported_job}} {{outcome}}",
                 ),
             ),
@@ -168,7 +167,7 @@ def telemetry() -> tuple[Panel, ...]:
             unit="ops",
             width=6,
             queries=(Query(f"sum by (job) (rate(telemetry_dropped_log_lines_total{{{JOB}}}[{RATE}]))", "{{job}}"),),
-            steps=NONE_WANTED_TICKET,
+            steps=warned(0.01),
         ),
         Panel(
             title="Are traces lost?",
@@ -179,7 +178,7 @@ def telemetry() -> tuple[Panel, ...]:
             unit="ops",
             width=6,
             queries=(Query(f"sum by (job) (rate(telemetry_spans_dropped_total{{{JOB}}}[{RATE}]))", "{{job}}"),),
-            steps=NONE_WANTED_TICKET,
+            steps=warned(0.01),
             empty_until="first_trace_exporter",
             nothing="no trace back end is set",
         ),

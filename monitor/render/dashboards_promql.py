@@ -17,7 +17,7 @@ RATE = "$__rate_interval"
 ANYTHING = ".+"
 """What `All` stands for."""
 
-BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__range": "1h"}
+BUILT_IN: Mapping[str, str] = {"__rate_interval": "1m", "__interval": "15s", "__interval_ms": "15000", "__range": "1h"}
 """What Grafana would put in for its own variables where 15 s are scraped and an hour is looked at."""
 
 _VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*)(?::\w+)?\}|(?P<bare>[A-Za-z_]\w*))")
@@ -67,12 +67,21 @@ def series_of(expr: str) -> frozenset[str]:
 
 
 def mean(histogram: str, matchers: str, by: str = "") -> str:
-    """The mean of what a histogram observed."""
+    """The mean of what a histogram observed; nothing where it observed nothing."""
     group = f" by ({by})" if by else ""
     return (
         f"sum{group} (rate({histogram}_sum{{{matchers}}}[{RATE}]))"
-        f" / sum{group} (rate({histogram}_count{{{matchers}}}[{RATE}]))"
+        f" / (sum{group} (rate({histogram}_count{{{matchers}}}[{RATE}])) > 0)"
     )
+
+
+def within_an_hour(counter: str, by: str) -> str:
+    """How often something rare happened within the hour before: in a graph whose steps are longer, within a step.
+
+    A step of a month's graph is longer than an hour, and what happened in the rest of it would be nowhere.
+    """
+    hour, step = (f"sum by ({by}) (increase({counter}[{window}]))" for window in ("1h", RATE))
+    return f"{hour} > {step} or {step}"
 
 
 def quantile(share: float, histogram: str, matchers: str, by: str = "") -> str:

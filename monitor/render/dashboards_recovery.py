@@ -5,6 +5,7 @@ from __future__ import annotations
 from monitor.catalogue import durations
 from monitor.catalogue.model import Catalogue, Recovery
 from monitor.render.dashboards_model import Board, Panel, Query, Said, Section, Variable
+from monitor.render.dashboards_promql import within_an_hour
 from monitor.render.dashboards_recovery_copies import FIRST_BACKUP, NO_BACKUP, WORKER, copies
 from monitor.render.dashboards_style import (
     BAD,
@@ -33,7 +34,7 @@ def recovery_board(catalogue: Catalogue) -> Board:
         text="If the databases were lost now: how much would be gone, and how long would it take to come back?",
         span="now-24h",
         marks_backups=True,
-        variables=(Variable(name="instance", label="Worker", metric='up{job="work"}', choice="instance"),),
+        variables=(Variable(name="worker", label="Worker", metric='up{job="work"}', choice="instance"),),
         sections=(
             Section(title="If it happened now", panels=_now(recovery)),
             Section(title="Backups", panels=_backups(recovery)),
@@ -136,7 +137,6 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "is always far below the RPO (the line); a rising edge is a capture or a copy that stands still."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max by (copy) (dr_rpo_seconds{{{WORKER}}})", "{{copy}} copy"),),
             steps=_limit(_seconds(recovery, "rpo")),
             draw_thresholds=True,
@@ -151,7 +151,6 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "one was missed. `monitor backup run` takes one at once."
             ),
             unit="s",
-            width=12,
             queries=(Query(f'time() - max(dr_backup_last_success_timestamp_seconds{{{WORKER},type="full"}})', "full"),),
             steps=_twice(_seconds(recovery, "full_backup_every")),
             draw_thresholds=True,
@@ -166,7 +165,6 @@ def _backups(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "of MongoDB. Good is below a day; `monitor backup set` takes all three at once and says what fails."
             ),
             unit="s",
-            width=12,
             queries=(
                 Query(
                     f'time() - max by (type) (dr_backup_last_success_timestamp_seconds{{{WORKER},type!="full"}})',
@@ -191,7 +189,6 @@ def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "than everything: verify it at once. Make room before the disk is full."
             ),
             unit="bytes",
-            width=12,
             queries=(Query(f"max by (type) (dr_backup_size_bytes{{{WORKER}}})", "{{type}}"),),
             alerts=("BackupSizeAnomaly",),
             empty_until=FIRST_BACKUP,
@@ -204,7 +201,6 @@ def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "be data that is missing, twice a program that writes without end: find out which before older ones go."
             ),
             unit="percentunit",
-            width=12,
             queries=(Query(f'max(dr_backup_size_ratio{{{WORKER},type="full"}})', "of the usual"),),
             steps=USUAL_SIZE,
             draw_thresholds=True,
@@ -219,7 +215,6 @@ def _sizes(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "backups run into each other and the recovery point ages."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max by (type) (dr_backup_duration_seconds{{{WORKER}}})", "{{type}}"),),
             steps=_limit(_seconds(recovery, "full_backup_every")),
             alerts=("BackupTooOld",),
@@ -238,7 +233,6 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "verifications; a backup that was never restored is not a backup."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"time() - max(dr_backup_verified_timestamp_seconds{{{WORKER}}})", "since"),),
             steps=_twice(_seconds(recovery, "verify_every")),
             draw_thresholds=True,
@@ -254,7 +248,6 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "need the other half."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max(dr_restore_predicted_seconds{{{WORKER}}})", "predicted"),),
             steps=_half(_seconds(recovery, "rto")),
             draw_thresholds=True,
@@ -269,7 +262,6 @@ def _restores(recovery: Recovery | None) -> tuple[Panel, ...]:
                 "takes half of the RTO, for people need the other half."
             ),
             unit="s",
-            width=12,
             queries=(Query(f"max(dr_restore_seconds{{{WORKER}}})", "restore"),),
             steps=_half(_seconds(recovery, "rto")),
             alerts=("RestoreVerificationFailed",),
@@ -285,14 +277,14 @@ def _jobs() -> tuple[Panel, ...]:
         Panel(
             title="Do backup and verification jobs succeed?",
             text=(
-                "Runs per hour of each job that takes care of backups, by outcome. Good is only success; a failure is "
-                "tried again by itself, two in a row need you: the worker's log says why."
+                "Runs within the hour before of each job that takes care of backups, by outcome. Good is only success; "
+                "a failure is tried again by itself, two in a row need you: the worker's log says why."
             ),
             unit="short",
             width=12,
             queries=(
                 Query(
-                    f"sum by (exported_job, outcome) (increase(monitor_job_runs_total{{{WORKER},{jobs}}}[1h]))",
+                    within_an_hour(f"monitor_job_runs_total{{{WORKER},{jobs}}}", "exported_job, outcome"),
                     "{{exported_job}} {{outcome}}",
                 ),
             ),

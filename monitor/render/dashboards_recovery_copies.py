@@ -6,7 +6,7 @@ from monitor.catalogue.model import Recovery
 from monitor.render.dashboards_model import Panel, Query
 from monitor.render.dashboards_style import CAPTURE_S, NONE_WANTED_TICKET, OFFSITE_LAG_S, PLAIN, above
 
-WORKER = 'instance=~"$instance"'
+WORKER = 'instance=~"$worker"'
 FIRST_BACKUP = "first_backup"
 NO_BACKUP = "no backup has been taken yet"
 OFFSITE = "offsite_copy"
@@ -85,7 +85,6 @@ def copies(recovery: Recovery | None) -> tuple[Panel, ...]:
             unit="none",
             width=8,
             queries=(Query(f"max(dr_erasures{{{WORKER}}})", "erasures"),),
-            leads_to="recovery",
             empty_until="first_erasure",
             nothing="no list of erasures is kept",
         ),

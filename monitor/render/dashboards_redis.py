@@ -66,6 +66,7 @@ def _now() -> tuple[Panel, ...]:
             queries=(Query(HITS, "hits"),),
             steps=HIT_RATIO,
             maximum=1,
+            nothing="no look-up now, or nobody counts them",
         ),
         Panel(
             title="How much of its memory is used?",
@@ -143,8 +144,8 @@ def _overview() -> tuple[Panel, ...]:
             "taken than used is fragmentation. At the limit, keys are evicted and the cache helps less.",
             unit="bytes",
             queries=(
-                Query(f"max(redis_memory_used_bytes{{{REDIS}}})", "used"),
-                Query(f"max(redis_memory_used_rss_bytes{{{REDIS}}})", "from the system"),
+                Query(f"max by (instance) (redis_memory_used_bytes{{{REDIS}}})", "{{instance}} used"),
+                Query(f"max by (instance) (redis_memory_used_rss_bytes{{{REDIS}}})", "{{instance}} from the system"),
             ),
             leads_to=HOSTS_DASHBOARD,
         ),

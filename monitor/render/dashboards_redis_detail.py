@@ -86,7 +86,7 @@ def keys() -> tuple[Panel, ...]:
             ),
             unit="bytes",
             minimum=None,
-            queries=(Query(f"max(redis_mem_fragmentation_bytes{{{REDIS}}})", "beyond"),),
+            queries=(Query(f"max by (instance) (redis_mem_fragmentation_bytes{{{REDIS}}})", "{{instance}}"),),
         ),
         Panel(
             title="Were keys evicted?",
@@ -121,11 +121,11 @@ def slow() -> tuple[Panel, ...]:
             title="What stands in the slow log?",
             width=6,
             text=(
-                "Slow commands per second since the exporters watch, by name. Good is none; the name says what to look "
-                "for in the app. SLOWLOG GET shows the newest with their arguments (which may hold patients' data)."
+                "Slow commands per second, all of them and by name. Good is none; the name says what to look for in "
+                "the app. SLOWLOG GET shows the newest with their arguments (which may hold patients' data)."
             ),
             unit="ops",
-            queries=(Query(f"sum(rate(redis_slowlog_entries_total{{{REDIS}}}[{RATE}]))", "slow"),),
+            queries=_all_and_by("cmd", "redis_slowlog_entries_total", "redis_slow_commands_total"),
             steps=warned(0.1),
         ),
         Panel(
@@ -150,14 +150,20 @@ def slow() -> tuple[Panel, ...]:
             title="Which errors does Redis answer?",
             width=6,
             text=(
-                "Error answers per second. Good is none but a few while a deploy goes on; OOM means that memory is "
-                "full, NOPERM and WRONGPASS that a user's rights or password changed."
+                "Error answers per second, all of them and by their first word. Good is none but a few while a deploy "
+                "goes on; OOM means that memory is full, NOPERM and WRONGPASS that a user's rights or password changed."
             ),
             unit="ops",
-            queries=(Query(f"sum(rate(redis_error_replies_total{{{REDIS}}}[{RATE}]))", "errors"),),
+            queries=_all_and_by("err", "redis_error_replies_total", "redis_errors_total"),
             steps=warned(1),
         ),
     )
+
+
+def _all_and_by(label: str, every: str, each: str) -> tuple[Query, ...]:
+    """One query, for what is told apart is there only once it has happened, and an empty query says nothing."""
+    total = f'label_replace(sum(rate({every}{{{REDIS}}}[{RATE}])), "{label}", "all", "", "")'
+    return (Query(f"{total} or sum by ({label}) (rate({each}{{{REDIS}}}[{RATE}]))", f"{{{{{label}}}}}"),)
 
 
 def persistence() -> tuple[Panel, ...]:
@@ -170,7 +176,9 @@ def persistence() -> tuple[Panel, ...]:
                 "cache can be lost; what hurts is the load on MongoDB while it fills again."
             ),
             unit="s",
-            queries=(Query(f"time() - max(redis_rdb_last_save_timestamp_seconds{{{REDIS}}})", "age"),),
+            queries=(
+                Query(f"time() - max by (instance) (redis_rdb_last_save_timestamp_seconds{{{REDIS}}})", "{{instance}}"),
+            ),
         ),
         Panel(
             title="How much would a restart lose?",
@@ -179,7 +187,7 @@ def persistence() -> tuple[Panel, ...]:
                 "rises means that snapshots fail: see the log and the disk."
             ),
             unit="short",
-            queries=(Query(f"max(redis_rdb_changes_since_last_save{{{REDIS}}})", "changes"),),
+            queries=(Query(f"max by (instance) (redis_rdb_changes_since_last_save{{{REDIS}}})", "{{instance}}"),),
         ),
         Panel(
             title="Can Redis write to its disk?",
@@ -209,7 +217,7 @@ def replication() -> tuple[Panel, ...]:
                 "stands alone. One fewer than usual: see its log, and the network between them."
             ),
             unit="short",
-            queries=(Query(f"max(redis_connected_slaves{{{REDIS}}})", "replicas"),),
+            queries=(Query(f"max by (instance) (redis_connected_slaves{{{REDIS}}})", "{{instance}}"),),
         ),
         Panel(
             title="How far behind are replicas?",

@@ -21,10 +21,14 @@ from grafana_foundation_sdk.models.text import TextMode
 from monitor.catalogue.model import Catalogue
 from monitor.render import dashboards_grafana as ours
 from monitor.render.dashboards_links import Link
-from monitor.render.dashboards_marks import BACKUP, MARKS, STEP, Mark
+from monitor.render.dashboards_marks import BACKUP, MARKS, Mark
 from monitor.render.dashboards_model import Board, Panel, Query, Variable
 from monitor.render.dashboards_promql import ANYTHING
 from monitor.render.dashboards_style import PLAIN, Steps
+from monitor.render.dashboards_window import FINEST
+
+MOST_BARS = 31
+"""Lines of a table that become bars: hours of a day, days of a month."""
 
 
 def encode(built: object) -> str:
@@ -106,6 +110,9 @@ def panel(panel: Panel, links: Sequence[Link], catalogue: Catalogue) -> models.P
         builder.override_by_name(panel.runbook_column, [_to_runbooks(catalogue)])
     for query in panel.queries:
         builder.with_target(_target(panel, query))
+    if panel.now:
+        # By the panel's width a rate "now" would be the mean of five hours where a month is looked at.
+        builder.max_data_points(FINEST)
     built: models.Panel = builder.build()
     return built
 
@@ -159,27 +166,32 @@ def _heatmap(panel: Panel) -> Any:
     )
 
 
-def _bars(_: Panel) -> Any:
-    return (
+def _bars(panel: Panel) -> Any:
+    builder = (
         bargauge.Panel()
         .reduce_options(_last())
         .orientation(common_models.VizOrientation.HORIZONTAL)
         .display_mode(common_models.BarGaugeDisplayMode.BASIC)
     )
+    if panel.bars_by:
+        # Prometheus orders by value only: so the answer becomes a table, and each of its lines a bar.
+        names = [panel.bars_by, "Value"]
+        builder.reduce_options(_last().values(True).limit(MOST_BARS))
+        builder.with_transformation(_transformation("filterFieldsByName", {"include": {"names": names}}))
+        builder.with_transformation(_transformation("sortBy", {"sort": [{"field": panel.bars_by}]}))
+    return builder
 
 
 def _table(panel: Panel) -> Any:
     order = {name: number for number, name in enumerate(panel.columns)}
     builder = (
         table.Panel()
-        .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(models.DataTransformerConfig(id_val="filterFieldsByName", options=_only(panel)))
-        .with_transformation(
-            models.DataTransformerConfig(
-                id_val="organize", options={"indexByName": order, "renameByName": dict(panel.columns)}
-            )
-        )
+        .with_transformation(_transformation("merge", {}))
+        .with_transformation(_transformation("filterFieldsByName", {"include": {"names": list(panel.columns)}}))
+        .with_transformation(_transformation("organize", {"indexByName": order, "renameByName": dict(panel.columns)}))
     )
+    if panel.sorted_by:
+        builder.sort_by([common.TableSortByFieldState().display_name(panel.sorted_by)])
     for heading, unit in panel.column_units.items():
         builder.override_by_name(heading, [models.DynamicConfigValue(id_val="unit", value=unit)])
     for heading, steps in panel.column_steps.items():
@@ -201,8 +213,8 @@ _KINDS = {
 }
 
 
-def _only(panel: Panel) -> dict[str, Any]:
-    return {"include": {"names": list(panel.columns)}}
+def _transformation(name: str, options: dict[str, Any]) -> models.DataTransformerConfig:
+    return models.DataTransformerConfig(id_val=name, options=options)
 
 
 def _to_runbooks(catalogue: Catalogue) -> models.DynamicConfigValue:
@@ -217,9 +229,9 @@ def _target(panel: Panel, query: Query) -> prometheus_builders.Dataquery:
         builder.legend_format(query.name)
     if query.exemplars:
         builder.exemplar(True)
-    if panel.kind == "table":
+    if panel.kind == "table" or panel.bars_by:
         return builder.instant().format(PromQueryFormat.TABLE)
-    if panel.kind in {"bars", "stat"}:
+    if panel.now:
         # A figure is of now: the last point of a range may be as old as a step, six minutes where a day is shown.
         return builder.instant()
     return builder.range().format(PromQueryFormat.HEATMAP) if panel.kind == "heatmap" else builder.range()
@@ -233,7 +245,6 @@ def _annotation(mark: Mark, *, shown: bool) -> board_builders.AnnotationQuery:
         .enable(shown)
         .icon_color(mark.colour)
         .expr(mark.expr)
-        .step(STEP)
         .title_format(mark.text)
     )
 

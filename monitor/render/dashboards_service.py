@@ -20,6 +20,7 @@ from monitor.render.links import BUSINESS_DASHBOARD, MONGODB_DASHBOARD, SERVICE_
 
 EDGE = 'proxy=~"bookings|api|pages"'
 UP_DOWN = (Said(1, "up"), Said(0, "down"))
+NO_REQUEST = "no request now, or nobody counts them"
 YES_NO = (Said(1, "yes"), Said(0, "no"))
 
 
@@ -30,7 +31,7 @@ def service_board(catalogue: Catalogue) -> Board:
         title="API: edge, requests, dependencies",
         text="What do patients get at the edge, and which part behind it is the cause?",
         span="now-3h",
-        variables=(Variable(name="instance", label="App", metric='up{job="app"}', choice="instance"),),
+        variables=(Variable(name="app", label="App", metric='up{job="app"}', choice="instance"),),
         sections=(
             Section(title="Now", panels=_now(catalogue)),
             Section(title="Rate, errors, duration", panels=_red(catalogue)),
@@ -52,7 +53,7 @@ def _failing(by: str = "") -> str:
     group = f" by ({by})" if by else ""
     denied = f"sum{group} (rate(haproxy_backend_responses_denied_total{{{EDGE}}}[{RATE}]))"
     failed = _answers(by, ',code="5xx"')
-    return f"({failed} + {denied}) / {_answers(by)}"
+    return f"({failed} + {denied}) / ({_answers(by)} > 0)"
 
 
 def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
@@ -60,11 +61,11 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
         Panel(
             title="Is the service reachable?",
             text=(
-                "The probe from outside, through the edge. Good is up. Down means that patients get nothing: follow "
-                "the runbook, beginning at the edge and the apps behind it."
+                "The probe from outside, through the edge; the worst where there are several. Good is up. Down means "
+                "that patients get nothing: follow the runbook, beginning at the edge and the apps behind it."
             ),
             kind="stat",
-            queries=(Query('max(probe_success{probe="edge"})', "edge"),),
+            queries=(Query('min(probe_success{probe="edge"})', "edge"),),
             steps=YES,
             says=UP_DOWN,
         ),
@@ -86,6 +87,7 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             unit="percentunit",
             decimals=2,
             queries=(Query(_failing(), "failing"),),
+            nothing=NO_REQUEST,
             steps=bad_share(catalogue, "availability"),
             alerts=("ErrorBudgetBurnFast",),
         ),
@@ -99,6 +101,7 @@ def _now(catalogue: Catalogue) -> tuple[Panel, ...]:
             unit="s",
             queries=(Query(mean(REQUESTS, API), "mean"),),
             steps=latency_limit(catalogue, "api-latency"),
+            nothing=NO_REQUEST,
         ),
         Panel(
             title="How fast does a page load?",

@@ -8,7 +8,7 @@ from monitor.render.dashboards_promql import RATE, latency_limit, mean, quantile
 from monitor.render.dashboards_style import Steps, above, below, warned
 from monitor.render.links import MONGODB_DASHBOARD, REDIS_DASHBOARD
 
-API = 'job="app",instance=~"$instance",http_route=~"/api/.*"'
+API = 'job="app",instance=~"$app",http_route=~"/api/.*"'
 REQUESTS = "http_server_request_duration_seconds"
 OPERATIONS = "db_client_operation_duration_seconds"
 CERTIFICATE_S: Steps = above(3 * 86_400.0, warn=21 * 86_400.0)
@@ -59,7 +59,7 @@ def latency(catalogue: Catalogue) -> tuple[Panel, ...]:
 def dependencies(catalogue: Catalogue) -> tuple[Panel, ...]:
     """Database, pool and cache, as the apps see them."""
     pool = "db_client_connection_pool_name"
-    mongodb = 'job="app",instance=~"$instance",db_system_name="mongodb"'
+    mongodb = 'job="app",instance=~"$app",db_system_name="mongodb"'
     return (
         Panel(
             title="Which database operation is slow?",
@@ -83,7 +83,7 @@ def dependencies(catalogue: Catalogue) -> tuple[Panel, ...]:
             queries=(
                 Query(
                     f"sum by (db_system_name, outcome)"
-                    f' (rate({OPERATIONS}_count{{job="app",instance=~"$instance"}}[{RATE}]))',
+                    f' (rate({OPERATIONS}_count{{job="app",instance=~"$app"}}[{RATE}]))',
                     "{{db_system_name}} {{outcome}}",
                 ),
             ),
@@ -98,15 +98,15 @@ def dependencies(catalogue: Catalogue) -> tuple[Panel, ...]:
             unit="short",
             queries=(
                 Query(
-                    f'sum by ({pool}) (db_client_connection_count{{instance=~"$instance",'
+                    f'sum by ({pool}) (db_client_connection_count{{instance=~"$app",'
                     'db_client_connection_state="used"})',
                     f"used {{{{{pool}}}}}",
                 ),
                 Query(
-                    f'sum by ({pool}) (db_client_connection_pending_requests{{instance=~"$instance"}})',
+                    f'sum by ({pool}) (db_client_connection_pending_requests{{instance=~"$app"}})',
                     f"waiting {{{{{pool}}}}}",
                 ),
-                Query(f'sum by ({pool}) (db_client_connection_max{{instance=~"$instance"}})', f"most {{{{{pool}}}}}"),
+                Query(f'sum by ({pool}) (db_client_connection_max{{instance=~"$app"}})', f"most {{{{{pool}}}}}"),
             ),
         ),
         Panel(
@@ -119,8 +119,8 @@ def dependencies(catalogue: Catalogue) -> tuple[Panel, ...]:
             width=12,
             queries=(
                 Query(
-                    f'sum by (cache) (rate(cache_requests_total{{instance=~"$instance",outcome="hit"}}[{RATE}]))'
-                    f' / sum by (cache) (rate(cache_requests_total{{instance=~"$instance"}}[{RATE}]))',
+                    f'sum by (cache) (rate(cache_requests_total{{instance=~"$app",outcome="hit"}}[{RATE}]))'
+                    f' / (sum by (cache) (rate(cache_requests_total{{instance=~"$app"}}[{RATE}])) > 0)',
                     "{{cache}}",
                 ),
             ),
@@ -137,7 +137,7 @@ def dependencies(catalogue: Catalogue) -> tuple[Panel, ...]:
             width=12,
             queries=(
                 Query(
-                    quantile(0.99, "db_client_connection_wait_time_seconds", 'instance=~"$instance"', by=pool),
+                    quantile(0.99, "db_client_connection_wait_time_seconds", 'instance=~"$app"', by=pool),
                     f"{{{{{pool}}}}}",
                 ),
             ),
@@ -173,6 +173,18 @@ def outside() -> tuple[Panel, ...]:
             nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
         Panel(
+            title="At which step do journeys fail?",
+            text=(
+                "Failed journeys by the step they failed at, over time. Good is none. One alone is worth a look, "
+                "several in a row are what patients meet as well: the step names the part to look at."
+            ),
+            unit="short",
+            queries=(Query(f"sum by (step) (increase(probe_journey_step_failures_total[{RATE}]))", "{{step}}"),),
+            steps=warned(1),
+            empty_until="first_journey",
+            nothing="no journey is made: give the exporters the secret for synthetic patients",
+        ),
+        Panel(
             title="When do certificates end?",
             text=(
                 "Time until the first certificate of the front door's chain ends. Good is above three weeks; below "
@@ -196,17 +208,5 @@ def outside() -> tuple[Panel, ...]:
             width=12,
             queries=(Query("sum by (reason) (probe_failure_reason)", "{{reason}}"),),
             steps=below(1),
-        ),
-        Panel(
-            title="At which step do journeys fail?",
-            text=(
-                "Failed journeys by the step they failed at, over time. Good is none. One alone is worth a look, "
-                "several in a row are what patients meet as well: the step names the part to look at."
-            ),
-            unit="short",
-            queries=(Query(f"sum by (step) (increase(probe_journey_step_failures_total[{RATE}]))", "{{step}}"),),
-            steps=warned(1),
-            empty_until="first_journey",
-            nothing="no journey is made: give the exporters the secret for synthetic patients",
         ),
     )

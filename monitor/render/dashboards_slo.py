@@ -105,7 +105,6 @@ def _now() -> tuple[Panel, ...]:
             width=5,
             queries=(SINCE_WATCHDOG,),
             steps=below(WATCHDOG_LIMIT_S),
-            decimals=0,
             alerts=("Watchdog",),
         ),
     )
@@ -161,6 +160,7 @@ def _standing() -> Panel:
             "Budget left": BUDGET_STEPS,
             "Burn rate 1 h": ((None, GOOD), (1.0, WARN), (float(BURN_PAIRS[0].factor), BAD)),
         },
+        sorted_by="Budget left",
         decimals=2,
         leads_to=SERVICE_DASHBOARD,
     )
@@ -179,6 +179,7 @@ def _alerts() -> Panel:
         height=6,
         queries=(Query('max by (alertname, severity, slo) (ALERTS{alertstate="firing"})'),),
         columns={"severity": "Severity", "alertname": "Alert", "slo": "SLO"},
+        sorted_by="Severity",
         runbook_column="Alert",
         leads_to=ALERTING_DASHBOARD,
     )
@@ -188,14 +189,14 @@ def _left() -> Panel:
     return Panel(
         title="How much error budget is left?",
         text=(
-            "Share of each error budget left over the SLO's window. Good is above 25 %; below zero the objective is "
-            "missed. When little is left, put reliability work before features and postpone risky changes."
+            "Share of each error budget left over the SLO's window, the least first. Good is above 25 %; below zero "
+            "the objective is missed. When little is left, put reliability before features and postpone risky changes."
         ),
         kind="bars",
         unit="percentunit",
         width=12,
         height=10,
-        queries=(Query(f"{names.BUDGET_REMAINING}{{{CHOSEN}}}", "{{slo}}"),),
+        queries=(Query(f"sort({names.BUDGET_REMAINING}{{{CHOSEN}}})", "{{slo}}"),),
         steps=BUDGET_STEPS,
         maximum=1,
         alerts=SPENT,
@@ -214,7 +215,9 @@ def _calendar() -> Panel:
         unit="percentunit",
         width=12,
         height=10,
-        queries=(Query(f"max by (slo, window) ({names.CALENDAR_BUDGET_REMAINING}{{{CHOSEN}}})", "{{slo}} {{window}}"),),
+        queries=(
+            Query(f"sort(max by (slo, window) ({names.CALENDAR_BUDGET_REMAINING}{{{CHOSEN}}}))", "{{slo}} {{window}}"),
+        ),
         steps=BUDGET_STEPS,
         maximum=1,
         alerts=SPENT,

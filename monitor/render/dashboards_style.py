@@ -39,6 +39,9 @@ YES: Steps = above(1)
 NONE_WANTED: Steps = below(1)
 NONE_WANTED_TICKET: Steps = warned(1)
 
+LOST: Steps = below(1, warn=0.01)
+"""Per second. What must never happen at all is worth a look at one a minute or two, and an outage at one a second."""
+
 SHARE_USED: Steps = below(0.9, warn=0.8)
 """Of connections, memory, files, descriptors: at 80 % a ticket leaves days, at 90 % hours."""
 

@@ -10,6 +10,10 @@ from monitor.catalogue import durations
 FEWEST_SCRAPES = 4
 """As many as Grafana's $__rate_interval holds at least."""
 
+FINEST = 11_000
+"""As many points as Prometheus answers at most, which is where Grafana ends too. An instant query has but one; asked
+for so many, its rate is of as short a time as can be: a minute where up to two days are shown, five of a month."""
+
 USUAL = timedelta(hours=6)
 """What Grafana takes where nothing is said."""
 
@@ -23,7 +27,18 @@ def span_of(text: str) -> timedelta:
 def built_in(span: timedelta, step: timedelta, scrape: timedelta) -> dict[str, str]:
     """The values of Grafana's own variables: a rate is taken over a step and a scrape, and at least four scrapes."""
     rate = max(step + scrape, FEWEST_SCRAPES * scrape)
-    return {"__interval": _whole(step), "__rate_interval": _whole(rate), "__range": _whole(span)}
+    milliseconds = str(round(step.total_seconds() * 1000))
+    return {
+        "__interval": _whole(step),
+        "__interval_ms": milliseconds,
+        "__rate_interval": _whole(rate),
+        "__range": _whole(span),
+    }
+
+
+def built_in_now(span: timedelta, scrape: timedelta) -> dict[str, str]:
+    """The values of Grafana's own variables in a query for now."""
+    return built_in(span, max(scrape, span / FINEST), scrape)
 
 
 def _whole(span: timedelta) -> str:

@@ -35,7 +35,10 @@ _SEVERITIES = {
     Severity.INFO: "info: context only",
     Severity.NONE: "none: wakes nobody",
 }
-_COMMANDS = "as typed on the embedded stack; with Docker or on Kubernetes: [where to run](procedures/where-to-run.md)"
+_WHERE = "procedures/where-to-run.md"
+WHERE_TO_RUN = f"{FOLDER}/{_WHERE}"
+"""How the pages' commands are typed elsewhere, for whoever has such a page."""
+_COMMANDS = f"as typed on the embedded stack; with Docker or on Kubernetes: [where to run]({_WHERE})"
 _WAITING = "critical in working hours: calls a human then, and is a ticket until they begin"
 
 
@@ -55,14 +58,17 @@ def elsewhere(catalogue: Catalogue) -> dict[str, str]:
     return {rule.name: rule.annotations[RUNBOOK] for rule in written if RUNBOOK in rule.annotations}
 
 
-def heads(catalogue: Catalogue) -> dict[str, str]:
-    """The generated part of every page of ours, by path."""
+def heads(catalogue: Catalogue, *, where_to_run: bool = False) -> dict[str, str]:
+    """The generated part of every page of ours, by path; it leads to ``WHERE_TO_RUN`` where there is one."""
     by_name: dict[str, list[AlertRule]] = {}
     others = elsewhere(catalogue)
     for rule in _alerts(catalogue):
         if rule.name not in others:
             by_name.setdefault(rule.name, []).append(rule)
-    return {runbook_path(name): _head(rules, catalogue) for name, rules in sorted(by_name.items())}
+    return {
+        runbook_path(name): _head(rules, catalogue, where_to_run=where_to_run)
+        for name, rules in sorted(by_name.items())
+    }
 
 
 def _alerts(catalogue: Catalogue) -> Iterator[AlertRule]:
@@ -84,8 +90,9 @@ def page(head: str, existing: str | None) -> str:
     return head + (prose if mark else "\n" + existing)
 
 
-def _head(rules: list[AlertRule], catalogue: Catalogue) -> str:
-    return "\n".join((BEGIN, f"# {rules[0].name}", "", *_facts(rules, catalogue), "", *_query(rules), END)) + "\n"
+def _head(rules: list[AlertRule], catalogue: Catalogue, *, where_to_run: bool) -> str:
+    facts = [*_facts(rules, catalogue), *([f"| Commands | {_COMMANDS} |"] if where_to_run else ())]
+    return "\n".join((BEGIN, f"# {rules[0].name}", "", *facts, "", *_query(rules), END)) + "\n"
 
 
 def _facts(rules: list[AlertRule], catalogue: Catalogue) -> Iterator[str]:
@@ -103,7 +110,6 @@ def _facts(rules: list[AlertRule], catalogue: Catalogue) -> Iterator[str]:
         objective = f"{promql.number(slo.target * 100)} % over {slo.window.text}"
         yield f"| SLO | {slo.display_name} (`{slo.name}`), {objective} |"
     yield f"| Dashboard | {_dashboard(first)} |"
-    yield f"| Commands | {_COMMANDS} |"
 
 
 def _severity(rules: list[AlertRule]) -> str:

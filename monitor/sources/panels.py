@@ -12,15 +12,12 @@ from monitor.render.dashboard_page import Heard
 from monitor.render.dashboards_marks import BACKUP, MARKS
 from monitor.render.dashboards_model import Board
 from monitor.render.dashboards_promql import replaced
-from monitor.render.dashboards_window import built_in
+from monitor.render.dashboards_window import built_in, built_in_now
 from monitor.sources.measured import AT_ONCE
 from monitor.sources.prometheus import Prometheus, Sample, Series
 
 POINTS = 300
 """About one for every second pixel of a graph of a third of a screen."""
-
-ONE_VALUE = frozenset({"table", "bars"})
-"""Kinds of panels that show how things are now."""
 
 
 def ask(
@@ -38,22 +35,24 @@ def ask(
     """
     step = max(scrape, timedelta(seconds=round(span.total_seconds() / POINTS)))
     span = span // step * step  # whole steps: the last point is of now
-    values = built_in(span, step, scrape) | dict(chosen or {})
-    graphs = {query.expr for panel in board.panels if panel.kind not in ONE_VALUE for query in panel.queries}
-    tables = {query.expr for panel in board.panels if panel.kind in ONE_VALUE for query in panel.queries}
+    choices = dict(chosen or {})
+    values, values_now = built_in(span, step, scrape) | choices, built_in_now(span, scrape) | choices
+    # A figure is of now, and has its course below it.
+    graphs = {query.expr for panel in board.panels if not panel.now or panel.kind == "stat" for query in panel.queries}
+    figures = {query.expr for panel in board.panels if panel.now for query in panel.queries}
     marks = {mark.expr for mark in MARKS if mark is not BACKUP or board.marks_backups}
 
     def over_time(expr: str) -> tuple[str, list[Answer]]:
         return expr, _lines(prometheus.range(replaced(expr, values), end - span, end, step))
 
-    def now(expr: str) -> tuple[str, list[Answer]]:
-        return expr, _values(prometheus.instant(replaced(expr, values), end))
+    def at_the_end(expr: str) -> tuple[str, list[Answer]]:
+        return expr, _values(prometheus.instant(replaced(expr, values_now), end))
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="prometheus") as pool:
         answers = dict(pool.map(over_time, sorted(graphs | marks)))
-        answers |= dict(pool.map(now, sorted(tables - graphs)))
+        now = dict(pool.map(at_the_end, sorted(figures)))
     window = Window(start=(end - span).timestamp(), end=end.timestamp(), step=step.total_seconds())
-    return Heard(window=window, answers=answers, source=prometheus.place)
+    return Heard(window=window, answers=answers, now=now, source=prometheus.place)
 
 
 def _lines(found: Iterable[Series]) -> list[Answer]:

@@ -33,7 +33,7 @@ class Same(dict[str, list[Answer]]):
 def test_it_fits_the_window_and_reports_no_error(tmp_path: Path, width: int) -> None:
     catalogue = load(None, "compose")
     [board] = [board for board in boards(catalogue) if board.uid == "mongodb"]
-    drawn = page(board, catalogue, Heard(window=WINDOW, answers=Same(), source="a test"), opened=True)
+    drawn = page(board, catalogue, Heard(window=WINDOW, answers=Same(), now=Same(), source="a test"), opened=True)
     file = tmp_path / "mongodb.html"
     file.write_text(drawn.replace("</body>", f"{MEASURE}</body>"), encoding="utf-8")
     done = browse(file, tmp_path / "profile", width=width)

@@ -178,6 +178,15 @@ def test_states_are_one_box_for_as_long_as_they_last() -> None:
     ]
 
 
+def test_a_long_name_keeps_its_end_and_stays_on_the_paper() -> None:
+    name = "exporters of the database machines, member mongo-2.database.clinic.example:27017"
+    drawing = drawn(chart_svg.timeline([Line(name=name, points=points(1, 1))], WINDOW, Look(title="t", width=640)))
+    [label] = [one.text or "" for one in of_class(drawing, "label") if (one.text or "").endswith(":27017")]
+    assert label.startswith("…")
+    assert len(label) * chart_svg.LABEL_WIDTH <= 0.35 * 640
+    assert name in {(one.text or "").partition(": ")[0] for one in drawing.iter() if one.tag == "title"}
+
+
 def test_heat_is_what_fell_into_each_bucket_alone() -> None:
     buckets = [
         (float("inf"), Line(name="", points=points(10, 10))),
@@ -232,7 +241,8 @@ def bad_above(limit: float | None) -> Steps:
 def test_every_dashboard_is_drawn_whatever_is_answered(value: float) -> None:
     catalogue = load_catalogue(None, "compose")
     labels = {"slo": HOSTILE, "le": "0.5", "member": "mongo-1", "alertname": HOSTILE, "instance": "a"}
-    heard = Heard(window=WINDOW, answers=Same(answers(labels, value)), source="a test")
+    same = Same(answers(labels, value))
+    heard = Heard(window=WINDOW, answers=same, now=same, source="a test")
     for board in boards(catalogue):
         written = page(board, catalogue, heard, opened=True)
         assert "<script" not in written
@@ -247,15 +257,39 @@ def test_every_dashboard_is_drawn_whatever_is_answered(value: float) -> None:
 
 def test_what_is_not_known_is_said_and_never_shown_as_zero() -> None:
     catalogue = load_catalogue(None, "compose")
-    heard = Heard(window=WINDOW, answers={}, source="a test")
+    heard = Heard(window=WINDOW, answers={}, now={}, source="a test")
     written = page(boards(catalogue)[0], catalogue, heard)
     assert written.count("No data: nothing is known.") > 10
     assert "t-good" not in written.split("<body>")[1]
 
 
+def test_a_figure_is_of_now_and_not_the_last_that_was_known() -> None:
+    catalogue = load_catalogue(None, "compose")
+    [redis] = [board for board in boards(catalogue) if board.uid == "redis"]
+    past = Same([Answer(labels={}, points=((WINDOW.start, 1.0),))])
+    written = page(redis, catalogue, Heard(window=WINDOW, answers=past, now={}, source="a test"))
+    figures = [panel for panel in redis.sections[0].panels if panel.kind == "stat"]
+    assert written.count('<p class="nothing">') == len(figures)
+    assert 'class="big' not in written
+
+
+def test_a_table_begins_with_what_is_least() -> None:
+    catalogue = load_catalogue(None, "compose")
+    [table] = [panel for panel in boards(catalogue)[0].panels if panel.sorted_by == "Budget left"]
+    left = {"a": 0.9, "b": -0.2, "c": 0.4}
+    now = {
+        query.expr: [found for slo, value in left.items() for found in answers({"slo": slo}, value)]
+        for query in table.queries
+    }
+    written = page(boards(catalogue)[0], catalogue, Heard(window=WINDOW, answers={}, now=now, source="a test"))
+    lines = re.findall(r"<tr><td>([abc])</td>", written)
+    assert lines == ["b", "c", "a"]
+
+
 def test_an_alert_in_a_table_leads_to_its_runbook() -> None:
     catalogue = load_catalogue(None, "compose")
-    heard = Heard(window=WINDOW, answers=Same(answers({"alertname": "RedisDown", "severity": "warning"}, 1)), source="")
+    same = Same(answers({"alertname": "RedisDown", "severity": "warning"}, 1))
+    heard = Heard(window=WINDOW, answers=same, now=same, source="")
     written = page(boards(catalogue)[0], catalogue, heard)
     assert f'<a href="{catalogue.environment.runbook_url}/RedisDown">RedisDown</a>' in written
 

@@ -18,14 +18,14 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from monitor.catalogue.load import load as load_catalogue
 from monitor.catalogue.model import Catalogue
 from monitor.check.alert_panels import panels_of
-from monitor.check.dashboard_files import DashboardFile
+from monitor.check.dashboard_files import DashboardFile, asked
 from monitor.check.dashboards import dashboard_findings
 from monitor.check.grafana_units import KNOWN, meant
 from monitor.render.dashboards import boards, dashboards
 from monitor.render.dashboards_model import Board
 from monitor.render.dashboards_promql import series_of
 from monitor.render.links import DASHBOARDS
-from tests.dashboard_files import FILES, load, queries, runbooks, texts
+from tests.dashboard_files import FILES, ROOT, load, queries, runbooks, texts
 from tests.sdk_types import schema_deviations
 
 UNITS = {value for name, value in vars(units).items() if name[0].isupper() and isinstance(value, str)}
@@ -86,6 +86,14 @@ def test_units_are_ones_that_grafana_has(board: DashboardFile) -> None:
 
 
 @each_board
+def test_times_are_not_rounded_to_whole_units(board: DashboardFile) -> None:
+    for panel in board.panels():
+        # Grafana writes 119 s as "2 mins", and 91 minutes as "2 hours".
+        defaults = panel["fieldConfig"]["defaults"]
+        assert defaults["unit"] != "s" or defaults.get("decimals") != 0, panel["title"]
+
+
+@each_board
 def test_every_panel_asks_a_question_and_says_what_is_good(board: DashboardFile) -> None:
     for panel in board.panels():
         assert panel["title"].endswith("?"), panel["title"]
@@ -113,6 +121,27 @@ def test_what_is_promised_is_shown_with_the_promise(made: tuple[Board, ...]) -> 
                 assert len(panel.steps) > 1, f"{board.uid} / {panel.title}"
 
 
+def test_bars_and_tables_have_an_order() -> None:
+    for file in FILES:
+        for panel in load(file).panels():
+            if panel["type"] == "table":
+                assert panel["options"]["sortBy"], panel["title"]
+            elif panel["type"] == "bargauge" and "transformations" not in panel:
+                [target] = panel["targets"]
+                assert target["expr"].startswith(("sort(", "sort_desc(")), panel["title"]
+    [hours] = [panel for panel in load(FILES[1]).panels() if panel["title"] == "At which hour do patients book?"]
+    assert [each["id"] for each in hours["transformations"]] == ["filterFieldsByName", "sortBy"]
+    assert hours["targets"][0]["format"] == "table"
+    assert hours["options"]["reduceOptions"]["values"]
+
+
+def test_what_a_table_shows_of_its_columns_is_there(made: tuple[Board, ...]) -> None:
+    for panel in (panel for board in made for panel in board.panels if panel.kind == "table"):
+        headings = set(panel.columns.values())
+        assert {*panel.column_units, *panel.column_steps, panel.sorted_by} <= headings
+        assert panel.runbook_column in {*headings, ""}
+
+
 def test_slo_panels_read_recorded_series_only(made: tuple[Board, ...]) -> None:
     [home] = [board for board in made if board.uid == "slo"]
     read = frozenset().union(*(series_of(query.expr) for panel in home.panels for query in panel.queries))
@@ -126,6 +155,18 @@ def test_every_alert_is_seen_on_its_dashboard(catalogue: Catalogue) -> None:
     asked = "Do two patients hold the same appointment?"
     assert places["DoubleBooking"] == (("service", asked), ("business", asked))
     assert all(places.values()), {name for name, found in places.items() if not found}
+
+
+def test_a_figure_leads_to_the_runbook_of_the_alert_that_reads_it() -> None:
+    leads = {(file.stem, panel["title"]): panel["links"] for file in FILES for panel in load(file).panels()}
+    for place, alert in {
+        ("hosts", "Is a machine busy?"): "CPUSaturation",
+        ("redis", "Are keys evicted?"): "RedisEvictions",
+        ("redis", "Did the last snapshot succeed?"): "RedisPersistenceFailed",
+        ("service", "How many apps serve?"): "EdgeHasNoBackend",
+        ("alerting", "Which receiver fails?"): "AlertmanagerNotificationsFailing",
+    }.items():
+        assert f"Runbook: {alert}" in {link["title"] for link in leads[place]}
 
 
 @each_board
@@ -257,6 +298,13 @@ PLANTED: dict[str, Plant] = {
     "too-many-queries": lambda board: first(board)["targets"].extend(
         dict(first(board)["targets"][0], refId=f"X{number}") for number in range(12)
     ),
+    "same-legend": lambda board: first(board)["targets"][0].update(
+        legendFormat="{{cmd}}", expr="sort(1 - sum by (cmd, instance) (rate(redis_commands_total[$__rate_interval])))"
+    ),
+    "too-many-points": lambda board: (
+        board["annotations"]["list"][0].update(step="30s"),
+        board["time"].update({"from": "now-30d"}),
+    ),
     "no-promql": ask("sum(rate(redis_evicted_keys_total[$__rate_interval])"),
     "unknown-metric": ask("max(redis_hit_ratio)"),
     "unknown-label": ask('max(redis_up{pod="a"})'),
@@ -268,6 +316,12 @@ PLANTED: dict[str, Plant] = {
     "rate-of-gauge": ask("max(rate(redis_memory_used_bytes[$__rate_interval]))"),
     "rate-of-aggregate": ask("rate(sum(redis_evicted_keys_total)[5m:15s])"),
     "not-instant": lambda board: first(board, "table")["targets"][0].pop("instant"),
+    "not-a-number": ask("sum(rate(redis_evicted_keys_total[1h])) / sum(rate(redis_commands_total[1h]))", "stat"),
+    "now-of-hours": lambda board: (
+        ask("sum(rate(redis_evicted_keys_total[$__rate_interval]))", "stat")(board),
+        first(board, "stat").pop("maxDataPoints"),
+    ),
+    "two-meanings": lambda board: variable(board).update(label="Server"),
     "no-heatmap": lambda board: first(board, "heatmap")["targets"][0].update(format="time_series"),
     "gauge-function": ask("max(delta(redis_evicted_keys_total[$__rate_interval]))"),
     "contradiction": ask('max(redis_up{instance="a",instance="b"})'),
@@ -348,9 +402,10 @@ def test_it_is_found_wherever_it_stands(where: str, catalogue: Catalogue) -> Non
 
 
 SOUND: dict[str, Plant] = {
-    "labels, spans and numbers by variables": ask(
-        'topk($instance, sum by ($instance, job) (max_over_time(redis_up{instance=~"$instance"}[$instance]'
-        " offset $instance))) > ${instance:raw}"
+    "labels, spans and numbers by variables": lambda board: first(board)["targets"][0].update(
+        expr='topk($instance, sum by ($instance, job) (max_over_time(redis_up{instance=~"$instance"}[$instance]'
+        " offset $instance))) > ${instance:raw}",
+        legendFormat="__auto",
     ),
     "a runbook's section": lambda board: first(board)["links"].append(
         {"type": "link", "url": "http://127.0.0.1:9500/runbooks/RedisDown#meaning"}
@@ -460,6 +515,46 @@ def test_what_grafanas_own_editor_writes_is_read_and_not_tripped_over(catalogue:
     found = dashboard_findings(catalogue, {"mine.json": json.dumps(written)})
     assert {each.code for each in found} >= {"fixed-rate", "rate-of-gauge", "unused-variable", "no-description"}
     assert "template-query" not in {each.code for each in found}
+
+
+@pytest.mark.parametrize(
+    ("divisor", "told"),
+    [
+        ("sum(rate(http_requests_total[$__rate_interval]))", {"not-a-number"}),
+        ("(sum(rate(http_requests_total[$__rate_interval])) > 0)", set()),
+        ("clamp_min(sum(rate(http_requests_total[$__rate_interval])), 1)", set()),
+        ("sum(node_memory_MemTotal_bytes)", set()),
+    ],
+)
+def test_a_figure_that_divides_by_what_may_be_zero_is_told(divisor: str, told: set[str], catalogue: Catalogue) -> None:
+    board = copy.deepcopy(load(FILES[0]).body)
+    ask(f"sum(node_load1) / {divisor}", "stat")(board)
+    found = dashboard_findings(catalogue, {"mine.json": json.dumps(board)})
+    assert {one.code for one in found} & {"not-a-number"} == told
+
+
+def test_a_variable_that_another_one_or_a_repeated_row_depends_on_is_used(catalogue: Catalogue) -> None:
+    board = copy.deepcopy(load(FILES[0]).body)
+    chosen = variable(board)
+    board["templating"]["list"] += [
+        chosen | {"name": "cluster", "query": "label_values(up, job)"},
+        chosen | {"name": "pod", "query": 'label_values(up{job="$cluster"}, instance)'},
+        chosen | {"name": "nobody", "query": "label_values(up, job)"},
+    ]
+    row(board, collapsed=False)["repeat"] = "pod"
+    found = dashboard_findings(catalogue, {"mine.json": json.dumps(board)})
+    unused = [one.message for one in found if one.code == "unused-variable"]
+    assert unused == ["nothing depends on $nobody"]
+
+
+def test_the_documentation_counts_queries_as_they_are() -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    told = {
+        uid: (int(shown), int(every)) for uid, shown, every in re.findall(r"\| `(\w+)`.*?\| (\d+) / (\d+) \|", page)
+    }
+    for file in FILES:
+        panels = [one for one in asked(load(file)) if one.kind == "panel"]
+        assert told[file.stem] == (sum(one.shown for one in panels), len(panels))
 
 
 def test_all_queries_of_all_dashboards_are_counted() -> None:
