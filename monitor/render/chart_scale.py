@@ -15,6 +15,9 @@ TIME_TICKS = 6
 _SPANS = (60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 43_200.0, 86_400.0, 172_800.0, 604_800.0)
 _TIMES = (60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200, 86_400, 172_800, 432_000, 604_800)
 _A_DAY = 86_400
+_NEAREST = 1e-290
+"""Values closer together are the same: among the smallest floats steps become nothing."""
+
 _FURTHEST = 1e300
 """No axis reaches further: some write the largest float there is for "no limit", whose double is no number."""
 
@@ -56,8 +59,8 @@ def limits(values: Sequence[float], unit: Unit, minimum: float | None, maximum: 
     near = [max(-_FURTHEST, min(_FURTHEST, value)) for value in values]
     low = min(near, default=0.0) if minimum is None else minimum
     high = max(near, default=low + 1.0) if maximum is None else maximum
-    if high <= low:
-        high = low + (abs(low) or 1.0)
+    if high - low < _NEAREST:
+        high = low + (abs(low) if abs(low) > _NEAREST else 1.0)
     step = _step(high - low, unit)
     bottom = math.floor(low / step) * step if minimum is None else low
     top = math.ceil(high / step - 1e-9) * step if maximum is None else high
