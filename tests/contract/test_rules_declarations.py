@@ -20,10 +20,22 @@ from prometheus_client.parser import text_string_to_metric_families
 
 ROOT = Path(__file__).parents[2]
 DECLARED = ROOT / "monitor" / "catalogue" / "metrics"
-SYNTHESISED = {"ALERTS", "scrape_duration_seconds", "scrape_samples_scraped", "scrape_series_added", "up"}
+SYNTHESISED = {
+    "ALERTS",
+    "ALERTS_FOR_STATE",
+    "scrape_body_size_bytes",
+    "scrape_duration_seconds",
+    "scrape_sample_limit",
+    "scrape_samples_post_metric_relabeling",
+    "scrape_samples_scraped",
+    "scrape_series_added",
+    "scrape_timeout_seconds",
+    "up",
+}
 """Made by Prometheus itself about others; not on its page."""
 IN_USE_ONLY = {
     "prometheus_notifications_errors_total",
+    "prometheus_notifications_latency_seconds_count",
     "prometheus_notifications_sent_total",
     "prometheus_tsdb_head_samples_appended_total",
 }

@@ -84,7 +84,7 @@ def test_they_are_read_from_what_is_recorded_and_cost_next_to_nothing(recorded: 
 def test_alerts_may_read_them_where_they_are_recorded_and_are_found_where_not(catalogue: Catalogue) -> None:
     expr = 'slo:period_error_budget_remaining:ratio{sloth_slo="availability"} * on (sloth_id) slo:objective:ratio < 0'
     rule = AlertRule(name="Mine", expr=expr, labels={"severity": "info"}, place=Place(file="alerts/mine.yaml"))
-    theirs = replace(catalogue, alerts=(AlertGroup(name="mine", rules=(rule,)),))
+    theirs = replace(catalogue, alerts=(*catalogue.alerts, AlertGroup(name="mine", rules=(rule,))))
 
     assert [finding.code for finding in findings(theirs)] == ["no-test"]
     ours = replace(theirs, environment=replace(catalogue.environment, sloth_names=False))
