@@ -16,6 +16,7 @@ from monitor import clock
 from monitor.addresses import is_loopback, place
 from monitor.errors import Unavailable
 from monitor.settings import Login
+from monitor.sources.bounded_http import BoundedAdapter
 
 TIMEOUT_S = 5.0
 MOST_REASON = 200
@@ -72,7 +73,7 @@ def ask(
     """
     address = f"{url.rstrip('/')}/api/v2/{what}"
     try:
-        with _session(address) as session:
+        with _session(address, TIMEOUT_S) as session:
             answer = session.request(
                 method, address, params=params, json=body, auth=login and HTTPBasicAuth(*login), timeout=TIMEOUT_S
             )
@@ -126,7 +127,7 @@ def why_untaken(url: str, *, timeout_s: float = TIMEOUT_S) -> str:
 def _get(url: str, *, timeout_s: float, follow: bool) -> tuple[int, str]:
     """The status of the answer, or why there is none."""
     try:
-        with _session(url) as session:
+        with _session(url, timeout_s) as session:
             return session.get(url, timeout=timeout_s, allow_redirects=follow).status_code, ""
     except requests.Timeout:
         return 0, f"did not answer within {timeout_s:g} s"
@@ -134,8 +135,10 @@ def _get(url: str, *, timeout_s: float, follow: bool) -> tuple[int, str]:
         return 0, "cannot be reached"
 
 
-def _session(url: str) -> requests.Session:
+def _session(url: str, timeout_s: float) -> requests.Session:
     session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, BoundedAdapter(timeout_s))
     # A proxy for the world must not see this machine's own.
     session.trust_env = not is_loopback(URL(url).host or "")
     return session

@@ -27,6 +27,7 @@ from monitor.addresses import is_loopback, place
 from monitor.catalogue.promql import shown
 from monitor.errors import Unavailable
 from monitor.settings import Login, Settings
+from monitor.sources.bounded_http import MOST_BYTES, BoundedAdapter, TooLong
 
 CONNECT_TIMEOUT_S = 3.0
 """A Prometheus that does not even accept a connection in this time is down."""
@@ -70,8 +71,10 @@ class Prometheus:
         self._client = PrometheusConnect(
             url=self.url, retry=retry, auth=login, timeout=(CONNECT_TIMEOUT_S, timeout_s + 1)
         )
+        session = self._client._session  # noqa: SLF001  # the library leaves nothing else to set
+        session.mount(self.url, BoundedAdapter(timeout_s, retry=retry))
         if is_loopback(URL(url).host or ""):
-            self._client._session.trust_env = False  # noqa: SLF001  # a proxy for the world must not see this machine's own
+            session.trust_env = False  # a proxy for the world must not see this machine's own
 
     def close(self) -> None:
         """Close the connections."""
@@ -185,6 +188,11 @@ class Prometheus:
         except Unreachable as error:
             raise Unavailable(
                 f"cannot reach Prometheus at {self.place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
+            ) from error
+        except TooLong as error:
+            raise Unavailable(
+                f"Prometheus at {self.place} answers {shown(what)!r} with more than {MOST_BYTES >> 20} MiB: "
+                "ask for a shorter time or for fewer series, or check prometheus_url"
             ) from error
         except _NO_ANSWER as error:
             raise Unavailable(
