@@ -23,6 +23,9 @@ RUNBOOK = "runbook_url"
 LONGEST_REPEAT = timedelta(hours=120)
 """What Alertmanager told is forgotten then (its ``--data.retention``), and told again: more cannot be kept."""
 
+_Identity = tuple[str, frozenset[tuple[str, str]]]
+"""An alert's name and the labels that it is given: several of a name are told apart by these."""
+
 _ALERT_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,99}")
 
 
@@ -60,7 +63,7 @@ def read(documents: tuple[Document, ...]) -> tuple[tuple[AlertGroup, ...], tuple
     faults: list[Fault] = []
     groups: list[AlertGroup] = []
     names: set[str] = set()
-    seen: dict[tuple[str, str], Place] = {}
+    seen: dict[_Identity, Place] = {}
     for document in documents:
         if isinstance(document.data, dict) and {"apiVersion", "kind"} <= document.data.keys():
             message = f"is a Kubernetes object ({document.data['kind']}): write what is below its spec, from groups: on"
@@ -176,10 +179,10 @@ def _refused_by_prometheus(texts: Mapping[str, str], document: Document, here: s
             yield document.fault("template", str(error), f"{here}.{name}")
 
 
-def _twice(rule: AlertRule, document: Document, here: str, seen: dict[tuple[str, str], Place]) -> Iterator[Fault]:
-    key = (rule.name, rule.labels.get("severity", ""))
+def _twice(rule: AlertRule, document: Document, here: str, seen: dict[_Identity, Place]) -> Iterator[Fault]:
+    key = (rule.name, frozenset(rule.labels.items()))
     if key in seen:
         where = f"{seen[key].file}:{seen[key].line}"
-        message = f"alert {rule.name} with this severity is already given in {where}"
+        message = f"alert {rule.name} with these labels is already given in {where}"
         yield document.fault("duplicate", message, f"{here}.alert")
     seen.setdefault(key, rule.place)

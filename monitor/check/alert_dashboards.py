@@ -13,11 +13,11 @@ from monitor.slo import names
 def dashboards_of(catalogue: Catalogue) -> Iterator[tuple[AlertRule, str]]:
     """Each alert as it is evaluated, with the uid that its author gave it, or the one it is given."""
     named = {
-        (rule.name, rule.labels.get("severity", "")): rule.annotations[DASHBOARD_ANNOTATION]
+        (rule.name, rule.place): rule.annotations[DASHBOARD_ANNOTATION]
         for group in catalogue.alerts
         for rule in group.rules
         if DASHBOARD_ANNOTATION in rule.annotations
     }
     for rule in all_alerts(catalogue):
         default = SLO_DASHBOARD if names.SLO_LABEL in rule.labels else SERVICE_DASHBOARD
-        yield rule, named.get((rule.name, rule.labels["severity"]), default)
+        yield rule, named.get((rule.name, rule.place), default)

@@ -99,8 +99,13 @@ def _expected(case: AlertCase, expected: ExpectedAlert, alerts: list[AlertRule])
     return {"exp_labels": labels, "exp_annotations": dict(sorted(annotations.items()))}
 
 
+def _fixed(rule: AlertRule) -> dict[str, str]:
+    """The labels of a rule that are not made of what it finds."""
+    return {name: text for name, made in rule.labels.items() if (text := shown(made)) is not None}
+
+
 def _candidates(name: str, labels: Mapping[str, str], alerts: list[AlertRule]) -> Iterator[AlertRule]:
     for rule in alerts:
-        if rule.name == name and labels.get("severity") == rule.labels["severity"]:
+        if rule.name == name and _fixed(rule).items() <= labels.items():
             yield rule
             return

@@ -6,7 +6,7 @@ Both sides are pinned by name, so that a rule mutes nobody who is not meant.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from monitor.catalogue.inhibiting import SLO_ALERTS
 from monitor.catalogue.model import AlertRule, Catalogue, Inhibition, Place
@@ -85,11 +85,14 @@ def _of_two_severities(catalogue: Catalogue) -> Iterator[dict[str, list[str]]]:
     metrics = carried.declared(catalogue) if several else {}
     for name, same in several.items():
         ranked = sorted(same, key=lambda rule: rule.attention.rank)
-        for louder, milder in pairwise(ranked):
-            left, right = (carried.of_alert(rule, metrics).possible for rule in (louder, milder))
-            if left is not None and right is not None:
-                same_series = (left & right) - {"alertname", *louder.labels, *milder.labels}
-                source, target = ([named([name]), f'severity="{rule.severity}"'] for rule in (louder, milder))
+        ranks = [list(alike) for _, alike in groupby(ranked, key=lambda rule: rule.attention.rank)]
+        for louder, milder in pairwise(ranks):
+            both = (*louder, *milder)
+            left = [labels for rule in both if (labels := carried.of_alert(rule, metrics).possible) is not None]
+            if len(left) == len(both):
+                own = {label for rule in both for label in rule.labels}
+                same_series = frozenset.intersection(*left) - {"alertname", *own}
+                source, target = ([named([name]), f'severity="{one[0].severity}"'] for one in (louder, milder))
                 equal = sorted({*APART, *same_series})
                 yield {"source_matchers": source, "target_matchers": target, "equal": equal}
 
