@@ -92,7 +92,7 @@ def test_an_alert_is_held_for_two_scrapes_and_an_evaluation(catalogue: Catalogue
 
 @pytest.mark.parametrize(
     ("environment", "interval", "worst"),
-    [("local", 5, 28), ("compose", 10, 57), ("compose", 15, 82), ("compose", 30, 157)],
+    [("local", 5, 28), ("compose", 10, 57), ("compose", 15, 82), ("compose", 30, 157), ("compose", 60, 307)],
 )
 def test_a_dead_service_pages_as_soon_as_the_decision_says(environment: str, interval: int, worst: int) -> None:
     step = timedelta(seconds=interval)
