@@ -10,7 +10,7 @@ from decimal import Decimal
 import promql_parser as ql
 
 from monitor.catalogue import durations, promql
-from monitor.catalogue.model import Catalogue, Environment, Place, RatioSli, Slo
+from monitor.catalogue.model import Catalogue, Environment, Place, RatioSli, Slo, ThresholdSli
 from monitor.check.finding import Finding, finding
 from monitor.slo import burning, windows
 from monitor.slo.promql import LOOKBACK, number
@@ -116,11 +116,20 @@ def unfit_for_intervals(catalogue: Catalogue) -> Iterator[Finding]:
         yield finding(
             place, "scraped-too-rarely", message, f"scrape every {durations.text(LOOKBACK / 2)} or more often"
         )
+    for name, where, query in _queries(catalogue):
+        for function, span in sorted(set(_two_samples(promql.parse(query)))):
+            if span < 2 * environment.scrape_interval:
+                yield _short_range(name, where, function, span, environment)
+
+
+def _queries(catalogue: Catalogue) -> Iterator[tuple[str, Place, str]]:
+    """What was written by hand as a whole query: alerts, and SLOs that judge a value."""
     for group in catalogue.alerts:
         for rule in group.rules:
-            for function, span in _two_samples(promql.parse(rule.expr)):
-                if span < 2 * environment.scrape_interval:
-                    yield _short_range(rule.name, rule.place, function, span, environment)
+            yield rule.name, rule.place, rule.expr
+    for slo in catalogue.slos:
+        if isinstance(slo.sli, ThresholdSli):
+            yield slo.name, slo.place, slo.sli.query
 
 
 def _short_range(name: str, place: Place, function: str, span: timedelta, environment: Environment) -> Finding:

@@ -435,6 +435,22 @@ def test_ranges_that_hold_fewer_than_two_scrapes_are_found(bundled: Catalogue, e
     assert [code for code, _ in codes(with_alert(bundled, expr))] == expected
 
 
+def test_a_range_of_an_slos_query_that_holds_fewer_than_two_scrapes_is_found(bundled: Catalogue) -> None:
+    rare = replace(bundled, environment=replace(bundled.environment, scrape_interval=timedelta(seconds=61)))
+
+    (found,) = [finding for finding in findings(rare) if finding.code == "range-too-short"]
+
+    assert found.message == "api-mean-latency takes rate() over 2m, and scrapes are 1m1s apart: mostly it has no answer"
+    assert found.file == "slos/api-mean-latency.yaml"
+
+
+@pytest.mark.parametrize("environment", ["local", "compose"])
+def test_no_range_of_ours_is_too_short_where_each_minute_is_scraped(environment: str) -> None:
+    minute = {"scrape_interval": "60s", "evaluation_interval": "60s"}
+
+    assert findings(load(None, environment, environment_overrides=minute)) == ()
+
+
 RESPONSES = "haproxy_backend_http_responses_total"
 BUCKET = "http_server_request_duration_seconds_bucket"
 COUNT = "http_server_request_duration_seconds_count"
