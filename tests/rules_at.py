@@ -1,4 +1,4 @@
-"""The alerts' rules and tests as they are rendered for those who scrape and evaluate at another interval."""
+"""The rules and tests of alerts and SLOs as they are rendered for those who scrape and evaluate at another interval."""
 
 from __future__ import annotations
 
@@ -19,14 +19,25 @@ _REPEATED = re.compile(r"(?P<first>_|-?[\d.]+(?:e\d+)?)(?P<step>[+-][\d.]+)?x(?P
 
 def alert_tests_at(seconds: int, directory: Path) -> tuple[Path, ...]:
     """Write the rules and tests of all alerts written by hand; the tests' files, by name."""
+    tests = _written(seconds, directory, "alerts-")
+    for path in tests:
+        path.write_text(_scraped_each(seconds, path.read_text(encoding="utf-8")), encoding="utf-8")
+    return tests
+
+
+def slo_tests_at(seconds: int, directory: Path) -> tuple[Path, ...]:
+    """Write the rules and tests of all SLOs, whose series follow the intervals already; the tests' files, by name."""
+    return _written(seconds, directory, "slo-")
+
+
+def _written(seconds: int, directory: Path, prefix: str) -> tuple[Path, ...]:
     interval = f"{seconds}s"
     environment = {"scrape_interval": interval, "evaluation_interval": interval}
     written = []
     for path, text in outputs(load(None, "compose", environment_overrides=environment)).items():
-        if path.startswith(("rules/prometheus/alerts-", "rules/tests/alerts-")):
-            is_test = path.startswith("rules/tests/")
+        if path.startswith((f"rules/prometheus/{prefix}", f"rules/tests/{prefix}")):
             (directory / path).parent.mkdir(parents=True, exist_ok=True)
-            (directory / path).write_text(_scraped_each(seconds, text) if is_test else text, encoding="utf-8")
+            (directory / path).write_text(text, encoding="utf-8")
             written.append(directory / path)
     return tuple(sorted(path for path in written if path.parent.name == "tests"))
 
