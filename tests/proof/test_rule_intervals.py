@@ -1,4 +1,4 @@
-"""Alerts written by hand, and SLOs, hold at each interval that is promised: ``for`` follows it, what is tested stays true.
+"""Alerts written by hand, and SLOs, hold at each interval promised: ``for`` follows it, what is tested stays true.
 
 60 s is what Prometheus has where nothing is set; 15 s, the committed rules' own, is what ``make check-rules`` runs.
 """
