@@ -141,8 +141,9 @@ def small_disk(directory: Path, size: str) -> Iterator[None]:
     """Put a disk of that size at ``directory``; only root may."""
     mount, umount = shutil.which("mount"), shutil.which("umount")
     command = [mount or "mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(directory)]
-    if mount is None or umount is None or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("a small disk can be mounted by root only")
+    done = subprocess.run(command, check=False, capture_output=True, text=True) if mount and umount else None
+    if done is None or umount is None or done.returncode != 0:
+        pytest.skip(f"a small disk cannot be mounted here, which only root may: {done and done.stderr.strip()}")
     try:
         yield
     finally:

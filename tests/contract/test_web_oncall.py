@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -26,6 +26,15 @@ from tests.contract.web_server import alertmanager, console
 
 LABELS = {"alertname": "RedisDown", "severity": "warning", "component": "redis", "team": "sre"}
 Client = TestClient[web.Request, web.Application]
+
+
+@asynccontextmanager
+async def answering(say: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> AsyncIterator[str]:
+    """Somebody at an address who answers whatever is asked."""
+    stranger = web.Application()
+    stranger.router.add_route("*", "/{path:.*}", say)
+    async with TestServer(stranger, host="127.0.0.1") as server:
+        yield str(server.make_url("")).rstrip("/")
 
 
 def record(
@@ -280,11 +289,9 @@ async def test_what_other_tools_silenced_and_what_inhibits_it_is_told_whatever_e
     async def say(request: web.Request) -> web.Response:
         return web.json_response(active if request.path.endswith("alerts") else silences)
 
-    stranger = web.Application()
-    stranger.router.add_get("/{path:.*}", say)
     async with (
-        TestServer(stranger, host="127.0.0.1") as server,
-        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+        answering(say) as url,
+        console(tmp_path, alertmanager_url=url) as (client, store),
     ):
         record(store)
         text = await text_of(client, "/alerts/fRedisDown")
@@ -310,11 +317,9 @@ async def test_whatever_answers_in_place_of_alertmanager_costs_what_it_would_hav
     async def say(_: web.Request) -> web.Response:
         return web.Response(body=answer, content_type="application/json")
 
-    stranger = web.Application()
-    stranger.router.add_get("/{path:.*}", say)
     async with (
-        TestServer(stranger, host="127.0.0.1") as server,
-        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+        answering(say) as url,
+        console(tmp_path, alertmanager_url=url) as (client, store),
     ):
         record(store)
         refused = await client.get("/silences")
@@ -336,11 +341,9 @@ async def test_whatever_answers_in_place_of_prometheus_costs_what_it_would_have_
     async def say(_: web.Request) -> web.Response:
         return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": result}})
 
-    stranger = web.Application()
-    stranger.router.add_route("*", "/{path:.*}", say)
     async with (
-        TestServer(stranger, host="127.0.0.1") as server,
-        console(tmp_path, prometheus_url=str(server.make_url("")).rstrip("/")) as (client, store),
+        answering(say) as url,
+        console(tmp_path, prometheus_url=url) as (client, store),
     ):
         record(store)
         assert (await client.get("/alerts/fRedisDown")).status == 200
@@ -360,11 +363,9 @@ async def test_why_alertmanager_refuses_a_silence_is_said_in_its_words(tmp_path:
     async def refuse(_: web.Request) -> web.Response:
         return web.Response(status=400, body=body, content_type="application/json")
 
-    stranger = web.Application()
-    stranger.router.add_route("*", "/{path:.*}", refuse)
     async with (
-        TestServer(stranger, host="127.0.0.1") as server,
-        console(tmp_path, alertmanager_url=str(server.make_url("")).rstrip("/")) as (client, store),
+        answering(refuse) as url,
+        console(tmp_path, alertmanager_url=url) as (client, store),
     ):
         record(store)
         page = "/alerts/fRedisDown"
