@@ -13,6 +13,7 @@ import promql_parser as ql
 from monitor.catalogue import promql
 from monitor.catalogue.model import AlertRule, Catalogue
 from monitor.check.counters import misread
+from monitor.check.division import divisors, may_be_zero
 from monitor.check.finding import Finding, finding
 from monitor.check.functions import unknown_functions
 from monitor.check.problem import Problem
@@ -107,7 +108,11 @@ def _unsteady(rule: AlertRule, expr: ql.Expr) -> Iterator[Problem]:
         message = f"{chosen} keeps other series each time the order changes: each change is an end and a new alert"
         yield "changing-series", message, "compare all of them with a limit"
     for part in promql.every_part(expr):
-        if isinstance(part, ql.AggregateExpr) and str(part.op) in _ADD_UP and _may_divide_by_zero(part.expr):
+        if (
+            isinstance(part, ql.AggregateExpr)
+            and str(part.op) in _ADD_UP
+            and any(map(may_be_zero, divisors(part.expr)))
+        ):
             message = f"{part.op} adds up ratios: where one divides by zero, the whole is NaN, which no limit catches"
             yield "adds-up-nan", message, "divide the sums instead, or divide by (... > 0)"
 
@@ -130,18 +135,6 @@ def _chosen(expr: ql.Expr) -> str:
 def _joins_to(pair: ql.BinaryExpr, card: str) -> bool:
     """Whether ``group_left`` or ``group_right`` takes labels from the other side: which one it chose matters little."""
     return pair.modifier is not None and str(pair.modifier.card).endswith(card)
-
-
-def _may_divide_by_zero(expr: ql.Expr) -> bool:
-    match expr:
-        case ql.ParenExpr():
-            return _may_divide_by_zero(expr.expr)
-        case ql.BinaryExpr() if str(expr.op) == "/":
-            divisor = expr.rhs
-            is_number = carried.is_scalar(divisor)
-            return not is_number and not any(is_comparison(part) for part in promql.every_part(divisor))
-        case _:
-            return False
 
 
 def _same(rule: AlertRule, expr: ql.Expr, seen: dict[tuple[object, ...], AlertRule]) -> Iterator[Finding]:

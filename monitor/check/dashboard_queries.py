@@ -13,6 +13,7 @@ from monitor.catalogue.model import Place
 from monitor.check.counters import misread
 from monitor.check.dashboard_labels import labels_of
 from monitor.check.dashboard_layout import Known
+from monitor.check.division import divisors, is_zero_at_rest
 from monitor.check.problem import Problem
 from monitor.check.query_labels import impossible
 from monitor.render import carried
@@ -24,9 +25,6 @@ INSTANT = frozenset({"table", "bargauge"})
 
 FIGURES = frozenset({"stat", "gauge", "bargauge", "table"})
 """Panels that write a value as text: a division by nothing stands there as NaN."""
-
-OVER_TIME = frozenset({"rate", "irate", "increase", "delta", "deriv"})
-"""What is zero where nothing happened."""
 
 NAMED = frozenset({"timeseries", "bargauge", "state-timeline", "barchart", "piechart"})
 """Panels that tell series apart by their names."""
@@ -99,23 +97,9 @@ def _legend(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr, known:
 
 def _figure(panel: dict[str, Any], target: dict[str, Any], expr: ql.Expr) -> Iterator[Problem]:
     written = str(target["expr"])
-    if any(_may_be_zero(divisor) for divisor in _divisors(expr)):
+    if any(map(is_zero_at_rest, divisors(expr))):
         message = f"{written} divides by what is zero while nothing happens, and shows NaN"
         yield "not-a-number", message, "divide by (... > 0), and say in noValue that nothing happened"
     if target.get("instant") and _OF_ZOOM.search(written) and not panel.get("maxDataPoints"):
         message = f"{written} asks how it is now, and takes it over a step of what is looked at: hours, of a month"
         yield "now-of-hours", message, f"set maxDataPoints to {FINEST}, or look back over a fixed time"
-
-
-def _divisors(expr: ql.Expr) -> Iterator[ql.Expr]:
-    for one in promql.every_part(expr):
-        if isinstance(one, ql.BinaryExpr) and str(one.op) == "/":
-            yield one.rhs
-
-
-def _may_be_zero(expr: ql.Expr) -> bool:
-    """Whether it is of what happens, and nothing sees to it that something did."""
-    parts = list(promql.every_part(expr))
-    guarded = any(isinstance(one, ql.BinaryExpr) and str(one.op) in {">", "!=", ">="} for one in parts)
-    called = {one.func.name for one in parts if isinstance(one, ql.Call)}
-    return not guarded and not called & {"clamp", "clamp_min"} and bool(called & OVER_TIME)
