@@ -112,20 +112,27 @@ def _record(store: Store, alerts: tuple[AlertRecord, ...]) -> None:
     Of one alert it has one episode at a time. One that resolves and fires again inside its ``group_interval`` is
     announced only by its new start. And where two Prometheis tell of the same alert, its start moves back to the
     earlier one's: then what we know by the later start is what is meant.
+
+    All or none are stored: a notification that was not answered is sent again, and a storm of thousands is one write.
     """
-    for alert in alerts:
-        beside = Alerts(store).firing_beside(alert.fingerprint, alert.starts_at)
-        later = [known for known in beside if known.starts_at > alert.starts_at]
-        if alert.state == "firing":
-            if later:
-                continue
-            for known in beside:
-                _end(store, known, alert.starts_at, alert.received_at)
-        elif alert.ends_at and (meant := [known for known in later if known.starts_at <= alert.ends_at]):
-            for known in meant:
-                _end(store, known, alert.ends_at, alert.received_at)
-            continue
-        Alerts(store).record(alert)
+    with store.transaction():
+        for alert in alerts:
+            _record_one(store, alert)
+
+
+def _record_one(store: Store, alert: AlertRecord) -> None:
+    beside = Alerts(store).firing_beside(alert.fingerprint, alert.starts_at)
+    later = [known for known in beside if known.starts_at > alert.starts_at]
+    if alert.state == "firing":
+        if later:
+            return
+        for known in beside:
+            _end(store, known, alert.starts_at, alert.received_at)
+    elif alert.ends_at and (meant := [known for known in later if known.starts_at <= alert.ends_at]):
+        for known in meant:
+            _end(store, known, alert.ends_at, alert.received_at)
+        return
+    Alerts(store).record(alert)
 
 
 def _end(store: Store, known: AlertRecord, ends_at: datetime, received_at: datetime) -> None:

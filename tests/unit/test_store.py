@@ -50,6 +50,29 @@ def test_a_store_that_nobody_made_is_said_with_what_to_do(tmp_path: Path) -> Non
         Store.open(tmp_path / "monitor.db", wait_s=0)
 
 
+def test_writes_within_a_transaction_are_all_or_nothing(store: Store) -> None:
+    def two(second: AlertRecord) -> None:
+        with store.transaction():
+            Alerts(store).record(an_alert())
+            Alerts(store).record(second)
+
+    with pytest.raises(TypeError):
+        two(an_alert(fingerprint="f2", labels={"alertname": object()}))
+    assert Alerts(store).firing() == ()
+    two(an_alert(fingerprint="f2"))
+    assert {alert.fingerprint for alert in Alerts(store).firing()} == {"f1", "f2"}
+
+
+def test_what_fires_beside_one_alert_is_found_without_walking_through_all_that_fire(store: Store) -> None:
+    with store.transaction():
+        for number in range(500):
+            Alerts(store).record(an_alert(fingerprint=f"f{number}"))
+    steps: list[None] = []
+    store._connection.set_progress_handler(lambda: steps.append(None), 10)
+    assert [alert.starts_at for alert in Alerts(store).firing_beside("f7", NOW - timedelta(hours=1))] == [NOW]
+    assert len(steps) < 50
+
+
 def test_records_come_newest_first_and_only_since_then(store: Store) -> None:
     for hours in (3, 1, 2):
         store.put("backup", f"b{hours}", {"hours": hours}, at=NOW - timedelta(hours=hours))
