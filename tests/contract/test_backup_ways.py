@@ -135,9 +135,9 @@ def test_a_killed_run_leaves_nothing_good_in_a_bucket(
 ) -> None:
     place = in_bucket(place, object_store, "killed-runs")
     for trial in range(3):
-        run = place.spawn("backup", "run", "--max-mb-per-second", "4")
+        run = place.spawn("backup", "run", "--max-mb-per-second", "2")
         depot, before = place.home.stored, len(place.home.stored.keys("2"))
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while len(depot.keys("2")) < before + 1 + trial:
             assert run.poll() is None, run.communicate()
             assert time.monotonic() < deadline
