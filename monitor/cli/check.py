@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -13,10 +14,13 @@ from monitor.check import Finding, findings, live_findings, missing_jobs, missin
 from monitor.cli import Context, folders, leave, pass_settings, print_json, uncollected
 from monitor.cli.dashboards_live import heard
 from monitor.cli.folders import DASHBOARDS
-from monitor.errors import Exit
+from monitor.errors import Exit, Unavailable
 from monitor.render.runbooks import FOLDER
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus
+
+UNASKED = "prometheus-unasked"
+"""The finding that says that a live server did not answer."""
 
 
 @click.command("check")
@@ -44,7 +48,7 @@ def command(
 ) -> None:
     """Find promises that cannot hold: unknown metrics, dead routes, alerts that never fire or were never tested.
 
-    Exits 1 when there are findings.
+    Exits 1 when there are findings; 3 when the only one is that Prometheus could not be asked.
     """
     settings = context.settings
     if url is not None:
@@ -65,7 +69,13 @@ def command(
             shown = "" if boards is None else f" and {len(boards)} dashboards"
             alerts = sum(len(group.rules) for group in catalogue.alerts)
             click.echo(f"{len(catalogue.slos)} SLOs, {alerts} alerts{shown}: no findings")
-    leave(Exit.PROMISE_BROKEN if found else Exit.GOOD)
+    leave(_exit(found))
+
+
+def _exit(found: list[Finding]) -> Exit:
+    if all(finding.code == UNASKED for finding in found):
+        return Exit.UNKNOWN if found else Exit.GOOD
+    return Exit.PROMISE_BROKEN
 
 
 def _boards(settings: Settings, folder: Path | None) -> dict[str, str] | None:
@@ -77,13 +87,17 @@ def _boards(settings: Settings, folder: Path | None) -> dict[str, str] | None:
 
 def _live(
     settings: Settings, catalogue: Catalogue, url: str, boards: dict[str, str], pages: dict[str, str]
-) -> list[Finding]:
-    with Prometheus(url, login=settings.prometheus_login()) as prometheus:
-        found = list(missing_series(catalogue, prometheus.instant))
-        found += missing_jobs(catalogue, prometheus.instant)
-        retention = prometheus.retention()
-        found += live_findings(catalogue, prometheus.instant, retention)
-        answer = heard(prometheus, catalogue, boards, pages)
-    if retention is None:
-        click.echo("monitor: how long this Prometheus keeps samples is not known: it does not say", err=True)
-    return found + answer.findings
+) -> Iterator[Finding]:
+    """What a live server tells; where it does not, or no longer, that as well. What else was found is no less true."""
+    try:
+        with Prometheus(url, login=settings.prometheus_login(), named="--prometheus") as prometheus:
+            yield from missing_series(catalogue, prometheus.instant)
+            yield from missing_jobs(catalogue, prometheus.instant)
+            retention = prometheus.retention()
+            if retention is None:
+                click.echo("monitor: how long this Prometheus keeps samples is not known: it does not say", err=True)
+            yield from live_findings(catalogue, prometheus.instant, retention)
+            yield from heard(prometheus, catalogue, boards, pages).findings
+    except Unavailable as error:
+        remedy = "until then only what is written is checked"
+        yield Finding(file="--prometheus", line=0, code=UNASKED, message=str(error), remedy=remedy)

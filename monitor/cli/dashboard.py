@@ -105,9 +105,11 @@ def list_command(context: Context, url: str | None, dashboards: Path, *, as_json
 
 
 def _connect(settings: Settings, url: str | None) -> Prometheus:
-    if url is not None:
-        check_url("--prometheus", url)
-    return Prometheus(url or settings.prometheus_url, QUERY_TIMEOUT_S, login=settings.prometheus_login())
+    login = settings.prometheus_login()
+    if url is None:
+        return Prometheus(settings.prometheus_url, QUERY_TIMEOUT_S, login=login)
+    check_url("--prometheus", url)
+    return Prometheus(url, QUERY_TIMEOUT_S, login=login, named="--prometheus")
 
 
 def _named(catalogue: Catalogue, uids: Sequence[str]) -> list[Board]:

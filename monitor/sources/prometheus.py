@@ -61,8 +61,17 @@ class Series:
 class Prometheus:
     """A client of one Prometheus. Close it, or use it as a context manager."""
 
-    def __init__(self, url: str, timeout_s: float = 10, *, login: Login | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout_s: float = 10,
+        *,
+        login: Login | None = None,
+        named: str = "prometheus_url (MONITOR_PROMETHEUS_URL)",
+    ) -> None:
         self.url = url.rstrip("/")
+        self.named = named
+        """By which setting or flag the address was given: that is what messages say to correct."""
         self.place = place(url)
         """Host and port, without a password that the URL may carry."""
         self.timeout_s = timeout_s
@@ -186,17 +195,15 @@ class Prometheus:
                 "see whether it is overloaded or hung"
             ) from error
         except Unreachable as error:
-            raise Unavailable(
-                f"cannot reach Prometheus at {self.place}: start it, or set prometheus_url (MONITOR_PROMETHEUS_URL)"
-            ) from error
+            raise Unavailable(f"cannot reach Prometheus at {self.place}: start it, or correct {self.named}") from error
         except TooLong as error:
             raise Unavailable(
                 f"Prometheus at {self.place} answers {shown(what)!r} with more than {MOST_BYTES >> 20} MiB: "
-                "ask for a shorter time or for fewer series, or check prometheus_url"
+                f"ask for a shorter time or for fewer series, or check {self.named}"
             ) from error
         except _NO_ANSWER as error:
             raise Unavailable(
-                f"{self.place} does not answer like a Prometheus ({type(error).__name__}): check prometheus_url"
+                f"{self.place} does not answer like a Prometheus ({type(error).__name__}): check {self.named}"
             ) from error
 
     def _refusal(self, what: str, text: str) -> str:
@@ -209,7 +216,9 @@ class Prometheus:
         try:
             reason = str(json.loads(ast.literal_eval(text[text.index("(") + 1 : -1]))["error"])
         except (ValueError, SyntaxError, KeyError, TypeError):
-            reason = " ".join(text.split())[:200]
+            status = text.removeprefix("HTTP Status Code ").partition(" ")[0]
+            remedy = f"check {self.named}, and any proxy before it"
+            return f"{self.place} answers {status}, and not as a Prometheus does: {remedy}"
         return f"Prometheus at {self.place} refused {shown(what)!r}: {reason}"
 
 

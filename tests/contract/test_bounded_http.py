@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
 from itertools import chain, repeat
 
 import pytest
@@ -17,31 +14,7 @@ from monitor.errors import Unavailable
 from monitor.sources import alertmanager
 from monitor.sources.bounded_http import BoundedAdapter, TooLong
 from monitor.sources.prometheus import Prometheus
-
-HEAD = b"HTTP/1.1 200 OK\r\n"
-
-
-@contextmanager
-def server(pieces: Callable[[], Iterable[bytes]], *, every_s: float = 0) -> Iterator[str]:
-    """Answers one connection after the other with these pieces, until nobody reads them any more."""
-
-    def answer() -> None:
-        with suppress(OSError):  # closed at the end
-            while True:
-                connection, _ = listening.accept()
-                with connection, suppress(OSError):  # who has heard enough hangs up
-                    connection.recv(65536)
-                    for piece in pieces():
-                        connection.sendall(piece)
-                        time.sleep(every_s)
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=answer, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        listening.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
-    assert not thread.is_alive(), "the server is still heard"
+from tests.contract.scripted_server import HEAD, server
 
 
 def dripping() -> Iterable[bytes]:

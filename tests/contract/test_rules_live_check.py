@@ -9,11 +9,14 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
+from monitor.catalogue.load import BUNDLED
 from monitor.cli import main
 from monitor.errors import Unavailable
 from monitor.sources.prometheus import Prometheus
+from tests.contract.scripted_server import HEAD, server
 
 
 def free_address() -> str:
@@ -61,11 +64,56 @@ def test_metrics_that_a_live_prometheus_does_not_have_are_findings(tmp_path: Pat
     assert "Prometheus has no series haproxy_backend_http_responses_total now" in missing
 
 
-def test_a_prometheus_that_cannot_be_reached_is_exit_3_and_one_sentence(tmp_path: Path) -> None:
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A catalogue of one SLO and a promise of recovery, far from our own runbooks."""
+    (tmp_path / "slos").mkdir()
+    for name in ("slos/availability.yaml", "slos/sources.yaml", "recovery.yaml", "contacts.yaml"):
+        shutil.copy(BUNDLED / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def check(place: Path, url: str) -> tuple[int, list[dict[str, str]]]:
+    done = CliRunner().invoke(main, ["--catalogue", str(place), "check", "--json", "--prometheus", url])
+    return done.exit_code, json.loads(done.output)["findings"]
+
+
+def test_what_is_written_is_judged_also_where_prometheus_cannot_be_reached(place: Path) -> None:
+    recovery = place / "recovery.yaml"
+    recovery.write_text(recovery.read_text().replace("rpo: 1h", "rpo: 1m"))
     url = f"http://{free_address()}"
 
-    done = CliRunner().invoke(main, ["--run-dir", str(tmp_path), "check", "--prometheus", url])
+    code, found = check(place, url)
 
-    assert done.exit_code == 3
-    assert url in done.output
-    assert "Traceback" not in done.output
+    assert [finding["code"] for finding in found] == ["rpo", "prometheus-unasked"]
+    assert code == 1  # a promise is known to be broken
+    assert found[-1]["message"] == f"cannot reach Prometheus at {url}: start it, or correct --prometheus"
+
+
+def test_that_prometheus_could_not_be_asked_is_exit_3_where_nothing_else_is_known(place: Path) -> None:
+    code, found = check(place, f"http://{free_address()}")
+
+    assert (code, [finding["code"] for finding in found]) == (3, ["prometheus-unasked"])
+
+
+def test_a_server_of_something_else_is_named_as_such(place: Path) -> None:
+    page = b"HTTP/1.1 404 Not Found\r\nContent-Length: 14\r\nConnection: close\r\n\r\n<h1>nginx</h1>"
+    with server(lambda: [page]) as url:
+        code, (finding,) = check(place, url)
+
+    assert (code, finding["code"]) == (3, "prometheus-unasked")
+    said = f"{url} answers 404, and not as a Prometheus does: check --prometheus, and any proxy before it"
+    assert finding["message"] == said
+
+
+def test_what_prometheus_told_before_it_fell_silent_is_told(place: Path) -> None:
+    body = b'{"status":"success","data":{"resultType":"vector","result":[]}}'
+    head = b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body)
+    answers = iter([[HEAD + head + body]])
+    with server(lambda: next(answers, [])) as url:
+        code, found = check(place, url)
+
+    assert code == 1
+    assert [finding["code"] for finding in found] == ["missing-series"] * (len(found) - 1) + ["prometheus-unasked"]
+    assert len(found) > 1
