@@ -6,6 +6,7 @@ Layout of a catalogue directory; only ``slos/`` is needed::
     alerts/*.yaml           Prometheus rule groups;  alerts/*.test.yaml  promtool tests of them
     inhibitions.yaml        which alerts mute which others
     recovery.yaml  drills.yaml  contacts.yaml
+    waivers.yaml            findings of ``monitor check`` that may stay
     environments/NAME.yaml  what differs between places
     metrics/*.json          what each producer declares
 
@@ -21,7 +22,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from monitor.catalogue import alert_tests, alerting, contacting, inhibiting, naming, openslo, plain
+from monitor.catalogue import alert_tests, alerting, contacting, inhibiting, naming, openslo, plain, waiving
 from monitor.catalogue.model import (
     AlertTest,
     Catalogue,
@@ -31,6 +32,7 @@ from monitor.catalogue.model import (
     Environment,
     Inhibition,
     Recovery,
+    Waiver,
 )
 from monitor.catalogue.strict_yaml import Document, read, read_text
 from monitor.errors import CatalogueError, Fault
@@ -39,7 +41,7 @@ BUNDLED = Path(__file__).parent
 """The default catalogue, shipped as package data beside this module."""
 
 _FOLDERS = frozenset({"slos", "alerts", "environments", "metrics"})
-_FILES = frozenset({"inhibitions.yaml", "recovery.yaml", "drills.yaml", "contacts.yaml"})
+_FILES = frozenset({"inhibitions.yaml", "recovery.yaml", "drills.yaml", "contacts.yaml", "waivers.yaml"})
 
 
 def load(root: Path | None, environment: str, *, environment_overrides: Mapping[str, Any] | None = None) -> Catalogue:
@@ -91,7 +93,7 @@ class _Loader:
         tests, recovery, contacts = self._alert_tests(), self._recovery(), self._contacts()
         alerts = {rule.name for group in groups for rule in group.rules} if all_alerts_read else None
         inhibitions = self._inhibitions(alerts)
-        drills, metrics = self._drills(alerts), self._metrics()
+        drills, metrics, waivers = self._drills(alerts), self._metrics(), self._waivers()
         if where is None:
             return None
         return Catalogue(
@@ -105,6 +107,7 @@ class _Loader:
             drills=drills,
             contacts=contacts,
             metrics=metrics,
+            waivers=waivers,
         )
 
     def _documents(self, folder: str) -> Iterator[Document]:
@@ -122,11 +125,11 @@ class _Loader:
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix() if path.is_relative_to(self.root) else path.name
 
-    def _single(self, name: str) -> Document | None:
+    def _single(self, name: str, texts: frozenset[str] = frozenset()) -> Document | None:
         path = self.root / name
         if not os.path.lexists(path):
             return None
-        documents = self._read(path)
+        documents = self._read(path, texts)
         if len(documents) > 1:
             self.faults.append(documents[1].fault("several-documents", "holds a second document: one is expected"))
         return documents[0] if documents else None
@@ -168,6 +171,15 @@ class _Loader:
         if document is None:
             return Contacts()
         found, faults = contacting.read(document)
+        self.faults += faults
+        return found
+
+    def _waivers(self) -> tuple[Waiver, ...]:
+        document = self._single("waivers.yaml", waiving.TEXTS)
+        if document is None:
+            return ()
+        known = {path.stem for root in (self.root, BUNDLED) for path in (root / "environments").glob("*.yaml")}
+        found, faults = waiving.read(document, known)
         self.faults += faults
         return found
 

@@ -20,7 +20,7 @@ class Finding:
     def __str__(self) -> str:
         """One line for people."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.message}: {self.remedy}"
+        return f"{place}: {self.message}: {self.remedy} [{self.code}]"
 
     def to_json(self) -> dict[str, object]:
         """The fields, for programs."""

@@ -19,6 +19,32 @@ CHUNK = 50
 """Names asked for in one query: well below any server's limit on the length of a URL."""
 
 
+UNASKED = "prometheus-unasked"
+"""The code that says that it did not answer."""
+
+LIVE = frozenset(
+    {
+        "beyond-retention",
+        "budget-too-small",
+        "expected-traffic",
+        "few-failures-fire",
+        "missed-evaluations",
+        "missing-bucket",
+        "missing-job",
+        "missing-series",
+        "more-than-total-live",
+        "no-data",
+        "refused-query",
+        "scraped-rarely",
+        "silent-selector",
+        "slow-dashboard",
+        "too-little-traffic",
+        "too-many-samples",
+    }
+)
+"""The codes of what is found by asking it; some may be found without as well."""
+
+
 class Sample(Protocol):
     """What is needed of a client's answer."""
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from monitor import clock
 from monitor.catalogue.load import load
 from monitor.check.coverage import Coverage, coverage
+from monitor.check.finding import Finding
+from monitor.check.waivers import Waived, without_waived
 from monitor.cli import Context, alert_quality, alert_route, folders, leave, pass_settings, print_json
 from monitor.cli.alert_route import columns
 from monitor.errors import Exit
@@ -48,13 +52,14 @@ def list_(context: Context, runbooks: Path | None, *, as_json: bool) -> None:
             f"monitor: there is no directory {FOLDER} here, so no alert has a runbook: give --runbooks", err=True
         )
     found = coverage(catalogue, written or {})
+    holes, waived = without_waived(found.holes, catalogue, clock.now().date())
     if as_json:
-        alerts = [row.to_json() for row in found.rows]
-        print_json({"alerts": alerts, "holes": [hole.to_json() for hole in found.holes]})
+        alerts, missing = [row.to_json() for row in found.rows], [hole.to_json() for hole in holes]
+        print_json({"alerts": alerts, "holes": missing, "waived": [one.to_json() for one in waived]})
     else:
-        for line in _table(found):
+        for line in _table(found, holes, waived):
             click.echo(line)
-    leave(Exit.PROMISE_BROKEN if found.holes else Exit.GOOD)
+    leave(Exit.PROMISE_BROKEN if holes else Exit.GOOD)
 
 
 @command.command("config")
@@ -86,7 +91,7 @@ _HOW_TO_ADD = f"""\
 """
 
 
-def _table(found: Coverage) -> list[str]:
+def _table(found: Coverage, holes: Sequence[Finding], waived: Sequence[Waived]) -> list[str]:
     rows = [COLUMNS]
     for row in found.rows:
         name = f"{row.alert} ({len(row.slos)} SLOs)" if row.slos else row.alert
@@ -95,5 +100,5 @@ def _table(found: Coverage) -> list[str]:
         heard = ", ".join(row.heard_by) or "-"
         tested = "yes" if row.tested else "no"
         rows.append((name, row.attention.value, row.team, heard, page, tested, panel, ", ".join(row.holes) or "-"))
-    count = f"{len(found.rows)} alerts: " + (f"{len(found.holes)} holes" if found.holes else "no holes")
-    return [*columns(rows), "", *map(str, found.holes), count]
+    count = f"{len(found.rows)} alerts: " + (f"{len(holes)} holes" if holes else "no holes")
+    return [*columns(rows), "", *map(str, holes), count + (f" ({len(waived)} waived)" if waived else "")]

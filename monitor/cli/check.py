@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
+from monitor import clock
 from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import Finding, findings, live_findings, missing_jobs, missing_series
+from monitor.check.live import UNASKED
+from monitor.check.waivers import Looked, stale, without_waived
 from monitor.cli import Context, folders, leave, pass_settings, print_json, uncollected
 from monitor.cli.dashboards_live import heard
 from monitor.cli.folders import DASHBOARDS
@@ -18,9 +21,6 @@ from monitor.errors import Exit, Unavailable
 from monitor.render.runbooks import FOLDER
 from monitor.settings import Settings
 from monitor.sources.prometheus import Prometheus
-
-UNASKED = "prometheus-unasked"
-"""The finding that says that a live server did not answer."""
 
 
 @click.command("check")
@@ -60,21 +60,30 @@ def command(
         found = list(findings(catalogue, pages, boards))
     if url is not None:
         found += _live(settings, catalogue, url, boards or {}, pages or {})
+    answered = url is not None and all(finding.code != UNASKED for finding in found)
+    looked, today = Looked(files=(*(pages or ()), *(boards or ())), live=answered), clock.now().date()
+    told, waived = without_waived(found, catalogue, today)
+    told = (*told, *stale(catalogue, waived, today, looked))
     if as_json:
-        print_json({"findings": [finding.to_json() for finding in found]})
+        print_json(
+            {"findings": [finding.to_json() for finding in told], "waived": [finding.to_json() for finding in waived]}
+        )
     else:
-        for finding in found:
+        for finding in told:
             click.echo(str(finding))
-        if not found:
+        if not told:
             shown = "" if boards is None else f" and {len(boards)} dashboards"
-            alerts = sum(len(group.rules) for group in catalogue.alerts)
-            click.echo(f"{len(catalogue.slos)} SLOs, {alerts} alerts{shown}: no findings")
-    leave(_exit(found))
+            click.echo(f"{_counted(catalogue)}{shown}: no findings" + (f" ({len(waived)} waived)" if waived else ""))
+    leave(_exit(told))
 
 
-def _exit(found: list[Finding]) -> Exit:
-    if all(finding.code == UNASKED for finding in found):
-        return Exit.UNKNOWN if found else Exit.GOOD
+def _counted(catalogue: Catalogue) -> str:
+    return f"{len(catalogue.slos)} SLOs, {sum(len(group.rules) for group in catalogue.alerts)} alerts"
+
+
+def _exit(told: Sequence[Finding]) -> Exit:
+    if all(finding.code == UNASKED for finding in told):
+        return Exit.UNKNOWN if told else Exit.GOOD
     return Exit.PROMISE_BROKEN
 
 

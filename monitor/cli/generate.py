@@ -10,9 +10,11 @@ from pathlib import Path
 
 import click
 
+from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import warnings
+from monitor.check.waivers import without_waived
 from monitor.cli import Context, all_or_nothing, leave, pass_settings, uncollected
 from monitor.errors import Exit, InputError
 from monitor.render import kubernetes, metrics_page, outputs, runbooks, scrape_config
@@ -54,7 +56,7 @@ def command(context: Context, click_context: click.Context, *, check: bool, form
     chosen = click_context.find_root().params.get("environment") or ENVIRONMENT
     with uncollected():
         catalogue = load(context.settings.catalogue, chosen)
-        for finding in warnings(catalogue):
+        for finding in without_waived(warnings(catalogue), catalogue, clock.now().date())[0]:
             click.echo(f"warning: {finding}", err=True)
         files = everything(catalogue, out)
         folders = FOLDERS

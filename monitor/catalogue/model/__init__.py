@@ -29,6 +29,7 @@ from monitor.catalogue.model.metrics import DeclaredMetric
 from monitor.catalogue.model.places import Place
 from monitor.catalogue.model.recovery import DrillPlan, Recovery
 from monitor.catalogue.model.slos import Budgeting, Calendar, RatioSli, Sli, Slo, ThresholdSli, Window
+from monitor.catalogue.model.waivers import Waiver
 
 __all__ = [
     "OFFICE_HOURS",
@@ -61,6 +62,7 @@ __all__ = [
     "Team",
     "TeamPart",
     "ThresholdSli",
+    "Waiver",
     "Window",
     "WorkingHours",
 ]

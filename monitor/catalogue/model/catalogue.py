@@ -12,6 +12,7 @@ from monitor.catalogue.model.environment import Environment
 from monitor.catalogue.model.metrics import DeclaredMetric
 from monitor.catalogue.model.recovery import DrillPlan, Recovery
 from monitor.catalogue.model.slos import Slo
+from monitor.catalogue.model.waivers import Waiver
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,8 @@ class Catalogue:
     drills: tuple[DrillPlan, ...] = ()
     contacts: Contacts = field(default_factory=Contacts)
     metrics: tuple[DeclaredMetric, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    """In the order of their file."""
 
     def slo(self, name: str) -> Slo | None:
         """Find an SLO by name."""
