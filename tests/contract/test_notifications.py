@@ -285,7 +285,7 @@ async def test_what_can_wait_is_a_ticket_and_a_page_in_working_hours_alone(tmp_p
 
 
 async def test_alertmanager_mutes_what_we_say_that_it_mutes(tmp_path: Path) -> None:
-    slo = {"slo": "availability"}
+    slo, exporter = {"slo": "availability"}, {"instance": "exporters"}
     posted = [
         alert("EdgeHasNoBackend", "critical"),
         alert("EdgeProbeFailed", "critical"),
@@ -294,6 +294,9 @@ async def test_alertmanager_mutes_what_we_say_that_it_mutes(tmp_path: Path) -> N
         alert("MongoRedundancyLost", "warning"),
         alert("MongoRedundancyLost", "warning", labels={"drill": "true"}),
         alert("RedisDown", "warning"),
+        alert("DiskAlmostFull", "critical", labels=exporter | {"machine": "own"}),
+        alert("MongoDiskAlmostFull", "critical", labels=exporter | {"machine": "own"}),
+        alert("MongoDiskAlmostFull", "critical", labels=exporter),
     ]
     alone = [
         alert("ErrorBudgetBurnFast", "critical", labels=slo),
@@ -313,7 +316,9 @@ async def test_alertmanager_mutes_what_we_say_that_it_mutes(tmp_path: Path) -> N
                     for target in labels
                 }
                 assert await muted(url, until=ours) == ours
-    assert sum(ours.values()) == 4, "the burn alerts of requests, the probe, and the rehearsal's own"
+    assert sum(ours.values()) == 5, (
+        "the burn alerts of requests, the probe, the rehearsal's own, the exporter's machine"
+    )
 
 
 def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
