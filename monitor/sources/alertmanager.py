@@ -16,7 +16,7 @@ from monitor import clock
 from monitor.addresses import is_loopback, place
 from monitor.errors import Unavailable
 from monitor.settings import Login
-from monitor.sources.bounded_http import BoundedAdapter
+from monitor.sources.bounded_http import BoundedSession
 
 TIMEOUT_S = 5.0
 MOST_REASON = 200
@@ -136,9 +136,7 @@ def _get(url: str, *, timeout_s: float, follow: bool) -> tuple[int, str]:
 
 
 def _session(url: str, timeout_s: float) -> requests.Session:
-    session = requests.Session()
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, BoundedAdapter(timeout_s))
+    session = BoundedSession(timeout_s)
     # A proxy for the world must not see this machine's own.
     session.trust_env = not is_loopback(URL(url).host or "")
     return session

@@ -27,7 +27,7 @@ from monitor.addresses import is_loopback, place
 from monitor.catalogue.promql import shown
 from monitor.errors import Unavailable
 from monitor.settings import Login, Settings
-from monitor.sources.bounded_http import MOST_BYTES, BoundedAdapter, TooLong
+from monitor.sources.bounded_http import MOST_BYTES, BoundedSession, TooLong
 
 CONNECT_TIMEOUT_S = 3.0
 """A Prometheus that does not even accept a connection in this time is down."""
@@ -77,13 +77,12 @@ class Prometheus:
         self.timeout_s = timeout_s
         # One more try on a refused connection; a Prometheus that is slow or says "no" is not asked again.
         retry = Retry(total=1, connect=1, read=False, status=0, backoff_factor=0.2)
-        self._client = PrometheusConnect(
-            url=self.url, retry=retry, auth=login, timeout=(CONNECT_TIMEOUT_S, timeout_s + 1)
-        )
-        session = self._client._session  # noqa: SLF001  # the library leaves nothing else to set
-        session.mount(self.url, BoundedAdapter(timeout_s, retry=retry))
+        self._session = BoundedSession(2 * timeout_s, retry=retry)
         if is_loopback(URL(url).host or ""):
-            session.trust_env = False  # a proxy for the world must not see this machine's own
+            self._session.trust_env = False  # a proxy for the world must not see this machine's own
+        self._timeout = (CONNECT_TIMEOUT_S, timeout_s + 1)
+        self._client = PrometheusConnect(url=self.url, auth=login, timeout=self._timeout, session=self._session)
+        self._session.mount(self.url, self._session.adapter)  # in place of the library's own, which waits for ever
 
     def close(self) -> None:
         """Close the connections."""
@@ -162,13 +161,10 @@ class Prometheus:
         Raises:
             Unavailable: Prometheus cannot be reached in time.
         """
-        # The library's session has the retries; its login is handed on.
-        session, timeout = self._client._session, (CONNECT_TIMEOUT_S, self.timeout_s + 1)  # noqa: SLF001  # said above
         url, limited = f"{self.url}/api/v1/{path}", self._params(None) | dict(params)
-        answer: Response = self._ask(
-            path, lambda: session.get(url, params=limited, auth=self._client.auth, timeout=timeout)
+        return self._ask(
+            path, lambda: self._session.get(url, params=limited, auth=self._client.auth, timeout=self._timeout)
         )
-        return answer
 
     def _range_part(self, promql: str, start: datetime, end: datetime, step: timedelta) -> tuple[Series, ...]:
         # The library rounds both ends to whole seconds; parameters given here replace its own.
