@@ -9,7 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 from monitor.catalogue import durations, naming, promql, templates
-from monitor.catalogue.model import REPEAT_LABEL, URGENCY_LABEL, AlertGroup, AlertRule, Attention, Place, Severity
+from monitor.catalogue.model import (
+    HOLIDAYS_LABEL,
+    REPEAT_LABEL,
+    URGENCY_LABEL,
+    AlertGroup,
+    AlertRule,
+    Attention,
+    Place,
+    Severity,
+)
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
@@ -133,6 +142,7 @@ def _faults(rule: Mapping[str, Any], document: Document, here: str) -> Iterator[
         message = f"must be one of {', '.join(Severity)}"
         yield document.fault("wrong-value", message, f"{here}.labels.severity")
     yield from _odd_urgency(rule.get("labels", {}), document, f"{here}.labels.{URGENCY_LABEL}")
+    yield from _odd_holidays(rule.get("labels", {}), document, f"{here}.labels.{HOLIDAYS_LABEL}")
     yield from _odd_repeat(rule.get("labels", {}), document, f"{here}.labels.{REPEAT_LABEL}")
     if "annotations" in rule and not rule["annotations"].get(SUMMARY, "").strip():
         yield document.fault("missing-field", "is missing", f"{here}.annotations.{SUMMARY}")
@@ -151,6 +161,19 @@ def _odd_urgency(labels: Mapping[str, str], document: Document, here: str) -> It
         yield document.fault("wrong-value", message, here)
     elif labels.get("severity") in set(Severity) - {Severity.CRITICAL}:
         yield document.fault("wrong-value", "is for severity critical: a milder one wakes nobody anyway", here)
+
+
+def _odd_holidays(labels: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:
+    if HOLIDAYS_LABEL not in labels:
+        return
+    severity, milder = labels.get("severity"), labels[HOLIDAYS_LABEL]
+    if milder not in {Severity.WARNING, Severity.NONE} or severity not in {Severity.CRITICAL, Severity.WARNING}:
+        message = "must be warning or none, beside severity critical or warning: what it is on holidays"
+        yield document.fault("wrong-value", message, here)
+    elif milder == severity:
+        yield document.fault("wrong-value", f"is {severity} on other days as well: leave it out", here)
+    elif URGENCY_LABEL in labels:
+        yield document.fault("wrong-value", "is of no use: working hours keep holidays anyway", here)
 
 
 def _odd_repeat(labels: Mapping[str, str], document: Document, here: str) -> Iterator[Fault]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
-from monitor.catalogue import naming, plain, receivers, working_hours
+from monitor.catalogue import holidays, naming, plain, receivers, working_hours
 from monitor.catalogue.model import OFFICE_HOURS, Contacts, Receiver, Team, WorkingHours
 from monitor.catalogue.strict_yaml import Document
 from monitor.catalogue.structure import keep, parts
 from monitor.errors import Fault
 
-_LEAP_YEAR = 2000
-_HOLIDAY = re.compile(r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})")
 _HEARD = ("critical", "critical_working_hours", "warning")
 
 
@@ -121,19 +117,6 @@ def _hours(document: Document, found: Mapping[str, Any]) -> Iterator[Fault]:
 def _holidays(document: Document, found: Mapping[str, Any]) -> Iterator[Fault]:
     for index, text in enumerate(found.get("holidays", ())):
         try:
-            holiday(text)
+            holidays.parse(text)
         except ValueError as error:
             yield document.fault("wrong-value", str(error), f"holidays[{index}]")
-
-
-def holiday(text: str) -> tuple[int | None, int, int]:
-    """Year (``None``: each), month and day of ``2027-03-29`` or ``12-25``.
-
-    Raises:
-        ValueError: it is no such day.
-    """
-    if (match := _HOLIDAY.fullmatch(text)) is None:
-        raise ValueError(f"{text!r} is no day such as 12-25 or 2027-03-29")
-    year, month, day = (int(part) if part else None for part in match.groups())
-    date(year or _LEAP_YEAR, month or 0, day or 0)
-    return year, month or 0, day or 0

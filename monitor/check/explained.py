@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from monitor import clock
-from monitor.catalogue.model import URGENCY_LABEL, AlertRule, Catalogue
+from monitor.catalogue.model import HOLIDAYS_LABEL, URGENCY_LABEL, AlertRule, Catalogue
 from monitor.render import carried
 from monitor.render.alertmanager import people
 from monitor.render.inhibitions import APART
@@ -94,7 +94,7 @@ def explain(config: Config, labels: Mapping[str, str], at: datetime, catalogue: 
     )
 
 
-ROUTED_BY = ("team", "severity", URGENCY_LABEL)
+ROUTED_BY = ("team", "severity", URGENCY_LABEL, HOLIDAYS_LABEL)
 """Labels by which alerts of one name may go different ways."""
 
 

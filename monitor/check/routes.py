@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from monitor.catalogue.model import REPEAT_LABEL, AlertRule, Attention, Catalogue, Place
+from monitor.catalogue.model import HOLIDAYS_LABEL, REPEAT_LABEL, AlertRule, Attention, Catalogue, Place
 from monitor.catalogue.receivers import CONSOLE
 from monitor.check.finding import Finding, finding
 from monitor.render.alertmanager import DRILLS, PATH, WATCHDOG, alertmanager_config, leaves, people
@@ -55,8 +55,8 @@ def describe(rule: AlertRule) -> str:
     return f"{rule.severity} in working hours" if rule.attention is Attention.WORKING_HOURS else rule.severity.value
 
 
-_PARTS = frozenset({"alertname", names.SERVICE_LABEL, REPEAT_LABEL})
-"""What the routes below a team's ask for."""
+_PARTS = frozenset({"alertname", names.SERVICE_LABEL, REPEAT_LABEL, HOLIDAYS_LABEL})
+"""What the routes below a team's ask for, and those that differ on holidays."""
 
 
 def unsupported(catalogue: Catalogue) -> Iterator[Finding]:
@@ -187,9 +187,9 @@ def shown(route: Route) -> str:
 
 def muted(config: Config, file: str) -> Iterator[Finding]:
     """Routes that are muted whenever one looks, so that nobody is ever notified by them."""
-    instants = (
-        intervals.some_instants(A_MONDAY_MORNING) if any(r.mute or r.active for r in routes(config.route)) else ()
-    )
+    named = {name for route in routes(config.route) for name in (*route.mute, *route.active)}
+    spans = [span for name in named for span in config.time_intervals[name]]
+    instants = intervals.some_instants(A_MONDAY_MORNING, spans) if named else ()
     judged: dict[tuple[tuple[str, ...], tuple[str, ...]], bool] = {}
     told: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for route in routes(config.route):

@@ -12,6 +12,7 @@ from monitor.addresses import check_url
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
 from monitor.check import Finding, findings, live_findings, missing_jobs, missing_series
+from monitor.check.holidays import past_holidays
 from monitor.check.live import UNASKED
 from monitor.check.waivers import Looked, stale, without_waived
 from monitor.cli import Context, folders, leave, pass_settings, print_json, uncollected
@@ -60,8 +61,10 @@ def command(
         found = list(findings(catalogue, pages, boards))
     if url is not None:
         found += _live(settings, catalogue, url, boards or {}, pages or {})
+    today = clock.now().date()
+    found += past_holidays(catalogue, today)
     answered = url is not None and all(finding.code != UNASKED for finding in found)
-    looked, today = Looked(files=(*(pages or ()), *(boards or ())), live=answered), clock.now().date()
+    looked = Looked(files=(*(pages or ()), *(boards or ())), live=answered)
     told, waived = without_waived(found, catalogue, today)
     told = (*told, *stale(catalogue, waived, today, looked))
     if as_json:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 from monitor.catalogue import durations
 from monitor.catalogue.model import (
+    HOLIDAYS_LABEL,
     REPEAT_LABEL,
     URGENCY_LABEL,
     AlertRule,
@@ -22,6 +24,7 @@ from monitor.catalogue.model import (
     Severity,
     Team,
     TeamPart,
+    attention_of,
 )
 from monitor.catalogue.receivers import CONSOLE
 from monitor.render import inhibitions, notifications, receivers, time_intervals
@@ -45,6 +48,15 @@ GROUP_BY = ("alertname", names.SLO_LABEL, "severity", ENVIRONMENT_LABEL)
 acknowledged the one would not hear of the other."""
 
 
+class When(Enum):
+    """The hours in which a route notifies."""
+
+    ALWAYS = "always"
+    WORKING_HOURS = "working hours"
+    NO_HOLIDAYS = "no holidays"
+    HOLIDAYS = "holidays"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaf:
     """One route that notifies people: what it takes, and whom it tells."""
@@ -52,8 +64,8 @@ class Leaf:
     receiver: str
     heard_by: tuple[str, ...]
     matchers: tuple[str, ...]
-    in_working_hours: bool = False
-    """It notifies in working hours alone, and the next route takes the same alerts at any time."""
+    when: When = When.ALWAYS
+    """In other hours it is silent; unless these are holidays alone, the next route takes the same alerts."""
     at_once: bool = False
     """What it takes wakes people."""
 
@@ -87,7 +99,8 @@ def subtree(catalogue: Catalogue) -> dict[str, Value]:
 
 
 def _rest(catalogue: Catalogue, *, among: str = "") -> dict[str, Value]:
-    intervals = time_intervals.rendered(catalogue) if any(leaf.in_working_hours for leaf in leaves(catalogue)) else []
+    used = {name for leaf in leaves(catalogue) for names in _times(leaf, catalogue.contacts).values() for name in names}
+    intervals = time_intervals.rendered(catalogue, used)
     return {
         "inhibit_rules": inhibitions.rules(catalogue, among=among),
         **({"time_intervals": intervals} if intervals else {}),
@@ -123,15 +136,23 @@ def _routes(catalogue: Catalogue) -> list[Value]:
 
 def _route(leaf: Leaf, contacts: Contacts, patient: Sequence[AlertRule]) -> Value:
     """``patient`` are the alerts that say themselves how often they are repeated."""
-    times: dict[str, Value] = {}
-    if leaf.in_working_hours:
-        times["active_time_intervals"] = [time_intervals.WORKING_HOURS]
-        if contacts.holidays:
-            times["mute_time_intervals"] = [time_intervals.HOLIDAYS]
+    times: dict[str, Value] = {key: list(names) for key, names in _times(leaf, contacts).items()}
     # Alertmanager's routes do not take the times of the one above over.
     below = [{**route, **times} for route in (_SUFFERING if leaf.at_once else _BURNING, *_repeated(leaf, patient))]
     taken: dict[str, Value] = {"receiver": leaf.receiver, "matchers": list(leaf.matchers), "routes": below, **times}
-    return {**taken, "continue": True} if leaf.in_working_hours else taken
+    return {**taken, "continue": True} if leaf.when in {When.WORKING_HOURS, When.NO_HOLIDAYS} else taken
+
+
+def _times(leaf: Leaf, contacts: Contacts) -> dict[str, tuple[str, ...]]:
+    """The names of the time intervals in which a route is active alone, and in which it is mute."""
+    found: dict[str, tuple[str, ...]] = {}
+    if leaf.when is When.WORKING_HOURS:
+        found["active_time_intervals"] = (time_intervals.WORKING_HOURS,)
+    if leaf.when is When.HOLIDAYS:
+        found["active_time_intervals"] = (time_intervals.HOLIDAYS,)
+    elif leaf.when is not When.ALWAYS and contacts.holidays:
+        found["mute_time_intervals"] = (time_intervals.HOLIDAYS,)
+    return found
 
 
 def _repeated(leaf: Leaf, patient: Sequence[AlertRule]) -> Iterator[dict[str, Value]]:
@@ -159,14 +180,25 @@ first depends on intervals, so muting cannot make it one."""
 def leaves(catalogue: Catalogue) -> tuple[Leaf, ...]:
     """Every route to people, in order: parts of a team before the team, what is narrower before what is wider."""
     teams = sorted(catalogue.contacts.teams, key=lambda team: team.name)
-    return tuple(leaf for team in teams for part in (*team.services, None) for leaf in _leaves(team, part))
+    milder = _milder_on_holidays(catalogue)
+    return tuple(leaf for team in teams for part in (*team.services, None) for leaf in _leaves(team, part, milder))
 
 
-def _leaves(team: Team, part: TeamPart | None) -> Iterator[Leaf]:
+def _milder_on_holidays(catalogue: Catalogue) -> list[tuple[Severity, Severity]]:
+    """How bad alerts are that the holidays of ``contacts.yaml`` make milder, and how bad they are then."""
+    if not catalogue.contacts.holidays:
+        return []
+    rules = (rule for group in catalogue.alerts for rule in group.rules if HOLIDAYS_LABEL in rule.labels)
+    return sorted({(rule.severity, Severity(rule.labels[HOLIDAYS_LABEL])) for rule in rules})
+
+
+def _leaves(team: Team, part: TeamPart | None, milder: Sequence[tuple[Severity, Severity]]) -> Iterator[Leaf]:
     labels = part.labels if part else {}
     taken = (_owned(team), *(matcher(name, value) for name, value in labels.items()))
     critical, warning = (matcher("severity", one.value) for one in (Severity.CRITICAL, Severity.WARNING))
     yield from _waiting(team, part, (*taken, critical, matcher(URGENCY_LABEL, Attention.WORKING_HOURS.value)))
+    for severities in milder:
+        yield from _on_holidays(team, part, taken, severities)
     for attention, severity in ((Attention.NOW, critical), (Attention.TICKET, warning)):
         heard_by, wakes = team.hears(attention, part), attention is Attention.NOW
         own = bool(heard_by) if part is None else (part.critical if wakes else part.warning) is not None
@@ -192,12 +224,37 @@ def _waiting(team: Team, part: TeamPart | None, taken: tuple[str, ...]) -> Itera
     called = tuple(name for name in team.hears(Attention.WORKING_HOURS, part) if name not in ticket)
     if called:
         name = receiver_name(team, Attention.WORKING_HOURS, part)
-        yield Leaf(receiver=name, heard_by=called, matchers=taken, in_working_hours=True)
+        yield Leaf(receiver=name, heard_by=called, matchers=taken, when=When.WORKING_HOURS)
     owner = part if part is not None and part.warning is not None else None
     name = receiver_name(team, Attention.TICKET, owner) if ticket else CONSOLE
     # Where nobody hears, a wider route would take it, or that of what cannot wait.
     if called or ticket or team.critical or part is not None:
         yield Leaf(receiver=name, heard_by=ticket, matchers=taken)
+
+
+def _on_holidays(
+    team: Team, part: TeamPart | None, taken: tuple[str, ...], severities: tuple[Severity, Severity]
+) -> Iterator[Leaf]:
+    """What is milder on holidays: two routes to the same alerts, of which one is silent whenever the other is not."""
+    asked = (*taken, *map(matcher, ("severity", HOLIDAYS_LABEL), severities))
+    both = [attention_of(severity) for severity in severities]
+    if part is not None and not any(_says(part, attention) for attention in both):
+        return
+    for attention, when in zip(both, (When.NO_HOLIDAYS, When.HOLIDAYS), strict=True):
+        heard_by, owner = team.hears(attention, part), part if part and _says(part, attention) else None
+        name = receiver_name(team, attention, owner) if heard_by else CONSOLE
+        yield Leaf(
+            receiver=name,
+            heard_by=heard_by,
+            matchers=asked,
+            when=when,
+            at_once=bool(heard_by) and attention is Attention.NOW,
+        )
+
+
+def _says(part: TeamPart, attention: Attention) -> bool:
+    """Whether a part of a team says itself who hears."""
+    return {Attention.NOW: part.critical, Attention.TICKET: part.warning}.get(attention) is not None
 
 
 def people(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:

@@ -168,7 +168,11 @@ def _interval(interval: Mapping[str, Any]) -> Value:
 
 
 def _times(span: Mapping[str, Any]) -> Value:
-    made: dict[str, Value] = {_field(key): value for key, value in span.items() if key not in {"location", "times"}}
+    apart = {"location", "times", "days_of_month"}
+    made: dict[str, Value] = {_field(key): value for key, value in span.items() if key not in apart}
+    if days := span.get("days_of_month"):
+        ends = (text.partition(":") for text in days)
+        made["daysOfMonth"] = [{"start": int(first), "end": int(last or first)} for first, _, last in ends]
     if times := span.get("times"):
         made["times"] = [{_field(key): value for key, value in one.items()} for one in times]
     return made

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-from monitor.catalogue import working_hours
-from monitor.catalogue.contacting import holiday
+from monitor.catalogue import holidays, working_hours
 from monitor.catalogue.model import Catalogue
 from monitor.render.yaml_text import Value
 
@@ -14,13 +13,12 @@ WORKING_HOURS = "working-hours"
 HOLIDAYS = "holidays"
 
 
-def rendered(catalogue: Catalogue) -> list[Value]:
-    """Alertmanager's ``time_intervals``."""
+def rendered(catalogue: Catalogue, used: Collection[str]) -> list[Value]:
+    """Alertmanager's ``time_intervals``: those that routes refer to, by name."""
     zone = catalogue.recovery.time_zone if catalogue.recovery else "UTC"
-    found: list[Value] = [{"name": WORKING_HOURS, "time_intervals": list(_hours(catalogue, zone))}]
-    if catalogue.contacts.holidays:
-        found.append({"name": HOLIDAYS, "time_intervals": [_day(text, zone) for text in catalogue.contacts.holidays]})
-    return found
+    days = [span for text in catalogue.contacts.holidays for span in _days(text, zone)]
+    found: dict[str, list[Value]] = {WORKING_HOURS: list(_hours(catalogue, zone)), HOLIDAYS: days}
+    return [{"name": name, "time_intervals": spans} for name, spans in found.items() if name in used]
 
 
 def _hours(catalogue: Catalogue, zone: str) -> Iterator[Value]:
@@ -45,7 +43,8 @@ def _runs(days: tuple[int, ...]) -> Iterator[str]:
         run.append(day)
 
 
-def _day(text: str, zone: str) -> Value:
-    year, month, day = holiday(text)
-    found: dict[str, Value] = {"days_of_month": [str(day)], "months": [calendar.month_name[month].lower()]}
-    return found | ({"years": [str(year)]} if year else {}) | {"location": zone}
+def _days(text: str, zone: str) -> Iterator[Value]:
+    for year, month, first, last in holidays.by_month(holidays.parse(text)):
+        days = str(first) if first == last else f"{first}:{last}"
+        found: dict[str, Value] = {"days_of_month": [days], "months": [calendar.month_name[month].lower()]}
+        yield found | ({"years": [str(year)]} if year else {}) | {"location": zone}

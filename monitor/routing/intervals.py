@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -109,13 +110,16 @@ STEP = timedelta(minutes=15)
 LOOKED_AHEAD = timedelta(days=366)
 
 
-def some_instants(start: datetime) -> tuple[datetime, ...]:
+def some_instants(start: datetime, named: Iterable[Interval] = ()) -> tuple[datetime, ...]:
     """Instants by which to judge whether something is ever so.
 
     Each quarter of an hour for five weeks, then each five hours of a year, so that every hour of every weekday is met
-    in each month.
+    in each month. The same of the years that intervals name.
     """
     fine = timedelta(days=35)
     near = tuple(start + STEP * number for number in range(fine // STEP))
     coarse = timedelta(hours=5)
-    return (*near, *(start + fine + coarse * number for number in range((LOOKED_AHEAD - fine) // coarse)))
+    far = (start + fine + coarse * number for number in range((LOOKED_AHEAD - fine) // coarse))
+    years = {year for one in named for span in one.years for year in span if MINYEAR < year < MAXYEAR}
+    firsts = (datetime(year, 1, 1, tzinfo=UTC) for year in sorted(years))
+    return (*near, *far, *(first + coarse * number for first in firsts for number in range(LOOKED_AHEAD // coarse)))

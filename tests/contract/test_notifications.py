@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from aiohttp import ClientSession
 
 from monitor import clock
 from monitor.catalogue import working_hours
-from monitor.catalogue.model import WorkingHours
+from monitor.catalogue.model import Catalogue, WorkingHours
 from monitor.check.explained import explain
 from monitor.check.routes import rendered
 from monitor.routing.walk import mutes
@@ -282,6 +282,35 @@ async def test_what_can_wait_is_a_ticket_and_a_page_in_working_hours_alone(tmp_p
     labels = {"team": "sre", "severity": "critical", "urgency": "working-hours"}
     told = explain(rendered(catalogue), labels, clock.now(), catalogue)
     assert told.heard_by == (("pager", "mail") if works else ("mail",)), "as is explained"
+
+
+@pytest.mark.parametrize("closed", [True, False])
+async def test_on_a_holiday_no_booking_makes_a_ticket_and_on_other_days_a_page(tmp_path: Path, closed: bool) -> None:  # noqa: FBT001  # a case
+    """The clinic is closed from yesterday to tomorrow, or it was a month ago."""
+    today = datetime.now(UTC).date() - timedelta(days=0 if closed else 30)  # noqa: TID251  # Alertmanager looks at its own clock
+    days = f"{today - timedelta(days=1)}:{today + timedelta(days=1)}"
+    waits = {"urgency": "working-hours"}
+    async with inbox() as box:
+        contacts = {"holidays": (days,), "working_hours": ROUND_THE_CLOCK}
+        catalogue = clinic(box, tmp_path, version=version(), contacts=contacts)
+        (rule,) = (rule for group in catalogue.alerts for rule in group.rules if rule.name == "NoBookings")
+        async with alertmanager(tmp_path, catalogue) as url:
+            posted = [
+                alert("NoBookings", "critical", labels=rule.labels),
+                alert("BackupFailed", "critical", labels=waits),
+            ]
+            await tell(url, posted)
+            tickets = {(await box.next("email", place))["Subject"] for place in range(1 if not closed else 2)}
+            await tell(url, [alert("Later", "critical")])
+            pages = {(await box.next("pagerduty", place))["payload"]["class"] for place in range(1 if closed else 3)}
+    assert len(tickets) == len(box.arrived["email"]) == (2 if closed else 1)
+    assert pages == ({"Later"} if closed else {"NoBookings", "BackupFailed", "Later"})
+    told = explain(rendered(catalogue), {"alertname": "NoBookings"}, clock.now(), catalogue)
+    assert told.heard_by == (("mail",) if closed else ("pager", "chat", *_teams(catalogue))), "as is explained"
+
+
+def _teams(catalogue: Catalogue) -> tuple[str, ...]:
+    return tuple(receiver.name for receiver in catalogue.contacts.receivers if receiver.kind == "msteams")
 
 
 async def test_alertmanager_mutes_what_we_say_that_it_mutes(tmp_path: Path) -> None:

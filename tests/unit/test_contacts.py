@@ -63,13 +63,16 @@ def root(tmp_path: Path) -> Path:
 
 def test_the_examples_of_the_documentation_are_taken(root: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "alerting.md").read_text()
-    contacts, inhibitions = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    contacts, inhibitions, waivers = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (root / "inhibitions.yaml").write_text(
         inhibitions.replace("MongoNoPrimary", "SLONoData").replace("MongoRedundancyLost", "ErrorBudgetExhausted")
     )
 
+    (root / "waivers.yaml").write_text(waivers)
+
     catalogue = loaded(root, contacts)
 
+    assert [waiver.finding for waiver in catalogue.waivers] == ["no-test"]
     assert heard(catalogue, component="mongodb") == ("dba",)
     assert heard(catalogue, drill="true") == ("rehearsals",)
     assert len(catalogue.inhibitions) == 1
@@ -181,6 +184,7 @@ def test_hours_over_midnight_are_two_entries_and_spans_that_touch_are_one() -> N
         ("08:00-12:00", "08:00-08:00", "working_hours[0].hours[0]"),
         ("12-25", "25.12.", "holidays[0]"),
         ("12-25", "02-30", "holidays[0]"),
+        ("12-25", "2026-12-24:01-01", "holidays[0]"),
         ("2027-03-29", "2027-02-29", "holidays[1]"),
         ("drills: [room]", "drills: [nobody]", "drills[0]"),
         ("critical: [dba]", "critical: [nobody]", "teams[0].services[0].critical[0]"),

@@ -58,7 +58,7 @@ def made(random: Random, names: Sequence[str] = RECEIVERS) -> Contacts:
         receivers=tuple(receivers),
         drills=tuple(names[-1:]),
         working_hours=tuple(hours()),
-        holidays=random.choice([(), ("11-30", "2027-01-01")]),
+        holidays=random.choice([(), ("11-30", "2027-01-01"), ("12-21:01-06", "2026-11-27:2026-12-05")]),
     )
 
 
@@ -70,12 +70,24 @@ def alert(random: Random) -> dict[str, str]:
     more = {"component": "mongodb", "slo_service": "shop", "job": "x", "urgency": "working-hours", "repeat": "1d"}
     more |= {"alertname": "ErrorBudgetBurnFast"}
     labels |= {name: value for name, value in more.items() if random.random() < 0.5}
+    if labels["severity"] != "info" and "urgency" not in labels and random.random() < 0.5:
+        labels["holidays"] = {"critical": "warning", "warning": "none"}[labels["severity"]]
     return labels | ({"drill": "true"} if random.random() < 0.1 else {})
+
+
+def is_holiday(contacts: Contacts, at: datetime) -> bool:
+    day = at.strftime("%Y-%m-%d")
+    for text in contacts.holidays:
+        first, _, last = text.partition(":")
+        today = day if len(first) == len(day) else day[5:]
+        if first <= today <= (last or first) or (last and last < first and not last < today < first):
+            return True
+    return False
 
 
 def at_work(contacts: Contacts, at: datetime) -> bool:
     today, minute = at.weekday(), at.hour * 60 + at.minute
-    if at.strftime("%m-%d") in contacts.holidays or at.strftime("%Y-%m-%d") in contacts.holidays:
+    if is_holiday(contacts, at):
         return False
     for entry in contacts.working_hours:
         days = {day for text in entry.days for day in working_hours.days(text)}
@@ -91,8 +103,10 @@ def meant(contacts: Contacts, labels: Mapping[str, str], at: datetime) -> set[st
     """Who is to hear, as docs/alerting.md has it: of a team's parts, the first that fits and says something."""
     if "drill" in labels:
         return set(contacts.drills)
+    if "holidays" in labels and is_holiday(contacts, at):
+        labels = {**labels, "severity": labels["holidays"]}
     team = next((team for team in contacts.teams if team.name == labels["team"]), None)
-    if team is None or labels["severity"] == "info":
+    if team is None or labels["severity"] in {"info", "none"}:
         return set()
     parts = [part for part in team.services if part.labels.items() <= labels.items()]
     if labels["severity"] == "warning":

@@ -14,6 +14,7 @@ from monitor.catalogue.model.alert_tests import (
     QueryCase,
 )
 from monitor.catalogue.model.alerts import (
+    HOLIDAYS_LABEL,
     REPEAT_LABEL,
     URGENCY_LABEL,
     AlertGroup,
@@ -21,6 +22,7 @@ from monitor.catalogue.model.alerts import (
     Attention,
     Inhibition,
     Severity,
+    attention_of,
 )
 from monitor.catalogue.model.catalogue import Catalogue
 from monitor.catalogue.model.contacts import OFFICE_HOURS, Contacts, Receiver, Team, TeamPart, WorkingHours
@@ -32,6 +34,7 @@ from monitor.catalogue.model.slos import Budgeting, Calendar, RatioSli, Sli, Slo
 from monitor.catalogue.model.waivers import Waiver
 
 __all__ = [
+    "HOLIDAYS_LABEL",
     "OFFICE_HOURS",
     "REPEAT_LABEL",
     "URGENCY_LABEL",
@@ -65,4 +68,5 @@ __all__ = [
     "Waiver",
     "Window",
     "WorkingHours",
+    "attention_of",
 ]

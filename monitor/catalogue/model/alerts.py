@@ -36,8 +36,22 @@ URGENCY_LABEL = "urgency"
 """Beside ``severity: critical`` it may say ``working-hours``: serious, and no worse by the morning."""
 
 
+HOLIDAYS_LABEL = "holidays"
+"""The severity that it has on the clinic's holidays, ``warning`` or ``none``, where that is milder than its own."""
+
 REPEAT_LABEL = "repeat"
 """How long Alertmanager waits before it says again that an alert fires, where that is not the environment's."""
+
+
+def attention_of(severity: Severity) -> Attention:
+    """When people hear of what is so bad, where no other label says more."""
+    match severity:
+        case Severity.CRITICAL:
+            return Attention.NOW
+        case Severity.WARNING:
+            return Attention.TICKET
+        case Severity.INFO | Severity.NONE:
+            return Attention.NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,10 +79,8 @@ class AlertRule:
             case Severity.CRITICAL:
                 waits = self.labels.get(URGENCY_LABEL) == Attention.WORKING_HOURS
                 return Attention.WORKING_HOURS if waits else Attention.NOW
-            case Severity.WARNING:
-                return Attention.TICKET
-            case Severity.INFO | Severity.NONE:
-                return Attention.NOBODY
+            case milder:
+                return attention_of(milder)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

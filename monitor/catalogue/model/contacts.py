@@ -86,4 +86,4 @@ class Contacts:
     """Receivers that hear of alerts labelled ``drill="true"``, beside the console; nobody else does."""
     working_hours: tuple[WorkingHours, ...] = OFFICE_HOURS
     holidays: tuple[str, ...] = ()
-    """Days on which nobody works: ``12-25`` each year, ``2027-03-29`` once."""
+    """Days on which nobody works: ``12-25`` or ``12-24:01-01`` each year, ``2027-03-29`` or several such days once."""
