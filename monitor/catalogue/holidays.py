@@ -17,7 +17,7 @@ LONGEST = timedelta(days=366)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holidays:
-    """From a day to another, both included; of days that come each year, the last may be in the next one."""
+    """From a day to another, both included; of days that come each year, the first may be in the year before."""
 
     first: date
     last: date
@@ -40,8 +40,8 @@ def parse(text: str) -> Holidays:
     last, other = _day(end, text) if colon else (first, each_year)
     if each_year is not other:
         raise ValueError(f"{text!r} has a year on one side alone: write it on both, or on neither")
-    if each_year and last < first:
-        last = last.replace(year=_LEAP_YEAR + 1) if (last.month, last.day) != (_FEBRUARY, 29) else last
+    if each_year and last < first and (first.month, first.day) != (_FEBRUARY, 29):
+        first = first.replace(year=_LEAP_YEAR - 1)
     if last < first:
         raise ValueError(f"{text!r} ends before it begins")
     if last - first > LONGEST:
@@ -63,9 +63,10 @@ def by_month(found: Holidays) -> Iterator[tuple[int | None, int, int, int]]:
     """Year (``None``: each), month, first and last day, month by month; -1 is the last day of any February."""
     day = found.first
     while day <= found.last:
-        end = min(found.last, day.replace(day=calendar.monthrange(day.year, day.month)[1]))
-        whole = found.each_year and (end.month, end.day) == (_FEBRUARY, 29) and day != end
-        yield None if found.each_year else day.year, day.month, day.day, -1 if whole else end.day
+        over = day.replace(day=calendar.monthrange(day.year, day.month)[1])
+        end = min(found.last, over)
+        february = found.each_year and day.month == _FEBRUARY and end == over and day != end
+        yield None if found.each_year else day.year, day.month, day.day, -1 if february else end.day
         if end == date.max:
             return
         day = end + timedelta(days=1)
