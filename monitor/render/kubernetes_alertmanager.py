@@ -54,7 +54,7 @@ _SAYS = (
     "# one in the Alertmanager object, with the texts of its messages, which are in a ConfigMap beside it:\n"
     f"# spec.alertmanagerConfiguration: {_GLOBAL}\n"
 )
-_SAYS_ZONE = "# Its time intervals know no time zone: those of working hours are taken for UTC. Move them by hand.\n"
+_SAYS_ZONE = "# Its time intervals know no time zone: hours and holidays are taken for UTC. Move them by hand.\n"
 _SAYS_SECRET = f"# Receivers read the Secret {SECRET} of the same namespace, which has to be made by hand:\n"
 
 
