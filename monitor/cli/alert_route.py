@@ -12,7 +12,6 @@ import click
 from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
-from monitor.catalogue.naming import is_label
 from monitor.catalogue.strict_yaml import read_text
 from monitor.check import explained_words, routes
 from monitor.check.configuration import unfit_configuration
@@ -21,6 +20,7 @@ from monitor.check.finding import Finding
 from monitor.cli import Context, leave, pass_settings, print_json
 from monitor.errors import CatalogueError, Exit, Fault, InputError
 from monitor.routing.config import Config, read
+from monitor.routing.matcher_texts import is_plain
 from monitor.routing.reach import Reach, reaches
 
 
@@ -76,7 +76,7 @@ def _labels(given: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
-        if not equals or not is_label(name):
+        if not equals or not is_plain(name):
             raise InputError(f"alert route: {text!r} is no label with its value: write it like severity=critical")
         if name in found:
             raise InputError(f"alert route: the label {name} is given twice: keep one")

@@ -16,11 +16,13 @@ from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue, Contacts, Receiver, Severity, Team, TeamPart
 from monitor.check import routes
+from monitor.errors import CatalogueError
 from monitor.render.alertmanager import alertmanager_config, people, subtree
 from monitor.render.notifications import FILE, notification_templates
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import document
 from monitor.routing.config import read
+from monitor.routing.matchers import parse
 from monitor.routing.walk import deliveries
 from tests.contract.notification_receivers import version
 from tests.unit.test_contacts_properties import ZONES, made
@@ -208,6 +210,54 @@ def test_amtool_agrees_on_trees_that_others_wrote(tmp_path: Path) -> None:
     ]
 
     assert disagreements(config, [{k: v for k, v in labels.items() if v and "\n" not in v} for labels in asked]) == []
+
+
+ANY_LETTERS = (
+    *("http.status=500", 'http.status=~"5.."', "grüße!=ja", "a-b=c", "1a=b", "{x/y=z}", '"a b"="c d"', '"a"=~"b|c"'),
+    *(
+        '"a,b"=c',
+        r'"a\"b"="c"',
+        r'"é"="\u0041"',
+        r'"\u00e9.x"="\tb"',
+        'a.b = "c",d=e',
+        "a=🙂",
+        "🙂=a",
+        "a='b'",
+        "{a.b=c,}",
+    ),
+)
+NO_MATCHERS = (
+    *("a b=c", 'a="b', "=b", '"a', "a=b,,c=d", 'a=b"c', 'a="b"c"', "a=b,{c=d}", "a.b='c'", "a.b=", "a.b=c=d"),
+    *('a.b="c" d', r'a.b="\."', r'"a\xff"=b', '"a"=x{2}', "{a.b=c", "a.b~=c"),
+)
+
+
+def test_amtool_agrees_on_labels_of_any_letters(tmp_path: Path) -> None:
+    if tuple(map(int, version().split("."))) < (0, 27):
+        pytest.skip(f"Alertmanager {version()} is on PATH: labels of any letters can be matched from 0.27 on")
+    config = tmp_path / "alertmanager.yml"
+    theirs = [{"receiver": f"r{number}", "matchers": [text]} for number, text in enumerate(ANY_LETTERS)]
+    receivers = [{"name": "none"}, *({"name": route["receiver"]} for route in theirs)]
+    config.write_text(yaml.safe_dump({"route": {"receiver": "none", "routes": theirs}, "receivers": receivers}))
+    meant = [
+        {one.name: one.value for one in parse(text) if one.op == "="} | {"grüße": "ja", "http.status": status}
+        for text in ANY_LETTERS
+        for status in ("500", "502", "404")
+    ]
+
+    assert disagreements(config, meant) == []
+
+
+@pytest.mark.parametrize("text", NO_MATCHERS)
+def test_amtool_refuses_as_we_do(text: str, tmp_path: Path) -> None:
+    config = tmp_path / "alertmanager.yml"
+    route = {"receiver": "r", "routes": [{"receiver": "r", "matchers": [text]}]}
+    config.write_text(yaml.safe_dump({"route": route, "receivers": [{"name": "r"}]}))
+    command = ["amtool", "check-config", str(config)]
+
+    assert subprocess.run(command, capture_output=True, timeout=60, check=False).returncode != 0
+    with pytest.raises(CatalogueError):
+        read(config.read_text(), config.name)
 
 
 def test_amtool_accepts_a_configuration_that_our_subtree_was_added_to(tmp_path: Path) -> None:

@@ -309,6 +309,19 @@ def test_an_alert_is_followed_through_any_configuration(tmp_path: Path) -> None:
     assert "nothing is configured there" in nobody.output
 
 
+def test_labels_of_any_letters_are_asked_for_as_newer_alertmanagers_route_them(tmp_path: Path) -> None:
+    file = tmp_path / "alertmanager.yml"
+    route = "{receiver: none, routes: [{receiver: hook, matchers: ['http.status=~\"5..\"', 'grüße=ja']}]}"
+    file.write_text(
+        f"route: {route}\nreceivers: [{{name: none}}, {{name: hook, webhook_configs: [{{url: 'http://h'}}]}}]\n"
+    )
+
+    assert monitor("alert", "route", "--config", str(file), "http.status=502", "grüße=ja").exit_code == 0
+    assert monitor("alert", "route", "--config", str(file), "http.status=404", "grüße=ja").exit_code == 1
+    for wrong in ("a b=c", "a!=b", "=b", "a"):
+        assert monitor("alert", "route", "--config", str(file), wrong).exit_code == 2
+
+
 def test_our_own_routes_can_all_be_reached() -> None:
     done = monitor("alert", "route")
     assert done.exit_code == 0, done.output

@@ -98,6 +98,11 @@ def test_a_pattern_that_kills_other_engines_takes_no_time() -> None:
         (r'a="say \"hi\" \\ \n"', [("a", "=", 'say "hi" \\ \n')]),
         ('a=""', [("a", "=", "")]),
         ("a=~x{2}", [("a", "=~", "x{2")]),
+        (r'a="\.\t"', [("a", "=", r"\.\t")]),
+        ('http.status=~"5..",a=b', [("http.status", "=~", "5.."), ("a", "=", "b")]),
+        ("{ grüße != ja, }", [("grüße", "!=", "ja")]),
+        (r'"a \"b\"\u00e9"="\tx"', [('a "b"é', "=", "\tx")]),
+        ("{}", []),
     ],
 )
 def test_matchers_are_read_as_alertmanager_does(text: str, expected: list[tuple[str, str, str]]) -> None:
@@ -105,7 +110,13 @@ def test_matchers_are_read_as_alertmanager_does(text: str, expected: list[tuple[
     assert all(matchers.parse(str(one)) == (one,) for one in matchers.parse(text))
 
 
-@pytest.mark.parametrize("text", ["severity", "a b=c", 'a="b', "a=~(", "=x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("severity", "a b=c", 'a="b', "a=~(", "=x", "a=b,,c=d", 'a=b"c', 'a="b"c"', r'a="b\"', "a=b,{c=d}"),
+        *("a.b='c'", "a.b=", "{a.b=c", "a.b=x{2}", 'a.b="c" d', r'a.b="\."', r'"a\xff"=b', r'a.b="\ud800"', "a.b~=c"),
+    ],
+)
 def test_what_is_no_matcher_is_said(text: str) -> None:
     with pytest.raises(ValueError, match=r"matcher|quote|without"):
         matchers.parse(text)
