@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ import click
 from monitor import clock
 from monitor.catalogue.load import load
 from monitor.catalogue.model import Catalogue
+from monitor.catalogue.naming import is_label
 from monitor.catalogue.strict_yaml import read_text
 from monitor.check import explained_words, routes
 from monitor.check.configuration import unfit_configuration
@@ -51,7 +52,7 @@ def command(
         _judge_routes(config, name, as_json=as_json)
     at = _time(at_text, zone)
     try:
-        answer = explain(config, _labels(labels), at, catalogue)
+        answer = explain(config, _labels(labels, is_plain if config_file else is_label), at, catalogue)
     except ValueError as error:
         raise InputError(f"alert route: {error}") from error
     if as_json:
@@ -72,11 +73,12 @@ def _config(catalogue: Catalogue | None, file: Path | None) -> tuple[Config, str
     return read(text, str(file)), str(file)
 
 
-def _labels(given: tuple[str, ...]) -> dict[str, str]:
+def _labels(given: tuple[str, ...], is_name: Callable[[str], bool]) -> dict[str, str]:
+    """Labels as they were given. The catalogue has those of Latin letters; others may have any."""
     found: dict[str, str] = {}
     for text in given:
         name, equals, value = text.partition("=")
-        if not equals or not is_plain(name):
+        if not equals or not is_name(name):
             raise InputError(f"alert route: {text!r} is no label with its value: write it like severity=critical")
         if name in found:
             raise InputError(f"alert route: the label {name} is given twice: keep one")

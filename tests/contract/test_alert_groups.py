@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -63,39 +64,47 @@ def listening(pager: Pager) -> Iterator[str]:
             thread.join()
 
 
+@contextmanager
+def alertmanager(folder: Path, config: str) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
+    command = [
+        _binary("prometheus-alertmanager"),
+        f"--config.file={folder / 'alertmanager.yml'}",
+        f"--storage.path={folder / 'data'}",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    ]
+    with (
+        (folder / "alertmanager.log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as process,
+    ):
+        try:
+            yield f"http://{address}"
+        finally:
+            process.terminate()
+
+
 @pytest.fixture
 def pager(tmp_path: Path) -> Iterator[tuple[Pager, str]]:
     """A pager, and the address of the Alertmanager that notifies it."""
     found = Pager()
-    with listening(found) as hook, socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    with listening(found) as hook:
         overrides = {"webhook_url": hook, "group_wait": "2s", "group_interval": "1s"}
-        free.close()
         text = outputs(load(None, "local", environment_overrides=overrides))["rules/alertmanager.yml"]
-        (tmp_path / "alertmanager.yml").write_text(text, encoding="utf-8")
-        command = [
-            _binary("prometheus-alertmanager"),
-            f"--config.file={tmp_path / 'alertmanager.yml'}",
-            f"--storage.path={tmp_path / 'data'}",
-            f"--web.listen-address={address}",
-            "--cluster.listen-address=",
-        ]
-        with (
-            (tmp_path / "alertmanager.log").open("wb") as log,
-            subprocess.Popen(command, stdout=log, stderr=log) as process,
-        ):
-            try:
-                yield found, f"http://{address}"
-            finally:
-                process.terminate()
+        with alertmanager(tmp_path, text) as url:
+            yield found, url
 
 
-def fire(url: str, *alerts: tuple[str, str], service: str = "appointments") -> None:
-    """Tell Alertmanager that alerts fire, each with its SLO if any, as Prometheus would go on telling it."""
+def fire(url: str, *alerts: tuple[str, str], service: str = "appointments", ended: datetime | None = None) -> None:
+    """Tell Alertmanager that alerts fire, or ended, each with its SLO if any, as Prometheus would go on telling it."""
+    end = {"endsAt": clock.to_rfc3339(ended)} if ended else {}
     body = [
         {
             "labels": {"alertname": name, "slo": slo, "slo_service": service, "severity": "critical", "team": "sre"},
-            "startsAt": clock.to_rfc3339(clock.now()),
+            "startsAt": clock.to_rfc3339(ended or clock.now()),
+            **end,
         }
         for name, slo in alerts
     ]
@@ -144,3 +153,34 @@ def test_alerts_that_begin_together_are_one_notification_of_the_faster(pager: tu
     fire(url, ("ErrorBudgetBurnFast", "availability"), service="billing")
     told.wait_for(2)
     assert [alerts for _, alerts in told.pages] == [("ErrorBudgetBurnFast",), ("ErrorBudgetBurnFast",)]
+
+
+RESEND_S = 3.0
+"""Prometheus repeats an end each minute, for a quarter of an hour; here it is quicker, and so are the intervals."""
+
+
+def test_an_end_is_told_once_only_where_groups_wait_longer_than_it_is_repeated(tmp_path: Path) -> None:
+    """What ``ends-repeated`` rests on: which ends were told is known of a group's last message alone."""
+    told = Pager()
+    with listening(told) as hook:
+        intervals = {"short": "1s", "long": f"{RESEND_S + 1:g}s"}
+        routes = [
+            {"receiver": "r", "matchers": [f'slo_service="{name}"'], "group_interval": interval}
+            for name, interval in intervals.items()
+        ]
+        route = {"receiver": "r", "group_by": ["slo_service"], "group_wait": "0s", "routes": routes}
+        receivers = [{"name": "r", "webhook_configs": [{"url": hook}]}]
+        with alertmanager(tmp_path, json.dumps({"route": route, "receivers": receivers})) as url:
+            for name in intervals:
+                fire(url, ("EdgeHasNoBackend", ""), ("EdgeProbeFailed", ""), ("ErrorBudgetBurnFast", ""), service=name)
+            told.wait_for(2)
+            ended = clock.now()
+            for _ in range(3):
+                for alert in ("EdgeHasNoBackend", "EdgeProbeFailed"):
+                    for name in intervals:
+                        fire(url, (alert, ""), service=name, ended=ended)
+                    time.sleep(RESEND_S / 2)  # the one is repeated at another moment than the other
+
+    news = {name: sum(f'slo_service="{name}"' in key for key, _ in told.pages) for name in intervals}
+    assert news["long"] <= 1 + 2, "the beginning, and each end at most once"
+    assert news["short"] > 1 + 2, told.pages

@@ -171,7 +171,7 @@ def test_where_an_alert_goes_is_told_with_why() -> None:
         'routes[0] (line 15) drill="true" -> drills: no, it has no drill',
         "-> sre-warning: matches, delivers",
         "Sent at 26 Nov 2026, 22:00 (Europe/Berlin) to:",
-        "5s after the first alert, news of the same group each 30s, repeated each 4h",
+        "5s after the first alert, news of the same group each 1m30s, repeated each 4h",
         "MongoNoPrimary (line ",
         "Heard by console.",
     ):

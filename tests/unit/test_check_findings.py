@@ -284,7 +284,7 @@ def test_a_test_of_an_alert_that_there_is_not_is_found(bundled: Catalogue) -> No
     ("wrong", "code", "message"),
     [
         ({"prometheus_version": "2.41.0"}, "unsupported-prometheus", "the first is 2.42"),
-        ({"repeat_interval": timedelta(seconds=5)}, "repeat-too-often", "is shorter than group_interval 30s"),
+        ({"repeat_interval": timedelta(seconds=5)}, "repeat-too-often", "is shorter than group_interval 1m30s"),
     ],
 )
 def test_an_environment_that_its_servers_do_not_take_as_written_is_found(
@@ -296,6 +296,29 @@ def test_an_environment_that_its_servers_do_not_take_as_written_is_found(
 
     assert (finding.file, finding.code) == ("environments/compose.yaml", code)
     assert message in finding.message
+
+
+@pytest.mark.parametrize("name", ["compose", "local"])
+def test_ends_that_people_would_be_told_again_and_again_are_found(name: str) -> None:
+    catalogue = load(None, name)
+    least = timedelta(minutes=1) + 2 * catalogue.environment.evaluation_interval
+    chat = Receiver(name="chat", kind="slack", settings={"api_url_file": "/run/secrets/c", "channel": "#sre"})
+    contacts = catalogue.contacts
+    teams = tuple(replace(team, critical=(*team.critical, "chat")) for team in contacts.teams)
+    heard = replace(catalogue, contacts=replace(contacts, teams=teams, receivers=(*contacts.receivers, chat)))
+
+    def told(catalogue: Catalogue, group_interval: timedelta) -> list[str]:
+        environment = replace(catalogue.environment, group_interval=group_interval)
+        return [found.code for found in findings(replace(catalogue, environment=environment))]
+
+    assert told(heard, least) == []
+    assert told(heard, least - timedelta(seconds=1)) == ["ends-repeated"]
+    assert told(catalogue, timedelta(seconds=5)) == [], "the console takes an end as often as it comes"
+
+
+def test_the_environment_to_start_from_tells_people_of_an_end_once() -> None:
+    environment = load(None, "compose").environment
+    assert environment.group_interval >= timedelta(minutes=1) + 2 * environment.evaluation_interval
 
 
 def test_missing_empty_and_orphaned_runbooks_are_found(bundled: Catalogue) -> None:
