@@ -50,6 +50,8 @@ def parse(query: str) -> ql.Expr:
     try:
         return ql.parse(_TEXTS.sub(_quoted, query) if "`" in query else query)
     except ValueError as error:
+        if "'holt_winters'" in str(error):
+            raise ValueError("has holt_winters, which Prometheus 3.0 calls double_exponential_smoothing") from error
         raise ValueError(f"is not PromQL: {shown(str(error))}") from error
 
 

@@ -33,6 +33,12 @@ def test_what_is_no_promql_is_refused() -> None:
         comparison("sum(")
 
 
+def test_a_function_that_prometheus_renamed_is_told_by_its_new_name() -> None:
+    with pytest.raises(ValueError, match="holt_winters, which Prometheus 3.0 calls double_exponential_smoothing"):
+        comparison("holt_winters(a[5m], 0.1, 0.1) > 1")
+    assert comparison("double_exponential_smoothing(a[5m], 0.1, 0.1) > 1").threshold == 1
+
+
 def test_every_alert_of_the_catalogue_can_be_drawn() -> None:
     for rule in all_alerts(load(None, "compose")):
         assert comparison(rule.expr).query
