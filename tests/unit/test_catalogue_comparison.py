@@ -34,7 +34,7 @@ def test_what_is_no_promql_is_refused() -> None:
 
 
 def test_a_function_that_prometheus_renamed_is_told_by_its_new_name() -> None:
-    with pytest.raises(ValueError, match="holt_winters, which Prometheus 3.0 calls double_exponential_smoothing"):
+    with pytest.raises(ValueError, match=r"holt_winters, which Prometheus 3\.0 calls double_exponential_smoothing"):
         comparison("holt_winters(a[5m], 0.1, 0.1) > 1")
     assert comparison("double_exponential_smoothing(a[5m], 0.1, 0.1) > 1").threshold == 1
 
