@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pymongo import MongoClient
 
 from monitor.stack.programs import locate, locate_mongod
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 
 from exporters.settings import Settings
 from monitor.stack.programs import locate_mongod
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 PASSWORD = "only-for-this-test"
 Client = pymongo.MongoClient[dict[str, Any]]

@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,24 +23,12 @@ from exporters.scrape import Scraper
 from exporters.settings import load
 from exporters.sources import Sources
 from tests.contract.exporters_process import Page, samples
+from tests.ports import free_port
 
 PROGRAM = shutil.which("redis-server") or "redis-server"
 START_LIMIT = 10.0
 CLIENTS = 10_000
 """How many clients the everyday server has room for."""
-
-
-HIGHEST_PORT = 55_000
-"""A cluster's node listens 10,000 above its port as well."""
-
-
-def free_port() -> int:
-    while True:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
-        if port < HIGHEST_PORT:
-            return port
 
 
 @dataclass(slots=True)
@@ -79,9 +66,13 @@ class Server:
 def redis_server(directory: Path, *options: str, port: int = 0, sentinel: bool = False) -> Iterator[Server]:
     port = port or free_port()
     directory.mkdir(exist_ok=True)
+    # By default a cluster's node listens 10,000 above its port as well, where connections go out.
+    bus = [f"cluster-port {free_port()}"] if "cluster-enabled yes" in options else []
     config = directory / f"{port}.conf"
     config.write_text(
-        "\n".join([f"port {port}", "bind 127.0.0.1", f"dir {directory}", *([] if sentinel else ['save ""']), *options]),
+        "\n".join(
+            [f"port {port}", "bind 127.0.0.1", f"dir {directory}", *([] if sentinel else ['save ""']), *bus, *options]
+        ),
         encoding="utf-8",
     )
     process = subprocess.Popen(

@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from exporters.settings import Settings
 from monitor.stack.programs import locate_mongod
 from tests.contract.exporters_mongod import PASSWORD, Client
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 USERS: dict[str, list[Any]] = {
     "admin": ["root"],

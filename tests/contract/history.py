@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ import pytest
 from monitor.errors import Unavailable
 from monitor.sources.prometheus import Prometheus
 from telemetry.webconfig import hash_password
+from tests.ports import free_port
 
 
 @dataclass
@@ -66,8 +66,7 @@ def serve(
     (directory / "rules.yml").write_text(rules or "groups: []\n", encoding="utf-8")
     config = "global: {evaluation_interval: 1s}\nrule_files: [rules.yml]\n"
     (directory / "prometheus.yml").write_text(config, encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [
         server,
         f"--config.file={directory / 'prometheus.yml'}",

@@ -7,7 +7,6 @@ import email
 import email.policy
 import re
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +24,7 @@ from monitor.catalogue.model import Catalogue, Contacts, Receiver, Team, Working
 from monitor.render.alertmanager import PATH, alertmanager_config
 from monitor.render.notifications import PATH as TEMPLATES
 from monitor.render.notifications import notification_templates
+from tests.ports import free_address
 
 CONSOLE = "https://monitor.clinic.example"
 ROUND_THE_CLOCK = (WorkingHours(days=("monday:sunday",), hours=("00:00-24:00",)),)
@@ -178,8 +178,7 @@ async def alertmanager(folder: Path, catalogue: Catalogue) -> AsyncIterator[str]
     ):
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = free_address()
     command = [
         binary,
         f"--config.file={folder / PATH}",

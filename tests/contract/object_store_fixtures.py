@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from tests.contract.object_store import SECRET, ObjectStore, answers, identity, wait_for
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from monitor.backup.oplog import point
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place, ReplicaSet
 from tests.contract.oplog_restored import capture
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 
 @pytest.fixture(scope="module")

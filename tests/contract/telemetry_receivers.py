@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import random
 import socket
 import threading
 import time
@@ -67,19 +66,6 @@ class Receiver:
         while len(self.raw) < payloads and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(self.raw) >= payloads, f"{self.endpoint} received {len(self.raw)} payloads, not {payloads}"
-
-
-def free_ports(*names: str) -> dict[str, int]:
-    """Ports for servers that choose none themselves, below those that Linux gives to outgoing connections."""
-    with contextlib.ExitStack() as held:
-        ports: dict[str, int] = {}
-        while len(ports) < len(names):
-            one = held.enter_context(socket.socket())
-            port = random.randrange(20_000, 32_000)
-            with contextlib.suppress(OSError):
-                one.bind(("127.0.0.1", port))
-                ports[names[len(ports)]] = port
-        return ports
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ from monitor import clock
 from monitor.catalogue.load import load
 from monitor.render import outputs
 from tests.contract.history import _binary
+from tests.ports import free_address
 
 Page = tuple[str, tuple[str, ...]]
 """By which key a pager knows it, and the names of the alerts that fire."""
@@ -66,8 +66,7 @@ def listening(pager: Pager) -> Iterator[str]:
 
 @contextmanager
 def alertmanager(folder: Path, config: str) -> Iterator[str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = free_address()
     (folder / "alertmanager.yml").write_text(config, encoding="utf-8")
     command = [
         _binary("prometheus-alertmanager"),

@@ -19,7 +19,7 @@ from app.mongodb import Database, connect, ensure_guards, ensure_indexes
 from app.settings import Settings
 from monitor.stack.programs import locate_mongod
 from tests.contract.clinic import answers, clinic, until
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 GUARDS = {"practitioner_cells", "patient_cells", "idempotency"}
 

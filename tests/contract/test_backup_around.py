@@ -19,7 +19,7 @@ from monitor.backup.erasures import Subject
 from monitor.sources import signing_keys
 from monitor.stack.programs import locate
 from tests.contract.backup_server import Place, ReplicaSet
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 pytest_plugins = ("tests.contract.backup_fixtures",)
 

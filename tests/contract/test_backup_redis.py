@@ -23,7 +23,7 @@ from monitor.backup.redis import newest, snapshots, take, verify
 from monitor.errors import InputError, Unavailable
 from monitor.sources.redis_wire import Address
 from monitor.stack.programs import locate
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 PASSWORD = "a-password-of-this-test"
 CANARY = "canary-birdsong"

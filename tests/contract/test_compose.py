@@ -28,7 +28,7 @@ from monitor.stack import credentials
 from monitor.stack.layout import COMPONENTS, PORTS
 from monitor.stack.programs import locate_mongod
 from monitor.stack.replica_set import MEMBERS
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 ONE_SHOT = {"secrets", "replica-set"}

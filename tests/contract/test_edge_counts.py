@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from aiohttp import web
 
 from monitor.stack import programs
+from tests.ports import free_port
 
 CONFIG = Path(__file__).parents[2] / "deploy" / "haproxy.cfg"
 BOOKINGS = "/api/v1/appointments"
@@ -207,9 +207,3 @@ async def test_metrics_are_not_served_to_patients_nor_a_statistics_page_to_anybo
     assert await edge.counts("pages") == (1, 0)  # the stand-in answered, not HAProxy
     async with edge.session.get(edge.metrics_url.replace("/metrics", "/stats")) as response:
         assert response.status == 404
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

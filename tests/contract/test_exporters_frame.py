@@ -20,7 +20,8 @@ import pytest
 
 from monitor.stack import programs
 from tests.contract.exporters_process import Exporters, Series, exporters, samples
-from tests.contract.test_exporters_prometheus import free_port, prometheus, query
+from tests.contract.test_exporters_prometheus import prometheus, query
+from tests.ports import free_port
 
 HEADER = 2.0
 """Seconds that the scraper says it will wait."""

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exporters.host import network
 from tests.contract.exporters_process import Series, exporters, samples
+from tests.ports import free_address
 
 NODE_EXPORTER = "prometheus-node-exporter"
 """Debian's; ``make test`` installs it (deploy/install-packages.sh --tests)."""
@@ -79,9 +79,7 @@ def pages() -> tuple[Seen, Seen, Seen]:
 @contextlib.contextmanager
 def node_exporter() -> Iterator[str]:
     assert shutil.which(NODE_EXPORTER), f"{NODE_EXPORTER} is installed by `make test`"
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{chosen.getsockname()[1]}"
+    address = free_address()
     command = [NODE_EXPORTER, f"--web.listen-address={address}", *NODE_FLAGS]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

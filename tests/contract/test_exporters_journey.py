@@ -31,7 +31,7 @@ from exporters.sources import Sources
 from tests.contract.app_api import Person, working_day
 from tests.contract.clinic import Clinic, Samples, clinic
 from tests.contract.exporters_process import exporters
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 Found = dict[tuple[str, ...], float]
 BUSINESS = ("booking_attempts_total", "appointments_transitions_total", "users_registered_total")

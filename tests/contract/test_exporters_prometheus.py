@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from urllib.request import urlopen
 from monitor.stack import programs
 from tests.contract.exporters_process import exporters
 from tests.contract.telemetry_receivers import otlp_receiver
+from tests.ports import free_address
 
 
 @contextlib.contextmanager
@@ -28,7 +28,7 @@ def prometheus(directory: Path, scrape: Mapping[str, object]) -> Iterator[str]:
         json.dumps({"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [dict(scrape)]}),
         encoding="utf-8",
     )
-    address = f"127.0.0.1:{free_port()}"
+    address = free_address()
     process = subprocess.Popen(
         [
             programs.locate("prometheus"),
@@ -48,12 +48,6 @@ def prometheus(directory: Path, scrape: Mapping[str, object]) -> Iterator[str]:
 
 def static(target: str) -> dict[str, object]:
     return {"job_name": "exporters", "static_configs": [{"targets": [target]}]}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def query(url: str, promql: str) -> list[Any]:

@@ -22,11 +22,11 @@ from tests.contract.exporters_redis import (
     Server,
     busy,
     everyday_server,
-    free_port,
     redis_server,
     until,
     watching,
 )
+from tests.ports import free_port
 
 ABSENT = {
     "redis_module_info": "no module is installed here; tests/unit has recorded ones",

@@ -19,12 +19,12 @@ from tests.contract.exporters_redis import (
     Server,
     busy,
     everyday_server,
-    free_port,
     open_files_limit,
     redis_server,
     until,
     watching,
 )
+from tests.ports import free_port
 
 HEADER = 2.0
 """Seconds that Prometheus would wait."""

@@ -31,10 +31,10 @@ from tests.contract.canary import Patient, forms, leaks
 from tests.contract.telemetry_receivers import (
     Receiver,
     dogstatsd_receiver,
-    free_ports,
     jaeger_udp_receiver,
     otlp_receiver,
 )
+from tests.ports import free_ports
 
 ROOT = Path(__file__).parents[2]
 CANARY = Patient()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -24,6 +23,7 @@ from monitor.errors import Unavailable
 from monitor.render import outputs, scrape_config
 from monitor.slo import names, promql
 from monitor.sources.prometheus import Prometheus
+from tests.ports import free_address
 
 STEP_S = 1
 PACE = 50
@@ -96,8 +96,7 @@ def evaluated(target: str, directory: Path, **others: str) -> Iterator[tuple[Pro
     """A Prometheus that scrapes the target and evaluates the availability rules each second; others by their job."""
     server = shutil.which("prometheus")
     assert server, "prometheus is not installed: make install"
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        own = f"127.0.0.1:{free.getsockname()[1]}"
+    own = free_address()
     overrides = {
         "scrape_interval": f"{STEP_S}s",
         "evaluation_interval": f"{STEP_S}s",

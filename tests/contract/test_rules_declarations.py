@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.ports import free_address
 
 ROOT = Path(__file__).parents[2]
 DECLARED = ROOT / "monitor" / "catalogue" / "metrics"
@@ -46,11 +47,6 @@ def declared(producer: str) -> dict[str, dict[str, Any]]:
     data = json.loads((DECLARED / f"{producer}.json").read_text())
     assert data["producer"] == producer
     return {metric["name"]: metric for metric in data["metrics"]}
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -17,11 +16,7 @@ from monitor.cli import main
 from monitor.errors import Unavailable
 from monitor.sources.prometheus import Prometheus
 from tests.contract.scripted_server import HEAD, server
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return f"127.0.0.1:{free.getsockname()[1]}"
+from tests.ports import free_address
 
 
 def wait_until_it_answers(url: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -43,6 +42,7 @@ from monitor.work.schedule import Crontab, Every
 from monitor.work.scrape import Achieved
 from tests.contract.history import History, serve
 from tests.contract.web_server import CATALOGUE, NOBODY, console
+from tests.ports import free_address
 
 HOURLY = Every(span=timedelta(hours=1))
 
@@ -423,8 +423,7 @@ async def test_a_heartbeat_that_was_not_taken_is_said_not_to_be(tmp_path: Path, 
 
 
 def test_the_process_answers_survives_a_database_that_is_away_and_ends_when_told(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = free_address()
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_")}
     command = [sys.executable, "-m", "monitor", "--run-dir", str(tmp_path), "work"]
     process = subprocess.Popen(command, env=environ | {"MONITOR_WORK_LISTEN": address}, stdout=subprocess.DEVNULL)

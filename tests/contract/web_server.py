@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -25,6 +24,7 @@ from monitor.store import Store
 from monitor.web import make_app
 from telemetry.webconfig import WebConfig
 from tests.contract.history import asking
+from tests.ports import free_address
 
 NOBODY = "http://127.0.0.1:9"
 """The discard port: nothing listens there."""
@@ -63,8 +63,7 @@ def alertmanager(directory: Path, hook: str, *, login: tuple[bytes, bytes] | Non
         "receivers": [{"name": "web", "webhook_configs": [{"url": hook, "send_resolved": True}]}],
     }
     (directory / "alertmanager.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    url = f"http://{free_address()}"
     command = [
         binary,
         f"--config.file={directory / 'alertmanager.yml'}",

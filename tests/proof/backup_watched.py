@@ -30,7 +30,7 @@ from monitor.settings import Settings
 from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place
 from tests.contract.oplog_restored import NOBODY
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 
 LEDGER = "ledger"
 """The database that the ledger's writes go to."""

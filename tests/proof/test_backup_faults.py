@@ -28,7 +28,7 @@ from monitor.sources.mongodb import Client
 from tests.contract.backup_server import Place
 from tests.contract.exporters_replset import Server
 from tests.contract.oplog_restored import capture
-from tests.contract.telemetry_receivers import free_ports
+from tests.ports import free_ports
 from tests.proof.backup_faulty import SEED, sound, spans_of, whole
 from tests.proof.backup_watched import Ledger, Worker, await_true, tell
 
