@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,7 @@ from monitor.stack.procfs import is_free
 from monitor.stack.run import Plan
 from monitor.stack.teardown import tear_down
 from telemetry import logs
+from tests.steady import steady
 
 # How long an example takes is the machine's business, which runs other workers too.
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -80,6 +83,13 @@ def _servers(item: pytest.Item) -> str:
 def strict_logs() -> None:
     """Let a log event, field or value that is not declared fail the test that wrote it."""
     logs.configure("tests", strict=True)
+
+
+@pytest.fixture
+async def steady_time(request: pytest.FixtureRequest) -> AsyncIterator[None]:
+    """Let an asynchronous test, and what it tries in this process, go by a clock that does not count stalls."""
+    with steady(asyncio.get_running_loop()) if iscoroutinefunction(request.function) else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,8 @@ from tests.contract.hostile import (
     serving,
 )
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 Found = dict[tuple[str, ...], float]
 PAGE = b"<html>" + b" ".join(NEEDED)
 BUNDLE = b'{"resourceType": "Bundle", "entry": [{"resource": {"resourceType": "Practitioner", "id": "p1"}}]}'

@@ -26,6 +26,8 @@ from exporters.settings import Settings
 from exporters.sources import Sources
 from tests.contract.exporters_process import exporters
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 A, B, C = ("a1" * 32, "b2" * 32, "c3" * 32)
 SECRET = "hunter2-in-the-environment"
 Found = dict[tuple[str, ...], float]

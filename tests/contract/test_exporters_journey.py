@@ -33,6 +33,8 @@ from tests.contract.clinic import Clinic, Samples, clinic
 from tests.contract.exporters_process import exporters
 from tests.ports import free_ports
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 Found = dict[tuple[str, ...], float]
 BUSINESS = ("booking_attempts_total", "appointments_transitions_total", "users_registered_total")
 WHERE = {

@@ -29,6 +29,8 @@ from tests.contract.exporters_process import exporters, samples
 from tests.contract.exporters_replset import Servers, replset
 from tests.contract.hostile import serving
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 Key = tuple[str, ...]
 
 ABSENT = {

@@ -33,6 +33,8 @@ from exporters.sources import Sources
 from monitor.clock import now
 from tests.contract.exporters_mongod import Client, Mongod, fill, mongod
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 MANY = 300
 ALL: tuple[type[Collector], ...] = (
     MongodbCollector,

@@ -28,6 +28,8 @@ from tests.contract.exporters_redis import (
 )
 from tests.ports import free_port
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 ABSENT = {
     "redis_module_info": "no module is installed here; tests/unit has recorded ones",
     "redis_acl_access_denied_auth_total": "from Redis 7.2 on; tests/unit",

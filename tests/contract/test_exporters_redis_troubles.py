@@ -26,6 +26,8 @@ from tests.contract.exporters_redis import (
 )
 from tests.ports import free_port
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 HEADER = 2.0
 """Seconds that Prometheus would wait."""
 

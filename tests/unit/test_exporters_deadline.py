@@ -9,6 +9,8 @@ import pytest
 
 from exporters.collector import Deadline
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 
 @pytest.mark.parametrize(("limit", "seconds"), [(None, 0.35), (0.2, 0.2)])
 async def test_a_guard_moves_with_the_deadline_but_never_past_its_limit(limit: float | None, seconds: float) -> None:

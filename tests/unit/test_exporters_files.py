@@ -19,6 +19,8 @@ from exporters.redis.source import Redis
 from exporters.service import Configuration, Service
 from exporters.settings import Settings, SettingsError
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 
 @contextmanager
 def hanging(path: Path) -> Iterator[Path]:

@@ -20,6 +20,8 @@ from exporters.host.filesystems import Filesystems, Mount
 from exporters.readings import Readings
 from exporters.reasons import Reason
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 TREE = {
     "stat": (
         "cpu  300 0 100 600 0 0 0 0 0 0\ncpu0 100 0 50 300 7 0 0 0 60 5\ncpu1 200 0 50 300 0 0 0 0 0 0\n"

@@ -19,6 +19,8 @@ from exporters.lookup import Lookup, Loop
 from exporters.redis.source import Redis
 from exporters.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 HANGING = 40
 """Names without an answer: more than the usual pool of threads would bear."""
 

@@ -22,6 +22,8 @@ from exporters.reasons import Reason
 from exporters.settings import Settings
 from telemetry.metric import Metric
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 A = "a:1"
 
 

@@ -22,6 +22,8 @@ from exporters.settings import Settings
 from exporters.sources import Sources
 from telemetry.metric import Metric
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 UP = Metric(name="fast_up", type="gauge", help="Whether it answered.")
 OTHER_UP = Metric(name="slow_up", type="gauge", help="Whether it answered.")
 

@@ -22,6 +22,8 @@ from exporters.slow import KEPT_INTERVALS, SlowCollector
 from exporters.sources import Bill, Sources
 from telemetry.metric import Metric
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 TURN = family("turn", "Which reading this is.", cost="slow")
 WIDE = family("wide_total", "Many.", "who", cost="slow")
 
