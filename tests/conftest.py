@@ -33,7 +33,9 @@ from telemetry import logs
 from tests.steady import steady
 
 # How long an example takes is the machine's business, which runs other workers too.
-hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.register_profile(
+    "shared machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("shared machine")
 
 BUNDLED_PROMISES = Promises()

@@ -35,5 +35,5 @@ def server(pieces: Callable[[], Iterable[bytes]], *, every_s: float = 0, kept: b
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         listening.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive(), "the server is still heard"

@@ -25,7 +25,7 @@ def command(layout: Layout, *args: str) -> list[str]:
     return [sys.executable, "-m", "monitor", "--run-dir", str(layout.run_dir), *args]
 
 
-def eventually(look: Callable[[], T], *, within_s: float = 10) -> T:
+def eventually(look: Callable[[], T], *, within_s: float = 60) -> T:
     """Wait until ``look`` returns something true, and return that."""
     deadline = time.monotonic() + within_s
     while not (found := look()):

@@ -57,7 +57,7 @@ def ready(place: Place, tmp_path: Path) -> Iterator[Place]:
 
 
 def _until_answers(client: redis_py.Redis) -> None:
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while True:
         try:
             client.ping()

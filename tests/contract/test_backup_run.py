@@ -63,7 +63,9 @@ def transfers(replica_set: ReplicaSet) -> Iterator[None]:
 
 def test_a_backup_under_load_is_what_was_there_at_one_instant(documents: ReplicaSet, place: Place) -> None:
     with transfers(documents):
-        time.sleep(0.5)
+        deadline = time.monotonic() + 60
+        while not documents.admin.bank.savings.find_one({"balance": {"$ne": BALANCE}}):
+            assert time.monotonic() < deadline
         record = backup.take(place.settings, max_bytes_per_second=5e6)
         verdict = backup.verify(place.settings, record.id)
     assert (record.outcome, verdict.outcome, verdict.faults) == ("passed", "passed", ())
@@ -292,7 +294,7 @@ def test_taking_a_backup_from_a_second_thread_is_refused_too(documents: ReplicaS
 
 
 def _wait_for(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not holds():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

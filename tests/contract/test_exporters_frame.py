@@ -22,6 +22,7 @@ from monitor.stack import programs
 from tests.contract.exporters_process import Exporters, Series, exporters, samples
 from tests.contract.test_exporters_prometheus import prometheus, query
 from tests.ports import free_port
+from tests.steady import undisturbed
 
 HEADER = 2.0
 """Seconds that the scraper says it will wait."""
@@ -145,26 +146,36 @@ def test_only_names_from_the_file_are_reached_and_nothing_is_echoed(running: Run
 
 
 def test_fifty_callers_of_a_target_that_hangs_are_one_scrape_and_all_answered_in_time(running: Running) -> None:
-    before = ask(running.process, "/probe?target=silent", headers=waits(1)).samples
-    with ThreadPoolExecutor(50) as pool:
-        pages = list(pool.map(lambda _: ask(running.process, "/probe?target=silent", headers=waits(HEADER)), range(50)))
-    assert {page.status for page in pages} == {200}
-    assert max(page.seconds for page in pages) < HEADER - 0.5 + 0.35, "50 callers and one test share two processors"
-    assert {page.value("redis_up") for page in pages} == {0}
-    assert {page.value("redis_up_reason", reason="timeout") for page in pages} == {1}
-    assert {page.body for page in pages} == {pages[0].body}
-    alone = ask(running.process, "/probe?target=silent", headers=waits(HEADER))
-    assert alone.seconds < HEADER - 0.5
-    for counted, more in (("exporter_scrapes_total", 2), ("exporter_scrapes_shared_total", 49)):
-        assert alone.value(counted) == before[counted, frozenset()] + more
+    def attempt() -> None:
+        before = ask(running.process, "/probe?target=silent", headers=waits(1)).samples
+        with ThreadPoolExecutor(50) as pool:
+            asked = [
+                pool.submit(ask, running.process, "/probe?target=silent", headers=waits(HEADER)) for _ in range(50)
+            ]
+        pages = [one.result() for one in asked]
+        assert {page.status for page in pages} == {200}
+        assert max(page.seconds for page in pages) < HEADER - 0.5 + 0.35, "50 callers and one test share two processors"
+        assert {page.value("redis_up") for page in pages} == {0}
+        assert {page.value("redis_up_reason", reason="timeout") for page in pages} == {1}
+        assert {page.body for page in pages} == {pages[0].body}
+        alone = ask(running.process, "/probe?target=silent", headers=waits(HEADER))
+        assert alone.seconds < HEADER - 0.5
+        for counted, more in (("exporter_scrapes_total", 2), ("exporter_scrapes_shared_total", 49)):
+            assert alone.value(counted) == before[counted, frozenset()] + more
+
+    undisturbed(attempt)
 
 
 def test_an_impatient_caller_gets_a_page_in_his_time_and_the_patient_one_too(process: Exporters) -> None:
-    with ThreadPoolExecutor(1) as pool:
-        patient = pool.submit(ask, process, "/probe?target=silent", headers=waits(5))
-        time.sleep(0.1)
-        assert ask(process, "/probe?target=silent", headers=waits(1)).seconds < 0.6
-        assert patient.result().value("redis_up") == 0
+    def attempt() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            patient = pool.submit(ask, process, "/probe?target=silent", headers=waits(5))
+            time.sleep(0.1)
+            impatient = ask(process, "/probe?target=silent", headers=waits(1))
+            assert patient.result().value("redis_up") == 0
+            assert impatient.seconds < 0.6
+
+    undisturbed(attempt)
 
 
 def test_callers_with_absurd_limits_cost_nobody_a_page_and_the_target_no_connection(process: Exporters) -> None:
@@ -202,7 +213,7 @@ def test_a_caller_who_hangs_up_takes_nothing_from_anybody_and_leaves_nothing_beh
                 )
         stays = pool.submit(ask, process, "/probe?target=silent", headers=waits(1))
         assert stays.result().value("redis_up") == 0
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 30
     while ask(process, "/metrics").value("process_open_fds") > before + 1:
         assert time.monotonic() < ends
         time.sleep(0.1)

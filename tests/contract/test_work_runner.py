@@ -70,7 +70,7 @@ async def running(directory: Path, *jobs: Job) -> AsyncIterator[tuple[Store, lis
 
 
 async def until(look: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not look():
         assert time.monotonic() < deadline, "it did not happen"
         await asyncio.sleep(0.02)
@@ -215,7 +215,7 @@ async def test_a_run_that_cannot_be_recorded_is_counted_and_tried_again(tmp_path
 
     again = job("backup", breaks_the_store, retry_after=timedelta(milliseconds=50))
     async with running(tmp_path, again) as (_, runs):
-        await until(lambda: len(runs) == 2)
+        await until(lambda: len(runs) >= 2)
 
 
 @pytest.mark.parametrize("name", ["monthly-report", "store-upkeep"])
@@ -357,15 +357,17 @@ async def test_work_that_does_not_give_up_is_left_behind(tmp_path: Path, monkeyp
 
     def deaf(_: Bench) -> Done:
         started.set()
-        release.wait(20)
+        release.wait(120)
         return Done(outcome="passed")
 
     begun = time.monotonic()
-    async with running(tmp_path, job("backup", deaf)):
-        await until(started.is_set)
-        begun = time.monotonic()
-    assert time.monotonic() - begun < 3
-    release.set()
+    try:
+        async with running(tmp_path, job("backup", deaf)):
+            await until(started.is_set)
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 30
+    finally:
+        release.set()
 
 
 async def test_the_heartbeat_is_silent_while_the_chain_is_broken(tmp_path: Path) -> None:
@@ -437,14 +439,14 @@ def test_the_process_answers_survives_a_database_that_is_away_and_ends_when_told
             store.put("drill", "d", {"drill": "x", "outcome": "passed", "finished_at": at, "measurements": {}})
         fetch(f"http://{address}/metrics", lambda text: 'dr_drill_result{drill="x"} 1.0' in text)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
     finally:
         process.kill()
         process.wait()
 
 
 def fetch(url: str, good_enough: Callable[[str], bool]) -> str:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         try:
             with urlopen(url, timeout=5) as answer:  # noqa: S310  # an address that we have just made

@@ -308,14 +308,14 @@ class Mounts:
     def __call__(self, path: str) -> os.statvfs_result:
         self.calls.append(path)
         if path.startswith("/lost"):
-            self.thaw.wait(30)
+            self.thaw.wait(120)
         return self._real("/")
 
     async def let_go(self, asked: Crew) -> None:
         stuck = [*asked.stuck.values()]
         self.thaw.set()
         for thread in stuck:
-            await asyncio.to_thread(thread.join, 10)
+            await asyncio.to_thread(thread.join, 60)
 
 
 @pytest.fixture
@@ -330,7 +330,7 @@ def statvfs_threads() -> int:
 
 
 async def until_threads(count: int) -> None:
-    ends = time.monotonic() + 5
+    ends = time.monotonic() + 30
     while statvfs_threads() != count:
         assert time.monotonic() < ends, threading.enumerate()
         await asyncio.sleep(0.005)

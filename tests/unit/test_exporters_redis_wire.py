@@ -34,20 +34,20 @@ async def told(*chunks: bytes, count: int = 1) -> list[Reply]:
     await asyncio.sleep(0)
     for chunk in chunks:
         wire.data_received(chunk)
-    return list(await asyncio.wait_for(asked, 1))
+    return list(await asyncio.wait_for(asked, 60))
 
 
 @pytest.mark.parametrize("kind", [b"*", b"%", b"~", b">", b"|"])
 @pytest.mark.parametrize("before", [b"", b"*3\r\n:1\r\n", b"+OK\r\n", b"$5\r\nhello\r\n"], ids=repr)
 async def test_a_list_of_a_billion_elements_is_refused_before_room_is_made(kind: bytes, before: bytes) -> None:
     said = before + kind + b"%d\r\n" % HUGE
-    had, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    had, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     for chunks in ((said,), [said[at : at + 1] for at in range(len(said))]):
         with pytest.raises(CollectError) as error:
             await told(*chunks, count=9)
         assert error.value.reason is Reason.MALFORMED
         assert "too long" in str(error.value.__cause__)
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - had < 16 << 10
 
 
