@@ -28,7 +28,7 @@ class Page:
         number = next(self._ids)
         await self._socket.send_json({"id": number, "method": method, "params": params})
         while True:
-            message = await asyncio.wait_for(self._socket.receive_json(), timeout=30)
+            message = await asyncio.wait_for(self._socket.receive_json(), timeout=60)
             self._listen(message)
             if message.get("id") == number:
                 assert "error" not in message, message
@@ -88,11 +88,11 @@ async def chromium(directory: Path) -> AsyncIterator[Page]:
                 yield page
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), timeout=20)
+        await asyncio.wait_for(process.wait(), timeout=60)
 
 
 async def _port(file: Path) -> int:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (port := _first_line(file)):
         assert time.monotonic() < deadline, "Chromium did not start"
         await asyncio.sleep(0.1)

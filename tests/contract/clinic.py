@@ -53,7 +53,7 @@ class Clinic:
 
     def restart(self, name: str) -> None:
         self.processes[name].terminate()
-        self.processes[name].wait(20)
+        self.processes[name].wait(60)
         command, env = self.started[name]
         self.start(name, *command, env=env)
 
@@ -63,7 +63,7 @@ class Clinic:
             process.send_signal(signal.SIGCONT)
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -75,7 +75,7 @@ class Clinic:
     @contextlib.contextmanager
     def database(self) -> Iterator[Any]:
         client: MongoClient[dict[str, Any]] = MongoClient(
-            f"mongodb://127.0.0.1:{self.ports['mongod']}/", directConnection=True, timeoutMS=10_000, tz_aware=True
+            f"mongodb://127.0.0.1:{self.ports['mongod']}/", directConnection=True, timeoutMS=60_000, tz_aware=True
         )
         with client:
             yield client["appointments"]
@@ -88,7 +88,7 @@ class Clinic:
 
     def counted(self, where: str = "metrics") -> Samples:
         """What the app (or the edge) has on its metrics page."""
-        with urlopen(f"http://127.0.0.1:{self.ports[where]}/metrics", timeout=10) as answer:
+        with urlopen(f"http://127.0.0.1:{self.ports[where]}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         families = text_string_to_metric_families(text)
         return {(one.name, frozenset(one.labels.items())): one.value for family in families for one in family.samples}
@@ -160,7 +160,7 @@ def answers(url: str) -> bool:
     return False
 
 
-def until(condition: Callable[[], object], within_s: float = 40) -> None:
+def until(condition: Callable[[], object], within_s: float = 90) -> None:
     """Wait until something is so."""
     ends = time.monotonic() + within_s
     while not condition():

@@ -82,7 +82,7 @@ def mongod(folder: Path) -> Iterator[Mongod]:
         yield Mongod(folder, port, process)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _prepare(port: int) -> None:
@@ -90,7 +90,7 @@ def _prepare(port: int) -> None:
     with pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/", directConnection=True, timeoutMS=20_000) as plain:
         member = {"_id": 0, "host": f"127.0.0.1:{port}"}
         plain.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
-        ends = time.monotonic() + 20
+        ends = time.monotonic() + 60
         while True:
             try:
                 plain.admin.command("createUser", "admin", pwd=PASSWORD, roles=["root"])

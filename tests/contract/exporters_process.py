@@ -90,7 +90,7 @@ class Exporters:
         headers |= {"Accept": accept} if accept else {}
         headers |= {"Authorization": f"Basic {base64.b64encode(user.encode()).decode()}"} if user else {}
         started = time.monotonic()
-        with urlopen(Request(self.url + path, headers=headers), timeout=30) as answer:  # noqa: S310  # our own address
+        with urlopen(Request(self.url + path, headers=headers), timeout=60) as answer:  # noqa: S310  # our own address
             body = answer.read().decode()
             page = Page(body, time.monotonic() - started, answer.headers["Content-Type"])
         if path == "/metrics" and not accept:
@@ -131,13 +131,13 @@ def exporters(*flags: str, environment: Mapping[str, str] | None = None) -> Iter
     reader = threading.Thread(target=_follow, args=(process, log, address, started), daemon=True)
     reader.start()
     try:
-        assert started.wait(20), log
+        assert started.wait(60), log
         assert address, log
         yield Exporters(process, f"http://{address[0]}", log)
     finally:
         process.terminate()
-        status = process.wait(15)
-        reader.join(5)
+        status = process.wait(60)
+        reader.join(60)
         assert process.stdout is not None
         process.stdout.close()
         assert status == 0, log

@@ -26,7 +26,7 @@ from tests.contract.exporters_process import Page, samples
 from tests.ports import free_port
 
 PROGRAM = shutil.which("redis-server") or "redis-server"
-START_LIMIT = 10.0
+START_LIMIT = 60.0
 CLIENTS = 10_000
 """How many clients the everyday server has room for."""
 
@@ -85,7 +85,7 @@ def redis_server(directory: Path, *options: str, port: int = 0, sentinel: bool =
     finally:
         process.send_signal(signal.SIGCONT)
         process.kill()
-        process.wait(10)
+        process.wait(60)
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def _wait(server: Server) -> None:
             return
 
 
-def until(good: Any, *, within_s: float = 10) -> None:
+def until(good: Any, *, within_s: float = 60) -> None:
     ends = time.monotonic() + within_s
     while not good():
         assert time.monotonic() < ends, f"not within {within_s} s"
@@ -137,7 +137,7 @@ class Watch:
         body = self.scraper.render(snapshot, Flavour.TEXT).decode()
         return Page(body, time.monotonic() - started, samples=samples(body))
 
-    async def until(self, good: Callable[[Page], bool], *, within_s: float = 10) -> Page:
+    async def until(self, good: Callable[[Page], bool], *, within_s: float = 60) -> Page:
         ends = time.monotonic() + within_s
         while not good(page := await self.page()):
             assert time.monotonic() < ends, f"not within {within_s} s"

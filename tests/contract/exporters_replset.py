@@ -27,7 +27,7 @@ USERS: dict[str, list[Any]] = {
     "half": [{"role": "half", "db": "admin"}],
 }
 _HALF = [{"resource": {"cluster": True}, "actions": ["serverStatus"]}]
-_LIMIT = 30.0
+_LIMIT = 60.0
 
 
 @dataclass(slots=True)

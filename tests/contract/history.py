@@ -111,7 +111,7 @@ def _binary(name: str) -> str:
 
 
 def _wait(client: Prometheus) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             client.instant("vector(1)")

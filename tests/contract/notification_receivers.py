@@ -44,7 +44,7 @@ class Inbox:
             self.arrived.setdefault(channel, []).append(body)
             self.news.notify_all()
 
-    async def next(self, channel: str, number: int = 0, *, within_s: float = 20) -> Any:
+    async def next(self, channel: str, number: int = 0, *, within_s: float = 60) -> Any:
         async with asyncio.timeout(within_s), self.news:
             await self.news.wait_for(lambda: len(self.arrived.get(channel, ())) > number)
         return self.arrived[channel][number]
@@ -193,12 +193,12 @@ async def alertmanager(folder: Path, catalogue: Catalogue) -> AsyncIterator[str]
         yield f"http://{address}"
     finally:
         process.terminate()
-        await asyncio.wait_for(process.wait(), timeout=20)
+        await asyncio.wait_for(process.wait(), timeout=60)
 
 
 async def _ready(url: str, log: Path) -> None:
     try:
-        async with asyncio.timeout(20), ClientSession() as session:
+        async with asyncio.timeout(60), ClientSession() as session:
             while True:
                 try:
                     async with session.get(url) as answer:

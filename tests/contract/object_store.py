@@ -73,7 +73,7 @@ def identity(url: str, key_id: str = "test-identity", secret: str = SECRET) -> d
     }
 
 
-def wait_for(holds: Any, seconds: float = 30) -> None:
+def wait_for(holds: Any, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -30,7 +30,7 @@ def capture(place: Place) -> None:
         last = client.local["oplog.rs"].find_one(sort=[("$natural", -1)])
         replica_set = client.admin.command("hello")["setName"]
     assert last is not None
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     with place.store() as store:
         newest = bases.newest_recovery_point(settings)
         while True:

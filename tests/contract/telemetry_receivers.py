@@ -56,12 +56,12 @@ class Receiver:
         """What came as text, however it was cut into payloads, sorted."""
         return sorted(line for payload in list(self.raw) for line in payload.decode().splitlines() if line)
 
-    def wait_for_lines(self, lines: int, timeout_s: float = 10.0) -> None:
+    def wait_for_lines(self, lines: int, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while len(self.lines) < lines and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def wait(self, payloads: int = 1, timeout_s: float = 10.0) -> None:
+    def wait(self, payloads: int = 1, timeout_s: float = 60.0) -> None:
         deadline = time.monotonic() + timeout_s
         while len(self.raw) < payloads and time.monotonic() < deadline:
             time.sleep(0.01)

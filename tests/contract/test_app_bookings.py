@@ -240,9 +240,13 @@ async def test_redis_down_costs_the_cache_and_nothing_else(served: EmbeddedStack
 
 async def test_overlaps_are_looked_for_and_none_is_found(served: EmbeddedStack, session: aiohttp.ClientSession) -> None:
     for app in ("app-1", "app-2"):
-        page = await metrics(session, served, app)
-        assert "\nappointments_overlapping 0.0\n" in page
-        assert "\napp_ready 1.0\n" in page
+        found: list[str] = []
+        # For a minute nobody knows, where the last look fell into the time in which another test froze the primary.
+        async with asyncio.timeout(150):
+            while "app_ready 1.0" not in found or "appointments_overlapping nan" in found:  # another process
+                await asyncio.sleep(0.2)
+                found = (await metrics(session, served, app)).lower().splitlines()
+        assert "appointments_overlapping 0.0" in found
 
 
 async def test_the_page_shows_free_times_without_a_script(
@@ -288,7 +292,7 @@ async def test_who_asks_is_counted_as_active_and_not_kept(served: EmbeddedStack,
     async with Redis(
         port=served.layout.port("redis"), username="admin", password=password, decode_responses=True
     ) as admin:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             while len(await admin.keys("active:*")) < 2:  # noqa: ASYNC110  # Redis has nothing to wait on
                 await asyncio.sleep(0.2)
         kept = {key: (await admin.pfcount(key), await admin.ttl(key)) for key in await admin.keys("active:*")}

@@ -76,10 +76,10 @@ def test_the_app_is_ready_while_an_index_that_guards_nothing_cannot_be_built(tmp
     # Begins as any other; then an index of the same name and another key stands in the way of the real one.
     with clinic(tmp_path, upkeep_interval="0.2", practitioners="5") as place:
         with place.database() as data:
-            until(lambda: "status_start" in data["appointments"].index_information(), 10)
+            until(lambda: "status_start" in data["appointments"].index_information())
             data["appointments"].drop_index("practitioner_cells")
-            until(lambda: replaced(data["appointments"], "status_start"), 10)
-            until(lambda: "practitioner_cells" in data["appointments"].index_information(), 10)
-        until(lambda: [line for line in place.log("app") if line.get("job") == "indexes"], 10)
+            until(lambda: replaced(data["appointments"], "status_start"))
+            until(lambda: "practitioner_cells" in data["appointments"].index_information())
+        until(lambda: [line for line in place.log("app") if line.get("job") == "indexes"])
         place.restart("app")
-        until(lambda: answers(f"http://127.0.0.1:{place.ports['app']}/readyz"), 10)
+        until(lambda: answers(f"http://127.0.0.1:{place.ports['app']}/readyz"))

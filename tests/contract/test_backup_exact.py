@@ -101,12 +101,15 @@ def _wait_for_index(rows: ReplicaSet, address: str) -> None:
 
 
 def test_what_is_not_read_in_time_is_unknown(rows: ReplicaSet, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    with exact.opened(place.settings) as source:
-        copy = digests(rows.admin)
-        # Small collections come first; the large one takes longer than is left.
-        source._until = time.monotonic() + 0.5
-        live = source.read(max_bytes_per_second=100_000)
-    proof = exact.compare(live, copy)
+    def read(seconds: float) -> exact.Proof:
+        with exact.opened(place.settings) as source:
+            copy = digests(rows.admin)
+            # Small collections come first; the large one takes longer than is left.
+            source._until = time.monotonic() + seconds
+            return exact.compare(source.read(max_bytes_per_second=100_000), copy)
+
+    # However slow this machine is.
+    proof = next((one for seconds in (0.5, 5) if "shop.indexed" in (one := read(seconds)).equal), None) or read(20)
     assert "as long as the server keeps a snapshot" in proof.unknown["shop.orders"]
     assert "shop.indexed" in proof.equal
 

@@ -380,14 +380,14 @@ def redis_server(directory: Path) -> Iterator[str]:
     command = (programs.locate("redis-server"), "--port", "0", "--unixsocket", str(socket), "--save", "")
     process = subprocess.Popen(command, cwd=directory, stdout=subprocess.DEVNULL)
     try:
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + 60
         while not socket.exists():
             assert time.monotonic() < ends
             time.sleep(0.02)
         yield f"unix://{socket}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 async def test_redis_that_is_gone_costs_active_users_only(place: Place, tmp_path: Path) -> None:

@@ -223,7 +223,7 @@ async def test_top_says_who_keeps_the_server_busy(server: Mongod, admin: Client)
 
 
 async def until(collector: SlowCollector, good: Callable[[Found], bool]) -> Found:
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + 60
     while True:
         found, _ = await read(collector)
         if good(found):

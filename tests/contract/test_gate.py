@@ -230,7 +230,7 @@ def test_gate_list_and_report_show_the_same_budget(tmp_path: Path) -> None:
     catalogue = replace(whole, slos=(slo,))
     short, long = (outputs(catalogue)[f"rules/prometheus/slo-availability{kind}.yml"] for kind in ("", "-long"))
     with serve(past(), tmp_path, rules=short + long.partition("groups:\n")[2]) as prometheus:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while (found := policy_standing.standing(prometheus, catalogue, slo, None)).error_budget_remaining is None:
             assert time.monotonic() < deadline, "nothing was recorded"
             time.sleep(0.5)

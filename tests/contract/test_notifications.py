@@ -357,7 +357,7 @@ def _key(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
 async def muted(url: str, *, until: Mapping[Any, bool]) -> dict[Any, bool]:
     """What is muted now, by labels; asked again while the newest alerts have not come through to what mutes."""
     found: dict[Any, bool] = {}
-    for _ in range(100):
+    for _ in range(1200):
         async with ClientSession() as session, session.get(f"{url}/api/v2/alerts") as answer:
             found = {_key(one["labels"]): bool(one["status"]["inhibitedBy"]) for one in await answer.json()}
         if found == until:

@@ -160,7 +160,7 @@ def test_an_election_changes_the_member_and_the_term_but_not_the_chain(servers: 
 
 
 def _until_it_answers(place: Place) -> Round:
-    ends = time.monotonic() + 30
+    ends = time.monotonic() + 60
     while True:
         try:
             return captured(place)
@@ -266,7 +266,7 @@ async def test_work_captures_by_itself_and_writes_a_last_slice(servers: Servers,
     with place.store() as store:
         assert reached(capturing.captured(place.settings, store), listed) is None
         running.start()
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 60
         while reached(capturing.captured(place.settings, store), listed) is None:
             assert time.monotonic() < ends
             await asyncio.sleep(0.05)

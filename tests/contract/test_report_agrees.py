@@ -32,7 +32,7 @@ def test_what_is_left_of_the_budget_is_the_same_in_rules_and_report(tmp_path: Pa
     short, long = (outputs(catalogue)[f"rules/prometheus/slo-availability{kind}.yml"] for kind in ("", "-long"))
     rules = short + long.partition("groups:\n")[2]
     with serve(past(), tmp_path, rules=rules) as prometheus:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while (status := slo_statuses(prometheus, catalogue)[0]).error_budget_remaining is None:
             assert time.monotonic() < deadline, "nothing was recorded"
             time.sleep(0.5)

@@ -138,7 +138,7 @@ def value(prometheus: Prometheus, query: str) -> float | None:
     return samples[0].value if samples else None
 
 
-def wait_for(prometheus: Prometheus, query: str, expected: float, seconds: float = 30) -> None:
+def wait_for(prometheus: Prometheus, query: str, expected: float, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while value(prometheus, query) != expected:
         assert time.monotonic() < deadline, f"{query} is {value(prometheus, query)}, not {expected}"

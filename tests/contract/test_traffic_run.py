@@ -18,6 +18,7 @@ import pytest
 from app import ledger
 from tests.conftest import EmbeddedStack, running_stack
 from tests.contract.app_api import appointments, database
+from tests.contract.stack_process import eventually
 
 pytestmark = pytest.mark.stack
 
@@ -31,7 +32,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedStack]:
 
 def test_the_edge_counted_exactly_what_the_patients_wrote_down(served: EmbeddedStack, tmp_path: Path) -> None:
     before = edge_counts(served)
-    finished = traffic(served, tmp_path, "--rate", "15", "--duration", "15", "--seed", "3").wait(60)
+    finished = traffic(served, tmp_path, "--rate", "15", "--duration", "15", "--seed", "3").wait(120)
     after = edge_counts(served)
     outcomes = written(tmp_path)
     assert finished == 0
@@ -45,7 +46,7 @@ def test_the_edge_counted_exactly_what_the_patients_wrote_down(served: EmbeddedS
 def test_every_acknowledged_booking_is_in_the_database_and_nobody_in_the_ledger(
     served: EmbeddedStack, tmp_path: Path
 ) -> None:
-    assert traffic(served, tmp_path, "--rate", "20", "--duration", "12", "--seed", "4").wait(60) == 0
+    assert traffic(served, tmp_path, "--rate", "20", "--duration", "12", "--seed", "4").wait(120) == 0
     confirmed = ledger.acknowledged(tmp_path)
     with database(served.layout) as client:
         kept = {row["_id"] for row in appointments(client).find({"_id": {"$in": list(confirmed)}}, {"_id": 1})}
@@ -65,7 +66,7 @@ def test_a_rolling_restart_of_the_apps_fails_no_request(served: EmbeddedStack, t
         served.client.wait_for(app, "healthy")
         time.sleep(2)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     outcomes = Counter(entry.outcome for entry in ledger.entries(tmp_path))
     assert outcomes["ok"] > 100
     assert (outcomes["fail"], outcomes["unknown"]) == (0, 0)
@@ -75,14 +76,14 @@ def test_patients_start_before_the_edge_and_outlive_it(served: EmbeddedStack, tm
     served.client.stop("edge")
     try:
         process = traffic(served, tmp_path, "--rate", "20", "--seed", "6")
-        time.sleep(4)
+        eventually(lambda: list(ledger.entries(tmp_path)))
         assert process.poll() is None
     finally:
         served.client.start("edge")
         served.client.wait_for("edge", "healthy")
-    time.sleep(8)
+    eventually(lambda: [row for row in ledger.entries(tmp_path) if row.op == "slots" and row.outcome == "ok"])
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     rows = list(ledger.entries(tmp_path))
     refused = [row for row in rows if row.outcome == "unknown"]
     assert refused

@@ -217,7 +217,7 @@ async def over(url: str, directory: Path) -> AsyncIterator[tuple[Client, Store]]
 
 
 async def until(client: Client, path: str, said: str) -> str:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while said not in (text := await text_of(client, path)):
         assert time.monotonic() < deadline, f"never said: {said}"
         await asyncio.sleep(0.2)

@@ -79,11 +79,11 @@ def alertmanager(directory: Path, hook: str, *, login: tuple[bytes, bytes] | Non
         yield url
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def _wait(url: str, login: tuple[bytes, bytes] | None) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         try:
             requests.get(url, auth=login and HTTPBasicAuth(*login), timeout=2).raise_for_status()
