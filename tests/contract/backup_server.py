@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -15,6 +16,7 @@ from typing import Any
 import pymongo
 import pytest
 from click.testing import CliRunner, Result
+from pymongo.errors import AutoReconnect
 
 from monitor.backup import BackupStore, open_store
 from monitor.backup.staging import check_files, read_manifest
@@ -66,7 +68,18 @@ class ReplicaSet:
 
     def drop_all(self) -> None:
         for name in DATABASES:
+            # After two seconds of standstill another primary is elected; the driver does not drop a second time.
+            ends = time.monotonic() + 60
+            while not self._dropped(name):
+                assert time.monotonic() < ends
+                time.sleep(0.1)
+
+    def _dropped(self, name: str) -> bool:
+        try:
             self.admin.drop_database(name)
+        except AutoReconnect:
+            return False
+        return True
 
 
 def faults_of(home: BackupStore, backup_id: str) -> list[Fault]:

@@ -86,10 +86,12 @@ def test_a_backup_under_load_is_what_was_there_at_one_instant(documents: Replica
 
 
 def test_run_and_verify_tell_and_record_what_they_did(documents: ReplicaSet, place: Place) -> None:
+    primary = documents.primary()
     ran = place.monitor("backup", "run", "--json")
     taken = json.loads(ran.stdout)
     assert (ran.exit_code, taken["outcome"], taken["type"]) == (0, "passed", "full")
-    assert taken["source"] != documents.primary()
+    # Unless another was elected meanwhile, which a machine that stands still for two seconds brings about.
+    assert taken["source"] != primary or documents.primary() != primary
     assert clock.from_rfc3339(taken["recovery_point"]) <= clock.from_rfc3339(taken["finished_at"])
 
     verified = place.monitor("backup", "verify", "--json")
