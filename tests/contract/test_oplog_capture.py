@@ -259,8 +259,11 @@ async def test_work_captures_by_itself_and_writes_a_last_slice(servers: Servers,
     catalogue = load(None, "local")
     assert catalogue.recovery is not None
     running = Capturing(place.settings, catalogue)
-    # Another test may have restored into this set just now, which begins a timeline; seconds are all that is compared.
+    # Another test may have restored into this set just now, which begins a timeline; seconds are all that is compared,
+    # and those of a backup are of the last that was written.
     await asyncio.sleep(2 - time.time() % 1)
+    with servers.primary().client() as client:
+        client.shop.get_collection("orders", write_concern=WriteConcern("majority")).insert_one({"after": "it"})
     assert backup.take(place.settings).outcome == "passed"
     listed = backup.list_backups(backup.open_store(place.settings))
     with place.store() as store:

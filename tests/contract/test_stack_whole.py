@@ -53,7 +53,7 @@ def test_every_scrape_target_is_up(stack: EmbeddedStack) -> None:
         found = requests.get(f"{stack.layout.url('prometheus')}/api/v1/targets", timeout=5).json()["data"]
         return {target["labels"]["instance"]: target["health"] for target in found["activeTargets"]}
 
-    eventually(lambda: set(targets().values()) == {"up"}, within_s=30)
+    eventually(lambda: set(targets().values()) == {"up"})
     assert sorted(targets()) == [
         *("alertmanager", "app-1", "app-2", "edge", "exporters", "prometheus", "web", "work"),
     ]

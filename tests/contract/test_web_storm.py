@@ -22,6 +22,8 @@ from tests.contract.test_web_hostile import post
 from tests.contract.test_web_oncall import LABELS, form, record, text_of
 from tests.contract.web_server import console
 
+pytestmark = pytest.mark.usefixtures("steady_time")
+
 Client = TestClient[web.Request, web.Application]
 MANY = 2000
 
