@@ -149,6 +149,11 @@ def write_place(settings: Settings) -> Place:
     return Place(run_dir, settings)
 
 
+def next_second() -> None:
+    """Wait until what is made now is the newer one: a backup's name tells seconds, within which there is no order."""
+    time.sleep(1.001 - time.time() % 1)
+
+
 @contextmanager
 def small_disk(directory: Path, size: str) -> Iterator[None]:
     """Put a disk of that size at ``directory``; only root may."""

@@ -94,8 +94,8 @@ def depot(tmp_path: Path) -> LocalDepot:
     return LocalDepot(tmp_path / "depot")
 
 
-def proven(depot: LocalDepot, tmp_path: Path, **more: Any) -> Any:
-    return verify(depot, newest(depot), redis_server="redis-server", scratch_dir=tmp_path, **more)
+def proven(depot: LocalDepot, tmp_path: Path, snapshot_id: str = "", **more: Any) -> Any:
+    return verify(depot, snapshot_id or newest(depot), redis_server="redis-server", scratch_dir=tmp_path, **more)
 
 
 def test_over_tls_only_a_server_that_is_known_is_believed(depot: LocalDepot, tmp_path: Path) -> None:
@@ -161,22 +161,22 @@ def test_the_least_user_is_enough_and_less_is_not(filled: redis_py.Redis, depot:
     assert len(snapshots(depot)) == 1
 
 
-def take_while_it_lives(source: redis_py.Redis, depot: LocalDepot, key: str) -> None:
-    """A snapshot that certainly holds a key of a short life: a slow machine may outlive the first ones."""
+def take_while_it_lives(source: redis_py.Redis, depot: LocalDepot, key: str) -> str:
+    """The id of a snapshot that certainly holds a key of a short life: a slow machine may outlive the first ones."""
     for life_ms in (400, 3_000, 20_000):
         source.set(key, "gone", px=life_ms)
-        take(depot, address(source))
+        snapshot = take(depot, address(source))
         if source.exists(key):
-            return
+            return snapshot.id
     pytest.fail(f"{key!r} had expired before each snapshot was taken")
 
 
 def test_keys_that_have_expired_since_are_not_missed(filled: redis_py.Redis, depot: LocalDepot, tmp_path: Path) -> None:
-    take_while_it_lives(filled, depot, "soon")
+    taken = take_while_it_lives(filled, depot, "soon")
     ends = time.monotonic() + 30
     while filled.exists("soon"):
         assert time.monotonic() < ends
-    verdict = proven(depot, tmp_path)
+    verdict = proven(depot, tmp_path, taken)
     assert (verdict.outcome, verdict.contents.expired) == ("passed", 1)
 
 
@@ -194,11 +194,11 @@ def test_a_busy_source_is_held_against_bounds(filled: redis_py.Redis, depot: Loc
     writer.start()
     try:
         # A busy machine may let nothing be written while one is taken.
-        assert any(not take(depot, address(filled)).quiet for _ in range(20))
+        snapshot = next(one for _ in range(20) if not (one := take(depot, address(filled))).quiet)
     finally:
         stop.set()
         writer.join()
-    verdict = proven(depot, tmp_path)
+    verdict = proven(depot, tmp_path, snapshot.id)
     assert (verdict.outcome, verdict.compared) == ("passed", "plausible")
 
 

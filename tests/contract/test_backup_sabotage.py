@@ -25,7 +25,7 @@ from monitor.backup.recovery import bases
 from monitor.sources import signing_keys
 from monitor.sources.mongodb import Client
 from monitor.store import Store
-from tests.contract.backup_server import write_place
+from tests.contract.backup_server import next_second, write_place
 from tests.contract.sabotage_ground import LONG_AGO, PASSWORD, Ground, furnish_with_history, ground
 
 
@@ -289,6 +289,7 @@ def test_a_slice_of_another_timeline(lost: Ground) -> None:
 
 def test_an_older_state_put_back(kept: Ground, lost: Ground) -> None:
     """Everything in it is sound; only what is remembered outside tells that it is not the newest."""
+    next_second()
     lost.take()
     lost.admin.bulk.visits.insert_one({"n": 200})
     lost.capture()
