@@ -113,7 +113,7 @@ class Raw:
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         writer.write(head.encode("latin-1") + b"\r\n" + body)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             status = int((await reader.readline()).split()[1])
             if status == HTTPStatus.CONTINUE:
                 await reader.readuntil(b"\r\n")

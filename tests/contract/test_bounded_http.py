@@ -59,13 +59,17 @@ def test_so_is_an_alertmanager_that_drips(
     slowly: Callable[[], Iterable[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(alertmanager, "TIMEOUT_S", 0.3)
-    began = time.monotonic()
-    with (
-        server(slowly, every_s=0.05, kept=True) as url,
-        pytest.raises(Unavailable, match=r"did not answer within 0\.3 s"),
-    ):
-        alertmanager.active_alerts(url)
-    assert time.monotonic() - began < 2
+
+    def attempt() -> None:
+        began = time.monotonic()
+        with (
+            server(slowly, every_s=0.05, kept=True) as url,
+            pytest.raises(Unavailable, match=r"did not answer within 0\.3 s"),
+        ):
+            alertmanager.active_alerts(url)
+        assert time.monotonic() - began < 2
+
+    undisturbed(attempt)
 
 
 @pytest.mark.parametrize("slowly", [dripping, dripping_head])

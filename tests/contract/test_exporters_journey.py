@@ -300,7 +300,7 @@ async def test_a_frozen_edge_fails_the_journey_in_time_and_the_next_one_removes_
         edge.send_signal(signal.SIGCONT)
     # What the edge had taken in reaches the app only now, maybe while the next journey is under way.
     collector = JourneyCollector.make(Sources(settings(place)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while verdict(await again(collector)) != ("", "") or left(place):
             pass
 
@@ -361,7 +361,7 @@ async def test_whoever_is_told_to_end_in_the_middle_cleans_up_first(place: Clini
         door.broken, door.how = WHERE["list"], hanging
         collector = JourneyCollector.make(Sources(settings(place, door.url)))
         await collector.start()
-        await asyncio.wait_for(door.reached.wait(), 10)
+        await asyncio.wait_for(door.reached.wait(), 60)
         assert len(left(place)) == 3
         door.broken = None
         await collector.close()
@@ -378,7 +378,7 @@ async def test_after_a_kill_in_the_middle_the_next_run_leaves_nothing(place: Cli
             *command, env={**os.environ, **secret}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            await asyncio.wait_for(door.reached.wait(), 20)
+            await asyncio.wait_for(door.reached.wait(), 60)
         finally:
             process.kill()
             await process.wait()
