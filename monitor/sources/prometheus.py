@@ -35,6 +35,10 @@ CONNECT_TIMEOUT_S = 3.0
 MAX_POINTS = 10_000
 """Prometheus refuses a range query of more than 11,000 points per series; longer ones are asked for in parts."""
 
+WHOLE = {"partial_response": "false", "deny_partial_response": "1"}
+"""Who cannot answer from all its stores shall say so instead of leaving some out: Thanos and VictoriaMetrics's cluster,
+which otherwise answer with a warning. Prometheus has no such question, and ignores it."""
+
 _NO_ANSWER = (OSError, ArithmeticError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 """What reading an answer raises that is none: of ``requests``, of instants that no calendar has, of what is missing."""
 
@@ -177,7 +181,7 @@ class Prometheus:
         )
 
     def _params(self, at: datetime | None) -> dict[str, str]:
-        limit = {"timeout": f"{self.timeout_s:g}s"}
+        limit = WHOLE | {"timeout": f"{self.timeout_s:g}s"}
         return limit if at is None else limit | {"time": f"{at.timestamp():.3f}"}
 
     def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:

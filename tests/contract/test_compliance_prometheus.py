@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -77,13 +78,19 @@ def test_nobody_there_is_one_sentence() -> None:
         client.instant("up")
 
 
-@contextmanager
-def someone_else(body: bytes) -> Iterator[str]:
+def someone_else(body: bytes) -> AbstractContextManager[str]:
     """A server that answers everything with 200 and something that Prometheus would never say."""
+    return answering(lambda _: (200, body))
+
+
+@contextmanager
+def answering(answer: Callable[[dict[str, list[str]]], tuple[int, bytes]]) -> Iterator[str]:
+    """A server that answers a question's parameters with a status and a body."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            status, body = answer(parse_qs(urlsplit(self.path).query))
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -106,6 +113,29 @@ def test_a_server_that_is_no_prometheus_is_recognised(body: bytes) -> None:
     refused = pytest.raises(Unavailable, match="does not answer like a Prometheus")
     with someone_else(body) as url, Prometheus(url) as client, refused:
         client.instant("up")
+
+
+@pytest.mark.parametrize(
+    ("question", "whole"),
+    [("partial_response", "false"), ("deny_partial_response", "1")],
+    ids=["Thanos", "VictoriaMetrics"],
+)
+def test_a_part_of_an_answer_is_none(question: str, whole: str) -> None:
+    """While one of their stores is away, these leave out what it has, unless they are asked for the whole."""
+
+    def one_store_is_away(asked: dict[str, list[str]]) -> tuple[int, bytes]:
+        if asked.get(question) == [whole]:
+            return 503, b'{"status": "error", "errorType": "execution", "error": "a store is away"}'
+        return 200, b'{"status": "success", "warnings": ["a store is away"], "data": {"result": []}}'
+
+    with answering(one_store_is_away) as url, Prometheus(url) as client:
+        for ask in (
+            lambda: client.instant("up"),
+            lambda: client.samples("up[1m]"),
+            lambda: client.range("up", AT, AT + SECOND, SECOND),
+        ):
+            with pytest.raises(Unavailable, match="a store is away"):
+                ask()
 
 
 def test_one_that_never_answers_is_given_up_in_time() -> None:
