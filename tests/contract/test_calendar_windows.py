@@ -158,10 +158,10 @@ def test_work_remembers_it_for_its_metrics_and_the_command_shows_it(
     called = ["--run-dir", str(settings.run_dir), "slo"]
     monkeypatch.setattr("monitor.cli.gate.load", lambda *_: served.whole)
     gate = CliRunner().invoke(main, ["--run-dir", str(settings.run_dir), "gate", "sla", "--json"])
-    said = json.loads(gate.output)
+    said = json.loads(gate.stdout)
     assert (gate.exit_code, said["state"], said["coverage"]) == (0, "open", 1)
     assert said["error_budget_remaining"] == record.body["error_budget_remaining"]
     listed = CliRunner().invoke(main, [*called, "list", "--json"])
-    assert json.loads(listed.output)[0]["sli"] == record.body["sli"]
+    assert json.loads(listed.stdout)[0]["sli"] == record.body["sli"]
     shown = CliRunner().invoke(main, [*called, "show", "sla"])
     assert "24 Oct 2026, 00:00 to 27 Oct 2026, 00:00 (Europe/Berlin)" in shown.output

@@ -119,7 +119,7 @@ async def test_an_override_lets_changes_out_for_a_while_and_is_kept(tmp_path: Pa
         listed = await asyncio.to_thread(
             monitor, tmp_path, prometheus.url, "gate", "availability", "--history", "--json"
         )
-    (kept,) = json.loads(listed.output)
+    (kept,) = json.loads(listed.stdout)
     assert (kept["by"], kept["state"], kept["error_budget_remaining"]) == ("ada", "frozen", -0.5)
     assert clock.from_rfc3339(kept["until"]) - clock.from_rfc3339(kept["at"]) == timedelta(hours=2)
 
@@ -159,7 +159,7 @@ def test_an_override_says_who_why_and_how_long(tmp_path: Path, arguments: tuple[
     assert done.exit_code == 2, done.output
     assert why in done.output
     listed = monitor(tmp_path, NOBODY, "gate", "availability", "--history", "--json")
-    assert json.loads(listed.output) == []
+    assert json.loads(listed.stdout) == []
 
 
 async def test_what_does_not_count_holds_no_gate_and_is_told_everywhere(tmp_path: Path) -> None:

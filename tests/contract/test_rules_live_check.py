@@ -54,7 +54,7 @@ def test_metrics_that_a_live_prometheus_does_not_have_are_findings(tmp_path: Pat
         process.wait(20)
 
     assert done.exit_code == 1
-    found = json.loads(done.output)["findings"]
+    found = json.loads(done.stdout)["findings"]
     missing = {finding["message"] for finding in found if finding["code"] == "missing-series"}
     assert "Prometheus has no series haproxy_backend_http_responses_total now" in missing
 
@@ -71,7 +71,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check(place: Path, url: str) -> tuple[int, list[dict[str, str]]]:
     done = CliRunner().invoke(main, ["--catalogue", str(place), "check", "--json", "--prometheus", url])
-    return done.exit_code, json.loads(done.output)["findings"]
+    return done.exit_code, json.loads(done.stdout)["findings"]
 
 
 def test_what_is_written_is_judged_also_where_prometheus_cannot_be_reached(place: Path) -> None:

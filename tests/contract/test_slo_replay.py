@@ -267,7 +267,7 @@ def test_a_replay_tells_pages_delays_and_what_another_objective_would_have_done(
             ["--run-dir", str(tmp_path), "--env", "compose", "slo", "replay", "availability", "--to", end.isoformat()],
         )
     assert done.exit_code == 0, done.output
-    answer = json.loads(done.output)
+    answer = json.loads(done.stdout)
     own, lax, other, pyrra, mine = answer["outcomes"]
     assert [outcome["policy"] for outcome in (own, lax, pyrra, mine)] == [None, None, "pyrra", "mine"]
     assert [alert["kind"] for alert in mine["alerts"] if alert["alert"] == "mine 1h"] == ["ticket"]

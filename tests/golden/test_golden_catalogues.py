@@ -45,6 +45,6 @@ def test_a_catalogue_becomes_exactly_these_files(case: str, tmp_path: Path) -> N
     assert files(tmp_path / "out") == files(HERE / case / "expected")
     assert done.stderr.splitlines() == [
         f"warning: slos/checkout.yaml:4: nobody declares the metric {name}: "
-        "declare it in metrics/*.json, or correct the name"
+        "declare it in metrics/*.json, or correct the name [unknown-metric]"
         for name in ("shop_duration_seconds_bucket", "shop_duration_seconds_count")
     ]

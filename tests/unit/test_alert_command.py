@@ -151,7 +151,7 @@ def test_holes_end_with_one_and_are_named(tmp_path: Path) -> None:
     done = monitor("alert", "list", "--runbooks", str(tmp_path), "--json")
 
     assert done.exit_code == 1
-    told = json.loads(done.output)
+    told = json.loads(done.stdout)
     assert {hole["code"] for hole in told["holes"]} == {"no-runbook", "empty-runbook"}
     row = next(row for row in told["alerts"] if row["alert"] == "RedisDown")
     assert (row["holes"], row["team"], row["attention"], row["heard_by"]) == (
@@ -292,7 +292,7 @@ def test_receivers_of_nothing_and_inhibitions_of_everything_are_found_in_any_con
     done = monitor("alert", "route", "--config", str(file), "--json")
 
     assert done.exit_code == 1
-    assert [(one["line"], one["code"]) for one in json.loads(done.output)["holes"]] == [
+    assert [(one["line"], one["code"]) for one in json.loads(done.stdout)["holes"]] == [
         (2, "dead-route"),
         (4, "empty-equal"),
         (7, "inhibits-nothing"),

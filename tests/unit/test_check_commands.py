@@ -118,7 +118,7 @@ def test_an_unknown_metric_warns_in_generate_and_fails_in_check(place: Path) -> 
     assert generated.exit_code == 0
     assert "warning: alerts/redis.yaml:8: nobody declares the metric redis_upp" in generated.output
     assert checked.exit_code == 1
-    (finding,) = json.loads(checked.output)["findings"]
+    (finding,) = json.loads(checked.stdout)["findings"]
     assert (finding["file"], finding["line"], finding["code"]) == ("alerts/redis.yaml", 8, "unknown-metric")
 
 
@@ -326,7 +326,7 @@ def test_rules_of_the_mixins_are_taken_as_they_stand_and_lack_only_what_they_lac
     assert "runbook_url: https://runbooks.example/kubepodnotready" in rules
     assert "#" not in rules.partition("groups:")[2]
     assert not (place / "runbooks" / "KubePodNotReady.md").exists()
-    found = json.loads(checked.output)["findings"]
+    found = json.loads(checked.stdout)["findings"]
     assert {(one["file"], one["code"]) for one in found} == {
         ("alerts/kubernetes.yaml", "no-test"),
         ("alerts/kubernetes.yaml", "unsaid"),
