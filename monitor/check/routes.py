@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from monitor.catalogue.model import HOLIDAYS_LABEL, REPEAT_LABEL, AlertRule, Attention, Catalogue, Place
 from monitor.catalogue.receivers import CONSOLE
 from monitor.check.finding import Finding, finding
-from monitor.render.alertmanager import DRILLS, PATH, WATCHDOG, alertmanager_config, leaves, people
+from monitor.render.alert_routes import leaves
+from monitor.render.alertmanager import DRILLS, PATH, WATCHDOG, alertmanager_config, people
 from monitor.render.notifications import notification_templates
 from monitor.routing import intervals
 from monitor.routing.config import Config, Route, read

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -10,13 +9,9 @@ import pytest
 from monitor.catalogue.load import load
 from monitor.catalogue.model import (
     AlertCase,
-    AlertGroup,
-    AlertRule,
     AlertTest,
     Catalogue,
     Contacts,
-    ExpectedAlert,
-    Place,
     RatioSli,
     Receiver,
     Slo,
@@ -25,8 +20,7 @@ from monitor.catalogue.model import (
 from monitor.check import findings, missing_jobs, missing_series
 from monitor.check.alerts import lost
 from monitor.check.series import MOST_GUESSES
-
-PLACE = Place(file="alerts/mine.yaml", line=7)
+from tests.checked_catalogues import changed, codes, with_alert
 
 
 @pytest.fixture(scope="module")
@@ -36,27 +30,6 @@ def bundled() -> Catalogue:
 
 def test_the_bundled_catalogue_promises_nothing_that_cannot_hold(bundled: Catalogue) -> None:
     assert findings(bundled) == ()
-
-
-def changed(catalogue: Catalogue, name: str, change: Callable[[Slo], Slo]) -> Catalogue:
-    slos = tuple(change(slo) if slo.name == name else slo for slo in catalogue.slos)
-    return replace(catalogue, slos=slos)
-
-
-def with_alert(catalogue: Catalogue, expr: str, **labels: str) -> Catalogue:
-    annotations = {"summary": "s", "impact": "i", "action": "a"}
-    rule = AlertRule(
-        name="Mine", expr=expr, labels={"severity": "warning"} | labels, annotations=annotations, place=PLACE
-    )
-    tests = dict(catalogue.alert_tests)
-    silent = AlertCase(alertname="Mine", eval_time=timedelta(minutes=1))
-    firing = replace(silent, exp_alerts=(ExpectedAlert(),))
-    tests["mine.test.yaml"] = (AlertTest(interval=timedelta(minutes=1), alert_rule_test=(silent, firing)),)
-    return replace(catalogue, alerts=(*catalogue.alerts, AlertGroup(name="mine", rules=(rule,))), alert_tests=tests)
-
-
-def codes(catalogue: Catalogue, runbooks: dict[str, str] | None = None) -> list[tuple[str, str]]:
-    return [(finding.code, finding.message) for finding in findings(catalogue, runbooks)]
 
 
 def test_a_metric_that_nobody_declares_is_found_with_what_may_be_meant(bundled: Catalogue) -> None:
@@ -176,57 +149,6 @@ def test_days_that_are_sealed_are_not_lost_but_what_burn_alerts_look_back_on_is(
     )
 
 
-def test_an_rpo_that_captures_are_too_rare_for_is_found(bundled: Catalogue) -> None:
-    assert bundled.recovery is not None
-    strict = replace(bundled, recovery=replace(bundled.recovery, rpo=timedelta(seconds=89)))
-
-    assert any("RPO 1m29s cannot hold with the oplog captured every 30s" in message for _, message in codes(strict))
-    assert {code for code, _ in codes(strict)} == {"rpo"}
-
-
-def test_an_rpo_that_is_written_differently_in_two_places_is_found(bundled: Catalogue) -> None:
-    assert bundled.recovery is not None
-    other = replace(bundled, recovery=replace(bundled.recovery, rpo=timedelta(hours=2)))
-
-    assert [code for code, _ in codes(other)] == ["rpo"]
-
-
-def test_an_alert_that_waits_until_the_rpo_is_broken_is_found(bundled: Catalogue) -> None:
-    assert bundled.recovery is not None
-    strict = replace(bundled, recovery=replace(bundled.recovery, rpo=timedelta(minutes=50)))
-
-    found = [message for _, message in codes(strict)]
-
-    assert any("RecoveryPointTooOld waits until 3600 s" in message and "3000 s" in message for message in found)
-    assert not any("BackupTooOld" in message for message in found)
-
-
-def test_an_alert_that_calls_a_backup_late_before_it_is_due_is_found(bundled: Catalogue) -> None:
-    assert bundled.recovery is not None
-    rare = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(hours=8)))
-
-    ((code, message),) = codes(rare)
-
-    assert code == "rpo"
-    assert "BackupTooOld fires at 25200 s" in message
-
-
-def test_an_alert_that_waits_until_two_backups_were_missed_is_found(bundled: Catalogue) -> None:
-    assert bundled.recovery is not None
-    often = replace(bundled, recovery=replace(bundled.recovery, full_backup_every=timedelta(hours=3)))
-
-    ((code, message),) = codes(often)
-
-    assert code == "rpo"
-    assert "BackupTooOld waits until 25200 s" in message
-
-
-def test_an_alert_about_a_recovery_point_that_is_not_old_yet_is_found(bundled: Catalogue) -> None:
-    early = with_alert(bundled, "time() - dr_recovery_point_timestamp_seconds > 80", team="sre")
-
-    assert any("fires at 80 s, and a recovery point is 90 s old at times" in message for _, message in codes(early))
-
-
 def test_an_alert_of_a_team_that_nobody_is_is_found(bundled: Catalogue) -> None:
     assert [code for code, _ in codes(with_alert(bundled, "redis_up == 0", team="nobody"))] == ["no-route"]
 
@@ -278,47 +200,6 @@ def test_a_test_of_an_alert_that_there_is_not_is_found(bundled: Catalogue) -> No
     assert (finding.file, finding.code) == ("alerts/mine.test.yaml", "no-such-alert")
     assert finding.message == "a test is about RedisDwn, and there is no such alert"
     assert finding.remedy == "did you mean RedisDown?"
-
-
-@pytest.mark.parametrize(
-    ("wrong", "code", "message"),
-    [
-        ({"prometheus_version": "2.41.0"}, "unsupported-prometheus", "the first is 2.42"),
-        ({"repeat_interval": timedelta(seconds=5)}, "repeat-too-often", "is shorter than group_interval 1m30s"),
-    ],
-)
-def test_an_environment_that_its_servers_do_not_take_as_written_is_found(
-    bundled: Catalogue, wrong: dict[str, object], code: str, message: str
-) -> None:
-    environment = replace(bundled.environment, **wrong)  # type: ignore[arg-type]
-
-    (finding,) = findings(replace(bundled, environment=environment))
-
-    assert (finding.file, finding.code) == ("environments/compose.yaml", code)
-    assert message in finding.message
-
-
-@pytest.mark.parametrize("name", ["compose", "local"])
-def test_ends_that_people_would_be_told_again_and_again_are_found(name: str) -> None:
-    catalogue = load(None, name)
-    least = timedelta(minutes=1) + 2 * catalogue.environment.evaluation_interval
-    chat = Receiver(name="chat", kind="slack", settings={"api_url_file": "/run/secrets/c", "channel": "#sre"})
-    contacts = catalogue.contacts
-    teams = tuple(replace(team, critical=(*team.critical, "chat")) for team in contacts.teams)
-    heard = replace(catalogue, contacts=replace(contacts, teams=teams, receivers=(*contacts.receivers, chat)))
-
-    def told(catalogue: Catalogue, group_interval: timedelta) -> list[str]:
-        environment = replace(catalogue.environment, group_interval=group_interval)
-        return [found.code for found in findings(replace(catalogue, environment=environment))]
-
-    assert told(heard, least) == []
-    assert told(heard, least - timedelta(seconds=1)) == ["ends-repeated"]
-    assert told(catalogue, timedelta(seconds=5)) == [], "the console takes an end as often as it comes"
-
-
-def test_the_environment_to_start_from_tells_people_of_an_end_once() -> None:
-    environment = load(None, "compose").environment
-    assert environment.group_interval >= timedelta(minutes=1) + 2 * environment.evaluation_interval
 
 
 def test_missing_empty_and_orphaned_runbooks_are_found(bundled: Catalogue) -> None:
@@ -376,102 +257,6 @@ def test_probes_are_held_against_declarations_too(bundled: Catalogue) -> None:
         return replace(slo, sli=replace(slo.sli, probe="probe_succes"))
 
     assert [code for code, _ in codes(changed(bundled, "availability", misname))] == ["unknown-metric"]
-
-
-def expecting(catalogue: Catalogue, hourly: str) -> Catalogue:
-    return changed(catalogue, "booking-success", lambda slo: replace(slo, expected_requests_per_hour=Decimal(hourly)))
-
-
-def test_at_traffic_that_is_enough_nothing_is_found(bundled: Catalogue) -> None:
-    assert codes(expecting(bundled, "2000")) == []
-
-
-def test_an_alert_that_the_expected_traffic_cannot_reach_is_found(bundled: Catalogue) -> None:
-    found = codes(expecting(bundled, "6"))
-
-    assert [code for code, _ in found] == ["too-little-traffic"]
-    assert (
-        "ErrorBudgetBurnFast can never fire at 6 bookings an hour: it waits for 10 bad ones in 1h, and 6 come"
-        in str(found)
-    )
-
-
-def test_a_budget_of_fewer_failures_than_any_alert_waits_for_is_found(bundled: Catalogue) -> None:
-    found = codes(expecting(bundled, "2"))
-
-    assert ("budget-too-small", found[0][1]) == found[0]
-    assert "the budget of 30d is 7.2 of them, and alerts stay silent below 10" in found[0][1]
-
-
-def test_an_alert_that_one_failure_at_night_would_fire_is_found(
-    bundled: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("monitor.slo.windows.MINIMUM_BAD_EVENTS", 1)
-
-    found = [message for code, message in codes(expecting(bundled, "10")) if code == "few-failures-fire"]
-
-    assert any("ErrorBudgetBurnFast fires on 1 bad one in 1h: one failure at 03:00" in message for message in found)
-    assert codes(expecting(bundled, "2000")) == []
-
-
-@pytest.mark.parametrize(("target", "code"), [("0.999999", "target-beyond-sight"), ("0.3", "target-too-low")])
-def test_objectives_beyond_sight_or_reason_are_found(bundled: Catalogue, target: str, code: str) -> None:
-    assert code in {
-        code for code, _ in codes(changed(bundled, "availability", lambda slo: replace(slo, target=Decimal(target))))
-    }
-
-
-@pytest.mark.parametrize("target", ["0.9999", "0.94"])
-def test_objectives_that_can_be_seen_are_no_finding(bundled: Catalogue, target: str) -> None:
-    assert codes(changed(bundled, "availability", lambda slo: replace(slo, target=Decimal(target)))) == []
-
-
-@pytest.mark.parametrize(
-    ("field", "minutes", "expected"),
-    [
-        ("scrape_interval", 3, {"scraped-too-rarely", "window-too-short"}),
-        ("evaluation_interval", 3, {"window-too-short"}),
-        ("evaluation_interval", 2, set()),
-    ],
-)
-def test_intervals_that_the_shortest_window_does_not_fit_are_found(
-    bundled: Catalogue, field: str, minutes: int, expected: set[str]
-) -> None:
-    wrong = {field: timedelta(minutes=minutes)}
-    rare = replace(bundled, environment=replace(bundled.environment, **wrong))  # type: ignore[arg-type]
-
-    found = [finding for finding in findings(rare) if finding.file == "environments/compose.yaml"]
-
-    assert {finding.code for finding in found} == expected
-
-
-@pytest.mark.parametrize(
-    ("expr", "expected"),
-    [
-        ("sum(rate(redis_commands_processed_total[20s])) > 1", ["range-too-short"]),
-        ("avg(delta(redis_memory_used_bytes[29s]) > 1) or vector(1)", ["range-too-short"]),
-        ("rate(redis_commands_processed_total[30s]) > 1", []),
-        ("max_over_time(redis_memory_used_bytes[20s]) > 1", []),
-    ],
-)
-def test_ranges_that_hold_fewer_than_two_scrapes_are_found(bundled: Catalogue, expr: str, expected: list[str]) -> None:
-    assert [code for code, _ in codes(with_alert(bundled, expr))] == expected
-
-
-def test_a_range_of_an_slos_query_that_holds_fewer_than_two_scrapes_is_found(bundled: Catalogue) -> None:
-    rare = replace(bundled, environment=replace(bundled.environment, scrape_interval=timedelta(seconds=61)))
-
-    (found,) = [finding for finding in findings(rare) if finding.code == "range-too-short"]
-
-    assert found.message == "api-mean-latency takes rate() over 2m, and scrapes are 1m1s apart: mostly it has no answer"
-    assert found.file == "slos/api-mean-latency.yaml"
-
-
-@pytest.mark.parametrize("environment", ["local", "compose"])
-def test_no_range_of_ours_is_too_short_where_each_minute_is_scraped(environment: str) -> None:
-    minute = {"scrape_interval": "60s", "evaluation_interval": "60s"}
-
-    assert findings(load(None, environment, environment_overrides=minute)) == ()
 
 
 RESPONSES = "haproxy_backend_http_responses_total"

@@ -17,7 +17,8 @@ from monitor.catalogue.model import Attention, Catalogue, Contacts, Receiver, Te
 from monitor.check import routes
 from monitor.check.explained import explain
 from monitor.errors import CatalogueError
-from monitor.render.alertmanager import alertmanager_config, receiver_name, subtree
+from monitor.render.alert_routes import receiver_name
+from monitor.render.alertmanager import alertmanager_config, subtree
 from monitor.render.rules import all_alerts
 from monitor.render.yaml_text import document
 from monitor.routing.config import read
