@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from monitor.catalogue import naming
-from monitor.catalogue.model import Inhibition, Place
+from monitor.catalogue.model import Inhibition
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import keep, parts
+from monitor.catalogue.structure import entries
 from monitor.errors import Fault
 
 SLO_ALERTS = (
@@ -39,20 +39,9 @@ def read(document: Document, alerts: Collection[str] | None) -> tuple[tuple[Inhi
 
     ``alerts`` are the names in ``alerts/``; ``None`` where they are not all known.
     """
-    if not isinstance(document.data, list):
-        message = "must be a list of entries such as {source: [MongoNoPrimary], target: [MongoRedundancyLost]}"
-        return (), [document.fault("wrong-type", message)]
-    faults: list[Fault] = []
-    found: list[Inhibition] = []
-    for index, data in enumerate(document.data):
-        here = f"[{index}]"
-        entry, wrong = parts(document, _Entry, keep, path=here, data=data)
-        wrong += _faults(document, here, entry, alerts)
-        faults += wrong
-        if not wrong:
-            place = Place(file=document.file, line=document.line(here))
-            found.append(Inhibition(place=place, **entry))
-    return tuple(found), faults
+    example = "{source: [MongoNoPrimary], target: [MongoRedundancyLost]}"
+    found, faults = entries(document, _Entry, example, lambda here, entry: _faults(document, here, entry, alerts))
+    return tuple(Inhibition(place=place, **entry) for place, entry in found), faults
 
 
 def _faults(document: Document, here: str, entry: Mapping[str, Any], alerts: Collection[str] | None) -> Iterator[Fault]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
@@ -21,6 +21,7 @@ from cattrs.cols import homogenous_tuple_structure_factory, list_structure_facto
 from cattrs.gen import make_dict_structure_fn, mapping_structure_factory, override
 
 from monitor.catalogue import durations
+from monitor.catalogue.model.places import Place
 from monitor.catalogue.strict_yaml import Document
 from monitor.errors import Fault
 
@@ -100,6 +101,28 @@ def structure(document: Document, kind: type[T], rename: Callable[[str], str]) -
     if any(fault.code != UNKNOWN_FIELD for fault in faults):
         return None, faults
     return _converter(rename, strict=False).structure(document.data, kind), faults
+
+
+def entries(
+    document: Document, kind: type, example: str, judge: Callable[[str, dict[str, Any]], Iterable[Fault]]
+) -> tuple[list[tuple[Place, dict[str, Any]]], list[Fault]]:
+    """Read a document that is a list, entry by entry, as ``parts`` reads one.
+
+    ``judge`` says what is wrong with the fields that could be read of the one at a path. Returns the place and the
+    fields of each entry with which nothing is wrong, and every fault.
+    """
+    if not isinstance(document.data, list):
+        return [], [document.fault("wrong-type", f"must be a list of entries such as {example}")]
+    found: list[tuple[Place, dict[str, Any]]] = []
+    faults: list[Fault] = []
+    for index, data in enumerate(document.data):
+        here = f"[{index}]"
+        entry, wrong = parts(document, kind, keep, path=here, data=data)
+        wrong += judge(here, entry)
+        faults += wrong
+        if not wrong:
+            found.append((Place(file=document.file, line=document.line(here)), entry))
+    return found, faults
 
 
 def parts(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from monitor.catalogue.model import Place, Waiver
+from monitor.catalogue.model import Waiver
 from monitor.catalogue.strict_yaml import Document
-from monitor.catalogue.structure import keep, parts
+from monitor.catalogue.structure import entries
 from monitor.errors import Fault
 
 TEXTS = frozenset({"until"})
@@ -31,21 +31,12 @@ def read(document: Document, environments: Collection[str]) -> tuple[tuple[Waive
 
     ``environments`` are those that there are.
     """
-    if not isinstance(document.data, list):
-        message = "must be a list of entries such as {finding: no-test, where: alerts/redis.yaml, reason: ...}"
-        return (), [document.fault("wrong-type", message)]
-    faults: list[Fault] = []
-    found: list[Waiver] = []
-    for index, data in enumerate(document.data):
-        here = f"[{index}]"
-        entry, wrong = parts(document, _Entry, keep, path=here, data=data)
-        wrong += _faults(document, here, entry, environments)
-        faults += wrong
-        if not wrong:
-            last = entry.pop("until")
-            until = date.fromisoformat(last) if last else None
-            found.append(Waiver(place=Place(file=document.file, line=document.line(here)), until=until, **entry))
-    return tuple(found), faults
+    example = "{finding: no-test, where: alerts/redis.yaml, reason: ...}"
+    found, faults = entries(document, _Entry, example, lambda here, entry: _faults(document, here, entry, environments))
+    return tuple(
+        Waiver(place=place, **entry | {"until": date.fromisoformat(entry["until"]) if entry["until"] else None})
+        for place, entry in found
+    ), faults
 
 
 def _faults(document: Document, here: str, entry: Mapping[str, Any], environments: Collection[str]) -> Iterator[Fault]:
